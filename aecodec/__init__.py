@@ -1,0 +1,40 @@
+"""aecodec: a learned image codec whose files decode to the same pixels on every machine."""
+
+from aecodec.codec import Info, ModelInfo, decode, decode_many, encode, encode_many, inspect, models
+from aecodec.errors import (
+    AecError,
+    ChecksumMismatch,
+    InvalidModelFile,
+    InvalidValue,
+    LimitExceeded,
+    NotAnAecFile,
+    TrailingBytes,
+    TruncatedFile,
+    UnknownModel,
+    UnsupportedImage,
+    UnsupportedSection,
+    UnsupportedVersion,
+)
+
+__all__ = [
+    "AecError",
+    "ChecksumMismatch",
+    "Info",
+    "InvalidModelFile",
+    "InvalidValue",
+    "LimitExceeded",
+    "ModelInfo",
+    "NotAnAecFile",
+    "TrailingBytes",
+    "TruncatedFile",
+    "UnknownModel",
+    "UnsupportedImage",
+    "UnsupportedSection",
+    "UnsupportedVersion",
+    "decode",
+    "decode_many",
+    "encode",
+    "encode_many",
+    "inspect",
+    "models",
+]

@@ -1,0 +1,41 @@
+"""The command line: one file a command, imported only when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+from aecodec.cli.failures import in_one_sentence
+
+COMMANDS: Final = ("compress", "decompress", "info", "models", "train")
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported by name when they are asked for, so that each starts fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"aecodec.cli.{cmd_name}").command
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with in_one_sentence():
+            return super().invoke(ctx)
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="aecodec", prog_name="aec")
+def main() -> None:
+    """Compress pictures with learned models, and decompress them to the same pixels on every machine.
+
+    \b
+    Example:
+      aec compress photo.png -q 80
+      aec decompress photo.aec -o again.png
+    """

@@ -1,0 +1,48 @@
+"""aec info"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+import aecodec
+from aecodec.cli.columns import aligned
+from aecodec.cli.failures import in_one_sentence
+from aecodec.cli.files import read, shown
+from aecodec.cli.options import MODE_NAMES
+
+
+@click.command("info")
+@click.argument("file", metavar="FILE")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(file: str, as_json: bool) -> None:
+    """Show what an .aec file says about itself.
+
+    No pixels are decoded. FILE may be - for standard input.
+
+    \b
+    Example:
+      aec info digit.aec
+      aec info digit.aec --json
+    """
+    name = shown(file, is_input=True)
+    with in_one_sentence(name):
+        info = aecodec.inspect(read(file))
+    if as_json:
+        click.echo(json.dumps({"file": file, **asdict(info)}, indent=2))
+        return
+    mode = MODE_NAMES.get(info.mode, info.mode) + (", inverted" if info.inverted else "")
+    rows = [
+        ("file", name),
+        ("format version", f"{info.format_version}"),
+        ("model", f"{info.model} ({info.model_id})"),
+        ("size", f"{info.width}x{info.height} {mode}"),
+        ("quality", f"{info.quality}"),
+        ("packing", info.packing),
+        ("bytes", f"{info.file_bytes}"),
+        *((f"  {part}", f"{part_bytes}") for part, part_bytes in info.parts.items()),
+        ("bits per pixel", f"{info.bits_per_pixel:.3f}"),
+    ]
+    click.echo(aligned(rows))

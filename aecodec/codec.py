@@ -1,0 +1,422 @@
+"""The whole way: a picture to tiles, up the ladder, packed, into a container, and back."""
+
+from __future__ import annotations
+
+import operator
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from aecodec import container, engines, pictures, tiles
+from aecodec.container import Header
+from aecodec.errors import AecError, InvalidValue, UnsupportedImage
+from aecodec.models import ladder, registry
+from aecodec.models.description import QUALITIES, lambda_of_quality
+from aecodec.models.model import Model
+from aecodec.packing import CODERS, ideal_bits, pack, unpacker
+from aecodec.search import Choice, choose
+
+Picture = NDArray[np.uint8]
+
+BATCH_TILES = 1024  # pictures of one size are coded together, at most so many tiles at once
+TRIAL_TILES = 64  # `auto` tries models on at most so many tiles of a picture
+RANS_MARGIN = 0.98  # `auto` writes zstd unless rans is smaller by more than two per cent
+SHORT_BYTES = 250  # below that no zstd frame is within the margin, but for tiles that repeat one another
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a file says about itself. `parts` names all its bytes; `mode` is "L" or "RGB"; sizes are in pixels."""
+
+    format_version: int
+    model: str
+    model_id: str
+    width: int
+    height: int
+    mode: str
+    inverted: bool
+    quality: int
+    packing: str
+    file_bytes: int
+    parts: dict[str, int]
+    bits_per_pixel: float
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model that is installed. `tile` is (width, height) or None; `figures` are those of held-out pictures."""
+
+    name: str
+    number: int
+    id: str
+    purpose: str
+    tile: tuple[int, int] | None
+    channels: int
+    parameters: int
+    macs_per_pixel: float
+    figures: list[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Form:
+    """One way to code a picture: a model, and whether a colour model codes a gray picture."""
+
+    model: Model
+    gray: bool
+
+
+def encode(
+    image: Image.Image | NDArray[np.uint8],
+    *,
+    model: str = "auto",
+    quality: int = 75,
+    packing: str = "auto",
+    engine: str = "numpy",
+) -> bytes:
+    """The .aec file of a picture.
+
+    image: a Pillow image, or a uint8 array (H, W) or (H, W, 3). model: "auto", which tries, or a name of `models()`
+    with or without its version. quality: 1 (smallest) to 100. packing: "auto", "zstd" or "rans". engine: "numpy" or
+    "tensorflow"; the decoded pixels are the same.
+
+    Raises UnsupportedImage, UnknownModel and InvalidValue.
+    """
+    return encode_many([image], model=model, quality=quality, packing=packing, engine=engine)[0]
+
+
+def encode_many(
+    images: Sequence[Image.Image | NDArray[np.uint8]],
+    *,
+    model: str = "auto",
+    quality: int = 75,
+    packing: str = "auto",
+    engine: str = "numpy",
+) -> list[bytes]:
+    """The .aec files of many pictures, of any sizes; those of one size are coded together. As `encode`."""
+    quality = _quality(quality)
+    if packing != "auto" and packing not in CODERS:
+        raise InvalidValue(f"packing must be auto, zstd or rans, not {packing}")
+    loaded = [pictures.load(image) for image in images]
+    files = [b""] * len(loaded)
+    for shape, indices in _alike([picture.shape for picture in loaded]):
+        forms = _forms(shape, model)
+        most = max(tiles.grid(shape[:2], f.model.description.tile, f.model.description.block).tiles for f in forms)
+        for part in _chunks(indices, most):
+            stack = np.stack([loaded[i] for i in part]).reshape(len(part), shape[0], shape[1], -1)
+            for index, file in zip(part, _encode_alike(stack, forms, quality, packing, engine), strict=True):
+                files[index] = file
+    return files
+
+
+def decode(data: bytes, *, max_pixels: int | None = pictures.MAX_PIXELS, engine: str = "numpy") -> Picture:
+    """The picture of an .aec file: uint8, (H, W) or (H, W, 3); the same bytes on every machine and with every engine.
+
+    max_pixels: larger pictures are refused before anything is allocated; None for no limit. Raises AecError.
+    """
+    return decode_many([data], max_pixels=max_pixels, engine=engine)[0]
+
+
+def decode_many(
+    blobs: Sequence[bytes], *, max_pixels: int | None = pictures.MAX_PIXELS, engine: str = "numpy"
+) -> list[Picture]:
+    """The pictures of many .aec files; those of one model and size are decoded together. As `decode`.
+
+    The error of a file that cannot be decoded has a note that gives its index.
+    """
+    parsed = []
+    for index, data in enumerate(blobs):
+        with _noted(index, len(blobs)):
+            parsed.append(File.parse(data, max_pixels))
+    decoded: list[Picture] = [np.zeros(0, np.uint8)] * len(parsed)
+    for _, indices in _alike([(f.model.name, f.size, f.header.packing) for f in parsed]):
+        for part in _chunks(indices, parsed[indices[0]].grid.tiles):
+            try:
+                found = _decode_alike([parsed[i] for i in part], engine)
+            except AecError:
+                for index in part:  # whose error is it?
+                    with _noted(index, len(blobs)):
+                        _decode_alike([parsed[index]], engine)
+                raise
+            for index, picture in zip(part, found, strict=True):
+                decoded[index] = picture
+    return decoded
+
+
+def inspect(data: bytes) -> Info:
+    """What an .aec file says about itself; nothing is decoded, and its checksum is not looked at. Raises AecError."""
+    file = File.parse(data, None)
+    header, (height, width) = file.header, file.size
+    sections = len(container.write_sections(header.sections))
+    parts = {"header": file.begin - sections, "sections": sections, "payload": len(data) - file.begin}
+    return Info(
+        format_version=container.VERSION,
+        model=file.model.name,
+        model_id=file.model.id.hex(),
+        width=width,
+        height=height,
+        mode="L" if file.one_channel else "RGB",
+        inverted=header.inverted,
+        quality=header.quality,
+        packing=header.packing,
+        file_bytes=len(data),
+        parts=parts,
+        bits_per_pixel=8.0 * len(data) / (width * height),
+    )
+
+
+def models() -> list[ModelInfo]:
+    """The models that are installed."""
+    found = []
+    for name in registry.names():
+        model = registry.by_name(name)
+        d = model.description
+        found.append(
+            ModelInfo(
+                name=model.name,
+                number=model.number,
+                id=model.id.hex(),
+                purpose=model.purpose,
+                tile=None if d.tile is None else (d.tile[1], d.tile[0]),
+                channels=d.channels,
+                parameters=model.parameters,
+                macs_per_pixel=model.macs_per_pixel,
+                figures=list(model.card.get("figures", [])),
+            )
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class File:
+    """An .aec file, taken apart and checked as far as that goes without decoding it."""
+
+    data: bytes
+    header: Header
+    begin: int  # of the payload
+    model: Model
+    size: tuple[int, int]  # (height, width)
+    grid: tiles.Grid
+
+    @classmethod
+    def parse(cls, data: bytes, max_pixels: int | None) -> File:
+        data = bytes(data)
+        header, begin = container.read_header(data)
+        model = registry.by_number(header.model_number) if header.model_number else registry.by_id(header.model_id)
+        d = model.description
+        if header.size is not None:
+            size = (header.size[1], header.size[0])
+            if size == d.tile:
+                raise InvalidValue("the file gives a size that goes without saying")
+        elif d.tile is not None:
+            size = d.tile
+        else:
+            raise InvalidValue(f"the file gives no size, and the model {model.name} has none of its own")
+        if header.gray and d.channels == 1 or header.inverted and d.channels != 1:
+            raise InvalidValue(f"the file has a flag that means nothing to the model {model.name}")
+        pictures.require_within_limit(size[1], size[0], max_pixels)
+        grid = tiles.grid(size, d.tile, d.block)
+        pictures.require_within_limit(grid.columns * grid.tile_width, grid.rows * grid.tile_height, max_pixels)
+        return cls(data, header, begin, model, size, grid)
+
+    @property
+    def one_channel(self) -> bool:
+        return self.header.gray or self.model.description.channels == 1
+
+
+def _encode_alike(
+    stack: Picture, forms: list[Form], quality: int, packing: str, engine_name: str
+) -> list[bytes]:
+    """The files of pictures (S, H, W, C) of one size, each in the form that suits it best."""
+    if len(forms) == 1:
+        return _write(stack, forms[0], _choose(stack, forms[0], quality, engine_name), quality, packing)
+    costs = np.stack([_trial(stack, form, quality, engine_name) for form in forms])
+    best = costs.argmin(axis=0)
+    files = [b""] * len(stack)
+    for number, form in enumerate(forms):
+        mine = np.flatnonzero(best == number)
+        if mine.size:
+            written = _write(stack[mine], form, _choose(stack[mine], form, quality, engine_name), quality, packing)
+            for index, file in zip(mine, written, strict=True):
+                files[index] = file
+    return files
+
+
+def _choose(stack: Picture, form: Form, quality: int, engine_name: str) -> Choice:
+    d = form.model.description
+    cut = tiles.split(_samples(stack, form), d.tile, d.block)
+    return choose(form.model, _engine(engine_name), cut, np.full(len(cut), quality))
+
+
+def _samples(stack: Picture, form: Form) -> Picture:
+    """Pictures (S, H, W, C) as the form's model wants them: gray ones tripled for it, or light on dark."""
+    if form.gray:
+        return np.broadcast_to(stack, (*stack.shape[:3], 3))
+    if form.model.description.channels == 1:
+        return np.where(_inverted(stack, form)[:, None, None, None], 255 - stack, stack)
+    return stack
+
+
+def _inverted(stack: Picture, form: Form) -> NDArray[np.bool_]:
+    """Which pictures (S, H, W, 1) are coded as their negatives: those with a light frame, as ink on paper has."""
+    if form.model.description.channels != 1:
+        return np.zeros(len(stack), np.bool_)
+    sides = [stack[:, 0], stack[:, -1], stack[:, :, 0], stack[:, :, -1]]
+    frame = np.concatenate([side.reshape(len(stack), -1) for side in sides], axis=1)
+    return np.asarray(frame.mean(axis=1) > 127.5)
+
+
+def _trial(stack: Picture, form: Form, quality: int, engine_name: str) -> NDArray[np.float64]:
+    """Bits plus lambda times squared error, per pixel, that a form costs each picture (S, H, W, C): (S,)."""
+    d, engine = form.model.description, _engine(engine_name)
+    cut = tiles.split(_samples(stack, form), d.tile, d.block)
+    per_picture = len(cut) // len(stack)
+    sampled = per_picture > TRIAL_TILES
+    if sampled:  # then there is one picture
+        cut = cut[np.linspace(0, per_picture - 1, TRIAL_TILES).astype(int)]
+    choice = choose(form.model, engine, cut, np.full(len(cut), quality))
+    assert choice.latent is not None
+    again = ladder.synthesize(form.model, engine, choice.latent)
+    if not sampled:
+        cut, again = tiles.join(cut, stack.shape[1:3]), tiles.join(again, stack.shape[1:3])
+    error = ((cut.astype(np.float64) - again) ** 2).reshape(len(stack), -1).sum(axis=1) / cut.shape[-1]
+    bits = ideal_bits(form.model.tables, choice.residuals, choice.classes).reshape(len(stack), -1).sum(axis=1)
+    bits += 8 * len(container.write_header(_header(form, stack.shape[1:3], quality, "rans", False)))
+    channels = 1 if form.gray else d.channels
+    return np.asarray((bits + lambda_of_quality(quality) * error * channels) / (cut.size / cut.shape[-1] / len(stack)))
+
+
+def _header(form: Form, size: tuple[int, ...], quality: int, packing: str, inverted: bool) -> Header:
+    model = form.model
+    return Header(
+        model_number=model.number,
+        model_id=b"" if model.number else model.id,
+        quality=quality,
+        packing="zstd" if packing == "zstd" else "rans",
+        size=None if tuple(size) == model.description.tile else (int(size[1]), int(size[0])),
+        inverted=inverted,
+        gray=form.gray,
+    )
+
+
+def _write(stack: Picture, form: Form, choice: Choice, quality: int, packing: str) -> list[bytes]:
+    """Pack what was chosen for pictures (S, H, W, C) and put it into containers."""
+    count, size = len(stack), stack.shape[1:3]
+    residuals = [part.reshape(count, -1) for part in choice.residuals]
+    classes = [part.reshape(count, -1) for part in choice.classes]
+    inverted = _inverted(stack, form)
+    body = _check_bytes(residuals)
+
+    def files(name: str) -> list[bytes]:
+        headers = [container.write_header(_header(form, size, quality, name, bool(i))) for i in inverted]
+        checks = [zlib.crc32(part, zlib.crc32(header)) for header, part in zip(headers, body, strict=True)]
+        payloads = pack(name, form.model.tables, residuals, classes, checks)
+        return [header + payload for header, payload in zip(headers, payloads, strict=True)]
+
+    if packing != "auto":
+        return files(packing)
+    short = files("rans")
+    d = form.model.description
+    if tiles.grid((size[0], size[1]), d.tile).tiles == 1 and max(map(len, short)) < SHORT_BYTES:
+        return short
+    return [
+        rans if len(rans) < RANS_MARGIN * len(zstd) else zstd for rans, zstd in zip(short, files("zstd"), strict=True)
+    ]
+
+
+def _check_bytes(residuals: list[NDArray[Any]]) -> list[bytes]:
+    """What the checksum covers beside the header: each file's residuals, 32-bit little-endian, in coding order."""
+    return [row.tobytes() for row in np.concatenate(residuals, axis=1).astype("<i4")]
+
+
+def _decode_alike(files: list[File], engine_name: str) -> list[Picture]:
+    """The pictures of files that share model, size and packing."""
+    first = files[0]
+    model, grid, engine, count = first.model, first.grid, _engine(engine_name), len(files)
+    d = model.description
+    rows, columns = d.grid(grid.tile_height, grid.tile_width)
+    decoder = unpacker(
+        first.header.packing,
+        model.tables,
+        [file.data[file.begin :] for file in files],
+        grid.tiles * ladder.elements(model, rows, columns),
+    )
+    residuals: list[NDArray[Any]] = []
+
+    def code(
+        index: int, mean: NDArray[np.int64], classes: NDArray[np.uint8], step: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        residuals.append(decoder.read(classes.reshape(count, -1)))
+        return residuals[-1].reshape(classes.shape).astype(np.int64)
+
+    quality = np.repeat([file.header.quality for file in files], grid.tiles)
+    latent = ladder.walk(model, engine, quality, rows, columns, code)
+    seeds = [zlib.crc32(file.data[: file.begin]) for file in files]
+    decoder.finish([zlib.crc32(part, seed) for part, seed in zip(_check_bytes(residuals), seeds, strict=True)])
+    stack = tiles.join(ladder.synthesize(model, engine, latent), first.size)
+    found = []
+    for file, picture in zip(files, stack, strict=True):
+        if file.header.gray:
+            picture = picture[..., 1]  # of three channels that are nearly equal, the one of most weight to the eye
+        elif d.channels == 1:
+            picture = picture[..., 0]
+        found.append(np.ascontiguousarray(255 - picture if file.header.inverted else picture))
+    return found
+
+
+def _forms(shape: tuple[int, ...], name: str) -> list[Form]:
+    """The forms that `name` allows for pictures of that shape. Raises UnknownModel, UnsupportedImage."""
+    gray = len(shape) == 2
+    chosen = [registry.by_name(n) for n in (registry.latest() if name == "auto" else [name])]
+    fitting = [Form(m, gray and m.description.channels == 3) for m in chosen if gray or m.description.channels == 3]
+    if not fitting:
+        raise UnsupportedImage(f"the model {name} is for gray pictures: choose another, or convert this one to gray")
+    return fitting
+
+
+def _quality(quality: int) -> int:
+    try:
+        value = operator.index(quality)
+    except TypeError:
+        value = 0
+    if not 1 <= value <= QUALITIES:
+        raise InvalidValue(f"quality must be a whole number from 1 to {QUALITIES}, not {quality!r}")
+    return value
+
+
+def _alike(keys: list[Any]) -> Iterator[tuple[Any, list[int]]]:
+    """(key, indices) for each different key, in order of first appearance."""
+    found: dict[Any, list[int]] = {}
+    for index, key in enumerate(keys):
+        found.setdefault(key, []).append(index)
+    yield from found.items()
+
+
+def _chunks(indices: list[int], tiles_each: int) -> Iterator[list[int]]:
+    size = max(1, BATCH_TILES // tiles_each)
+    for begin in range(0, len(indices), size):
+        yield indices[begin : begin + size]
+
+
+@lru_cache(maxsize=2)
+def _engine(name: str) -> engines.Engine:
+    return engines.engine(name)
+
+
+class _noted:
+    """Adds to an AecError which of several files it is about."""
+
+    def __init__(self, index: int, count: int) -> None:
+        self.note = f"in file {index} of {count}" if count > 1 else None
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if self.note and isinstance(error, AecError):
+            error.add_note(self.note)

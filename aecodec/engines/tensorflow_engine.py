@@ -1,0 +1,52 @@
+"""The second engine: the same gathers and products in TensorFlow, on whatever device it finds.
+
+Products go through ``tf.matmul`` and not through convolutions, whose algorithms (Winograd, FFT) are not plain sums.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from aecodec.engines import Tensor, neighbourhoods
+from aecodec.models.network import LEAK, Network
+
+
+class TensorflowEngine:
+    """Needs the package tensorflow. Rounding of float32 inputs to TF32 is switched off: it would not be exact."""
+
+    def __init__(self) -> None:
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+
+    def run(self, network: Network, x: Tensor, positions: NDArray[np.intp] | None = None) -> Tensor:
+        n, height, width, _ = x.shape
+        if positions is None:
+            positions = np.arange(height * width)
+        rows = tf.convert_to_tensor(x)
+        outputs: list[Any] = []
+        for index, (layer, single) in enumerate(zip(network.layers, network.single, strict=True)):
+            dtype = tf.float32 if single else tf.float64
+            if layer.kernel == 3:
+                grid = tf.reshape(rows, (n, height, width, -1))
+                padded = tf.pad(grid, ((0, 0), (1, 1), (1, 1), (0, 0)))
+                flat = tf.reshape(padded, (n, (height + 2) * (width + 2), grid.shape[-1]))
+                gathered = tf.gather(flat, neighbourhoods(height, width, positions).reshape(-1), axis=1)
+                rows = tf.reshape(gathered, (n * positions.size, 9 * grid.shape[-1]))
+            elif index == 0:
+                flat = tf.reshape(rows, (n, height * width, x.shape[-1]))
+                rows = tf.reshape(tf.gather(flat, positions, axis=1), (n * positions.size, x.shape[-1]))
+            weight = tf.constant(np.ldexp(layer.weight, -layer.shift), dtype)
+            bias = tf.constant(np.ldexp(layer.bias, -layer.shift), dtype)
+            rows = tf.floor(tf.matmul(tf.cast(rows, dtype), weight) + bias)
+            if layer.add is not None:
+                rows += tf.cast(outputs[layer.add], dtype)
+            if layer.leaky:
+                rows = tf.maximum(rows, tf.floor(rows * (1.0 / LEAK)))
+            limit = tf.constant(layer.limit, dtype)
+            rows = tf.clip_by_value(rows, -limit, limit)
+            outputs.append(rows)
+        result: Tensor = tf.cast(tf.reshape(rows, (n, positions.size, -1)), tf.float32).numpy()
+        return result

@@ -1,0 +1,117 @@
+"""What a model is: the shape of its ladder, as plain data.
+
+A description says which elements a picture is coded as, in which passes, and how wide the networks are. It is stored
+as JSON in the model file; everything that runs a model reads it, and nothing asks for a model by name.
+
+Elements come in two kinds. The *vector* is a handful of numbers for a whole tile. The *plane* holds, for every block of
+the picture, the coefficients of a linear block transform. A pass decodes the channels ``lo..hi`` of the plane at the
+positions of one ``lattice``; what it decodes is context for every later pass.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+ACTIVATION_LIMIT = 1023  # largest magnitude of a context value or hidden activation
+ACTIVATION_BITS = 6  # an activation of 64 stands for 1.0
+COEFFICIENT_BITS = 2  # elements are counted in quarters of a grey level
+COEFFICIENT_LIMIT = 32767  # largest magnitude of an element, a mean or a correction
+CLASSES = 64
+CLASSES_PER_OCTAVE = 5  # a scale twice as large is five classes up
+CLASS_OF_ONE = 17  # the class whose standard deviation is one step
+CLASS_LIMIT = 255  # largest magnitude of a class before the quality's offset is added
+QUALITIES = 100
+
+CHECKERBOARD = (((0, 0), (1, 1)), ((0, 1), (1, 0)))
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One step of the ladder: channels ``lo..hi-1`` at the positions (y, x) whose (y % 2, x % 2) is in ``lattice``."""
+
+    lo: int
+    hi: int
+    lattice: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One exact layer: ``kernel`` x ``kernel`` convolution, optional sum with layer ``add``, optional leaky ReLU."""
+
+    kernel: int
+    units: int
+    leaky: bool = False
+    add: int | None = None
+
+
+@dataclass(frozen=True)
+class Description:
+    """The shape of a model.
+
+    ``tile``: (height, width) in pixels, or ``None`` for a model that covers a picture of any size in one grid.
+    ``channels``: 1 (gray) or 3 (RGB). ``block``: side of a block in pixels. ``vector``: numbers in the tile vector.
+    ``features``: channels that the tile vector gives every block. ``cues``: constant planes that tell the quality.
+    """
+
+    tile: tuple[int, int] | None
+    channels: int
+    block: int
+    vector: int
+    features: int
+    cues: int
+    passes: tuple[Pass, ...]
+    vector_layers: tuple[Layer, ...]
+    pass_layers: tuple[tuple[Layer, ...], ...]
+    correction_layers: tuple[Layer, ...]
+
+    @property
+    def coefficients(self) -> int:
+        """Plane elements of one block."""
+        return self.block * self.block * self.channels
+
+    @property
+    def kinds(self) -> int:
+        """Element kinds, each with its own step: the vector's elements, then the plane's channels."""
+        return self.vector + self.coefficients
+
+    def grid(self, height: int, width: int) -> tuple[int, int]:
+        """Blocks (rows, columns) of a tile of ``height`` x ``width`` pixels."""
+        return -(-height // self.block), -(-width // self.block)
+
+    def context(self, hi: int) -> int:
+        """Channels that a network sees when the plane is known up to channel ``hi``."""
+        return self.features + self.cues + hi
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), separators=(",", ":"), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Description:
+        """Raises ``ValueError``, ``KeyError`` or ``TypeError`` where the text does not describe a model."""
+        raw: dict[str, Any] = json.loads(text)
+        layers = lambda items: tuple(Layer(**item) for item in items)  # noqa: E731
+        passes = tuple(Pass(p["lo"], p["hi"], tuple((y, x) for y, x in p["lattice"])) for p in raw["passes"])
+        return cls(
+            tile=None if raw["tile"] is None else (raw["tile"][0], raw["tile"][1]),
+            channels=raw["channels"],
+            block=raw["block"],
+            vector=raw["vector"],
+            features=raw["features"],
+            cues=raw["cues"],
+            passes=passes,
+            vector_layers=layers(raw["vector_layers"]),
+            pass_layers=tuple(layers(items) for items in raw["pass_layers"]),
+            correction_layers=layers(raw["correction_layers"]),
+        )
+
+
+def step_of_quality(quality: int) -> float:
+    """Nominal quantization step in grey levels: 320 at quality 1, 5 at quality 100, six octaves between."""
+    return float(5.0 * 2.0 ** (6.0 * (QUALITIES - quality) / (QUALITIES - 1)))
+
+
+def lambda_of_quality(quality: int) -> float:
+    """Bits that one unit of squared error is worth: ``6 / (ln 2 * step**2)``, the slope at high rate."""
+    return 6.0 / (0.6931471805599453 * step_of_quality(quality) ** 2)

@@ -1,0 +1,106 @@
+"""The ladder: how a latent is coded, pass after pass, from what is known already.
+
+Encoder and decoder walk it with the same function. They differ only in ``code``, which is told the mean, the class and
+the step of every element of a pass and returns the elements' residuals: the encoder's decides them, the decoder's reads
+them. Everything here is exact: integers held in float32, or int64 where products need more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aecodec.engines import Engine, Tensor
+from aecodec.models.description import ACTIVATION_LIMIT, CLASSES, COEFFICIENT_LIMIT, Pass
+from aecodec.models.model import Model
+
+Integers = NDArray[np.int64]
+VECTOR = -1  # the number of the pass that codes the tile vector
+
+
+class Coder(Protocol):
+    """Residuals (N, E) of pass ``index`` from means (N, E), classes (N, E) in 0..63 and steps (N, E) or (1, E)."""
+
+    def __call__(self, index: int, mean: Integers, classes: NDArray[np.uint8], step: Integers) -> Integers: ...
+
+
+@dataclass(frozen=True)
+class Latent:
+    """What a walk ends with: the plane (N, rows, columns, coefficients) and the context of the correction network."""
+
+    plane: Tensor
+    context: Tensor
+
+
+@lru_cache(maxsize=64)
+def positions(stage: Pass, rows: int, columns: int) -> NDArray[np.intp]:
+    """Raster indices of the blocks that a pass decodes, rising."""
+    y, x = np.divmod(np.arange(rows * columns), columns)
+    chosen = np.zeros(rows * columns, bool)
+    for py, px in stage.lattice:
+        chosen |= (y % 2 == py) & (x % 2 == px)
+    return np.flatnonzero(chosen)
+
+
+def elements(model: Model, rows: int, columns: int) -> int:
+    """Elements that one tile of rows x columns blocks is coded as."""
+    return model.description.vector + rows * columns * model.description.coefficients
+
+
+def walk(model: Model, engine: Engine, quality: NDArray[np.intp], rows: int, columns: int, code: Coder) -> Latent:
+    """Code N tiles of rows x columns blocks, each at its quality (N,) in 1..100, with ``code``."""
+    d, n = model.description, len(quality)
+    step, offset = model.step[quality - 1], model.offset[quality - 1]
+    context = np.zeros((n, rows, columns, d.context(d.coefficients)), np.float32)
+    context[..., d.features : d.features + d.cues] = model.cue[quality - 1][:, None, None, :]
+    if d.vector:
+        kinds = slice(0, d.vector)
+        classes = np.clip(model.vector_class + offset[:, kinds], 0, CLASSES - 1).astype(np.uint8)
+        mean = np.zeros((n, d.vector), np.int64)
+        vector = decoded(mean, code(VECTOR, mean, classes, step[:, kinds]), step[:, kinds])
+        known = np.concatenate([activation(vector, model.context_scale[kinds]), model.cue[quality - 1]], axis=1)
+        features = engine.run(model.vector_network, known[:, None, None, :])
+        context[..., : d.features] = features.reshape(n, rows, columns, d.features)
+
+    plane = np.zeros((n, rows * columns, d.coefficients), np.float32)
+    flat = context.reshape(n, rows * columns, -1)
+    first = d.features + d.cues
+    for index, (stage, net) in enumerate(zip(d.passes, model.pass_networks, strict=True)):
+        where = positions(stage, rows, columns)
+        count = stage.hi - stage.lo
+        kinds = slice(d.vector + stage.lo, d.vector + stage.hi)
+        output = engine.run(net, context[..., : first + stage.hi], where).astype(np.int64)
+        classes = np.clip(output[..., count:] + offset[:, None, kinds], 0, CLASSES - 1).astype(np.uint8)
+        mean = output[..., :count].reshape(n, -1)
+        steps = np.broadcast_to(step[:, None, kinds], output[..., :count].shape).reshape(n, -1)
+        residual = code(index, mean, classes.reshape(n, -1), steps)
+        values = decoded(mean, residual, steps).reshape(n, where.size, count)
+        plane[:, where, stage.lo : stage.hi] = values
+        flat[:, where, first + stage.lo : first + stage.hi] = activation(values, model.context_scale[kinds])
+    return Latent(plane.reshape(n, rows, columns, d.coefficients), context)
+
+
+def decoded(mean: Integers, residual: Integers, step: Integers) -> Integers:
+    """``clamp(mean + residual * step)``: |residual| <= 2**20 and step < 2**15, so int64 holds the product."""
+    return np.clip(mean + residual * step, -COEFFICIENT_LIMIT, COEFFICIENT_LIMIT)
+
+
+def activation(values: Integers, scale: NDArray[np.float32]) -> Tensor:
+    """Elements as context: times a power of two, rounded half up, clamped. Exact: |values| < 2**15."""
+    scaled = values.astype(np.float32) * scale
+    return np.clip(np.floor(scaled + np.float32(0.5)), -ACTIVATION_LIMIT, ACTIVATION_LIMIT)
+
+
+def synthesize(model: Model, engine: Engine, latent: Latent) -> NDArray[np.uint8]:
+    """Pixels (N, H, W, C) of a latent: correction, inverse transform, blocks to their places."""
+    d = model.description
+    n, rows, columns, _ = latent.plane.shape
+    correction = engine.run(model.correction_network, latent.context).reshape(latent.plane.shape)
+    samples = engine.run(model.synthesis, latent.plane + correction)
+    pixels = np.clip(samples, 0, 255).astype(np.uint8)
+    blocks = pixels.reshape(n, rows, columns, d.block, d.block, d.channels)
+    return blocks.swapaxes(2, 3).reshape(n, rows * d.block, columns * d.block, d.channels)

@@ -1,0 +1,216 @@
+"""A model in memory, built from the arrays of its file and proven exact; ``store`` writes the same arrays.
+
+Arrays, all normative but those of ``analysis``:
+
+    vector.I.weight, .bias, .shift        layers that turn the tile vector into features of every block
+    passI.J.weight, .bias, .shift         layers of the network of pass I
+    correction.I.weight, .bias, .shift    layers of the correction network
+    synthesis.weight, .bias, .shift       inverse block transform; weight (coefficients, samples of a block)
+    step, offset                          (100, kinds): quantization step, and what it adds to a class
+    vector_class                          (vector,): the class of each vector element before the offset
+    context_exponent                      (kinds,): an element times two to this is its context value
+    cue                                   (100, cues): what the constant planes hold at each quality
+    tables.extents, .shifts, .skip, .frequencies    the distributions of the 64 classes
+    analysis.*                            float32: block_mean, block, tile_mean, tile; the forward transforms
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aecodec.errors import InvalidModelFile
+from aecodec.models import network, safetensors
+from aecodec.models.description import (
+    ACTIVATION_LIMIT,
+    CLASS_LIMIT,
+    COEFFICIENT_LIMIT,
+    QUALITIES,
+    Description,
+    Layer,
+)
+from aecodec.models.network import ExactLayer, Network
+from aecodec.models.safetensors import Arrays
+from aecodec.packing.tables import Tables
+
+ID_BYTES = 8
+
+
+@dataclass(frozen=True)
+class Model:
+    """Everything that coding with one model needs. Built by ``load``; never changed."""
+
+    description: Description
+    metadata: Mapping[str, str]
+    arrays: Arrays
+    vector_network: Network
+    pass_networks: tuple[Network, ...]
+    correction_network: Network
+    synthesis: Network
+    step: NDArray[np.int64]
+    offset: NDArray[np.int64]
+    vector_class: NDArray[np.int64]
+    context_scale: NDArray[np.float32]
+    cue: NDArray[np.float32]
+    tables: Tables
+
+    @property
+    def name(self) -> str:
+        """Name and version, for example ``mnist-1``."""
+        return self.metadata["name"]
+
+    @property
+    def number(self) -> int:
+        """The permanent short number of a bundled model, 0 for others."""
+        return int(self.metadata.get("number", "0"))
+
+    @property
+    def purpose(self) -> str:
+        return self.metadata.get("purpose", "")
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """How the model was trained and what it reached on data held out."""
+        value = json.loads(self.metadata.get("card", "{}"))
+        return value if isinstance(value, dict) else {}
+
+    @cached_property
+    def id(self) -> bytes:
+        """First bytes of the SHA-256 of the normative content: description, then every array in order of name."""
+        digest = hashlib.sha256(self.description.to_json().encode())
+        for name in sorted(self.arrays):
+            if not name.startswith("analysis."):
+                array = self.arrays[name]
+                digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
+                digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.digest()[:ID_BYTES]
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases of the normative networks."""
+        every = (self.vector_network, *self.pass_networks, self.correction_network, self.synthesis)
+        return sum(part.parameters for part in every)
+
+    @property
+    def macs_per_pixel(self) -> float:
+        """Multiply-adds that decoding needs for a pixel, on a picture of whole tiles."""
+        d = self.description
+        pixels = d.block**2
+        per_block = float(self.correction_network.multiply_adds + self.synthesis.multiply_adds)
+        for stage, net in zip(d.passes, self.pass_networks, strict=True):
+            per_block += net.multiply_adds * len(stage.lattice) / 4.0
+        if d.tile is not None:
+            rows, columns = d.grid(*d.tile)
+            per_block += self.vector_network.multiply_adds / (rows * columns)
+        return per_block / pixels
+
+
+def load(data: bytes) -> Model:
+    """The model of a file's bytes. Raises ``InvalidModelFile`` where anything is missing, odd or not provably exact."""
+    arrays, metadata = safetensors.load(data)
+    try:
+        return _build(arrays, metadata)
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        raise InvalidModelFile(f"the model file is incomplete: {error}") from error
+
+
+def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
+    d = Description.from_json(metadata["description"])
+    if d.to_json() != metadata["description"]:
+        raise InvalidModelFile("the model's description is not in canonical form")
+    metadata["name"]  # noqa: B018 -- has to be there
+    n = d.coefficients
+    expect(arrays, "step", (QUALITIES, d.kinds), 1, COEFFICIENT_LIMIT)
+    expect(arrays, "offset", (QUALITIES, d.kinds), -CLASS_LIMIT, CLASS_LIMIT)
+    expect(arrays, "vector_class", (d.vector,), -CLASS_LIMIT, CLASS_LIMIT)
+    expect(arrays, "context_exponent", (d.kinds,), -15, 15)
+    expect(arrays, "cue", (QUALITIES, d.cues), -ACTIVATION_LIMIT, ACTIVATION_LIMIT)
+    check_shape(d)
+    nets = []
+    for index, (stage, layers) in enumerate(zip(d.passes, d.pass_layers, strict=True)):
+        count = stage.hi - stage.lo
+        limits = np.repeat(np.array([COEFFICIENT_LIMIT, CLASS_LIMIT], np.int64), count)
+        nets.append(network.read(arrays, f"pass{index}", layers, d.context(stage.hi), limits))
+    correction_limits = np.full(n, COEFFICIENT_LIMIT, np.int64)
+    inverse = ExactLayer(
+        1,
+        arrays["synthesis.weight"].astype(np.int64),
+        arrays["synthesis.bias"].astype(np.int64),
+        arrays["synthesis.shift"].astype(np.int64),
+        np.full(n, COEFFICIENT_LIMIT, np.int64),
+    )
+    if inverse.weight.shape != (n, n) or inverse.bias.shape != (n,) or inverse.shift.shape != (n,):
+        raise InvalidModelFile("the inverse transform does not fit the block")
+    return Model(
+        description=d,
+        metadata=metadata,
+        arrays=arrays,
+        vector_network=network.read(arrays, "vector", d.vector_layers, d.vector + d.cues),
+        pass_networks=tuple(nets),
+        correction_network=network.read(arrays, "correction", d.correction_layers, d.context(n), correction_limits),
+        synthesis=network.prove((inverse,), np.full(n, 2 * COEFFICIENT_LIMIT, np.int64)),
+        step=arrays["step"].astype(np.int64),
+        offset=arrays["offset"].astype(np.int64),
+        vector_class=arrays["vector_class"].astype(np.int64),
+        context_scale=np.ldexp(np.float32(1.0), arrays["context_exponent"].astype(np.int64)).astype(np.float32),
+        cue=arrays["cue"].astype(np.float32),
+        tables=Tables(
+            arrays["tables.extents"], arrays["tables.shifts"], int(arrays["tables.skip"][0]), arrays["tables.frequencies"]
+        ),
+    )
+
+
+def expect(arrays: Arrays, name: str, shape: tuple[int, ...], low: int, high: int) -> None:
+    """Raise ``InvalidModelFile`` unless the array is of that shape with all values in low..high."""
+    array = arrays[name]
+    if array.shape != shape or array.dtype.kind not in "iu":
+        raise InvalidModelFile(f"array {name} is {array.dtype} {array.shape}, not integers {shape}")
+    if array.size and not low <= int(array.min()) <= int(array.max()) <= high:
+        raise InvalidModelFile(f"array {name} holds values outside {low}..{high}")
+
+
+def check_shape(d: Description) -> None:
+    """Raise ``InvalidModelFile`` unless the description is of a ladder that can be walked."""
+    if d.channels not in (1, 3) or d.block not in (2, 4, 8, 16) or d.cues < 0 or d.vector < 0 or d.features < 0:
+        raise InvalidModelFile("the model's description has an impossible size")
+    if d.tile is not None and (min(d.tile) < d.block or d.tile[0] % d.block or d.tile[1] % d.block):
+        raise InvalidModelFile("the model's tile is not made of whole blocks")
+    if (d.tile is None) != (d.vector == 0) or (d.vector == 0) != (d.features == 0):
+        raise InvalidModelFile("a tile vector needs a tile, and gives features")
+    if d.tile is not None:
+        rows, columns = d.grid(*d.tile)
+        if d.vector_layers[-1].units != rows * columns * d.features or any(p.kernel != 1 for p in d.vector_layers):
+            raise InvalidModelFile("the vector's network does not give every block its features")
+    if any(layer.kernel != 1 for layers in d.pass_layers for layer in layers[1:]):
+        raise InvalidModelFile("only the first layer of a pass may look at neighbours")
+    lo, hi, seen = 0, 0, {(y, x) for y in (0, 1) for x in (0, 1)}
+    whole = set(seen)
+    for stage, layers in zip(d.passes, d.pass_layers, strict=True):
+        if seen == whole:
+            lo, hi, seen = hi, stage.hi, set()
+        places = set(stage.lattice)
+        if (stage.lo, stage.hi) != (lo, hi) or hi <= lo or seen & places or not places or not places <= whole:
+            raise InvalidModelFile("the passes do not cover the plane once, group after group")
+        if layers[-1].units != 2 * (hi - lo):
+            raise InvalidModelFile("a pass needs a mean and a class for every channel")
+        seen |= places
+    if seen != whole or hi != d.coefficients or d.correction_layers[-1].units != d.coefficients:
+        raise InvalidModelFile("the passes do not cover the plane")
+
+
+def exact_layer_arrays(prefix: str, layer: Layer, weight: Any, bias: Any, shift: Any) -> Arrays:
+    """Arrays of one layer as the file stores them: int8 or int16 weights, int32 biases, uint8 shifts."""
+    weight = np.asarray(weight).reshape(-1, layer.units)
+    narrow = np.int8 if np.abs(weight).max(initial=0) <= 127 else np.int16
+    return {
+        f"{prefix}.weight": weight.astype(narrow),
+        f"{prefix}.bias": np.asarray(bias).astype(np.int32),
+        f"{prefix}.shift": np.asarray(shift).astype(np.uint8),
+    }

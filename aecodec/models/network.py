@@ -1,0 +1,105 @@
+"""Networks of exact integer layers, and the proof that they are exact.
+
+A layer computes, for integers x with |x| <= limit of its channel::
+
+    y = floor((sum w x + bias) / 2**shift)      bias holds the 2**(shift - 1) that rounds to nearest
+    y = y + (output of an earlier layer)        where the layer says so
+    y = max(y, floor(y / 8))                    where it is leaky
+    y = clamp(y, -limit, limit)
+
+In float32 a sum of integers is exact in any order while every partial sum stays within 2**24; the proof of a layer is
+``|bias| + sum |w| * max |x| < 2**24`` for each output channel, for every input that can occur. Layers that fail it are
+computed in float64 under the same rule with 2**53; a model that fails that too is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aecodec.errors import InvalidModelFile
+from aecodec.models.description import ACTIVATION_LIMIT, Layer
+from aecodec.models.safetensors import Arrays
+
+FLOAT32_EXACT = 1 << 24
+FLOAT64_EXACT = 1 << 53
+LEAK = 8
+
+
+@dataclass(frozen=True)
+class ExactLayer:
+    """``weight``: (kernel * kernel * inputs, units), rows in (y, x, channel) order; ``bias``, ``shift``, ``limit``: (units,)."""
+
+    kernel: int
+    weight: NDArray[np.int64]
+    bias: NDArray[np.int64]
+    shift: NDArray[np.int64]
+    limit: NDArray[np.int64]
+    leaky: bool = False
+    add: int | None = None
+
+    @property
+    def units(self) -> int:
+        return int(self.weight.shape[1])
+
+    def bound(self, input_limit: NDArray[np.int64]) -> int:
+        """Largest magnitude of any partial sum, over every input within ``input_limit`` (inputs,)."""
+        reach = np.abs(self.weight) * np.tile(input_limit, self.kernel**2)[:, None]
+        return int((reach.sum(axis=0) + np.abs(self.bias)).max(initial=0))
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers in order, each proven: ``single[i]`` says whether float32 is enough for layer i."""
+
+    layers: tuple[ExactLayer, ...]
+    single: tuple[bool, ...]
+    inputs: int
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds for one position."""
+        return sum(layer.weight.size for layer in self.layers)
+
+    @property
+    def parameters(self) -> int:
+        return sum(layer.weight.size + layer.bias.size for layer in self.layers)
+
+
+def prove(layers: tuple[ExactLayer, ...], input_limit: NDArray[np.int64]) -> Network:
+    """Check every layer's bound; ``input_limit`` (inputs,) holds for the first one. Raises ``InvalidModelFile``."""
+    single: list[bool] = []
+    limit = input_limit
+    for index, layer in enumerate(layers):
+        if layer.weight.shape[0] != layer.kernel**2 * limit.size:
+            raise InvalidModelFile(f"layer {index} has weights for another number of inputs")
+        if layer.add is not None and not (0 <= layer.add < index and layers[layer.add].units == layer.units):
+            raise InvalidModelFile(f"layer {index} adds a layer that does not fit it")
+        bound = layer.bound(limit)
+        if bound >= FLOAT64_EXACT:
+            raise InvalidModelFile(f"layer {index} breaks the bound of exact arithmetic")
+        single.append(bound < FLOAT32_EXACT)
+        limit = layer.limit
+    return Network(layers, tuple(single), int(input_limit.size))
+
+
+def read(
+    arrays: Arrays, prefix: str, layers: tuple[Layer, ...], inputs: int, limits: NDArray[np.int64] | None = None
+) -> Network:
+    """The network stored as ``prefix.0.weight``, ``prefix.0.bias``, ...; its last layer's outputs are within ``limits``
+    (hidden ones, and all where it is None, within ``ACTIVATION_LIMIT``). Raises ``InvalidModelFile``."""
+    made = []
+    for index, layer in enumerate(layers):
+        weight = arrays[f"{prefix}.{index}.weight"].astype(np.int64)
+        bias = arrays[f"{prefix}.{index}.bias"].astype(np.int64)
+        shift = arrays[f"{prefix}.{index}.shift"].astype(np.int64)
+        if weight.ndim != 2 or weight.shape[1] != layer.units or bias.shape != shift.shape or bias.shape != (layer.units,):
+            raise InvalidModelFile(f"layer {index} of {prefix} does not have {layer.units} units")
+        if layer.kernel not in (1, 3) or shift.min(initial=0) < 0 or shift.max(initial=0) > 30:
+            raise InvalidModelFile(f"layer {index} of {prefix} has a kernel or a shift that is not allowed")
+        last = limits is not None and index == len(layers) - 1
+        limit = limits if last and limits is not None else np.full(layer.units, ACTIVATION_LIMIT, np.int64)
+        made.append(ExactLayer(layer.kernel, weight, bias, shift, limit, layer.leaky, layer.add))
+    return prove(tuple(made), np.full(inputs, ACTIVATION_LIMIT, np.int64))

@@ -1,0 +1,78 @@
+"""Arrays in a file that can execute nothing: the safetensors layout, read and written with NumPy alone.
+
+An 8-byte little-endian length, a JSON object that gives every array's dtype, shape and place, then the arrays' bytes,
+one behind the other. A reader refuses holes, overlaps and anything outside the file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aecodec.errors import InvalidModelFile
+
+Arrays = dict[str, NDArray[np.generic]]
+
+DTYPES = {
+    "U8": np.dtype("u1"),
+    "I8": np.dtype("i1"),
+    "U16": np.dtype("<u2"),
+    "I16": np.dtype("<i2"),
+    "U32": np.dtype("<u4"),
+    "I32": np.dtype("<i4"),
+    "I64": np.dtype("<i8"),
+    "F16": np.dtype("<f2"),
+    "F32": np.dtype("<f4"),
+}
+NAMES = {dtype: name for name, dtype in DTYPES.items()}
+HEADER_LIMIT = 1 << 20  # bytes of JSON; checked before anything is parsed
+
+
+def dump(arrays: Mapping[str, NDArray[np.generic]], metadata: Mapping[str, str]) -> bytes:
+    """The file's bytes, arrays in order of name."""
+    header: dict[str, object] = {"__metadata__": dict(metadata)}
+    chunks, place = [], 0
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        data = array.tobytes()
+        header[name] = {
+            "dtype": NAMES[array.dtype.newbyteorder("<") if array.dtype.itemsize > 1 else array.dtype],
+            "shape": list(array.shape),
+            "data_offsets": [place, place + len(data)],
+        }
+        chunks.append(data)
+        place += len(data)
+    text = json.dumps(header, separators=(",", ":"), sort_keys=True).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + b"".join(chunks)
+
+
+def load(data: bytes) -> tuple[Arrays, dict[str, str]]:
+    """(arrays by name, read-only views of ``data``; metadata). Raises ``InvalidModelFile``."""
+    try:
+        length = int.from_bytes(data[:8], "little")
+        if len(data) < 8 or length > min(HEADER_LIMIT, len(data) - 8):
+            raise InvalidModelFile("the model file's header does not fit into it")
+        header = json.loads(data[8 : 8 + length])
+        metadata = header.pop("__metadata__", {})
+        body = memoryview(data)[8 + length :]
+        arrays: Arrays = {}
+        place = 0
+        for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+            begin, end = entry["data_offsets"]
+            dtype, shape = DTYPES[entry["dtype"]], [int(n) for n in entry["shape"]]
+            count = 1
+            for n in shape:
+                count *= n
+            if begin != place or end - begin != count * dtype.itemsize or end > len(body) or min(shape, default=0) < 0:
+                raise InvalidModelFile(f"array {name} of the model file is not where it should be")
+            arrays[name] = np.frombuffer(body[begin:end], dtype).reshape(shape)
+            place = end
+        if place != len(body):
+            raise InvalidModelFile("the model file has bytes that belong to no array")
+        return arrays, {str(key): str(value) for key, value in metadata.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidModelFile(f"the model file cannot be read: {error}") from error

@@ -1,0 +1,84 @@
+"""Packing: the residuals of a ladder's passes, each with a scale class, as bytes and back.
+
+Encoding sees all passes at once; decoding is pulled pass by pass, since the classes of a pass follow from
+the residuals before it. Every function works on S streams, independent files of equal shape, side by side.
+
+A payload is decoded with the model's tables, the number of elements, and the classes; it has no lengths of
+its own and must be given whole. For every sequence of residuals `read` returns what `pack` was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from ..errors import InvalidValue
+from . import rans, zstd
+from .tables import Integers, Tables, ideal_bits, parametric, quantize_probabilities
+
+__all__ = [
+    "CODERS",
+    "Decoder",
+    "Tables",
+    "ideal_bits",
+    "pack",
+    "parametric",
+    "quantize_probabilities",
+    "unpacker",
+]
+
+
+class Decoder(Protocol):
+    """The residuals of S streams, pass after pass. Messages name the stream by its index if S > 1."""
+
+    def read(self, classes: Integers) -> Integers:
+        """The residuals of the next pass: (S, E) int32, for its classes, (S, E) integers 0..63.
+
+        Raises TruncatedFile, or InvalidValue for a residual beyond +-2^20. Damaged data may also decode to
+        anything: only `finish` tells.
+        """
+
+    def finish(self, checks: Sequence[int]) -> None:
+        """After the last pass: that nothing is left, and that the S CRC-32 values are those given to `pack`.
+
+        Raises TruncatedFile, TrailingBytes, ChecksumMismatch or InvalidValue.
+        """
+
+
+Pack = Callable[[Tables, Sequence[Integers], Sequence[Integers], Sequence[int]], list[bytes]]
+Unpacker = Callable[[Tables, Sequence[bytes], int], Decoder]
+CODERS: dict[str, tuple[Pack, Unpacker]] = {
+    "zstd": (zstd.pack, zstd.Decoder),
+    "rans": (rans.pack, rans.Decoder),
+}
+
+
+def _coder(name: str) -> tuple[Pack, Unpacker]:
+    if name not in CODERS:
+        raise InvalidValue(f"unknown packing {name!r}: expected one of {', '.join(CODERS)}")
+    return CODERS[name]
+
+
+def pack(
+    name: str,
+    tables: Tables,
+    residuals: Sequence[Integers],
+    classes: Sequence[Integers],
+    checks: Sequence[int],
+) -> list[bytes]:
+    """Code residuals with the packing `name`, "zstd" or "rans"; returns S payloads.
+
+    residuals: a pass each, (S, E) integers within +-2^20, 0 where the class is skipped. classes: of the
+    same shapes, integers 0..63. checks: S CRC-32 values, of which a zstd payload carries all 32 bits, a
+    rans payload 16. Raises InvalidValue for a value out of range.
+    """
+    return _coder(name)[0](tables, residuals, classes, checks)
+
+
+def unpacker(name: str, tables: Tables, payloads: Sequence[bytes], elements: int) -> Decoder:
+    """Start to decode S payloads of `elements` elements each: the sum of E over all passes.
+
+    Raises TruncatedFile, TrailingBytes or InvalidValue for a payload that cannot be one; never allocates more
+    than a multiple of the elements and the payloads.
+    """
+    return _coder(name)[1](tables, payloads, elements)

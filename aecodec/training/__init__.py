@@ -1,0 +1,1 @@
+"""Training and export of models; needs the extra ``train`` (Keras 3 and one of its backends)."""

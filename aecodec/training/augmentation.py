@@ -1,0 +1,109 @@
+"""Random changes to training tiles that leave them what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+Augmentation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
+def none(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    return tiles
+
+
+def mirror(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Half of the tiles mirrored left to right."""
+    flip = random.random(len(tiles)) < 0.5
+    tiles = tiles.copy()
+    tiles[flip] = tiles[flip, :, ::-1]
+    return tiles
+
+
+def colour(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Half of the tiles mirrored, one in twelve made gray, one in sixteen cut off, as tiles at a picture's edge are.
+
+    So gray pictures cost no colour bits, and flat and tiny pictures next to nothing.
+    """
+    tiles = mirror(tiles, random)
+    for index in np.flatnonzero(random.random(len(tiles)) < 1.0 / 16.0):
+        tiles[index] = cut_off(tiles[index], random)
+    gray = random.random(len(tiles)) < 1.0 / 12.0
+    luma = tiles[gray].astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+    tiles[gray] = np.rint(luma)[..., None].astype(np.uint8)
+    return tiles
+
+
+def cut_off(tile: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """The first columns and rows of a tile (H, W, C), few or many, and then their last one repeated."""
+    limits = np.array(tile.shape[:2])
+    height, width = np.maximum(1, limits * random.random(2) ** 2).astype(int)
+    if random.random() < 0.5:
+        height, width = (height, limits[1]) if random.random() < 0.5 else (limits[0], width)
+    elif random.random() < 0.5:
+        height = width = 1
+    return np.pad(tile[:height, :width], ((0, limits[0] - height), (0, limits[1] - width), (0, 0)), mode="edge")
+
+
+def shift(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Half of the tiles moved by up to two pixels; what leaves on one side is black on the other."""
+    out = tiles.copy()
+    height, width = tiles.shape[1:3]
+    for index in np.flatnonzero(random.random(len(tiles)) < 0.5):
+        dy, dx = random.integers(-2, 3, 2)
+        moved = np.zeros_like(tiles[index])
+        moved[max(dy, 0) : height + min(dy, 0), max(dx, 0) : width + min(dx, 0)] = tiles[
+            index, max(-dy, 0) : height + min(-dy, 0), max(-dx, 0) : width + min(-dx, 0)
+        ]
+        out[index] = moved
+    return out
+
+
+def pen(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Handwriting: three quarters of gray tiles rotated, scaled, sheared, bent and drawn with another pen."""
+    out = tiles.copy()
+    for index in np.flatnonzero(random.random(len(tiles)) < 0.75):
+        out[index, :, :, 0] = np.asarray(_bend(Image.fromarray(tiles[index, :, :, 0]), random))
+    return out
+
+
+def _bend(image: Image.Image, random: np.random.Generator) -> Image.Image:
+    width, height = image.size
+    angle = random.normal(0.0, 0.12)
+    shear = random.normal(0.0, 0.12)
+    scale = np.exp(random.normal(0.0, 0.08, 2))
+    cosine, sine = np.cos(angle), np.sin(angle)
+    matrix = np.array([[cosine, -sine], [sine, cosine]]) @ np.array([[scale[0], shear], [0.0, scale[1]]])
+    centre = np.array([width / 2.0, height / 2.0])
+    move = random.normal(0.0, 0.8, 2)
+    # Corners of a grid of quadrilaterals, each mapped affinely and then moved a little: affine and elastic in one.
+    xs, ys = np.linspace(0, width, 4).astype(int), np.linspace(0, height, 4).astype(int)
+    jitter = random.normal(0.0, 0.6, (4, 4, 2))
+    corner = {
+        (i, j): (matrix @ (np.array([x, y]) - centre) + centre + move + jitter[j, i])
+        for i, x in enumerate(xs)
+        for j, y in enumerate(ys)
+    }
+    mesh = [
+        (
+            (int(xs[i]), int(ys[j]), int(xs[i + 1]), int(ys[j + 1])),
+            tuple(np.concatenate([corner[i, j], corner[i, j + 1], corner[i + 1, j + 1], corner[i + 1, j]])),
+        )
+        for i in range(3)
+        for j in range(3)
+    ]
+    bent = image.transform(image.size, Image.Transform.MESH, mesh, Image.Resampling.BILINEAR)
+    choice = random.random()
+    if choice < 0.3:
+        other = bent.filter(ImageFilter.MaxFilter(3) if choice < 0.15 else ImageFilter.MinFilter(3))
+        bent = Image.blend(bent, other, float(random.uniform(0.1, 0.6)))
+    # Resampling blurs; steepen the edges again by a random amount.
+    contrast = 1.0 + random.uniform(0.0, 0.5)
+    table = np.clip((np.arange(256) - 128.0) * contrast + 128.0 + random.normal(0.0, 6.0), 0, 255)
+    table = np.where(np.arange(256) == 0, 0, table)
+    return bent.point([int(v) for v in table])
+
+
+AUGMENTATIONS: dict[str, Augmentation] = {"none": none, "mirror": mirror, "colour": colour, "shift": shift, "pen": pen}

@@ -1,0 +1,132 @@
+"""From a trained Keras ladder to a model file: the same numbers, as integers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from aecodec.engines import engine
+from aecodec.models import model as models
+from aecodec.models import safetensors
+from aecodec.models.description import (
+    ACTIVATION_BITS,
+    CLASS_LIMIT,
+    CLASSES_PER_OCTAVE,
+    COEFFICIENT_BITS,
+    COEFFICIENT_LIMIT,
+    QUALITIES,
+)
+from aecodec.models.model import Model, exact_layer_arrays
+from aecodec.packing.tables import Tables, parametric
+from aecodec.search import choose
+from aecodec.training import tables as learned
+from aecodec.training.layers import ExactConvolution
+from aecodec.training.network import SKIPPED_CLASSES, Ladder
+
+SYNTHESIS_BITS = 16  # fraction bits of the inverse transform's weights
+
+
+def half_up(values: Any) -> np.ndarray:
+    return np.floor(np.asarray(values, np.float64) + 0.5).astype(np.int64)
+
+
+def layer_arrays(prefix: str, layer: ExactConvolution, spec: Any) -> safetensors.Arrays:
+    """Integers of one layer: real weights times 2**bits; the bias holds the half that rounds."""
+    bits = ops.convert_to_numpy(layer.weight_bits()).astype(np.int64)
+    kernel = ops.convert_to_numpy(layer.kernel).astype(np.float64)
+    bias = ops.convert_to_numpy(layer.bias).astype(np.float64)
+    shift = ACTIVATION_BITS + bits - np.asarray(layer.output_bits)
+    if shift.min() < 0:
+        # An output finer than its sum: give the sum more bits than the bound of float32 leaves.
+        bits = bits + np.maximum(0, -shift)
+        shift = np.maximum(shift, 0)
+    weight = half_up(kernel * 2.0**bits)
+    whole = half_up(bias * 2.0 ** (bits + ACTIVATION_BITS))
+    whole += np.where(shift > 0, 1 << np.maximum(shift - 1, 0), 0)
+    return exact_layer_arrays(prefix, spec, weight, whole, shift)
+
+
+def arrays_of(trained: Ladder) -> safetensors.Arrays:
+    """All arrays of the model file but the tables."""
+    d, s = trained.description, trained.statistics
+    numpy = lambda v: ops.convert_to_numpy(v).astype(np.float64)  # noqa: E731
+    arrays: safetensors.Arrays = {}
+    for index, (layer, spec) in enumerate(zip(trained.vector_net, d.vector_layers, strict=True)):
+        arrays |= layer_arrays(f"vector.{index}", layer, spec)
+    for number, (net, specs) in enumerate(zip(trained.pass_nets, d.pass_layers, strict=True)):
+        for index, (layer, spec) in enumerate(zip(net, specs, strict=True)):
+            arrays |= layer_arrays(f"pass{number}.{index}", layer, spec)
+    for index, (layer, spec) in enumerate(zip(trained.correction_net, d.correction_layers, strict=True)):
+        arrays |= layer_arrays(f"correction.{index}", layer, spec)
+
+    synthesis, mean = numpy(trained.synthesis), numpy(trained.block_mean)
+    shift = SYNTHESIS_BITS + COEFFICIENT_BITS
+    arrays["synthesis.weight"] = half_up(synthesis * 2.0**SYNTHESIS_BITS).astype(np.int32)
+    arrays["synthesis.bias"] = (half_up(mean * 2.0**shift) + (1 << (shift - 1))).astype(np.int32)
+    arrays["synthesis.shift"] = np.full(d.coefficients, shift, np.uint8)
+
+    qualities = np.arange(1, QUALITIES + 1)
+    log_step = trained.log_step[qualities][:, None] + trained.hats[qualities] @ numpy(trained.log_gain)
+    step = np.clip(half_up(2.0 ** (log_step + COEFFICIENT_BITS)), 1, COEFFICIENT_LIMIT)
+    arrays["step"] = step.astype(np.int16)
+    offset = half_up(-CLASSES_PER_OCTAVE * (np.log2(step) - COEFFICIENT_BITS))
+    arrays["offset"] = np.clip(offset, -CLASS_LIMIT, CLASS_LIMIT).astype(np.int16)
+    arrays["vector_class"] = half_up(numpy(trained.vector_class)).astype(np.int16)
+    exponents = np.concatenate([trained.vector_context_bits, trained.context_bits])
+    # An element counts quarters of a grey level, a context value 64ths of its own unit.
+    arrays["context_exponent"] = (exponents + ACTIVATION_BITS - COEFFICIENT_BITS).astype(np.int8)
+    arrays["cue"] = half_up(trained.cue_table[qualities] * 2.0**ACTIVATION_BITS).astype(np.int16)
+    arrays["analysis.block_mean"] = mean.astype(np.float32)
+    arrays["analysis.block"] = numpy(trained.analysis).astype(np.float32)
+    arrays["analysis.tile_mean"] = s.tile_mean.astype(np.float32)
+    arrays["analysis.tile"] = numpy(trained.vector_analysis).astype(np.float32)
+    return arrays
+
+
+def table_arrays(tables: Tables) -> safetensors.Arrays:
+    return {
+        "tables.extents": tables.extents.astype(np.uint8),
+        "tables.shifts": tables.shifts.astype(np.uint8),
+        "tables.skip": np.array([tables.skip], np.uint8),
+        "tables.frequencies": tables.frequencies.astype(np.uint16),
+    }
+
+
+def export(trained: Ladder, tiles: np.ndarray, metadata: Mapping[str, str], *, rounds: int = 2, seed: int = 0) -> bytes:
+    """The model file's bytes. Tables are learned from ``tiles`` (N, H, W, C), coded at qualities drawn evenly."""
+    arrays = arrays_of(trained)
+    metadata = {**metadata, "description": trained.description.to_json()}
+    random = np.random.default_rng(seed)
+    tables = parametric(skip=SKIPPED_CLASSES)
+    for _ in range(rounds):
+        model = models.load(safetensors.dump(arrays | table_arrays(tables), metadata))
+        residuals, classes = code(model, tiles, random)
+        tables = learned.fit(tables, residuals, classes)
+    data = safetensors.dump(arrays | table_arrays(tables), metadata)
+    models.load(data)  # every proof again, on what was written
+    return data
+
+
+def code(model: Model, tiles: np.ndarray, random: np.random.Generator) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Residuals and classes of tiles, coded in batches with the NumPy engine."""
+    residuals: list[np.ndarray] = []
+    classes: list[np.ndarray] = []
+    for begin in range(0, len(tiles), 256):
+        part = tiles[begin : begin + 256]
+        choice = choose(model, engine(), part, random.integers(1, QUALITIES + 1, len(part)))
+        residuals += choice.residuals
+        classes += choice.classes
+    return residuals, classes
+
+
+def with_card(data: bytes, card: Mapping[str, Any]) -> bytes:
+    """The same model file with another card, which is no normative part."""
+    arrays, metadata = safetensors.load(data)
+    return safetensors.dump(arrays, {**metadata, "card": json.dumps(card, sort_keys=True)})
+
+
+

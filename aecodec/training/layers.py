@@ -1,0 +1,97 @@
+"""Keras layers that compute what the exact engine will compute.
+
+Values inside a network are real numbers here and integers there: a real value is the integer divided by a power of two,
+so float32 represents both alike. With ``exact`` off a layer is an ordinary convolution; with it on, weights and outputs
+are rounded and clamped just as the exported model does it, and gradients pass straight through (Bengio et al. 2013,
+arXiv:1308.3432).
+"""
+
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+from aecodec.models.description import ACTIVATION_BITS, ACTIVATION_LIMIT
+
+EXACT_SUM = 2.0**24  # integers up to here are exact in float32
+WEIGHT_BITS_LIMIT = 14  # weights stay within int16
+
+
+def straight_through(value, replacement):
+    """``replacement`` in the forward direction, ``value`` in the backward one."""
+    return value + ops.stop_gradient(replacement - value)
+
+
+def round_half_up(value):
+    return ops.floor(value + 0.5)
+
+
+class ExactConvolution(keras.layers.Layer):
+    """A k x k convolution with zero padding whose exported form is exact in float32.
+
+    ``output_bits``: fraction bits of the output, one number a unit (negative: the unit's output is coarser than 1).
+    ``output_limits``: largest magnitude of the integer output, one number a unit.
+    """
+
+    def __init__(self, kernel, units, output_bits=None, output_limits=None, leaky=False, gain=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.kernel_size, self.units, self.leaky, self.gain = kernel, units, leaky, gain
+        self.output_bits = [ACTIVATION_BITS] * units if output_bits is None else [int(b) for b in output_bits]
+        self.output_limits = [ACTIVATION_LIMIT] * units if output_limits is None else list(output_limits)
+        self.exact = False
+
+    def build(self, shape):
+        fan_in = self.kernel_size**2 * shape[-1]
+        # He et al. 2015; ``gain`` shrinks the layers that must start near nothing.
+        spread = self.gain * (2.0 / fan_in) ** 0.5
+        init = keras.initializers.RandomNormal(stddev=spread, seed=keras.random.SeedGenerator(fan_in + self.units))
+        self.kernel = self.add_weight(
+            shape=(self.kernel_size, self.kernel_size, shape[-1], self.units), initializer=init, name="kernel"
+        )
+        self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
+        self.fan_in = fan_in
+
+    def weight_bits(self):
+        """Fraction bits of each unit's weights: as many as the bound of an exact sum leaves."""
+        size = ops.sum(ops.abs(self.kernel), axis=(0, 1, 2)) * ACTIVATION_LIMIT
+        size = size + ops.abs(self.bias) * 2.0**ACTIVATION_BITS
+        rounding = 2.0 ** (ACTIVATION_BITS - 1.0 - ops.convert_to_tensor(self.output_bits, dtype="float32"))
+        slack = 0.5 * self.fan_in * ACTIVATION_LIMIT + 64.0  # weights round by up to one half
+        bits = ops.floor(ops.log2((EXACT_SUM - slack) / (size + rounding)))
+        return ops.minimum(bits, float(WEIGHT_BITS_LIMIT))
+
+    def quantized(self):
+        """(kernel, bias, weight bits): the rounded weights as real numbers."""
+        bits = ops.stop_gradient(self.weight_bits())
+        scale = 2.0**bits
+        kernel = straight_through(self.kernel, round_half_up(self.kernel * scale) / scale)
+        fine = scale * 2.0**ACTIVATION_BITS
+        bias = straight_through(self.bias, round_half_up(self.bias * fine) / fine)
+        return kernel, bias, bits
+
+    def call(self, x, add=None):
+        kernel, bias = self.kernel, self.bias
+        if self.exact:
+            kernel, bias, _ = self.quantized()
+        y = ops.conv(x, kernel, strides=1, padding="same") + bias
+        unit = 2.0 ** ops.convert_to_tensor(self.output_bits, dtype="float32")
+        if self.exact:
+            y = straight_through(y, round_half_up(y * unit) / unit)
+        if add is not None:
+            y = y + add
+        if self.leaky:
+            falling = y / 8.0
+            if self.exact:
+                falling = straight_through(falling, ops.floor(falling * unit) / unit)
+            y = ops.maximum(y, falling)
+        limit = ops.convert_to_tensor(self.output_limits, dtype="float32") / unit
+        return ops.clip(y, -limit, limit)
+
+
+def activation(value, bits):
+    """Element values (grey levels) as context: scaled by ``2**bits`` to activations, rounded, clamped."""
+    fine = 2.0**ACTIVATION_BITS
+    scaled = value * 2.0**bits
+    limit = ACTIVATION_LIMIT / fine
+    return ops.clip(straight_through(scaled, round_half_up(scaled * fine) / fine), -limit, limit)
+

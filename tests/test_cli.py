@@ -1,0 +1,343 @@
+"""The command line: what it prints, writes and refuses; mostly in this process, sometimes in a real one."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from io import BytesIO
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+import aecodec
+from aecodec.cli import COMMANDS, files, main
+from aecodec.cli.columns import aligned
+
+AEC = [sys.executable, "-m", "aecodec"]
+ROWS, COLUMNS = np.mgrid[:28, :28]
+RING = (255 * (abs(np.hypot(ROWS - 13.5, COLUMNS - 13.5) - 8) < 2)).astype(np.uint8)  # much like the digit 0
+SKY = np.stack([ROWS * 4, COLUMNS * 5, ROWS + COLUMNS + 60], axis=-1).astype(np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a digit and a colour picture as PNG and as .aec."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(
+        "PYTHONPATH", str(Path(aecodec.__file__).parents[1])
+    )  # real processes run the same code
+    Image.fromarray(RING).save("ring.png")
+    Image.fromarray(SKY).save("sky.png")
+    Path("given").mkdir()
+    Path("given/ring.aec").write_bytes(aecodec.encode(RING))
+    Path("given/sky.aec").write_bytes(aecodec.encode(SKY))
+    return tmp_path
+
+
+def aec(*arguments: str, stdin: bytes = b"") -> Result:
+    return CliRunner().invoke(main, arguments, input=stdin, prog_name="aec")
+
+
+def succeeds(*arguments: str, stdin: bytes = b"") -> Result:
+    result = aec(*arguments, stdin=stdin)
+    assert (result.exit_code, result.stderr) == (0, "")
+    return result
+
+
+def refuses(*arguments: str, stdin: bytes = b"") -> str:
+    """The one sentence of a failure."""
+    before = sorted(path.name for path in Path().rglob("*"))
+    result = aec(*arguments, stdin=stdin)
+    assert result.exit_code == 1
+    assert result.stdout_bytes == b""
+    assert result.stderr.startswith("aec: ")
+    assert result.stderr.count("\n") == 1
+    assert sorted(path.name for path in Path().rglob("*")) == before, "a failure leaves no file behind"
+    return result.stderr.rstrip("\n")
+
+
+def is_wrong_usage(*arguments: str) -> str:
+    result = aec(*arguments)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Usage: aec ")
+    return result.stderr
+
+
+def picture(name: str | bytes) -> np.ndarray:
+    return np.asarray(Image.open(BytesIO(name) if isinstance(name, bytes) else name))
+
+
+def test_compressing_writes_what_encode_returns(folder: Path) -> None:
+    succeeds("compress", "ring.png")
+    assert Path("ring.aec").read_bytes() == aecodec.encode(RING)
+    succeeds("compress", "sky.png", "-o", "small.aec", "-m", "cifar", "-q", "30", "--packing", "rans")
+    assert Path("small.aec").read_bytes() == aecodec.encode(SKY, model="cifar", quality=30, packing="rans")
+
+
+def test_decompressing_writes_what_decode_returns(folder: Path) -> None:
+    succeeds("decompress", "given/ring.aec")
+    assert np.array_equal(picture("given/ring.png"), aecodec.decode(Path("given/ring.aec").read_bytes()))
+    succeeds("decompress", "given/sky.aec", "-o", "sky.webp")
+    assert np.array_equal(picture("sky.webp"), aecodec.decode(Path("given/sky.aec").read_bytes()))
+    assert Image.open("sky.webp").format == "WEBP"
+
+
+def test_pipes_carry_both_ways(folder: Path) -> None:
+    encoded = succeeds("compress", "-", stdin=Path("ring.png").read_bytes()).stdout_bytes
+    assert encoded == aecodec.encode(RING)
+    decoded = succeeds("decompress", "-", "-o", "-", stdin=encoded).stdout_bytes
+    assert np.array_equal(picture(decoded), aecodec.decode(encoded))
+    assert decoded.startswith(b"\x89PNG")
+
+
+def test_a_model_is_named_with_or_without_its_version(folder: Path) -> None:
+    succeeds("compress", "ring.png", "-o", "short.aec", "-m", "mnist")
+    succeeds("compress", "ring.png", "-o", "long.aec", "-m", "mnist-1")
+    assert Path("short.aec").read_bytes() == Path("long.aec").read_bytes()
+
+
+def test_a_folder_takes_any_number_of_pictures(folder: Path) -> None:
+    succeeds("compress", "ring.png", "sky.png", "-o", "new/")
+    assert sorted(os.listdir("new")) == ["ring.aec", "sky.aec"]
+    succeeds("decompress", "new/ring.aec", "new/sky.aec", "-o", "given")
+    assert sorted(os.listdir("given")) == ["ring.aec", "ring.png", "sky.aec", "sky.png"]
+
+
+def test_turned_photographs_come_back_upright(folder: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(SKY[:20]).save("turned.png", exif=exif)
+    succeeds("compress", "turned.png")
+    assert aecodec.decode(Path("turned.aec").read_bytes()).shape == (28, 20, 3)
+
+
+def test_existing_files_are_kept_unless_forced(folder: Path) -> None:
+    Path("ring.aec").write_bytes(b"precious")
+    assert refuses("compress", "ring.png") == "aec: ring.aec: exists already; --force overwrites it"
+    assert Path("ring.aec").read_bytes() == b"precious"
+    succeeds("compress", "ring.png", "--force")
+    assert Path("ring.aec").read_bytes() == aecodec.encode(RING)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs links and permissions")
+def test_overwriting_keeps_links_and_permissions(folder: Path) -> None:
+    Path("given/ring.aec").chmod(0o640)
+    Path("ring.aec").symlink_to("given/ring.aec")
+    succeeds("compress", "ring.png", "--force", "-q", "20")
+    assert Path("ring.aec").is_symlink()
+    assert Path("given/ring.aec").read_bytes() == aecodec.encode(RING, quality=20)
+    assert Path("given/ring.aec").stat().st_mode & 0o777 == 0o640
+
+
+def test_input_is_never_output(folder: Path) -> None:
+    sentence = "input and output are the same file"
+    assert refuses("compress", "ring.png", "-o", "ring.png", "--force") == f"aec: ring.png: {sentence}"
+    os.link("ring.png", "other.png")
+    assert refuses("compress", "ring.png", "-o", "other.png", "--force") == f"aec: other.png: {sentence}"
+
+
+def test_devices_are_written_to_and_not_replaced(folder: Path) -> None:
+    succeeds("decompress", "given/ring.aec", "-o", os.devnull)
+    assert not Path(os.devnull).is_file()
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_nothing_partial_remains(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
+) -> None:
+    def fail(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(os, "replace", fail)
+    Path("kept.aec").write_bytes(b"old")
+    before = sorted(os.listdir())
+    with pytest.raises((KeyboardInterrupt, OSError)):
+        files.write("kept.aec", b"new")
+    assert sorted(os.listdir()) == before
+    assert Path("kept.aec").read_bytes() == b"old"
+
+
+def test_bad_input_gets_one_sentence(folder: Path) -> None:
+    Path("empty.aec").write_bytes(b"")
+    Path("short.png").write_bytes(Path("sky.png").read_bytes()[:-20])
+    Path("begun.aec").write_bytes(Path("given/ring.aec").read_bytes()[:3])
+    Image.fromarray(SKY).convert("RGBA").resize((4, 4)).rotate(45).save("clear.png")
+    Image.new("I;16", (3, 3)).save("deep.png")
+
+    assert refuses("compress", "none.png") == "aec: none.png: No such file or directory"
+    assert refuses("decompress", "none.aec") == "aec: none.aec: No such file or directory"
+    assert refuses("info", "none.aec") == "aec: none.aec: No such file or directory"
+    assert refuses("compress", "given/sky.aec", "-o", "x.aec") == (
+        "aec: given/sky.aec: this is not a picture that Pillow can read"
+    )
+    assert refuses("compress", "short.png").startswith("aec: short.png: the picture is damaged: ")
+    assert refuses("compress", "clear.png").startswith("aec: clear.png: transparency cannot be kept yet")
+    assert refuses("compress", "deep.png").startswith("aec: deep.png: Pillow's mode I;16 does not fit")
+    assert refuses("compress", "sky.png", "-m", "mnist").startswith("aec: sky.png: ")
+    assert refuses("decompress", "ring.png", "-o", "x.png") == "aec: ring.png: this is not an .aec file"
+    assert refuses("info", "ring.png") == "aec: ring.png: this is not an .aec file"
+    assert refuses("info", "empty.aec") == "aec: empty.aec: the file is empty"
+    assert refuses("decompress", "begun.aec") == "aec: begun.aec: the file ends before its header does"
+    assert refuses("decompress", "-", stdin=b"?") == "aec: standard input: this is not an .aec file"
+    assert refuses("decompress", "given/sky.aec", "-o", "sky.xyz") == (
+        "aec: sky.xyz: pictures cannot be written as .xyz; try .png"
+    )
+
+
+def test_a_damaged_file_is_an_error_and_not_a_picture(folder: Path) -> None:
+    damaged = bytearray(Path("given/ring.aec").read_bytes())
+    damaged[-1] ^= 0x40
+    Path("damaged.aec").write_bytes(damaged)
+    assert refuses("decompress", "damaged.aec").startswith("aec: damaged.aec: ")
+
+
+def test_pictures_over_the_limit_are_refused_both_ways(folder: Path) -> None:
+    sentence = "the picture is 28x28 pixels and the limit is 783 in all"
+    assert refuses("compress", "sky.png", "--max-pixels", "783").startswith(f"aec: sky.png: {sentence}")
+    assert refuses("decompress", "given/sky.aec", "--max-pixels", "783").startswith(
+        f"aec: given/sky.aec: {sentence}"
+    )
+    succeeds("compress", "sky.png", "--max-pixels", "784")
+
+
+def test_wrong_usage_exits_with_two(folder: Path) -> None:
+    assert "several inputs need a folder" in is_wrong_usage(
+        "compress", "ring.png", "sky.png", "-o", "one.aec"
+    )
+    assert "two inputs would both be written to" in is_wrong_usage(
+        "compress", "ring.png", "ring.png", "-o", "given"
+    )
+    assert "standard input has no name" in is_wrong_usage("compress", "-", "-o", "given")
+    assert "Missing argument" in is_wrong_usage("decompress")
+    assert "-q" in is_wrong_usage("compress", "ring.png", "-q", "101")
+    assert "--packing" in is_wrong_usage("compress", "ring.png", "--packing", "zip")
+    assert "-m" in is_wrong_usage("compress", "ring.png", "-m", "nobody")
+    assert "No such command" in is_wrong_usage("shrink")
+    assert not Path("ring.aec").exists()
+
+
+def test_info_says_what_inspect_returns(folder: Path) -> None:
+    said = json.loads(succeeds("info", "given/ring.aec", "--json").stdout)
+    info = aecodec.inspect(Path("given/ring.aec").read_bytes())
+    assert said["file"] == "given/ring.aec"
+    assert said["model"] == info.model
+    assert (said["width"], said["height"], said["mode"]) == (28, 28, "L")
+    assert said["quality"] == 75
+    assert sum(said["parts"].values()) == said["file_bytes"] == os.path.getsize("given/ring.aec")
+    assert said["bits_per_pixel"] == said["file_bytes"] * 8 / 784
+
+
+def test_info_is_a_table_for_people(folder: Path) -> None:
+    table = succeeds("info", "given/sky.aec").stdout
+    assert re.search(r"^file            given/sky\.aec$", table, re.M)
+    assert re.search(r"^size            28x28 RGB", table, re.M)
+    assert re.search(r"^quality         75$", table, re.M)
+    assert re.search(rf"^bytes           {os.path.getsize('given/sky.aec')}$", table, re.M)
+    assert re.search(r"^  payload       \d+$", table, re.M)
+
+
+def test_models_lists_the_bundled_ones() -> None:
+    listed = json.loads(succeeds("models", "--json").stdout)
+    assert {model["name"] for model in listed} >= {"mnist-1", "alphabet-1", "cifar-1"}
+    for model in listed:
+        assert re.fullmatch(r"[0-9a-f]{16,64}", model["id"])
+        assert model["parameters"] > 0
+        assert model["macs_per_pixel"] > 0
+        assert all({"quality", "bytes", "psnr"} <= figure.keys() for figure in model["figures"])
+    table = succeeds("models").stdout
+    assert all(model["name"] in table and model["id"] in table for model in listed)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command: str) -> None:
+    shown = succeeds(command, "--help").stdout
+    assert f"\n  Example:\n    aec {command}" in shown
+
+
+def test_the_version_is_shown() -> None:
+    assert succeeds("--version").stdout == f"aec, version {version('aecodec')}\n"
+
+
+def test_columns_line_up() -> None:
+    assert aligned([("a", "bytes", ""), ("model", "9", "x")], right=(1,)) == "a      bytes\nmodel      9  x"
+
+
+def test_a_real_process_writes_a_file_and_says_nothing_into_a_pipe(folder: Path) -> None:
+    done = subprocess.run([*AEC, "compress", "ring.png"], capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (b"", b"")
+    assert Path("ring.aec").read_bytes() == aecodec.encode(RING)
+
+
+def test_a_real_process_fails_with_one_sentence(folder: Path) -> None:
+    done = subprocess.run([*AEC, "decompress", "ring.png", "-o", "x.png"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "aec: ring.png: this is not an .aec file\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+def test_a_terminal_gets_a_line_about_success_and_never_binary_data(folder: Path) -> None:
+    import pty
+
+    def seen_on_a_terminal(*arguments: str) -> str:
+        ours, theirs = pty.openpty()
+        subprocess.run([*AEC, *arguments], stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        shown = os.read(ours, 10_000)
+        os.close(ours)
+        return shown.decode().replace("\r\n", "\n")
+
+    line = seen_on_a_terminal("compress", "ring.png")
+    file_bytes = os.path.getsize("ring.aec")
+    info = aecodec.inspect(Path("ring.aec").read_bytes())
+    bits = f"{file_bytes * 8 / 784:.2f} bits per pixel"
+    assert line == f"ring.png -> ring.aec: 28x28 gray, {info.model}, {file_bytes} bytes ({bits})\n"
+    assert seen_on_a_terminal("decompress", "ring.aec", "-o", "-") == (
+        "aec: binary data does not belong on a terminal: use -o FILE or a pipe\n"
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
+def test_a_reader_that_leaves_early_causes_no_traceback(folder: Path) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m aecodec decompress given/sky.aec -o - | true",
+        shell=True,
+        capture_output=True,
+        check=True,
+    )
+    assert done.stderr == b""
+
+
+def test_decompressing_imports_only_what_it_needs(folder: Path) -> None:
+    program = (
+        "import sys; from aecodec.cli import main;"
+        "main(['decompress', 'given/ring.aec'], standalone_mode=False);"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    others = {f"aecodec.cli.{name}" for name in COMMANDS} - {"aecodec.cli.decompress"}
+    heavy = {"tensorflow", "keras", "aecodec.training", "PIL.JpegImagePlugin", "PIL.GifImagePlugin"}
+    assert not loaded & (others | heavy)
+
+
+def test_decompressing_a_small_file_takes_at_most_twice_the_imports(folder: Path) -> None:
+    def seconds(command: list[str]) -> float:
+        started = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)
+        return time.perf_counter() - started
+
+    Path("small.aec").write_bytes(aecodec.encode(np.pad(SKY, ((2, 2), (2, 2), (0, 0)), mode="edge")))
+    ours, imports = [], []
+    for _ in range(7):  # interleaved: other work on the machine hits both alike
+        ours.append(seconds([*AEC, "decompress", "small.aec", "--force"]))
+        imports.append(seconds([sys.executable, "-c", "import numpy, PIL.Image, zstandard, click"]))
+    assert median(ours) <= 2 * median(imports)
