@@ -229,9 +229,7 @@ class File:
         return self.header.gray or self.model.description.channels == 1
 
 
-def _encode_alike(
-    stack: Picture, forms: list[Form], quality: int, packing: str, engine_name: str
-) -> list[bytes]:
+def _encode_alike(stack: Picture, forms: list[Form], quality: int, packing: str, engine_name: str) -> list[bytes]:
     """The files of pictures (S, H, W, C) of one size, each in the form that suits it best."""
     if len(forms) == 1:
         return _write(stack, forms[0], _choose(stack, forms[0], quality, engine_name), quality, packing)

@@ -142,8 +142,7 @@ def read_header(data: bytes) -> tuple[Header, int]:
         raise NotAnAecFile("this is not an .aec file")
     if len(data) > 1 and (version := data[1] & 0x0F) != VERSION:
         raise UnsupportedVersion(
-            f"the file has version {version} of the format and this release reads version {VERSION}:"
-            " upgrade aecodec"
+            f"the file has version {version} of the format and this release reads version {VERSION}: upgrade aecodec"
         )
     (_, _, flags, last), at = _read_bytes(data, 0, 4)
     model_id = b""

@@ -50,13 +50,9 @@ def _load_array(image: Any) -> NDArray[np.uint8]:
         raise UnsupportedImage(f"expected a Pillow image or a uint8 array, not {type(image).__name__}")
     samples = np.asarray(image)
     if samples.dtype != np.uint8:
-        raise UnsupportedImage(
-            f"expected uint8 samples (0..255), not {samples.dtype}: scale and convert the array"
-        )
+        raise UnsupportedImage(f"expected uint8 samples (0..255), not {samples.dtype}: scale and convert the array")
     if not (samples.ndim == 2 or (samples.ndim == 3 and samples.shape[2] == 3)):
-        raise UnsupportedImage(
-            f"expected the shape (height, width) or (height, width, 3), not {samples.shape}"
-        )
+        raise UnsupportedImage(f"expected the shape (height, width) or (height, width, 3), not {samples.shape}")
     _require_pixels(samples.shape[1], samples.shape[0])
     return samples
 

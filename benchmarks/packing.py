@@ -28,9 +28,7 @@ CASES = (
 )
 
 
-def draw(
-    rng: np.random.Generator, streams: int, sizes: tuple[int, ...]
-) -> tuple[list[Integers], list[Integers]]:
+def draw(rng: np.random.Generator, streams: int, sizes: tuple[int, ...]) -> tuple[list[Integers], list[Integers]]:
     """Residuals and classes of each pass, (streams, size) each."""
     residuals, classes = [], []
     for size in sizes:
@@ -72,12 +70,8 @@ def measure(name: str, tables: Tables, case: tuple[str, int, tuple[int, ...]], r
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--repeats", type=int, default=5, help="draws of each case; times are the best of them"
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=5, help="draws of each case; times are the best of them")
     arguments = parser.parse_args()
     print(
         f"Python {platform.python_version()}, NumPy {np.__version__}, zstandard {zstandard.__version__}"

@@ -31,17 +31,13 @@ def plan(inputs: Sequence[str], output: str | None, suffix: str) -> list[tuple[s
     if output is None:
         pairs = [(name, name if name == PIPE else _with_suffix(name, suffix)) for name in inputs]
     elif output != PIPE and (os.path.isdir(output) or output.endswith(("/", os.sep))):
-        pairs = [
-            (name, os.path.join(output, _with_suffix(os.path.basename(name), suffix))) for name in inputs
-        ]
+        pairs = [(name, os.path.join(output, _with_suffix(os.path.basename(name), suffix))) for name in inputs]
         if PIPE in inputs:
             raise click.UsageError("standard input has no name to use in a folder: name a file with -o")
     elif len(inputs) == 1:
         pairs = [(inputs[0], output)]
     else:
-        raise click.UsageError(
-            f"several inputs need a folder for -o, and {output} is none (a new one must end in /)"
-        )
+        raise click.UsageError(f"several inputs need a folder for -o, and {output} is none (a new one must end in /)")
     seen: set[str] = set()
     for _, target in pairs:
         if target in seen:

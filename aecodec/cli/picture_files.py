@@ -43,9 +43,7 @@ def read_picture(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
         except AecError:
             raise
         except Image.DecompressionBombError as error:
-            raise LimitExceeded(
-                f"the picture is over the limit of {max_pixels} pixels (--max-pixels)"
-            ) from error
+            raise LimitExceeded(f"the picture is over the limit of {max_pixels} pixels (--max-pixels)") from error
         except UnidentifiedImageError as error:
             raise UnsupportedImage("this is not a picture that Pillow can read") from error
         except MemoryError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,9 +27,7 @@ class NumpyEngine:
         size = max(1, CHUNK_VALUES // (widest * max(1, positions.size)))
         if size >= count:
             return self._run(network, weights, x, positions)
-        return np.concatenate(
-            [self._run(network, weights, x[i : i + size], positions) for i in range(0, count, size)]
-        )
+        return np.concatenate([self._run(network, weights, x[i : i + size], positions) for i in range(0, count, size)])
 
     def _weights(self, network: Network) -> list[tuple[NDArray[np.floating], NDArray[np.floating]]]:
         """Weights and biases times ``2**-shift``, which floating point multiplies by without error."""

@@ -91,7 +91,6 @@ class Description:
     def from_json(cls, text: str) -> Description:
         """Raises ``ValueError``, ``KeyError`` or ``TypeError`` where the text does not describe a model."""
         raw: dict[str, Any] = json.loads(text)
-        layers = lambda items: tuple(Layer(**item) for item in items)  # noqa: E731
         passes = tuple(Pass(p["lo"], p["hi"], tuple((y, x) for y, x in p["lattice"])) for p in raw["passes"])
         return cls(
             tile=None if raw["tile"] is None else (raw["tile"][0], raw["tile"][1]),
@@ -101,10 +100,14 @@ class Description:
             features=raw["features"],
             cues=raw["cues"],
             passes=passes,
-            vector_layers=layers(raw["vector_layers"]),
-            pass_layers=tuple(layers(items) for items in raw["pass_layers"]),
-            correction_layers=layers(raw["correction_layers"]),
+            vector_layers=_layers(raw["vector_layers"]),
+            pass_layers=tuple(_layers(items) for items in raw["pass_layers"]),
+            correction_layers=_layers(raw["correction_layers"]),
         )
+
+
+def _layers(items: list[dict[str, Any]]) -> tuple[Layer, ...]:
+    return tuple(Layer(**item) for item in items)
 
 
 def step_of_quality(quality: int) -> float:

@@ -92,7 +92,8 @@ def decoded(mean: Integers, residual: Integers, step: Integers) -> Integers:
 def activation(values: Integers, scale: NDArray[np.float32]) -> Tensor:
     """Elements as context: times a power of two, rounded half up, clamped. Exact: |values| < 2**15."""
     scaled = values.astype(np.float32) * scale
-    return np.clip(np.floor(scaled + np.float32(0.5)), -ACTIVATION_LIMIT, ACTIVATION_LIMIT)
+    clamped: Tensor = np.clip(np.floor(scaled + np.float32(0.5)), -ACTIVATION_LIMIT, ACTIVATION_LIMIT)
+    return clamped
 
 
 def synthesize(model: Model, engine: Engine, latent: Latent) -> NDArray[np.uint8]:

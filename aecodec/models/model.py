@@ -162,7 +162,10 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
         context_scale=np.ldexp(np.float32(1.0), arrays["context_exponent"].astype(np.int64)).astype(np.float32),
         cue=arrays["cue"].astype(np.float32),
         tables=Tables(
-            arrays["tables.extents"], arrays["tables.shifts"], int(arrays["tables.skip"][0]), arrays["tables.frequencies"]
+            arrays["tables.extents"],
+            arrays["tables.shifts"],
+            int(arrays["tables.skip"][0]),
+            arrays["tables.frequencies"],
         ),
     )
 

@@ -30,7 +30,7 @@ LEAK = 8
 
 @dataclass(frozen=True)
 class ExactLayer:
-    """``weight``: (kernel * kernel * inputs, units), rows in (y, x, channel) order; ``bias``, ``shift``, ``limit``: (units,)."""
+    """``weight``: (kernel * kernel * inputs, units), rows in (y, x, channel) order; the other arrays: (units,)."""
 
     kernel: int
     weight: NDArray[np.int64]
@@ -95,7 +95,12 @@ def read(
         weight = arrays[f"{prefix}.{index}.weight"].astype(np.int64)
         bias = arrays[f"{prefix}.{index}.bias"].astype(np.int64)
         shift = arrays[f"{prefix}.{index}.shift"].astype(np.int64)
-        if weight.ndim != 2 or weight.shape[1] != layer.units or bias.shape != shift.shape or bias.shape != (layer.units,):
+        if (
+            weight.ndim != 2
+            or weight.shape[1] != layer.units
+            or bias.shape != shift.shape
+            or bias.shape != (layer.units,)
+        ):
             raise InvalidModelFile(f"layer {index} of {prefix} does not have {layer.units} units")
         if layer.kernel not in (1, 3) or shift.min(initial=0) < 0 or shift.max(initial=0) > 30:
             raise InvalidModelFile(f"layer {index} of {prefix} has a kernel or a shift that is not allowed")

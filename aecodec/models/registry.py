@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from aecodec.errors import UnknownModel
@@ -24,7 +24,7 @@ def folder() -> Path:
     return inside if inside.is_dir() else package.parent / "weights"
 
 
-@lru_cache(maxsize=None)
+@cache
 def by_name(name: str) -> Model:
     """The bundled model ``mnist-1``, or for ``mnist`` its latest version. Raises ``UnknownModel``."""
     known = names()
@@ -55,7 +55,9 @@ def by_id(model_id: bytes) -> Model:
 def names() -> tuple[str, ...]:
     """Names of all bundled models, those with a number first, in order of version."""
     version = re.compile(r"(.+)-(\d+)$")
-    found = {p.name.removesuffix(SUFFIX) for p in folder().glob("*" + SUFFIX) if version.match(p.name.removesuffix(SUFFIX))}
+    found = {
+        p.name.removesuffix(SUFFIX) for p in folder().glob("*" + SUFFIX) if version.match(p.name.removesuffix(SUFFIX))
+    }
     numbered = [name for _, name in sorted(NUMBERS.items()) if name in found]
     return (*numbered, *sorted(found.difference(numbered)))
 

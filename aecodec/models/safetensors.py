@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aecodec.errors import InvalidModelFile
 
-Arrays = dict[str, NDArray[np.generic]]
+Arrays = dict[str, NDArray[Any]]
 
-DTYPES = {
+DTYPES: dict[str, np.dtype[Any]] = {
     "U8": np.dtype("u1"),
     "I8": np.dtype("i1"),
     "U16": np.dtype("<u2"),
@@ -31,7 +32,7 @@ NAMES = {dtype: name for name, dtype in DTYPES.items()}
 HEADER_LIMIT = 1 << 20  # bytes of JSON; checked before anything is parsed
 
 
-def dump(arrays: Mapping[str, NDArray[np.generic]], metadata: Mapping[str, str]) -> bytes:
+def dump(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> bytes:
     """The file's bytes, arrays in order of name."""
     header: dict[str, object] = {"__metadata__": dict(metadata)}
     chunks, place = [], 0

@@ -126,9 +126,7 @@ class Tables:
 def _checked(name: str, values: Any, size: int, lowest: int, highest: int) -> Integers:
     array = np.asarray(values)
     if array.shape != (size,) or array.dtype.kind not in "iu":
-        raise InvalidModelFile(
-            f"{name} of the tables: expected {size} integers, got {array.dtype} {array.shape}"
-        )
+        raise InvalidModelFile(f"{name} of the tables: expected {size} integers, got {array.dtype} {array.shape}")
     if (array < lowest).any() or (array > highest).any():
         raise InvalidModelFile(f"{name} of the tables: a value outside {lowest}..{highest}")
     return array.astype(np.int32)

@@ -36,9 +36,9 @@ def half_up(values: Any) -> np.ndarray:
 
 def layer_arrays(prefix: str, layer: ExactConvolution, spec: Any) -> safetensors.Arrays:
     """Integers of one layer: real weights times 2**bits; the bias holds the half that rounds."""
-    bits = ops.convert_to_numpy(layer.weight_bits()).astype(np.int64)
-    kernel = ops.convert_to_numpy(layer.kernel).astype(np.float64)
-    bias = ops.convert_to_numpy(layer.bias).astype(np.float64)
+    bits = numpy(layer.weight_bits()).astype(np.int64)
+    kernel = numpy(layer.kernel)
+    bias = numpy(layer.bias)
     shift = ACTIVATION_BITS + bits - np.asarray(layer.output_bits)
     if shift.min() < 0:
         # An output finer than its sum: give the sum more bits than the bound of float32 leaves.
@@ -50,10 +50,14 @@ def layer_arrays(prefix: str, layer: ExactConvolution, spec: Any) -> safetensors
     return exact_layer_arrays(prefix, spec, weight, whole, shift)
 
 
+def numpy(variable: Any) -> np.ndarray:
+    """A Keras variable as float64."""
+    return np.asarray(ops.convert_to_numpy(variable), np.float64)
+
+
 def arrays_of(trained: Ladder) -> safetensors.Arrays:
     """All arrays of the model file but the tables."""
     d, s = trained.description, trained.statistics
-    numpy = lambda v: ops.convert_to_numpy(v).astype(np.float64)  # noqa: E731
     arrays: safetensors.Arrays = {}
     for index, (layer, spec) in enumerate(zip(trained.vector_net, d.vector_layers, strict=True)):
         arrays |= layer_arrays(f"vector.{index}", layer, spec)
@@ -127,6 +131,3 @@ def with_card(data: bytes, card: Mapping[str, Any]) -> bytes:
     """The same model file with another card, which is no normative part."""
     arrays, metadata = safetensors.load(data)
     return safetensors.dump(arrays, {**metadata, "card": json.dumps(card, sort_keys=True)})
-
-
-

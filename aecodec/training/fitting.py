@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,6 +18,8 @@ from aecodec.training.augmentation import AUGMENTATIONS
 from aecodec.training.network import Ladder
 from aecodec.training.presets import Preset
 from aecodec.training.statistics import measure
+
+Array = np.ndarray[Any, Any]
 
 EXACT_FROM = 0.6  # share of the run after which layers are exact and rounding is hard
 STEPS_PER_EPOCH = 500
@@ -35,7 +38,7 @@ class Pool:
 class Batches(keras.utils.PyDataset):
     """Batches of (tiles, qualities), the same ones for the same seed and epoch."""
 
-    def __init__(self, pools: Sequence[Pool], batch_size: int, augmentation: str, seed: int, **kwargs):
+    def __init__(self, pools: Sequence[Pool], batch_size: int, augmentation: str, seed: int, **kwargs: Any) -> None:
         super().__init__(workers=2, max_queue_size=16, **kwargs)
         self.pools, self.batch_size, self.seed = pools, batch_size, seed
         self.augment = AUGMENTATIONS[augmentation]
@@ -43,13 +46,13 @@ class Batches(keras.utils.PyDataset):
         self.shares = self.shares / self.shares.sum()
         self.epoch = 0
 
-    def __len__(self):
+    def __len__(self) -> int:
         return STEPS_PER_EPOCH
 
-    def on_epoch_end(self):
+    def on_epoch_end(self) -> None:
         self.epoch += 1
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[tuple[Array, Array], Array]:
         random = np.random.default_rng((self.seed, self.epoch, index))
         counts = random.multinomial(self.batch_size, self.shares)
         tiles = np.concatenate(
@@ -62,15 +65,17 @@ class Batches(keras.utils.PyDataset):
 class Objective(Ladder):
     """The ladder with its loss: (bits + lambda * squared error) / sqrt(lambda), so that every quality weighs alike."""
 
-    def build(self, shape=None):
+    def build(self, shape: Any = None) -> None:
         super().build(shape)
         self.tracked = {name: keras.metrics.Mean(name=name) for name in ("loss", "bits", "mse")}
 
     @property
-    def metrics(self):
+    def metrics(self) -> list[Any]:
         return list(self.tracked.values())
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
         lambda_ = ops.take(self.lambdas, ops.cast(ops.reshape(x[1], (-1,)), "int32"))
         samples = float(np.prod(x[0].shape[1:]))
         cost = (y_pred["bits"] + lambda_ * y_pred["error"]) / ops.sqrt(lambda_) / samples
@@ -80,7 +85,7 @@ class Objective(Ladder):
         self.tracked["mse"].update_state(ops.mean(y_pred["error"]) / samples)
         return loss
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         return {metric.name: metric.result() for metric in self.metrics}
 
 
@@ -132,20 +137,21 @@ def train(
         keeper = Keeper(folder, optimizer, validation)
         model.fit(batches, initial_epoch=begin, epochs=end, verbose=verbose, callbacks=[keeper])
     model.set_exact(True)
+    model.compile()
     return model
 
 
 class Keeper(keras.callbacks.Callback):
     """Writes a checkpoint every epoch and validation figures every tenth."""
 
-    def __init__(self, folder: Path, optimizer, validation: np.ndarray):
+    def __init__(self, folder: Path, optimizer: Any, validation: Array) -> None:
         super().__init__()
         self.folder, self.optimizer, self.validation = folder, optimizer, validation
         self.started = time.monotonic()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         save(self.folder / "checkpoint.npz", self.model, self.optimizer, epoch + 1)
-        entry = {"epoch": epoch + 1, "seconds": round(time.monotonic() - self.started, 1)}
+        entry: dict[str, Any] = {"epoch": epoch + 1, "seconds": round(time.monotonic() - self.started, 1)}
         entry |= {name: float(value) for name, value in (logs or {}).items()}
         if (epoch + 1) % 10 == 0:
             entry["validation"] = validate(self.model, self.validation)
@@ -170,7 +176,7 @@ def validate(model: Ladder, tiles: np.ndarray) -> list[dict[str, float]]:
     return figures
 
 
-def save(path: Path, model: keras.Model, optimizer, epoch: int) -> None:
+def save(path: Path, model: keras.Model, optimizer: Any, epoch: int) -> None:
     arrays = {f"model/{v.path}": ops.convert_to_numpy(v) for v in model.trainable_variables}
     arrays |= {f"optimizer/{i}": ops.convert_to_numpy(v) for i, v in enumerate(optimizer.variables)}
     temporary = path.with_suffix(".new.npz")
@@ -178,7 +184,7 @@ def save(path: Path, model: keras.Model, optimizer, epoch: int) -> None:
     temporary.replace(path)
 
 
-def restore(path: Path, model: keras.Model, optimizer) -> int:
+def restore(path: Path, model: keras.Model, optimizer: Any) -> int:
     """Load a checkpoint (``optimizer`` may be None: weights alone) and return the epoch to go on with."""
     with np.load(path, allow_pickle=False) as arrays:
         for variable in model.trainable_variables:

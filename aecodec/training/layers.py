@@ -8,21 +8,26 @@ arXiv:1308.3432).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from aecodec.models.description import ACTIVATION_BITS, ACTIVATION_LIMIT
 
+Tensor = Any  # of whatever backend Keras runs on
+
 EXACT_SUM = 2.0**24  # integers up to here are exact in float32
 WEIGHT_BITS_LIMIT = 14  # weights stay within int16
 
 
-def straight_through(value, replacement):
+def straight_through(value: Tensor, replacement: Tensor) -> Tensor:
     """``replacement`` in the forward direction, ``value`` in the backward one."""
     return value + ops.stop_gradient(replacement - value)
 
 
-def round_half_up(value):
+def round_half_up(value: Tensor) -> Tensor:
     return ops.floor(value + 0.5)
 
 
@@ -33,14 +38,23 @@ class ExactConvolution(keras.layers.Layer):
     ``output_limits``: largest magnitude of the integer output, one number a unit.
     """
 
-    def __init__(self, kernel, units, output_bits=None, output_limits=None, leaky=False, gain=1.0, **kwargs):
+    def __init__(
+        self,
+        kernel: int,
+        units: int,
+        output_bits: Sequence[int] | None = None,
+        output_limits: Sequence[int] | None = None,
+        leaky: bool = False,
+        gain: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.kernel_size, self.units, self.leaky, self.gain = kernel, units, leaky, gain
         self.output_bits = [ACTIVATION_BITS] * units if output_bits is None else [int(b) for b in output_bits]
         self.output_limits = [ACTIVATION_LIMIT] * units if output_limits is None else list(output_limits)
         self.exact = False
 
-    def build(self, shape):
+    def build(self, shape: Sequence[Any]) -> None:
         fan_in = self.kernel_size**2 * shape[-1]
         # He et al. 2015; ``gain`` shrinks the layers that must start near nothing.
         spread = self.gain * (2.0 / fan_in) ** 0.5
@@ -51,7 +65,7 @@ class ExactConvolution(keras.layers.Layer):
         self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
         self.fan_in = fan_in
 
-    def weight_bits(self):
+    def weight_bits(self) -> Tensor:
         """Fraction bits of each unit's weights: as many as the bound of an exact sum leaves."""
         size = ops.sum(ops.abs(self.kernel), axis=(0, 1, 2)) * ACTIVATION_LIMIT
         size = size + ops.abs(self.bias) * 2.0**ACTIVATION_BITS
@@ -60,7 +74,7 @@ class ExactConvolution(keras.layers.Layer):
         bits = ops.floor(ops.log2((EXACT_SUM - slack) / (size + rounding)))
         return ops.minimum(bits, float(WEIGHT_BITS_LIMIT))
 
-    def quantized(self):
+    def quantized(self) -> tuple[Tensor, Tensor, Tensor]:
         """(kernel, bias, weight bits): the rounded weights as real numbers."""
         bits = ops.stop_gradient(self.weight_bits())
         scale = 2.0**bits
@@ -69,7 +83,7 @@ class ExactConvolution(keras.layers.Layer):
         bias = straight_through(self.bias, round_half_up(self.bias * fine) / fine)
         return kernel, bias, bits
 
-    def call(self, x, add=None):
+    def call(self, x: Tensor, add: Tensor | None = None) -> Tensor:
         kernel, bias = self.kernel, self.bias
         if self.exact:
             kernel, bias, _ = self.quantized()
@@ -88,10 +102,9 @@ class ExactConvolution(keras.layers.Layer):
         return ops.clip(y, -limit, limit)
 
 
-def activation(value, bits):
+def activation(value: Tensor, bits: Tensor) -> Tensor:
     """Element values (grey levels) as context: scaled by ``2**bits`` to activations, rounded, clamped."""
     fine = 2.0**ACTIVATION_BITS
     scaled = value * 2.0**bits
     limit = ACTIVATION_LIMIT / fine
     return ops.clip(straight_through(scaled, round_half_up(scaled * fine) / fine), -limit, limit)
-

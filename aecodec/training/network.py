@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -24,6 +25,8 @@ from aecodec.models.description import (
 )
 from aecodec.training.layers import ExactConvolution, activation, round_half_up, straight_through
 from aecodec.training.statistics import Statistics
+
+Tensor = Any  # of whatever backend Keras runs on
 
 KNOTS = 6  # the steps' gains are piecewise linear in quality between so many points
 CLASS_BITS = 3  # a class output of 1.0 stands for eight classes
@@ -47,7 +50,7 @@ def quality_tables() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     return log_step, lambdas, hats, cues
 
 
-def logistic_bits(residual, log_scale):
+def logistic_bits(residual: Tensor, log_scale: Tensor) -> Tensor:
     """Code length in bits of an integer (or noisy) residual under a discretised logistic of natural log scale."""
     inverse = ops.exp(-log_scale)
     size = ops.abs(residual)
@@ -63,13 +66,13 @@ class Ladder(keras.Model):
     errors (N,) and the reconstruction (N, H, W, C).
     """
 
-    def __init__(self, description: Description, statistics: Statistics, **kwargs):
+    def __init__(self, description: Description, statistics: Statistics, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         assert description.tile is not None
         self.description, self.statistics = description, statistics
         self.exact = False  # integer layers and the encoder's own rounding
         d = description
-        self.rows, self.columns = d.grid(*d.tile)
+        self.rows, self.columns = d.grid(*description.tile)
         self.seeds = keras.random.SeedGenerator(1)
         log_step, lambdas, hats, cues = (t.astype(np.float32) for t in quality_tables())
         self.log_step, self.lambdas, self.hats, self.cue_table = log_step, lambdas, hats, cues
@@ -98,7 +101,9 @@ class Ladder(keras.Model):
             self.masks.append(mask)
 
     @staticmethod
-    def _network(layers: tuple[Layer, ...], name: str, output_bits=None, output_limits=None) -> list[ExactConvolution]:
+    def _network(
+        layers: tuple[Layer, ...], name: str, output_bits: Any = None, output_limits: Any = None
+    ) -> list[ExactConvolution]:
         """Keras layers of a network; the last one has ``output_bits`` and ``output_limits`` where they are given."""
         made = []
         for index, layer in enumerate(layers):
@@ -108,7 +113,7 @@ class Ladder(keras.Model):
             made.append(ExactConvolution(layer.kernel, layer.units, leaky=layer.leaky, name=f"{name}_{index}", **own))
         return made
 
-    def build(self, shape=None):
+    def build(self, shape: Any = None) -> None:
         d, s = self.description, self.statistics
         constant = keras.initializers.Constant
         n = d.coefficients
@@ -148,23 +153,25 @@ class Ladder(keras.Model):
             layer.build((None, None, None, channels))
             channels = layer.units
 
-    def set_exact(self, exact: bool) -> None:
-        """Switch integer layers and hard rounding on or off; compile again afterwards."""
+    def set_exact(self, exact: bool, layers: bool | None = None) -> None:
+        """Switch hard rounding, and with it integer layers unless ``layers`` says otherwise; then compile again."""
         self.exact = exact
         for net in [self.vector_net, *self.pass_nets, self.correction_net]:
             for layer in net:
-                layer.exact = exact
+                layer.exact = exact if layers is None else layers
 
-    def _run(self, net, layers, x):
-        outputs = []
+    def _run(self, net: list[ExactConvolution], layers: tuple[Layer, ...], x: Tensor) -> Tensor:
+        outputs: list[Tensor] = []
         for layer, spec in zip(net, layers, strict=True):
             x = layer(x, add=None if spec.add is None else outputs[spec.add])
             outputs.append(x)
         return x
 
-    def steps(self, quality):
+    def steps(self, quality: Tensor) -> tuple[Tensor, Tensor]:
         """(log2 steps (N, kinds), steps (N, kinds)) for qualities (N,)."""
-        log_step = ops.take(self.log_step, quality)[:, None] + ops.matmul(ops.take(self.hats, quality, axis=0), self.log_gain)
+        log_step = ops.take(self.log_step, quality)[:, None] + ops.matmul(
+            ops.take(self.hats, quality, axis=0), self.log_gain
+        )
         steps = 2.0**log_step
         if self.exact:
             unit = 2.0**COEFFICIENT_BITS
@@ -172,7 +179,9 @@ class Ladder(keras.Model):
             log_step = ops.log2(steps)
         return log_step, steps
 
-    def _code(self, value, mean, absolute_class, log_step, step, lambda_):
+    def _code(
+        self, value: Tensor, mean: Tensor, absolute_class: Tensor, log_step: Tensor, step: Tensor, lambda_: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """(decoded value, bits) of elements, all arrays of the same shape or broadcastable."""
         offset = -CLASSES_PER_OCTAVE * log_step
         if self.exact:
@@ -203,7 +212,7 @@ class Ladder(keras.Model):
             decoded = straight_through(decoded, round_half_up(decoded * unit) / unit)
         return decoded, bits
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: tuple[Tensor, Tensor], training: bool = False) -> dict[str, Tensor]:
         tiles, quality = inputs
         tiles = ops.cast(tiles, "float32")
         quality = ops.cast(ops.reshape(quality, (-1,)), "int32")
@@ -213,9 +222,7 @@ class Ladder(keras.Model):
         log_step, step = self.steps(quality)
 
         blocks = ops.reshape(tiles, (-1, self.rows, d.block, self.columns, d.block, d.channels))
-        blocks = ops.reshape(
-            ops.transpose(blocks, (0, 1, 3, 2, 4, 5)), (-1, self.rows, self.columns, d.coefficients)
-        )
+        blocks = ops.reshape(ops.transpose(blocks, (0, 1, 3, 2, 4, 5)), (-1, self.rows, self.columns, d.coefficients))
         coefficients = ops.matmul(blocks - self.block_mean, self.analysis)
         flat = ops.reshape(tiles, (-1, s.tile_mean.size)) - s.tile_mean.astype(np.float32)
         vector = ops.matmul(flat, self.vector_analysis)
@@ -232,7 +239,7 @@ class Ladder(keras.Model):
         features = ops.reshape(features, (-1, self.rows, self.columns, d.features))
         planes = ops.broadcast_to(cues[:, None, None, :], (count, self.rows, self.columns, d.cues))
 
-        parts: dict[int, object] = {}  # decoded channels by their first one, in rising order
+        parts: dict[int, Tensor] = {}  # decoded channels by their first one, in rising order
         lambda_ = lambda_[:, None, None]
         for stage, net, layers, mask in zip(d.passes, self.pass_nets, d.pass_layers, self.masks, strict=True):
             lo, hi = stage.lo, stage.hi
@@ -240,7 +247,7 @@ class Ladder(keras.Model):
                 parts[lo] = ops.zeros((count, self.rows, self.columns, hi - lo))
             context = self._context(features, planes, parts)
             output = self._run(net, layers, context)
-            gain = (2.0 ** self.gain_bits[lo:hi].astype(np.float32))
+            gain = 2.0 ** self.gain_bits[lo:hi].astype(np.float32)
             mean, scale = output[..., : hi - lo] * gain, output[..., hi - lo :]
             kinds = slice(d.vector + lo, d.vector + hi)
             decoded, pass_bits = self._code(
@@ -263,7 +270,7 @@ class Ladder(keras.Model):
         error = ops.sum((pixels - tiles) ** 2, axis=(1, 2, 3))
         return {"bits": bits, "error": error, "pixels": pixels}
 
-    def _context(self, features, planes, parts):
+    def _context(self, features: Tensor, planes: Tensor, parts: dict[int, Tensor]) -> Tensor:
         known = ops.concatenate(list(parts.values()), axis=-1)
         bits = self.context_bits[: known.shape[-1]].astype(np.float32)
         return ops.concatenate([features, planes, activation(known, bits)], axis=-1)

@@ -60,12 +60,8 @@ def ladder(
     )
 
 
-GRAY_28 = ladder(
-    side=28, channels=1, vector=16, groups=(0, 4), features=32, pass_width=48, correction_width=40
-)
-COLOUR_32 = ladder(
-    side=32, channels=3, vector=24, groups=(0, 6, 18), features=32, pass_width=64, correction_width=48
-)
+GRAY_28 = ladder(side=28, channels=1, vector=16, groups=(0, 4), features=32, pass_width=48, correction_width=40)
+COLOUR_32 = ladder(side=32, channels=3, vector=24, groups=(0, 6, 18), features=32, pass_width=64, correction_width=48)
 
 PRESETS = {
     "mnist": Preset(GRAY_28, "handwritten digits, 28x28 gray", "none", batch_size=32, steps=50000),

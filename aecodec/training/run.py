@@ -1,26 +1,41 @@
-"""One training run from data sources to a model file."""
+"""One training run, from data sources to a model file."""
 
 from __future__ import annotations
 
+import shlex
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 
-from aecodec.training.fitting import Pool
-from aecodec.training.presets import Preset
+from aecodec import container
+from aecodec.engines import engine
+from aecodec.models import ladder
+from aecodec.models import model as models
+from aecodec.models.model import Model
+from aecodec.packing import pack
+from aecodec.search import choose
+from aecodec.training.export import export, with_card
+from aecodec.training.fitting import REPORTED_QUALITIES, Objective, Pool, train, validate
+from aecodec.training.presets import PRESETS, Preset
 from aecodec.training.sources import load, read_idx
 
+TABLE_TILES = 12000  # training tiles that the tables are learned from
 
-def parse_source(text: str) -> tuple[str, float]:
-    """``PATH`` or ``PATH@WEIGHT`` -> (path, weight)."""
-    path, at, weight = text.rpartition("@")
+
+def parse_source(text: str) -> tuple[list[str], float]:
+    """``PATH``, ``PATH,PATH``, each with or without ``@WEIGHT`` -> (paths, weight)."""
+    names, at, weight = text.rpartition("@")
     if at:
         try:
-            return path, float(weight)
+            return names.split(","), float(weight)
         except ValueError:
             pass
-    return text, 1.0
+    return text.split(","), 1.0
 
 
 def class_odds(source: str, count: int) -> np.ndarray | None:
@@ -39,22 +54,16 @@ def class_odds(source: str, count: int) -> np.ndarray | None:
 def gather(
     sources: Sequence[str], preset: Preset, *, validation: int, balance: bool, crops: int, seed: int
 ) -> tuple[list[Pool], np.ndarray]:
-    """Pools of training tiles, and ``validation`` tiles (N, H, W, C) held out of the first source.
-
-    Several sources of one weight entry may be joined with a comma: ``a.webp,b.webp@2``.
-    """
+    """Pools of training tiles, and ``validation`` tiles (N, H, W, C) held out of the first source."""
     description = preset.description
     assert description.tile is not None
     pools: list[Pool] = []
     held_out: np.ndarray | None = None
     for text in sources:
         names, weight = parse_source(text)
-        loaded = [
-            (name, load(name, description.tile, description.channels, crops=crops, seed=seed))
-            for name in names.split(",")
-        ]
-        tiles = np.concatenate([part for _, part in loaded])
-        odds = class_odds(names, len(tiles)) if balance and len(loaded) == 1 else None
+        loaded = [load(name, description.tile, description.channels, crops=crops, seed=seed) for name in names]
+        tiles = np.concatenate(loaded)
+        odds = class_odds(names[0], len(tiles)) if balance and len(names) == 1 else None
         if held_out is None:
             order = np.random.default_rng(seed).permutation(len(tiles))
             if len(tiles) <= 2 * validation:
@@ -65,3 +74,137 @@ def gather(
         pools.append(Pool(tiles, weight, odds))
     assert held_out is not None
     return pools, held_out
+
+
+def run(
+    data: Sequence[str],
+    output: Path,
+    *,
+    preset: str,
+    name: str | None = None,
+    number: int = 0,
+    steps: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    augmentation: str | None = None,
+    validation: int = 1000,
+    crops: int = 64,
+    balance: bool = False,
+    seed: int = 0,
+    init: Path | None = None,
+    resume: bool = False,
+    checkpoints: Path | None = None,
+    progress: bool = True,
+) -> Model:
+    """Train, export, measure, write: the file ``output`` holds the model and its card."""
+    chosen = PRESETS[preset]
+    pools, held_out = gather(data, chosen, validation=validation, balance=balance, crops=crops, seed=seed)
+    folder = checkpoints or output.with_name(output.name + ".training")
+    started = time.monotonic()
+    trained = train(
+        chosen,
+        pools,
+        held_out,
+        folder,
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        augmentation=augmentation,
+        seed=seed,
+        resume=resume,
+        init=init,
+        verbose=(1 if sys.stderr.isatty() else 2) if progress else 0,
+    )
+    metadata = {"name": name or output.stem, "number": str(number), "purpose": chosen.purpose}
+    random = np.random.default_rng(seed)
+    shares = np.array([pool.weight for pool in pools])
+    counts = random.multinomial(TABLE_TILES, shares / shares.sum())
+    sample = np.concatenate(
+        [p.tiles[random.choice(len(p.tiles), n, p=p.odds)] for p, n in zip(pools, counts, strict=True) if n]
+    )
+    data_bytes = export(trained, sample, metadata, seed=seed)
+    model = models.load(data_bytes)
+    card = {
+        "data": [{"source": describe(text), "tiles": len(p.tiles)} for text, p in zip(data, pools, strict=True)],
+        "held_out": {"source": describe(data[0]), "tiles": len(held_out)},
+        "command": command_line(),
+        "seed": seed,
+        "hours_of_training": round(seconds_of_training(folder, time.monotonic() - started) / 3600, 2),
+        "backend": f"keras {keras.__version__} on {keras.backend.backend()}",
+        "figures": measure(model, held_out),
+        "loss_of_exactness": exactness(trained, held_out),
+    }
+    data_bytes = with_card(data_bytes, card)
+    temporary = output.with_name(output.name + ".new")
+    temporary.write_bytes(data_bytes)
+    temporary.replace(output)
+    return models.load(data_bytes)
+
+
+def describe(source: str) -> str:
+    """A source without the folders of this machine."""
+    names, weight = parse_source(source)
+    if len(names) > 3:
+        names = [names[0], "...", names[-1]]
+    return ",".join(Path(n).name for n in names) + f"@{weight:g}"
+
+
+def command_line() -> str:
+    """How this run was started, without the folders of this machine."""
+    words = [describe(w) if "/" in w and not w.startswith("-") else w for w in sys.argv[1:]]
+    return shlex.join(["aec", *[w.removesuffix("@1") for w in words]])
+
+
+def seconds_of_training(folder: Path, now: float) -> float:
+    """Seconds over all parts of a run that was stopped and resumed, from its log."""
+    import json
+
+    log = folder / "log.jsonl"
+    if not log.exists():
+        return now
+    total, last = 0.0, 0.0
+    for line in log.read_text().splitlines():
+        seconds = float(json.loads(line)["seconds"])
+        total += seconds - last if seconds >= last else seconds
+        last = seconds
+    return total
+
+
+def measure(model: Model, tiles: np.ndarray) -> list[dict[str, float]]:
+    """Mean bytes of whole files and PSNR of the pooled mean squared error (dB), at a few qualities."""
+    figures = []
+    for quality in REPORTED_QUALITIES:
+        size, error = 0, 0.0
+        for begin in range(0, len(tiles), 500):
+            part = tiles[begin : begin + 500]
+            choice = choose(model, engine(), part, np.full(len(part), quality))
+            assert choice.latent is not None
+            again = ladder.synthesize(model, engine(), choice.latent)
+            error += float(((again.astype(np.float64) - part) ** 2).sum())
+            header = container.Header(
+                model_number=model.number,
+                model_id=b"" if model.number else model.id,
+                quality=quality,
+                packing="rans",
+            )
+            payloads = pack("rans", model.tables, choice.residuals, choice.classes, [0] * len(part))
+            size += sum(map(len, payloads)) + len(part) * len(container.write_header(header))
+        figures.append(
+            {
+                "quality": quality,
+                "bytes": round(size / len(tiles), 2),
+                "psnr": round(float(10 * np.log10(255**2 * tiles.size / error)), 2),
+            }
+        )
+    return figures
+
+
+def exactness(trained: Objective, tiles: np.ndarray) -> dict[str, Any]:
+    """What integer layers cost: ideal payload bytes and PSNR (dB) with the same rounding, float and exact."""
+    found: dict[str, Any] = {"exact": validate(trained, tiles)}
+    trained.set_exact(True, layers=False)
+    trained.compile()
+    found["float"] = validate(trained, tiles)
+    trained.set_exact(True)
+    trained.compile()
+    return found

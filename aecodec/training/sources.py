@@ -34,7 +34,9 @@ def read_picture(path: Path, channels: int) -> np.ndarray:
     """A picture file as uint8 (H, W, C)."""
     with Image.open(path) as picture:
         picture.load()
-        return np.asarray(picture.convert("L" if channels == 1 else "RGB")).reshape(picture.height, picture.width, channels)
+        return np.asarray(picture.convert("L" if channels == 1 else "RGB")).reshape(
+            picture.height, picture.width, channels
+        )
 
 
 def cut(picture: np.ndarray, tile: tuple[int, int], crops: int, random: np.random.Generator) -> np.ndarray:
@@ -81,7 +83,9 @@ def load(source: str, tile: tuple[int, int], channels: int, *, crops: int = 64, 
         raise ValueError(f"{source} does not exist")
     if path.suffix == ".npz":
         with np.load(path, allow_pickle=False) as arrays:
-            return np.concatenate([fit(arrays[name], tile, channels) for name in arrays.files if arrays[name].ndim >= 3])
+            return np.concatenate(
+                [fit(arrays[name], tile, channels) for name in arrays.files if arrays[name].ndim >= 3]
+            )
     if path.suffix.lower() in PICTURES:
         return cut(read_picture(path, channels), tile, crops, random)
     return fit(read_idx(path), tile, channels)

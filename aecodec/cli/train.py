@@ -1,0 +1,56 @@
+"""aec train"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+PRESETS = ("mnist", "alphabet", "cifar")
+AUGMENTATIONS = ("none", "mirror", "colour", "shift", "pen")
+
+
+@click.command("train")
+@click.argument("data", nargs=-1, required=True)
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The model file.")
+@click.option("--preset", type=click.Choice(PRESETS), required=True, help="Shape of the model, and defaults.")
+@click.option("--name", help="Name and version of the model. [default: the output's name]")
+@click.option("--number", type=click.IntRange(0, 15), default=0, help="Permanent number of a bundled model.")
+@click.option("--steps", type=click.IntRange(min=1000), help="Training steps. [default: the preset's]")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Pictures in a step. [default: the preset's]")
+@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="[default: the preset's]")
+@click.option("--augmentation", type=click.Choice(AUGMENTATIONS), help="[default: the preset's]")
+@click.option("--validation", type=click.IntRange(min=1), default=1000, show_default=True, help="Tiles held out.")
+@click.option("--crops", type=click.IntRange(min=1), default=64, show_default=True, help="Crops of a large picture.")
+@click.option("--balance", is_flag=True, help="Draw every class alike, by the labels beside idx images.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--init", type=click.Path(exists=True, path_type=Path), help="Start from this checkpoint's weights.")
+@click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
+@click.option("--checkpoints", type=click.Path(path_type=Path), help="Their folder. [default: OUTPUT.training]")
+@click.option("--force", is_flag=True, help="Replace an existing output.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+def command(data: tuple[str, ...], output: Path, force: bool, quiet: bool, **options: Any) -> None:
+    """Train a model and write its file.
+
+    DATA are idx files (MNIST, EMNIST; gzipped or not), npz files, tile sheets, folders of pictures, or keras:mnist,
+    keras:cifar10, keras:cifar100. A weight may follow: PATH@0.3; sources joined by a comma count as one. The first
+    source gives the tiles that are held out.
+
+    \b
+    Example:
+      aec train train-images-idx3-ubyte.gz -o digits-1.safetensors --preset mnist
+      aec train letters.gz@0.7 digits.gz@0.3 -o letters-1.safetensors --preset alphabet --balance
+    """
+    if output.exists() and not force:
+        raise click.ClickException(f"{output} exists already: use --force to replace it")
+    try:
+        from aecodec.training.run import run
+    except ImportError as error:
+        raise click.ClickException(
+            f"training needs the package {error.name}: install it with pip install 'aecodec[train]'"
+        ) from error
+    try:
+        run(data, output, progress=not quiet, **options)
+    except (ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from error
