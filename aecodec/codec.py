@@ -27,7 +27,7 @@ Picture = NDArray[np.uint8]
 BATCH_TILES = 1024  # pictures of one size are coded together, at most so many tiles at once
 TRIAL_TILES = 64  # `auto` tries models on at most so many tiles of a picture
 RANS_MARGIN = 0.98  # `auto` writes zstd unless rans is smaller by more than two per cent
-SHORT_BYTES = 250  # below that no zstd frame is within the margin, but for tiles that repeat one another
+SHORT_BYTES = 2000  # a shorter single tile is not tried: zstd's frame alone exceeds the margin (benchmarks/packing.py)
 
 
 @dataclass(frozen=True)
@@ -233,14 +233,15 @@ def _encode_alike(stack: Picture, forms: list[Form], quality: int, packing: str,
     """The files of pictures (S, H, W, C) of one size, each in the form that suits it best."""
     if len(forms) == 1:
         return _write(stack, forms[0], _choose(stack, forms[0], quality, engine_name), quality, packing)
-    costs = np.stack([_trial(stack, form, quality, engine_name) for form in forms])
-    best = costs.argmin(axis=0)
+    trials = [_trial(stack, form, quality, engine_name) for form in forms]
+    best = np.stack([cost for cost, _ in trials]).argmin(axis=0)
     files = [b""] * len(stack)
     for number, form in enumerate(forms):
         mine = np.flatnonzero(best == number)
         if mine.size:
-            written = _write(stack[mine], form, _choose(stack[mine], form, quality, engine_name), quality, packing)
-            for index, file in zip(mine, written, strict=True):
+            tried = trials[number][1] if mine.size == len(stack) else None
+            choice = tried or _choose(stack[mine], form, quality, engine_name)
+            for index, file in zip(mine, _write(stack[mine], form, choice, quality, packing), strict=True):
                 files[index] = file
     return files
 
@@ -269,8 +270,10 @@ def _inverted(stack: Picture, form: Form) -> NDArray[np.bool_]:
     return np.asarray(frame.mean(axis=1) > 127.5)
 
 
-def _trial(stack: Picture, form: Form, quality: int, engine_name: str) -> NDArray[np.float64]:
-    """Bits plus lambda times squared error, per pixel, that a form costs each picture (S, H, W, C): (S,)."""
+def _trial(stack: Picture, form: Form, quality: int, engine_name: str) -> tuple[NDArray[np.float64], Choice | None]:
+    """Bits plus lambda times squared error, per pixel, that a form costs each picture (S, H, W, C): (S,); and what
+    was chosen, unless that was only for a sample of the tiles.
+    """
     d, engine = form.model.description, _engine(engine_name)
     cut = tiles.split(_samples(stack, form), d.tile, d.block)
     per_picture = len(cut) // len(stack)
@@ -286,7 +289,8 @@ def _trial(stack: Picture, form: Form, quality: int, engine_name: str) -> NDArra
     bits = ideal_bits(form.model.tables, choice.residuals, choice.classes).reshape(len(stack), -1).sum(axis=1)
     bits += 8 * len(container.write_header(_header(form, stack.shape[1:3], quality, "rans", False)))
     channels = 1 if form.gray else d.channels
-    return np.asarray((bits + lambda_of_quality(quality) * error * channels) / (cut.size / cut.shape[-1] / len(stack)))
+    cost = (bits + lambda_of_quality(quality) * error * channels) / (cut.size / cut.shape[-1] / len(stack))
+    return cost, None if sampled else choice
 
 
 def _header(form: Form, size: tuple[int, ...], quality: int, packing: str, inverted: bool) -> Header:

@@ -18,16 +18,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
-import aecodec
 import datasets
 from curves import Point, bd_rate, bytes_at, front, point
 from datasets import Picture
 from reporting import command_line, environment, number, progress, table
 from rivals import RIVALS, Rival, available
 
+import aecodec
+
 BATCH = 2000
 QUALITIES = (1, 10, 20, 30, 40, 50, 60, 70, 75, 80, 90, 100)
-PSNR_POINTS = (22.7, 25.0, 27.5, 30.0, 31.3, 34.0, 34.9, 38.0)
+PSNR_POINTS = (20.0, 22.0, 23.0, 25.0, 27.5, 30.0, 32.5, 34.0, 36.0, 40.0)
 
 
 def measure_aecodec(pictures: Sequence[Picture], model: str, qualities: Sequence[int]) -> list[Point]:

@@ -10,9 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from rivals import Rival
 
 import aecodec
-from rivals import Rival
 
 
 def environment(rivals: Sequence[Rival] = (), model_names: Sequence[str] = ()) -> str:
