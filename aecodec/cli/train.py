@@ -21,6 +21,13 @@ AUGMENTATIONS = ("none", "mirror", "colour", "shift", "pen")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Pictures in a step. [default: the preset's]")
 @click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="[default: the preset's]")
 @click.option("--augmentation", type=click.Choice(AUGMENTATIONS), help="[default: the preset's]")
+@click.option(
+    "--exact-from",
+    type=click.FloatRange(0, 1),
+    default=0.4,
+    show_default=True,
+    help="Share of the run after which layers are exact.",
+)
 @click.option("--validation", type=click.IntRange(min=1), default=1000, show_default=True, help="Tiles held out.")
 @click.option("--crops", type=click.IntRange(min=1), default=64, show_default=True, help="Crops of a large picture.")
 @click.option("--balance", is_flag=True, help="Draw every class alike, by the labels beside idx images.")
@@ -28,6 +35,7 @@ AUGMENTATIONS = ("none", "mirror", "colour", "shift", "pen")
 @click.option("--init", type=click.Path(exists=True, path_type=Path), help="Start from this checkpoint's weights.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
 @click.option("--checkpoints", type=click.Path(path_type=Path), help="Their folder. [default: OUTPUT.training]")
+@click.option("--note", help="A remark for the model's card.")
 @click.option("--force", is_flag=True, help="Replace an existing output.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 def command(data: tuple[str, ...], output: Path, force: bool, quiet: bool, **options: Any) -> None:

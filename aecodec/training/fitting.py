@@ -21,7 +21,7 @@ from aecodec.training.statistics import measure
 
 Array = np.ndarray[Any, Any]
 
-EXACT_FROM = 0.6  # share of the run after which layers are exact and rounding is hard
+EXACT_FROM = 0.4
 STEPS_PER_EPOCH = 500
 REPORTED_QUALITIES = (10, 30, 50, 70, 90)
 
@@ -99,15 +99,19 @@ def train(
     batch_size: int | None = None,
     learning_rate: float | None = None,
     augmentation: str | None = None,
+    exact_from: float = EXACT_FROM,
     seed: int = 0,
     resume: bool = False,
     init: Path | None = None,
     verbose: int = 1,
 ) -> Objective:
-    """Train a ladder and return it in exact mode; checkpoints and ``log.jsonl`` are kept in ``folder``."""
+    """Train a ladder and return it in exact mode; checkpoints and ``log.jsonl`` are kept in ``folder``.
+
+    ``exact_from``: share of the run after which layers are exact and rounding is hard.
+    """
     keras.utils.set_random_seed(seed)
     epochs = max(2, round((steps or preset.steps) / STEPS_PER_EPOCH))
-    switch = max(1, round(epochs * EXACT_FROM))
+    switch = max(1, round(epochs * exact_from))
     pooled = np.concatenate([pool.tiles for pool in pools])
     model = Objective(preset.description, measure(pooled, preset.description))
     model.build()

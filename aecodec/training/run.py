@@ -19,8 +19,9 @@ from aecodec.models import model as models
 from aecodec.models.model import Model
 from aecodec.packing import pack
 from aecodec.search import choose
+from aecodec.training.cards import markdown
 from aecodec.training.export import export, with_card
-from aecodec.training.fitting import REPORTED_QUALITIES, Objective, Pool, train, validate
+from aecodec.training.fitting import EXACT_FROM, REPORTED_QUALITIES, Objective, Pool, train, validate
 from aecodec.training.presets import PRESETS, Preset
 from aecodec.training.sources import load, read_idx
 
@@ -87,6 +88,7 @@ def run(
     batch_size: int | None = None,
     learning_rate: float | None = None,
     augmentation: str | None = None,
+    exact_from: float = EXACT_FROM,
     validation: int = 1000,
     crops: int = 64,
     balance: bool = False,
@@ -94,9 +96,10 @@ def run(
     init: Path | None = None,
     resume: bool = False,
     checkpoints: Path | None = None,
+    note: str | None = None,
     progress: bool = True,
 ) -> Model:
-    """Train, export, measure, write: the file ``output`` holds the model and its card."""
+    """Train, export, measure, write: ``output`` holds the model and its card, which is written beside it as well."""
     chosen = PRESETS[preset]
     pools, held_out = gather(data, chosen, validation=validation, balance=balance, crops=crops, seed=seed)
     folder = checkpoints or output.with_name(output.name + ".training")
@@ -110,6 +113,7 @@ def run(
         batch_size=batch_size,
         learning_rate=learning_rate,
         augmentation=augmentation,
+        exact_from=exact_from,
         seed=seed,
         resume=resume,
         init=init,
@@ -129,16 +133,19 @@ def run(
         "held_out": {"source": describe(data[0]), "tiles": len(held_out)},
         "command": command_line(),
         "seed": seed,
+        "note": note or "",
         "hours_of_training": round(seconds_of_training(folder, time.monotonic() - started) / 3600, 2),
         "backend": f"keras {keras.__version__} on {keras.backend.backend()}",
         "figures": measure(model, held_out),
         "loss_of_exactness": exactness(trained, held_out),
     }
     data_bytes = with_card(data_bytes, card)
+    model = models.load(data_bytes)
     temporary = output.with_name(output.name + ".new")
     temporary.write_bytes(data_bytes)
     temporary.replace(output)
-    return models.load(data_bytes)
+    output.with_suffix(".md").write_text(markdown(model))
+    return model
 
 
 def describe(source: str) -> str:
