@@ -21,7 +21,7 @@ from pathlib import Path
 import datasets
 from curves import Point, bd_rate, bytes_at, front, point
 from datasets import Picture
-from reporting import command_line, environment, number, progress, table
+from reporting import command_line, environment, number, progress, run, table
 from rivals import RIVALS, Rival, available
 
 import aecodec
@@ -78,17 +78,19 @@ def by_quality(ours: Sequence[Point], rivals: dict[str, list[Point]]) -> str:
 
 
 def by_psnr(ours: Sequence[Point], rivals: dict[str, list[Point]], points_db: Sequence[float]) -> str:
-    """The second table: bytes at given PSNR, everything interpolated."""
+    """The second table: bytes at those of the given PSNR that ours reaches, everything interpolated."""
     head = ["PSNR dB", "aecodec bytes"]
     for name in rivals:
         head += [f"{name} bytes", "ratio"]
     rows = []
     for at in points_db:
         mine = bytes_at(ours, at)
+        if mine is None:
+            continue
         row = [number(at), number(mine)]
         for theirs in rivals.values():
             needed = bytes_at(theirs, at)
-            row += [number(needed), number(mine / needed if mine and needed else None, 3)]
+            row += [number(needed), number(mine / needed if needed else None, 3)]
         rows.append(row)
     return table(head, rows, left=0)
 
@@ -145,9 +147,8 @@ def main() -> None:
     page = [
         f"# {arguments.title or f'{arguments.model}: {len(pictures):,} pictures'}",
         f"    {command_line(__file__)}",
-        f"{len(pictures):,} pictures. Whole files, mean bytes; PSNR of the pooled mean squared error. "
-        + (f"Beside {', '.join(settings)}, interpolated to the same PSNR;" if settings else "")
-        + " a dash where there is no such PSNR.",
+        f"{len(pictures):,} pictures. Whole files, mean bytes; PSNR of the pooled mean squared error."
+        + (f" Beside {', '.join(settings)} at the same PSNR; a dash where it has none." if settings else ""),
         by_quality(ours, theirs),
         by_psnr(ours, theirs, arguments.at),
         *(summary(ours, name, points) for name, points in theirs.items()),
@@ -170,4 +171,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -63,3 +63,12 @@ def progress(text: str) -> None:
     """What is being done, on one line of a terminal and nowhere else; "" clears it."""
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def run(main: Callable[[], None]) -> None:
+    """Runs a benchmark; what is wrong with its arguments is one sentence."""
+    try:
+        main()
+    except (ValueError, OSError, aecodec.AecError) as error:
+        progress("")
+        sys.exit(f"{Path(sys.argv[0]).name}: {error}")

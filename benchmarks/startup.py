@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from PIL import Image
-from reporting import command_line, environment, progress, table
+from reporting import command_line, environment, progress, run, table
 
 import aecodec
 
@@ -40,7 +40,7 @@ def seconds(command: list[str]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("picture", nargs="?", type=Path, default=CHECKOUT / "examples" / "cat.png")
+    parser.add_argument("picture", nargs="?", type=Path, default=CHECKOUT / "examples" / "horse.png")
     parser.add_argument("-m", "--model", default="cifar")
     parser.add_argument("--runs", type=int, default=21, help="of each command (default: 21)")
     arguments = parser.parse_args()
@@ -49,16 +49,17 @@ def main() -> None:
         with Image.open(arguments.picture) as image:
             size = f"{image.width}x{image.height}"
             file.write_bytes(aecodec.encode(image, model=arguments.model))
+        output = str(file.with_suffix(".png"))
         commands = {
-            f"aec decompress, {size}": [*aec(), "decompress", str(file), "-o", str(file.with_suffix(".png")), "--force"],
+            f"aec decompress, {size}": [*aec(), "decompress", str(file), "-o", output, "--force"],
             f'python -c "{IMPORTS}"': [sys.executable, "-c", IMPORTS],
         }
         times: dict[str, list[float]] = {name: [] for name in commands}
-        for run in range(arguments.runs + 1):
-            progress(f"run {run} of {arguments.runs}")
+        for turn in range(arguments.runs + 1):
+            progress(f"run {turn} of {arguments.runs}")
             for name, command in commands.items():
                 spent = seconds(command)
-                if run:  # the first fills caches
+                if turn:  # the first fills caches
                     times[name].append(spent)
         progress("")
     medians = [statistics.median(spent) for spent in times.values()]
@@ -72,4 +73,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

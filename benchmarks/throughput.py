@@ -20,7 +20,7 @@ from typing import TypeVar
 import datasets
 from curves import Point, point
 from datasets import Picture
-from reporting import command_line, environment, number, progress, table
+from reporting import command_line, environment, number, progress, run, table
 from rivals import Rival, available
 
 import aecodec
@@ -120,4 +120,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,27 +1,16 @@
-"""Pictures in and out: which are accepted, what becomes of them, and how they become tiles."""
+"""Pictures in and out: which are accepted, and what becomes of them."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from aecodec.errors import LimitExceeded, UnsupportedImage
 from aecodec.pictures import MAX_PIXELS, load, require_within_limit
-from aecodec.tiles import Grid, grid, join, split
 
 GRAY = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
 COLOUR = np.arange(36, dtype=np.uint8).reshape(3, 4, 3) * 7
-
-pictures = arrays(
-    np.uint8,
-    st.tuples(st.integers(1, 40), st.integers(1, 40))
-    | st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3)),
-)
-sides = st.integers(1, 33)
 
 
 def with_alpha(image: Image.Image, alpha: int) -> Image.Image:
@@ -167,43 +156,3 @@ def test_the_limit_is_pillows() -> None:
     with pytest.raises(LimitExceeded, match=r"89478486x1 pixels and the limit is 89478485.*max_pixels"):
         require_within_limit(MAX_PIXELS + 1, 1, MAX_PIXELS)
     require_within_limit(2**32, 2**32, None)
-
-
-@given(pictures, st.none() | st.tuples(sides, sides), st.integers(1, 16))
-def test_joining_inverts_splitting(picture: np.ndarray, tile: tuple[int, int] | None, block: int) -> None:
-    tiles = split(picture, tile, block)
-    layout = grid(picture.shape[:2], tile, block)
-    channels = picture.shape[2] if picture.ndim == 3 else 1
-    assert tiles.shape == (layout.tiles, layout.tile_height, layout.tile_width, channels)
-    assert layout.pixels * channels == tiles.size
-    joined = join(tiles, picture.shape[:2])
-    assert joined.shape == picture.shape
-    assert joined.flags.c_contiguous
-    assert np.array_equal(joined, picture)
-
-
-@pytest.mark.parametrize(
-    ("size", "tile", "block", "expected"),
-    [
-        ((28, 28), (28, 28), 1, Grid(1, 1, 28, 28)),
-        ((1, 1), (28, 28), 1, Grid(1, 1, 28, 28)),
-        ((29, 57), (28, 28), 1, Grid(2, 3, 28, 28)),
-        ((29, 57), None, 8, Grid(1, 1, 32, 64)),
-        ((32, 64), None, 8, Grid(1, 1, 32, 64)),
-        ((5, 7), None, 1, Grid(1, 1, 5, 7)),
-    ],
-)
-def test_the_grid_follows_from_the_size(
-    size: tuple[int, int], tile: tuple[int, int] | None, block: int, expected: Grid
-) -> None:
-    assert grid(size, tile, block) == expected
-
-
-def test_tiles_go_row_by_row_and_repeat_the_last_column_and_row() -> None:
-    tiles = split(np.array([[1, 2, 3], [4, 5, 6], [7, 8, 9]], np.uint8), (2, 2))
-    assert tiles[..., 0].tolist() == [
-        [[1, 2], [4, 5]],
-        [[3, 3], [6, 6]],
-        [[7, 8], [7, 8]],
-        [[9, 9], [9, 9]],
-    ]

@@ -27,8 +27,8 @@ class TensorflowEngine:
             positions = np.arange(height * width)
         rows = tf.convert_to_tensor(x)
         outputs: list[Any] = []
-        for index, (layer, single) in enumerate(zip(network.layers, network.single, strict=True)):
-            dtype = tf.float32 if single else tf.float64
+        for index, (layer, scaled) in enumerate(zip(network.layers, network.scaled, strict=True)):
+            dtype = tf.as_dtype(scaled.weight.dtype)
             if layer.kernel == 3:
                 grid = tf.reshape(rows, (n, height, width, -1))
                 padded = tf.pad(grid, ((0, 0), (1, 1), (1, 1), (0, 0)))
@@ -38,15 +38,12 @@ class TensorflowEngine:
             elif index == 0:
                 flat = tf.reshape(rows, (n, height * width, x.shape[-1]))
                 rows = tf.reshape(tf.gather(flat, positions, axis=1), (n * positions.size, x.shape[-1]))
-            weight = tf.constant(np.ldexp(layer.weight, -layer.shift), dtype)
-            bias = tf.constant(np.ldexp(layer.bias, -layer.shift), dtype)
-            rows = tf.floor(tf.matmul(tf.cast(rows, dtype), weight) + bias)
+            rows = tf.floor(tf.matmul(tf.cast(rows, dtype), scaled.weight) + scaled.bias)
             if layer.add is not None:
                 rows += tf.cast(outputs[layer.add], dtype)
             if layer.leaky:
                 rows = tf.maximum(rows, tf.floor(rows * (1.0 / LEAK)))
-            limit = tf.constant(layer.limit, dtype)
-            rows = tf.clip_by_value(rows, -limit, limit)
+            rows = tf.clip_by_value(rows, -scaled.limit, scaled.limit)
             outputs.append(rows)
         result: Tensor = tf.cast(tf.reshape(rows, (n, positions.size, -1)), tf.float32).numpy()
         return result

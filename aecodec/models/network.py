@@ -15,6 +15,7 @@ computed in float64 under the same rule with 2**53; a model that fails that too 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ class ExactLayer:
     """``weight``: (kernel * kernel * inputs, units), rows in (y, x, channel) order; the other arrays: (units,)."""
 
     kernel: int
-    weight: NDArray[np.int64]
+    weight: NDArray[np.integer]
     bias: NDArray[np.int64]
     shift: NDArray[np.int64]
     limit: NDArray[np.int64]
@@ -46,8 +47,18 @@ class ExactLayer:
 
     def bound(self, input_limit: NDArray[np.int64]) -> int:
         """Largest magnitude of any partial sum, over every input within ``input_limit`` (inputs,)."""
-        reach = np.abs(self.weight) * np.tile(input_limit, self.kernel**2)[:, None]
-        return int((reach.sum(axis=0) + np.abs(self.bias)).max(initial=0))
+        # Weights are below 2**31 and limits below 2**17; float64 rounds a sum beyond 2**53 by far less than it exceeds.
+        reach = np.tile(input_limit, self.kernel**2).astype(np.float64) @ np.abs(self.weight.astype(np.float64))
+        return int((reach + np.abs(self.bias.astype(np.float64))).max(initial=0))
+
+
+@dataclass(frozen=True)
+class ScaledLayer:
+    """Weight and bias times ``2**-shift``, which floating point multiplies by without error; float32 or float64."""
+
+    weight: NDArray[np.floating]
+    bias: NDArray[np.floating]
+    limit: NDArray[np.floating] | float  # one number where all units share it: clamping is much faster then
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,11 @@ class Network:
     single: tuple[bool, ...]
     inputs: int
 
+    @cached_property
+    def scaled(self) -> tuple[ScaledLayer, ...]:
+        """What an engine multiplies with."""
+        return tuple(_scaled(layer, single) for layer, single in zip(self.layers, self.single, strict=True))
+
     @property
     def multiply_adds(self) -> int:
         """Multiply-adds for one position."""
@@ -66,6 +82,17 @@ class Network:
     @property
     def parameters(self) -> int:
         return sum(layer.weight.size + layer.bias.size for layer in self.layers)
+
+
+def _scaled(layer: ExactLayer, single: bool) -> ScaledLayer:
+    dtype = np.dtype(np.float32 if single else np.float64)
+    factor: NDArray[np.floating] = np.ldexp(1.0, -layer.shift).astype(dtype)
+    limit: NDArray[np.floating] = layer.limit.astype(dtype)
+    return ScaledLayer(
+        weight=layer.weight.astype(dtype) * factor,
+        bias=layer.bias.astype(dtype) * factor,
+        limit=float(limit[0]) if (limit == limit[0]).all() else limit,
+    )
 
 
 def prove(layers: tuple[ExactLayer, ...], input_limit: NDArray[np.int64]) -> Network:
@@ -92,7 +119,7 @@ def read(
     (hidden ones, and all where it is None, within ``ACTIVATION_LIMIT``). Raises ``InvalidModelFile``."""
     made = []
     for index, layer in enumerate(layers):
-        weight = arrays[f"{prefix}.{index}.weight"].astype(np.int64)
+        weight = arrays[f"{prefix}.{index}.weight"]
         bias = arrays[f"{prefix}.{index}.bias"].astype(np.int64)
         shift = arrays[f"{prefix}.{index}.shift"].astype(np.int64)
         if (

@@ -1,0 +1,641 @@
+"""A second decoder, written from spec/FORMAT.md alone, in plain integers: no NumPy, nothing of aecodec.
+
+It is slow and plain on purpose. Names and order are those of the specification, whose sections the comments give.
+Whatever the specification says MUST be refused raises `Refused`; `Log` is what the worked example is made of.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import json
+import struct
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from operator import mul
+from typing import Any, NamedTuple
+
+
+class Refused(ValueError):
+    """The file, or the model file, breaks a rule of the specification."""
+
+
+def require(condition: bool, message: str) -> None:
+    if not condition:
+        raise Refused(message)
+
+
+def clamp(value: int, low: int, high: int) -> int:
+    return low if value < low else high if value > high else value
+
+
+# 2 Container ---
+
+
+class Header(NamedTuple):
+    model: int | bytes
+    quality: int
+    packing: str
+    size: tuple[int, int] | None  # (width, height)
+    inverted: bool
+    gray: bool
+    length: int
+
+
+class Reader:
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at = data, 0
+
+    def take(self, count: int) -> bytes:
+        require(count <= len(self.data) - self.at, "truncated")
+        self.at += count
+        return self.data[self.at - count : self.at]
+
+    def varint(self) -> int:
+        value = 0
+        for index in range(5):
+            byte = self.take(1)[0]
+            value += (byte & 0x7F) << 7 * index
+            if byte < 0x80:
+                require(byte != 0 or index == 0, "a varint in more bytes than it needs")
+                require(value < 2**32, "a varint too large")
+                return value
+        raise Refused("a varint too long")
+
+
+def read_header(data: bytes) -> Header:
+    r = Reader(data)
+    magic, version, flags, last = r.take(4)
+    require(magic == 0xAE and version >> 4 == 0xC, "not an .aec file")
+    require(version & 15 == 0, "another version")
+    model: int | bytes = flags & 15
+    if model == 0:
+        model = r.take(8)
+    size = (r.varint() + 1, r.varint() + 1) if flags & 0x10 else None
+    if flags & 0x80:
+        previous = 0
+        while (tag := r.take(1)[0]) != 0:
+            require(tag > previous, "sections out of order")
+            r.take(r.varint())
+            require(tag >= 0x80, "an unknown critical section")
+            previous = tag
+        require(previous != 0, "sections announced and none there")
+    quality = last & 0x7F
+    require(1 <= quality <= 100, "quality")
+    return Header(model, quality, ("rans", "zstd")[last >> 7], size, bool(flags & 0x20), bool(flags & 0x40), r.at)
+
+
+# 4 Model files ---
+
+DTYPES = {"U8": "|u1 B", "I8": "|i1 b", "U16": "<u2 H", "I16": "<i2 h", "U32": "<u4 I", "I32": "<i4 i"}
+DTYPES |= {"I64": "<i8 q", "F16": "<f2 e", "F32": "<f4 f"}
+LAYER_KEYS, PASS_KEYS = {"add", "kernel", "leaky", "units"}, {"hi", "lattice", "lo"}
+
+
+class Array(NamedTuple):
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        code = DTYPES[self.dtype].split()[1]
+        return struct.unpack(f"<{len(self.data) // struct.calcsize(code)}{code}", self.data)
+
+
+class Layer(NamedTuple):
+    kernel: int
+    columns: list[tuple[int, ...]]  # weights of one unit, in the order of rows
+    bias: tuple[int, ...]
+    shift: tuple[int, ...]
+    limit: list[int]
+    leaky: bool
+    add: int | None
+
+
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    require(len({key for key, _ in pairs}) == len(pairs), "a name twice in one JSON object")
+    return dict(pairs)
+
+
+def parse_json(data: bytes) -> Any:
+    try:
+        return json.loads(data.decode("utf-8"), object_pairs_hook=unique)
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise Refused(str(error)) from None
+
+
+def read_safetensors(data: bytes) -> tuple[dict[str, Array], dict[str, str]]:
+    require(len(data) >= 8, "no header")
+    length = int.from_bytes(data[:8], "little")
+    require(length <= min(2**20, len(data) - 8), "the header does not fit")
+    header = parse_json(data[8 : 8 + length])
+    metadata = header.pop("__metadata__", {})
+    body, place, arrays = data[8 + length :], 0, {}
+    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+        (begin, end), size = entry["data_offsets"], struct.calcsize(DTYPES[entry["dtype"]].split()[1])
+        for dimension in entry["shape"]:
+            require(type(dimension) is int and dimension >= 0, "shape")
+            size *= dimension
+        require(begin == place and end - begin == size and end <= len(body), "a hole, an overlap or a wrong size")
+        arrays[name] = Array(entry["dtype"], tuple(entry["shape"]), body[begin:end])
+        place = end
+    require(place == len(body), "bytes of no array")
+    return arrays, metadata
+
+
+class Model:
+    def __init__(self, data: bytes) -> None:
+        self.arrays, metadata = read_safetensors(data)
+        text = metadata["description"]
+        self.description = d = parse_json(text.encode())
+        require(json.dumps(d, separators=(",", ":"), sort_keys=True) == text, "a description not in canonical form")
+        self.name, self.number = metadata["name"], int(metadata.get("number", "0"))
+        self.tile, self.block, self.channels = d["tile"], d["block"], d["channels"]
+        self.vector, self.features, self.cues = d["vector"], d["features"], d["cues"]
+        self.coefficients = self.block * self.block * self.channels
+        self.first = self.features + self.cues
+        self.kinds = self.vector + self.coefficients
+        self.used: set[str] = set()
+        self.check_description()
+        self.step = self.table("step", (100, self.kinds), 1, 32767)
+        self.offset = self.table("offset", (100, self.kinds), -255, 255)
+        self.vector_class = self.table("vector_class", (self.vector,), -255, 255)
+        self.context_exponent = self.table("context_exponent", (self.kinds,), -15, 15)
+        self.cue = self.table("cue", (100, self.cues), -1023, 1023)
+        self.vector_network = self.network("vector", d["vector_layers"], self.vector + self.cues, None)
+        self.pass_networks = []
+        for index, (p, layers) in enumerate(zip(d["passes"], d["pass_layers"], strict=True)):
+            count = p["hi"] - p["lo"]
+            limits = [32767] * count + [255] * count
+            self.pass_networks.append(self.network(f"pass{index}", layers, self.first + p["hi"], limits))
+        n = self.coefficients
+        inputs, limits = self.first + n, [32767] * n
+        self.correction_network = self.network("correction", d["correction_layers"], inputs, limits)
+        inverse = {"kernel": 1, "units": n, "leaky": False, "add": None}
+        self.synthesis = self.layer("synthesis", inverse, [65534] * n, limits)
+        self.tables = Tables(self)
+        others = [name for name in self.arrays if name not in self.used and not name.startswith("analysis.")]
+        require(not others, f"unknown arrays {others}")
+
+    def check_description(self) -> None:
+        d = self.description
+        names = "block channels correction_layers cues features pass_layers passes tile vector vector_layers"
+        require(set(d) == set(names.split()), "description")
+        tile, block, vector, features = self.tile, self.block, self.vector, self.features
+        integers = [block, self.channels, vector, features, self.cues, *(tile or [])]
+        for p in d["passes"]:
+            require(set(p) == PASS_KEYS and p["lattice"] == sorted(map(list, {*map(tuple, p["lattice"])})), "pass")
+            integers += [p["lo"], p["hi"], *(v for place in p["lattice"] for v in place)]
+        for item in [*d["vector_layers"], *(i for items in d["pass_layers"] for i in items), *d["correction_layers"]]:
+            require(set(item) == LAYER_KEYS and type(item["leaky"]) is bool, "layer")
+            integers += [item["kernel"], item["units"], item["add"] or 0]
+        require(all(type(v) is int and v >= 0 for v in integers), "description: integers")
+        require(self.channels in (1, 3) and block in (2, 4, 8, 16), "description: sizes")
+        require((tile is None) == (vector == 0) == (features == 0), "a vector, its tile and its features")
+        if tile is None:
+            require(not d["vector_layers"], "layers without a vector")
+        else:
+            require(len(tile) == 2 and all(side >= block and side % block == 0 for side in tile), "tile")
+            blocks = tile[0] // block * (tile[1] // block)
+            require(d["vector_layers"][-1]["units"] == blocks * features, "vector_layers")
+            require(all(item["kernel"] == 1 for item in d["vector_layers"]), "vector_layers")
+        lo, hi, missing = 0, 0, set()
+        for p, layers in zip(d["passes"], d["pass_layers"], strict=True):
+            if not missing:
+                lo, hi, missing = hi, p["hi"], {(0, 0), (0, 1), (1, 0), (1, 1)}
+            places = {tuple(place) for place in p["lattice"]}
+            require((p["lo"], p["hi"]) == (lo, hi) and hi > lo and places and places <= missing, "passes")
+            require(layers[-1]["units"] == 2 * (hi - lo), "pass_layers")
+            require(all(item["kernel"] == 1 for item in layers[1:]), "pass_layers")
+            missing -= places
+        require(not missing and hi == self.coefficients, "passes")
+        require(d["correction_layers"][-1]["units"] == self.coefficients, "correction_layers")
+
+    def table(self, name: str, shape: tuple[int, ...], low: int, high: int) -> tuple[int, ...]:
+        require(name in self.arrays, f"no array {name}")
+        array = self.arrays[name]
+        require(array.dtype[0] in "UI" and array.shape == shape, f"array {name}")
+        require(all(low <= v <= high for v in array.values), f"a value of array {name}")
+        self.used.add(name)
+        return array.values
+
+    def network(self, prefix: str, items: list[Any], inputs: int, limits: list[int] | None) -> list[Layer]:
+        layers: list[Layer] = []
+        incoming = [1023] * inputs
+        for index, item in enumerate(items):
+            last = limits is not None and index == len(items) - 1
+            limit = limits if last and limits is not None else [1023] * item["units"]
+            layers.append(self.layer(f"{prefix}.{index}", item, incoming, limit))
+            add = item["add"]
+            require(add is None or add < index and len(layers[add].bias) == item["units"], "add")
+            incoming = limit
+        return layers
+
+    def layer(self, name: str, item: dict[str, Any], incoming: list[int], limit: list[int]) -> Layer:
+        units, kernel = item["units"], item["kernel"]
+        require(kernel in (1, 3), "kernel")
+        rows = kernel * kernel * len(incoming)
+        weight = self.table(f"{name}.weight", (rows, units), -(2**53), 2**53)
+        columns = [weight[unit::units] for unit in range(units)] if rows else [()] * units
+        bias = self.table(f"{name}.bias", (units,), -(2**53), 2**53)
+        shift = self.table(f"{name}.shift", (units,), 0, 30)
+        largest = incoming * (kernel * kernel)
+        for column, b in zip(columns, bias, strict=True):
+            require(abs(b) + sum(map(mul, map(abs, column), largest)) < 2**53, f"the bound of {name}")
+        return Layer(kernel, columns, bias, shift, limit, item["leaky"], item["add"])
+
+    def id(self) -> bytes:
+        digest = hashlib.sha256(json.dumps(self.description, separators=(",", ":"), sort_keys=True).encode())
+        for name in sorted(self.used):
+            array = self.arrays[name]
+            inner = ", ".join(map(str, array.shape)) + ("," if len(array.shape) == 1 else "")
+            digest.update(f"\n{name} {DTYPES[array.dtype].split()[0]} ({inner})\n".encode() + array.data)
+        return digest.digest()[:8]
+
+
+# 5 Networks ---
+
+Grid = list[list[int]]  # channels of every block, in raster order
+
+
+def run(layers: Sequence[Layer], grid: Grid, rows: int, columns: int, positions: Sequence[int]) -> Grid:
+    outputs: list[Grid] = []
+    for index, layer in enumerate(layers):
+        if layer.kernel == 3:
+            nothing = [0] * len(grid[0])
+            vectors = []
+            for position in positions:
+                y, x = divmod(position, columns)
+                patch: list[int] = []
+                for v in (y - 1, y, y + 1):
+                    for u in (x - 1, x, x + 1):
+                        patch += grid[v * columns + u] if 0 <= v < rows and 0 <= u < columns else nothing
+                vectors.append(patch)
+        else:
+            vectors = [grid[p] for p in positions] if index == 0 else grid
+        grid = []
+        for place, vector in enumerate(vectors):
+            output = []
+            units = zip(layer.columns, layer.bias, layer.shift, layer.limit, strict=True)
+            for unit, (column, bias, shift, limit) in enumerate(units):
+                value = (sum(map(mul, column, vector)) + bias) >> shift
+                if layer.add is not None:
+                    value += outputs[layer.add][place][unit]
+                if layer.leaky:
+                    value = max(value, value >> 3)
+                output.append(clamp(value, -limit, limit))
+            grid.append(output)
+        outputs.append(grid)
+    return grid
+
+
+# 7 Tables and events ---
+
+
+class Tables:
+    def __init__(self, model: Model) -> None:
+        self.extents = model.table("tables.extents", (64,), 0, 63)
+        self.shifts = model.table("tables.shifts", (64,), 0, 15)
+        (self.skip,) = model.table("tables.skip", (1,), 0, 64)
+        total = sum(2 * extent + 2 for extent in self.extents)
+        frequencies = model.table("tables.frequencies", (total,), 1, 4096)
+        self.frequencies: list[tuple[int, ...]] = []
+        for extent in self.extents:
+            begin = sum(map(len, self.frequencies))
+            self.frequencies.append(frequencies[begin : begin + 2 * extent + 2])
+            require(sum(self.frequencies[-1]) == 4096, "frequencies of a class")
+        self.frequencies += [(4096 >> n,) * (1 << n) for n in range(8)]  # kind 64 + n
+
+
+Events = Callable[[list[int]], list[int]]  # kinds of a round's events -> their values
+
+
+def decode_pass(tables: Tables, classes: Sequence[int], events: Events) -> list[int]:
+    residuals = [0] * len(classes)
+    coded = [i for i, c in enumerate(classes) if c >= tables.skip]
+    high = {}
+    escaped = []
+    for i, symbol in zip(coded, events([classes[i] for i in coded]), strict=True):
+        extent = tables.extents[classes[i]]
+        if symbol == 2 * extent + 1:
+            escaped.append(i)
+        else:
+            high[i] = symbol - extent
+
+    def raw(wanted: dict[int, int]) -> dict[int, int]:
+        """So many raw bits of each element, as numbers."""
+        found = dict.fromkeys(wanted, 0)
+        left = {i: bits for i, bits in wanted.items() if bits}
+        while left:
+            cuts = {i: min(bits, 7) for i, bits in left.items()}
+            for i, value in zip(cuts, events([64 + cut for cut in cuts.values()]), strict=True):
+                found[i] = found[i] << cuts[i] | value
+            left = {i: bits - cuts[i] for i, bits in left.items() if bits > cuts[i]}
+        return found
+
+    signs = raw(dict.fromkeys(escaped, 1))
+    k = dict.fromkeys(escaped, 0)
+    going = escaped
+    for _ in range(20):
+        more = raw(dict.fromkeys(going, 1))
+        going = [i for i in going if more[i]]
+        for i in going:
+            k[i] += 1
+    for i, below in raw(k).items():
+        magnitude = tables.extents[classes[i]] + (1 << k[i]) + below
+        high[i] = -magnitude if signs[i] else magnitude
+    low = raw({i: tables.shifts[classes[i]] for i in coded})
+    for i in coded:
+        residuals[i] = (high[i] << tables.shifts[classes[i]]) + low[i]
+        require(abs(residuals[i]) <= 2**20, "a residual out of range")
+    return residuals
+
+
+# 8 rANS ---
+
+
+class Rans:
+    def __init__(self, tables: Tables, payload: bytes, elements: int, log: Log) -> None:
+        self.tables, self.payload, self.log = tables, payload, log
+        self.lanes = min(1024, max(1, elements // 12000))
+        self.at = min(3 * self.lanes, len(payload))
+        if self.lanes == 1:
+            require(payload[:1] != b"\0", "a first byte of zero")
+            self.states = [int.from_bytes(payload[: self.at], "big")]
+        else:
+            require(self.at == 3 * self.lanes, "truncated")
+            self.states = [int.from_bytes(payload[i : i + 3], "big") for i in range(0, self.at, 3)]
+            require(min(self.states) >= 2**16, "a first state too small")
+        log.start = self.states[0]
+
+    def refill(self) -> bytes:
+        begin = self.at
+        for lane in range(self.lanes):
+            while self.states[lane] < 2**16 and self.at < len(self.payload):
+                self.states[lane] = self.states[lane] * 256 + self.payload[self.at]
+                self.at += 1
+        return self.payload[begin : self.at]
+
+    def events(self, kinds: list[int]) -> list[int]:
+        values = []
+        for index, kind in enumerate(kinds):
+            lane = index % self.lanes
+            before = self.states[lane]
+            taken = self.refill() if lane == 0 else b""
+            x = self.states[lane]
+            s, c, value = x % 4096, 0, 0
+            frequencies = self.tables.frequencies[kind]
+            while s >= c + frequencies[value]:
+                c += frequencies[value]
+                value += 1
+            f = frequencies[value]
+            self.states[lane] = f * (x // 4096) + s - c
+            values.append(value)
+            self.log.events.append(Event(kind, before, taken, x, s, value, f, c, self.states[lane]))
+        return values
+
+    def finish(self, crc: int) -> None:
+        self.log.last_taken = self.refill()
+        self.log.end = self.states[0]
+        require(self.at == len(self.payload), "bytes are left")
+        start = 2**16 if self.lanes > 1 else 0
+        expected = [start + ((crc ^ crc >> 16) & 0xFFFF)] + [start] * (self.lanes - 1)
+        require(self.states == expected, "truncated, or the checksum does not match")
+
+
+# 9 zstd ---
+
+ONES = (2048, 1825, 1625, 1448, 1024, 645, 287, 128, 2)
+THRESHOLDS = (1877, 1718, 1558, 1244, 834, 523, 191, 93)
+
+
+def dictionary(ones: int) -> list[tuple[int, ...]]:
+    heap: list[tuple[int, int, tuple[int, ...]]] = [(-(2**48), 0, ())]
+    made = 1
+    while len(heap) < 256:
+        weight, _, phrase = heapq.heappop(heap)
+        one = -weight * ones // 4096
+        for decision, share in ((0, -weight - one), (1, one)):
+            heapq.heappush(heap, (-share, made, (*phrase, decision)))
+            made += 1
+    return [phrase for _, _, phrase in sorted(heap)]
+
+
+class Node(NamedTuple):
+    group: int
+    branches: tuple[Any, Any]  # for 0 and 1: a Node, or a value
+
+
+def tree(frequencies: Sequence[int]) -> Node:
+    heap: list[tuple[int, int, Any]] = [(f, value, value) for value, f in enumerate(frequencies)]
+    heapq.heapify(heap)
+    made = len(heap)
+    while len(heap) > 1:
+        w1, _, one = heapq.heappop(heap)
+        w0, _, zero = heapq.heappop(heap)
+        group = sum(4096 * w1 < t * (w1 + w0) for t in THRESHOLDS)
+        heapq.heappush(heap, (w1 + w0, made, Node(group, (zero, one))))
+        made += 1
+    node: Node = heap[0][2]
+    return node
+
+
+class Zstd:
+    def __init__(self, tables: Tables, payload: bytes, elements: int, log: Log) -> None:
+        import zstandard
+
+        require(len(payload) >= 4, "truncated")
+        self.check, frame = int.from_bytes(payload[-4:], "little"), payload[:-4]
+        require(frame[:1] == b"\0" and frame[1:2] <= b"\x50", "the header of the frame")
+        reader = zstandard.ZstdDecompressor(format=zstandard.FORMAT_ZSTD1_MAGICLESS).decompressobj()
+        self.body = reader.decompress(frame)
+        require(reader.eof and not reader.unused_data, "the frame ends early, or bytes follow it")
+        require(len(self.body) <= 74 * elements, "more than the elements can need")
+        self.trees = [tree(f) for f in tables.frequencies]
+        self.dictionaries = [dictionary(ones) for ones in ONES]
+        self.at = 0
+        self.left: list[list[int]] = [[] for _ in ONES]
+        self.last = [0] * len(ONES)
+
+    def events(self, kinds: list[int]) -> list[int]:
+        nodes: list[Any] = [self.trees[kind] for kind in kinds]
+        while any(isinstance(node, Node) for node in nodes):
+            level = list(enumerate(nodes))
+            for group in range(len(ONES)):
+                mine = [i for i, node in level if isinstance(node, Node) and node.group == group]
+                held = self.left[group]
+                while len(held) < len(mine):
+                    require(self.at < len(self.body), "truncated")
+                    self.last[group] = self.body[self.at]
+                    held += self.dictionaries[group][self.body[self.at]]
+                    self.at += 1
+                for i, decision in zip(mine, held, strict=False):
+                    nodes[i] = nodes[i].branches[decision]
+                del held[: len(mine)]
+        return nodes
+
+    def finish(self, crc: int) -> None:
+        require(self.at == len(self.body), "bytes are left")
+        require(self.check == crc, "the checksum does not match")
+        for group, left in enumerate(self.left):
+            if left:
+                phrases = self.dictionaries[group]
+                needed = phrases[self.last[group]][: -len(left)]
+                lowest = min(i for i, phrase in enumerate(phrases) if phrase[: len(needed)] == needed)
+                require(self.last[group] == lowest, "the last byte of a group is not the lowest")
+
+
+# 6 The ladder, 3 tiles, and the whole way ---
+
+
+class Event(NamedTuple):
+    kind: int
+    before: int
+    taken: bytes
+    x: int
+    s: int
+    value: int
+    f: int
+    c: int
+    after: int
+
+
+class Stage(NamedTuple):
+    """A pass as it was decoded, over all tiles."""
+
+    means: list[int]
+    classes: list[int]
+    steps: list[int]
+    residuals: list[int]
+    elements: list[int]
+    first_event: int
+
+
+class Log:
+    """What happened on the way, for the worked example."""
+
+    def __init__(self) -> None:
+        self.header: Header
+        self.events: list[Event] = []
+        self.stages: list[Stage] = []
+        self.known: list[list[int]] = []
+        self.contexts: list[Grid] = []
+        self.planes: list[Grid] = []
+        self.corrections: list[Grid] = []
+        self.start = self.end = self.crc_header = self.crc = 0
+        self.last_taken = b""
+
+
+class Picture(NamedTuple):
+    height: int
+    width: int
+    channels: int
+    samples: bytes  # row by row, pixel by pixel, channel by channel
+
+
+def decode(data: bytes, models: Mapping[int | bytes, Model], log: Log | None = None) -> Picture:
+    log = log or Log()
+    log.header = header = read_header(data)
+    require(header.model in models, "unknown model")
+    model = models[header.model]
+    require(not (isinstance(header.model, bytes) and model.number), "a numbered model named by its id")
+    require(not (header.gray and model.channels == 1 or header.inverted and model.channels == 3), "flags")
+    if header.size is not None:
+        width, height = header.size
+        require([height, width] != model.tile, "a size that goes without saying")
+    else:
+        require(model.tile is not None, "no size")
+        height, width = model.tile
+
+    block = model.block
+    tile_height, tile_width = model.tile or (-(-height // block) * block, -(-width // block) * block)
+    tile_rows, tile_columns = -(-height // tile_height), -(-width // tile_width)
+    tiles = tile_rows * tile_columns
+    rows, columns = tile_height // block, tile_width // block
+    elements = tiles * (model.vector + rows * columns * model.coefficients)
+    packing = Rans if header.packing == "rans" else Zstd
+    decoder = packing(model.tables, data[header.length :], elements, log)
+
+    q = header.quality - 1
+    step = model.step[q * model.kinds : (q + 1) * model.kinds]
+    offset = model.offset[q * model.kinds : (q + 1) * model.kinds]
+    cue = list(model.cue[q * model.cues : (q + 1) * model.cues])
+    log.crc_header = crc = zlib.crc32(data[: header.length])
+
+    def stage(means: list[int], classes: list[int], kinds: Sequence[int]) -> list[int]:
+        """Decode one pass over all tiles; `kinds` repeat."""
+        nonlocal crc
+        repeat = len(means) // len(kinds) if means else 0
+        classes = [clamp(c + offset[k], 0, 63) for c, k in zip(classes, [*kinds] * repeat, strict=True)]
+        first_event = len(log.events)
+        residuals = decode_pass(model.tables, classes, decoder.events)
+        crc = zlib.crc32(struct.pack(f"<{len(residuals)}i", *residuals), crc)
+        steps = [step[k] for k in kinds] * repeat
+        found = [clamp(m + r * s, -32767, 32767) for m, r, s in zip(means, residuals, steps, strict=True)]
+        log.stages.append(Stage(means, classes, steps, residuals, found, first_event))
+        return found
+
+    def activation(value: int, kind: int) -> int:
+        e = model.context_exponent[kind]
+        scaled = value << e if e >= 0 else (value + (1 << -e - 1)) >> -e
+        return clamp(scaled, -1023, 1023)
+
+    blocks = range(rows * columns)
+    features = [[[0] * model.features for _ in blocks] for _ in range(tiles)]
+    if model.vector:
+        vectors = stage([0] * (tiles * model.vector), list(model.vector_class) * tiles, range(model.vector))
+        for t in range(tiles):
+            vector = vectors[t * model.vector : (t + 1) * model.vector]
+            known = [activation(v, k) for k, v in enumerate(vector)] + cue
+            (output,) = run(model.vector_network, [known], 1, 1, [0])
+            features[t] = [output[b * model.features : (b + 1) * model.features] for b in blocks]
+            log.known.append(known)
+    plane: list[Grid] = [[[0] * model.coefficients for _ in blocks] for _ in range(tiles)]
+    context: list[Grid] = [[features[t][b] + cue + [0] * model.coefficients for b in blocks] for t in range(tiles)]
+    for p, network in zip(model.description["passes"], model.pass_networks, strict=True):
+        lo, hi = p["lo"], p["hi"]
+        positions = [b for b in blocks if [b // columns % 2, b % columns % 2] in p["lattice"]]
+        kinds = range(model.vector + lo, model.vector + hi)
+        means: list[int] = []
+        classes: list[int] = []
+        for t in range(tiles):
+            seen = [channels[: model.first + hi] for channels in context[t]]
+            for output in run(network, seen, rows, columns, positions):
+                means += output[: hi - lo]
+                classes += output[hi - lo :]
+        found = iter(stage(means, classes, kinds))
+        for t in range(tiles):
+            for position in positions:
+                for channel in range(lo, hi):
+                    value = next(found)
+                    plane[t][position][channel] = value
+                    context[t][position][model.first + channel] = activation(value, model.vector + channel)
+    log.crc = crc
+    decoder.finish(crc)
+
+    canvas_width = tile_columns * tile_width
+    canvas = bytearray(tile_rows * tile_height * canvas_width * model.channels)
+    for t in range(tiles):
+        correction = run(model.correction_network, context[t], rows, columns, blocks)
+        log.contexts.append(context[t])
+        log.planes.append(plane[t])
+        log.corrections.append(correction)
+        for b in blocks:
+            total = [value + change for value, change in zip(plane[t][b], correction[b], strict=True)]
+            ((*samples,),) = run([model.synthesis], [total], 1, 1, [0])
+            top = t // tile_columns * tile_height + b // columns * block
+            left = t % tile_columns * tile_width + b % columns * block
+            for index, sample in enumerate(samples):
+                y, rest = divmod(index, block * model.channels)
+                canvas[((top + y) * canvas_width + left) * model.channels + rest] = clamp(sample, 0, 255)
+    pixels = bytearray()
+    for y in range(height):
+        begin = y * canvas_width * model.channels
+        pixels += canvas[begin : begin + width * model.channels]
+    channels = model.channels
+    if header.gray:
+        pixels, channels = pixels[1::3], 1
+    if header.inverted:
+        pixels = bytearray(255 - sample for sample in pixels)
+    return Picture(height, width, channels, bytes(pixels))

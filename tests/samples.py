@@ -1,0 +1,131 @@
+"""Pictures and models that several tests use: real tiles, synthetic pictures, and models small enough to fuzz."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from aecodec.models import registry, safetensors
+from aecodec.models.description import CHECKERBOARD, COEFFICIENT_LIMIT, Description, Layer, Pass
+from aecodec.models.safetensors import Arrays
+from aecodec.packing import parametric
+
+FIXTURES = Path(__file__).with_name("fixtures")
+MODELS = registry.names()
+SEED = 20
+
+
+def sheet(name: str, side: int) -> list[np.ndarray]:
+    """The tiles of a contact sheet, row by row."""
+    with Image.open(FIXTURES / f"{name}.png") as image:
+        pixels = np.asarray(image)
+    rows, columns = pixels.shape[0] // side, pixels.shape[1] // side
+    at = [(y * side, x * side) for y in range(rows) for x in range(columns)]
+    return [np.ascontiguousarray(pixels[y : y + side, x : x + side]) for y, x in at]
+
+
+DIGITS, LETTERS, COLOUR = sheet("digits", 28), sheet("letters", 28), sheet("cifar", 32)
+GRAY_SCENES = [np.asarray(Image.fromarray(tile).convert("L")) for tile in COLOUR]
+TILES = {"digits": DIGITS, "letters": LETTERS, "cifar": COLOUR}
+
+
+def mosaic(height: int, width: int) -> np.ndarray:
+    """An RGB picture of that size out of real tiles."""
+    rows = [np.concatenate(COLOUR[i : i + 5], axis=1) for i in range(0, 20, 5)]
+    whole = np.concatenate(rows)
+    return np.ascontiguousarray(whole[np.arange(height) % len(whole)][:, np.arange(width) % whole.shape[1]])
+
+
+def waves(height: int, width: int, channels: int = 3) -> np.ndarray:
+    """A smooth picture, (height, width) for one channel."""
+    y, x = np.mgrid[:height, :width]
+    phases = [128 + 90 * np.sin(y / 19 + c) * np.cos(x / 23 - c) for c in range(channels)]
+    return np.stack(phases, axis=-1).astype(np.uint8).squeeze(-1) if channels == 1 else np.stack(phases, -1).astype(np.uint8)
+
+
+def squared_error(a: np.ndarray, b: np.ndarray) -> float:
+    return float(((a.astype(np.float64) - b) ** 2).sum())
+
+
+def psnr(pairs: list[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Of the pooled mean squared error, in dB."""
+    error = sum(squared_error(a, b) for a, b in pairs) / sum(a.size for a, _ in pairs)
+    return float(10 * np.log10(255**2 / error))
+
+
+def tiny_description(tile: tuple[int, int] | None, channels: int = 1) -> Description:
+    """A ladder of few and narrow layers, with every kind of layer in it. Without a tile it has no vector."""
+    block, vector, features, cues, width = 2, 3, 2, 2, 4
+    coefficients = block * block * channels
+    if tile is None:
+        vector = features = 0
+        vector_layers: tuple[Layer, ...] = ()
+    else:
+        positions = tile[0] // block * (tile[1] // block)
+        vector_layers = (Layer(1, width, leaky=True), Layer(1, positions * features, leaky=True))
+    passes = tuple(Pass(lo, hi, at) for lo, hi in ((0, 1), (1, coefficients)) for at in CHECKERBOARD)
+    return Description(
+        tile=tile,
+        channels=channels,
+        block=block,
+        vector=vector,
+        features=features,
+        cues=cues,
+        passes=passes,
+        vector_layers=vector_layers,
+        pass_layers=tuple((Layer(3, width, leaky=True), Layer(1, 2 * (p.hi - p.lo))) for p in passes),
+        correction_layers=(Layer(3, width, leaky=True), Layer(1, width, leaky=True, add=0), Layer(1, coefficients)),
+    )
+
+
+def tiny_arrays(d: Description) -> Arrays:
+    """Arrays of a model with random weights that nothing was trained for, but whose pictures resemble the originals."""
+    random = np.random.default_rng(SEED)
+    arrays: Arrays = {}
+
+    def network(prefix: str, layers: tuple[Layer, ...], inputs: int, shift: int) -> None:
+        for index, layer in enumerate(layers):
+            arrays[f"{prefix}.{index}.weight"] = random.integers(
+                -60, 61, (layer.kernel**2 * inputs, layer.units), dtype=np.int8
+            )
+            arrays[f"{prefix}.{index}.bias"] = random.integers(-999, 1000, layer.units, dtype=np.int32)
+            arrays[f"{prefix}.{index}.shift"] = np.full(layer.units, shift, np.uint8)
+            inputs = layer.units
+
+    n = d.coefficients
+    network("vector", d.vector_layers, d.vector + d.cues, 7)
+    for index, (stage, layers) in enumerate(zip(d.passes, d.pass_layers, strict=True)):
+        network(f"pass{index}", layers, d.context(stage.hi), 9)
+    network("correction", d.correction_layers, d.context(n), 12)
+    tables = parametric(skip=2)
+    quality = np.arange(100)
+    step = np.round(4 * 5 * 2 ** (6 * (99 - quality) / 99))[:, None] * np.ones(d.kinds)
+    arrays |= {
+        "synthesis.weight": (np.eye(n) * (1 << 16)).astype(np.int32),
+        "synthesis.bias": np.full(n, (128 << 18) + (1 << 17), np.int32),
+        "synthesis.shift": np.full(n, 18, np.uint8),
+        "step": step.astype(np.int16),
+        "offset": np.round(-5 * np.log2(step / 4)).astype(np.int16) + 30,
+        "vector_class": np.full(d.vector, 20, np.int16),
+        "context_exponent": np.full(d.kinds, -1, np.int8),
+        "cue": np.stack([quality - 50, 50 - quality], axis=1).astype(np.int16)[:, : d.cues],
+        "tables.extents": tables.extents.astype(np.uint8),
+        "tables.shifts": tables.shifts.astype(np.uint8),
+        "tables.skip": np.array([tables.skip], np.uint8),
+        "tables.frequencies": tables.frequencies.astype(np.uint16),
+        "analysis.block_mean": np.full(n, 128, np.float32),
+        "analysis.block": np.eye(n, dtype=np.float32),
+    }
+    samples = d.channels * (d.tile[0] * d.tile[1] if d.tile else 0)
+    arrays["analysis.tile_mean"] = np.full(samples, 128, np.float32)
+    arrays["analysis.tile"] = np.zeros((samples, d.vector), np.float32)
+    assert arrays["step"].max() <= COEFFICIENT_LIMIT
+    return arrays
+
+
+def tiny_file(tile: tuple[int, int] | None = (4, 6), channels: int = 1, **metadata: str) -> bytes:
+    """A model file; its name is tiny-1 unless `metadata` says otherwise."""
+    d = tiny_description(tile, channels)
+    return safetensors.dump(tiny_arrays(d), {"name": "tiny-1", "description": d.to_json(), **metadata})

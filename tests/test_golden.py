@@ -1,0 +1,61 @@
+"""Golden files: what they decode to never changes. `tests/golden/make.py` wrote them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import aecodec
+
+FOLDER = Path(__file__).with_name("golden")
+ROWS: dict[str, dict[str, Any]] = json.loads((FOLDER / "golden.json").read_text())
+
+
+def file(name: str) -> bytes:
+    return (FOLDER / f"{name}.aec").read_bytes()
+
+
+def require_golden(pixels: np.ndarray, row: dict[str, Any]) -> None:
+    width, height = row["size"]
+    assert pixels.dtype == np.uint8
+    assert pixels.shape == ((height, width) if row["mode"] == "L" else (height, width, 3))
+    assert hashlib.sha256(pixels.tobytes()).hexdigest() == row["sha256"]
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_golden_file_decodes_to_its_pixels(name: str) -> None:
+    require_golden(aecodec.decode(file(name)), ROWS[name])
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_golden_file_says_what_the_table_says(name: str) -> None:
+    info, row = aecodec.inspect(file(name)), dict(ROWS[name])
+    row.pop("sha256")
+    said = {"size": [info.width, info.height], "bytes": info.file_bytes}
+    said |= {key: getattr(info, key) for key in row.keys() - said.keys()}
+    assert said == row
+
+
+def test_golden_files_decode_the_same_all_at_once() -> None:
+    for pixels, row in zip(aecodec.decode_many([file(name) for name in ROWS]), ROWS.values(), strict=True):
+        require_golden(pixels, row)
+
+
+def test_every_file_is_in_the_table_and_every_corner_of_the_format_in_the_files() -> None:
+    assert {path.stem for path in FOLDER.glob("*.aec")} == set(ROWS)
+    rows = ROWS.values()
+    colour = {model.name for model in aecodec.models() if model.channels == 3}
+    gray = {model.name for model in aecodec.models()} - colour
+    for packing in ("rans", "zstd"):
+        mine = [row for row in rows if row["packing"] == packing]
+        assert {row["model"] for row in mine} == colour | gray
+        assert {1, 75, 100} <= {row["quality"] for row in mine}
+        assert {(1, 1), (31, 33), (70, 5), (5, 70)} <= {tuple(row["size"]) for row in mine}
+        assert {row["model"] for row in mine if row["inverted"]} == gray
+        assert any(row["mode"] == "L" and row["model"] in colour for row in mine)
+        assert any(row["size"][0] > 100 and row["size"][1] > 100 for row in mine)
