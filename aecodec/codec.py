@@ -7,10 +7,9 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from aecodec import container, engines, pictures, tiles
@@ -22,7 +21,10 @@ from aecodec.models.model import Model
 from aecodec.packing import CODERS, ideal_bits, pack, unpacker
 from aecodec.search import Choice, choose
 
-Picture = NDArray[np.uint8]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Picture: TypeAlias = "NDArray[np.uint8]"
 
 BATCH_TILES = 1024  # pictures of one size are coded together, at most so many tiles at once
 TRIAL_TILES = 64  # `auto` tries models on at most so many tiles of a picture

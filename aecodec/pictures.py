@@ -6,13 +6,15 @@ Nothing is lost in silence: what 8-bit gray or RGB cannot hold is refused with t
 from __future__ import annotations
 
 import struct
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from aecodec.errors import LimitExceeded, UnsupportedImage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MAX_PIXELS: Final = 1024**3 // 4 // 3
 """The most pixels that a file may declare unless the caller allows more: Pillow's own limit."""

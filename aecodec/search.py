@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aecodec.engines import Engine
 from aecodec.models import ladder
@@ -14,6 +14,9 @@ from aecodec.models.description import COEFFICIENT_BITS, lambda_of_quality
 from aecodec.models.ladder import Latent
 from aecodec.models.model import Model
 from aecodec.packing.tables import MAX_RESIDUAL, Tables
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass

@@ -9,10 +9,12 @@ Sizes and shapes are in the order of arrays here: (height, width). Every functio
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class Grid(NamedTuple):

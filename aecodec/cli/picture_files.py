@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import warnings
 from io import BytesIO
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from aecodec.cli.failures import Failure
 from aecodec.cli.files import PIPE
 from aecodec.errors import AecError, LimitExceeded, UnsupportedImage
 from aecodec.pictures import load, require_within_limit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # What a decoded picture is worth keeping: nothing lost where the format can, little where it cannot.
 _SAVE_OPTIONS: Final[dict[str, dict[str, Any]]] = {

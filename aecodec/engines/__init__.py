@@ -7,14 +7,16 @@ of integers. With positions, only the first layer may look at neighbours.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aecodec.models.network import Network
 
-Tensor = NDArray[np.float32]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Tensor: TypeAlias = "NDArray[np.float32]"
 
 
 class Engine(Protocol):

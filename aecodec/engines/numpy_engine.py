@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
 from aecodec.engines import Tensor, neighbourhoods
 from aecodec.models.network import LEAK, Network
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 CHUNK_VALUES = 1 << 19  # values gathered at once: two megabytes, so that a chunk stays in the cache
 

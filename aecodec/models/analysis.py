@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
 from aecodec.models.model import Model
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def analyse(model: Model, tiles: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aecodec.engines import Engine, Tensor
 from aecodec.models.description import ACTIVATION_LIMIT, CLASSES, COEFFICIENT_LIMIT, Pass
 from aecodec.models.model import Model
 
-Integers = NDArray[np.int64]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Integers: TypeAlias = "NDArray[np.int64]"
 VECTOR = -1  # the number of the pass that codes the tile vector
 
 

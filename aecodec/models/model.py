@@ -16,15 +16,13 @@ Arrays, all normative but those of ``analysis``:
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aecodec.errors import InvalidModelFile
 from aecodec.models import network, safetensors
@@ -39,6 +37,9 @@ from aecodec.models.description import (
 from aecodec.models.network import ExactLayer, Network
 from aecodec.models.safetensors import Arrays
 from aecodec.packing.tables import Tables
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 ID_BYTES = 8
 
@@ -84,6 +85,8 @@ class Model:
     @cached_property
     def id(self) -> bytes:
         """First bytes of the SHA-256 of the normative content: description, then every array in order of name."""
+        import hashlib  # needed for models without a number only: decoding starts faster without it
+
         digest = hashlib.sha256(self.description.to_json().encode())
         for name in sorted(self.arrays):
             if not name.startswith("analysis."):

@@ -16,13 +16,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aecodec.errors import InvalidModelFile
 from aecodec.models.description import ACTIVATION_LIMIT, Layer
 from aecodec.models.safetensors import Arrays
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 FLOAT32_EXACT = 1 << 24
 FLOAT64_EXACT = 1 << 53

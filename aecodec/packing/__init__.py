@@ -10,7 +10,7 @@ its own and must be given whole. For every sequence of residuals `read` returns 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from ..errors import InvalidValue
 from . import rans, zstd
@@ -45,8 +45,8 @@ class Decoder(Protocol):
         """
 
 
-Pack = Callable[[Tables, Sequence[Integers], Sequence[Integers], Sequence[int]], list[bytes]]
-Unpacker = Callable[[Tables, Sequence[bytes], int], Decoder]
+Pack: TypeAlias = "Callable[[Tables, Sequence[Integers], Sequence[Integers], Sequence[int]], list[bytes]]"
+Unpacker: TypeAlias = "Callable[[Tables, Sequence[bytes], int], Decoder]"
 CODERS: dict[str, tuple[Pack, Unpacker]] = {
     "zstd": (zstd.pack, zstd.Decoder),
     "rans": (rans.pack, rans.Decoder),

@@ -26,13 +26,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import AecError, ChecksumMismatch, InvalidValue, TrailingBytes, TruncatedFile
 from .tables import KINDS, PRECISION, RAW, TOTAL, Integers, Tables, code_pass
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 LOW = 1 << 16  # a multiple of TOTAL, as rANS requires; states below 256 * LOW = 2^24
 ELEMENTS_PER_LANE = 12000

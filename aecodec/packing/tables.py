@@ -23,12 +23,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import InvalidModelFile, InvalidValue
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 CLASSES = 64
 MAX_EXTENT = 63  # 2 * 63 + 1 symbols and the escape are 128: a symbol fits seven bits
@@ -41,9 +43,9 @@ RAW = CLASSES  # kind of n raw bits: RAW + n
 RAW_BITS = 7
 KINDS = RAW + RAW_BITS + 1
 
-Integers = npt.NDArray[Any]
+Integers: TypeAlias = "npt.NDArray[Any]"
 # (element indices, kinds, values or None) -> values; all of one length, indices ascending
-Coder = Callable[[Integers, Integers, Integers | None], Integers]
+Coder: TypeAlias = "Callable[[Integers, Integers, Integers | None], Integers]"
 
 
 @dataclass(frozen=True, eq=False)

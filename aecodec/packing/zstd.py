@@ -28,13 +28,15 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import AecError, ChecksumMismatch, InvalidValue, TrailingBytes, TruncatedFile
 from .tables import GAMMA_DIGITS, KINDS, MAX_SHIFT, TOTAL, Integers, Tables, code_pass
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 # Nine groups come within 0.1 % of what sixteen reach over logistic distributions of any width; the
 # thresholds are where a decision costs the same in both of the neighbouring groups.
@@ -51,7 +53,7 @@ _PIECE = 64
 # A Huffman tree of total weight 4096 is less than 18 deep (Fibonacci numbers); an escape adds sign and gamma
 _MOST_DECISIONS = 18 + 1 + 2 * GAMMA_DIGITS + MAX_SHIFT
 
-Bits = npt.NDArray[np.uint8]
+Bits: TypeAlias = "npt.NDArray[np.uint8]"
 
 
 class _Trees:
