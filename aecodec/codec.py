@@ -181,7 +181,7 @@ def models() -> list[ModelInfo]:
         found.append(
             ModelInfo(
                 name=model.name,
-                number=model.number,
+                number=registry.number_of(model),
                 id=model.id.hex(),
                 purpose=model.purpose,
                 tile=None if d.tile is None else (d.tile[1], d.tile[0]),
@@ -296,10 +296,10 @@ def _trial(stack: Picture, form: Form, quality: int, engine_name: str) -> tuple[
 
 
 def _header(form: Form, size: tuple[int, ...], quality: int, packing: str, inverted: bool) -> Header:
-    model = form.model
+    model, number = form.model, registry.number_of(form.model)
     return Header(
-        model_number=model.number,
-        model_id=b"" if model.number else model.id,
+        model_number=number,
+        model_id=b"" if number else model.id,
         quality=quality,
         packing="zstd" if packing == "zstd" else "rans",
         size=None if tuple(size) == model.description.tile else (int(size[1]), int(size[0])),
@@ -376,7 +376,7 @@ def _decode_alike(files: list[File], engine_name: str) -> list[Picture]:
 def _forms(shape: tuple[int, ...], name: str) -> list[Form]:
     """The forms that `name` allows for pictures of that shape. Raises UnknownModel, UnsupportedImage."""
     gray = len(shape) == 2
-    chosen = [registry.by_name(n) for n in (registry.latest() if name == "auto" else [name])]
+    chosen = [registry.by_name(n) for n in (registry.latest().values() if name == "auto" else [name])]
     fitting = [Form(m, gray and m.description.channels == 3) for m in chosen if gray or m.description.channels == 3]
     if not fitting:
         raise UnsupportedImage(f"the model {name} is for gray pictures: choose another, or convert this one to gray")

@@ -118,9 +118,13 @@ def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
+def constant(name: str) -> None:
+    raise Refused(f"{name} is no JSON")
+
+
 def parse_json(data: bytes) -> Any:
     try:
-        return json.loads(data.decode("utf-8"), object_pairs_hook=unique)
+        return json.loads(data.decode("utf-8"), object_pairs_hook=unique, parse_constant=constant)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise Refused(str(error)) from None
 
@@ -188,8 +192,8 @@ class Model:
             require(set(p) == PASS_KEYS and p["lattice"] == sorted(map(list, {*map(tuple, p["lattice"])})), "pass")
             integers += [p["lo"], p["hi"], *(v for place in p["lattice"] for v in place)]
         for item in [*d["vector_layers"], *(i for items in d["pass_layers"] for i in items), *d["correction_layers"]]:
-            require(set(item) == LAYER_KEYS and type(item["leaky"]) is bool, "layer")
-            integers += [item["kernel"], item["units"], item["add"] or 0]
+            require(set(item) == LAYER_KEYS and type(item["leaky"]) is bool and item["units"] != 0, "layer")
+            integers += [item["kernel"], item["units"], 0 if item["add"] is None else item["add"]]
         require(all(type(v) is int and v >= 0 for v in integers), "description: integers")
         require(self.channels in (1, 3) and block in (2, 4, 8, 16), "description: sizes")
         require((tile is None) == (vector == 0) == (features == 0), "a vector, its tile and its features")
@@ -367,7 +371,7 @@ class Rans:
             require(self.at == 3 * self.lanes, "truncated")
             self.states = [int.from_bytes(payload[i : i + 3], "big") for i in range(0, self.at, 3)]
             require(min(self.states) >= 2**16, "a first state too small")
-        log.start = self.states[0]
+        log.start, log.lanes = self.states[0], self.lanes
 
     def refill(self) -> bytes:
         begin = self.at
@@ -452,6 +456,7 @@ class Zstd:
         self.body = reader.decompress(frame)
         require(reader.eof and not reader.unused_data, "the frame ends early, or bytes follow it")
         require(len(self.body) <= 74 * elements, "more than the elements can need")
+        self.log, log.body = log, self.body
         self.trees = [tree(f) for f in tables.frequencies]
         self.dictionaries = [dictionary(ones) for ones in ONES]
         self.at = 0
@@ -462,9 +467,10 @@ class Zstd:
         nodes: list[Any] = [self.trees[kind] for kind in kinds]
         while any(isinstance(node, Node) for node in nodes):
             level = list(enumerate(nodes))
+            self.log.levels.append([])
             for group in range(len(ONES)):
                 mine = [i for i, node in level if isinstance(node, Node) and node.group == group]
-                held = self.left[group]
+                held, begin = self.left[group], self.at
                 while len(held) < len(mine):
                     require(self.at < len(self.body), "truncated")
                     self.last[group] = self.body[self.at]
@@ -473,6 +479,8 @@ class Zstd:
                 for i, decision in zip(mine, held, strict=False):
                     nodes[i] = nodes[i].branches[decision]
                 del held[: len(mine)]
+                if mine:
+                    self.log.levels[-1].append((group, len(mine), self.body[begin : self.at]))
         return nodes
 
     def finish(self, crc: int) -> None:
@@ -524,7 +532,9 @@ class Log:
         self.planes: list[Grid] = []
         self.corrections: list[Grid] = []
         self.start = self.end = self.crc_header = self.crc = 0
-        self.last_taken = b""
+        self.last_taken = self.body = b""
+        self.lanes = 1
+        self.levels: list[list[tuple[int, int, bytes]]] = []  # zstd: (group, decisions, bytes taken)
 
 
 class Picture(NamedTuple):

@@ -31,18 +31,17 @@ GRAY_SCENES = [np.asarray(Image.fromarray(tile).convert("L")) for tile in COLOUR
 TILES = {"digits": DIGITS, "letters": LETTERS, "cifar": COLOUR}
 
 
-def mosaic(height: int, width: int) -> np.ndarray:
-    """An RGB picture of that size out of real tiles."""
-    rows = [np.concatenate(COLOUR[i : i + 5], axis=1) for i in range(0, 20, 5)]
-    whole = np.concatenate(rows)
-    return np.ascontiguousarray(whole[np.arange(height) % len(whole)][:, np.arange(width) % whole.shape[1]])
+def mosaic(height: int, width: int, tiles: list[np.ndarray] = COLOUR) -> np.ndarray:
+    """A picture of that size out of real tiles."""
+    whole = np.concatenate([np.concatenate(tiles[i : i + 5], axis=1) for i in range(0, 20, 5)])
+    return np.ascontiguousarray(whole[np.arange(height) % whole.shape[0]][:, np.arange(width) % whole.shape[1]])
 
 
 def waves(height: int, width: int, channels: int = 3) -> np.ndarray:
     """A smooth picture, (height, width) for one channel."""
     y, x = np.mgrid[:height, :width]
-    phases = [128 + 90 * np.sin(y / 19 + c) * np.cos(x / 23 - c) for c in range(channels)]
-    return np.stack(phases, axis=-1).astype(np.uint8).squeeze(-1) if channels == 1 else np.stack(phases, -1).astype(np.uint8)
+    planes = [(128 + 90 * np.sin(y / 19 + c) * np.cos(x / 23 - c)).astype(np.uint8) for c in range(channels)]
+    return planes[0] if channels == 1 else np.stack(planes, axis=-1)
 
 
 def squared_error(a: np.ndarray, b: np.ndarray) -> float:
@@ -52,7 +51,7 @@ def squared_error(a: np.ndarray, b: np.ndarray) -> float:
 def psnr(pairs: list[tuple[np.ndarray, np.ndarray]]) -> float:
     """Of the pooled mean squared error, in dB."""
     error = sum(squared_error(a, b) for a, b in pairs) / sum(a.size for a, _ in pairs)
-    return float(10 * np.log10(255**2 / error))
+    return float(10 * np.log10(255**2 / error)) if error else float("inf")
 
 
 def tiny_description(tile: tuple[int, int] | None, channels: int = 1) -> Description:

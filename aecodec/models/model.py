@@ -29,12 +29,13 @@ from aecodec.models import network, safetensors
 from aecodec.models.description import (
     ACTIVATION_LIMIT,
     CLASS_LIMIT,
+    CLASSES,
     COEFFICIENT_LIMIT,
     QUALITIES,
     Description,
     Layer,
 )
-from aecodec.models.network import ExactLayer, Network
+from aecodec.models.network import Network
 from aecodec.models.safetensors import Arrays
 from aecodec.packing.tables import Tables
 
@@ -66,11 +67,6 @@ class Model:
     def name(self) -> str:
         """Name and version, for example ``mnist-1``."""
         return self.metadata["name"]
-
-    @property
-    def number(self) -> int:
-        """The permanent short number of a bundled model, 0 for others."""
-        return int(self.metadata.get("number", "0"))
 
     @property
     def purpose(self) -> str:
@@ -120,7 +116,7 @@ def load(data: bytes) -> Model:
     arrays, metadata = safetensors.load(data)
     try:
         return _build(arrays, metadata)
-    except (KeyError, ValueError, TypeError, IndexError) as error:
+    except (KeyError, ValueError, TypeError, IndexError, RecursionError) as error:
         raise InvalidModelFile(f"the model file is incomplete: {error}") from error
 
 
@@ -129,28 +125,24 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
     if d.to_json() != metadata["description"]:
         raise InvalidModelFile("the model's description is not in canonical form")
     metadata["name"]  # noqa: B018 -- has to be there
+    check_shape(d)
     n = d.coefficients
     expect(arrays, "step", (QUALITIES, d.kinds), 1, COEFFICIENT_LIMIT)
     expect(arrays, "offset", (QUALITIES, d.kinds), -CLASS_LIMIT, CLASS_LIMIT)
     expect(arrays, "vector_class", (d.vector,), -CLASS_LIMIT, CLASS_LIMIT)
     expect(arrays, "context_exponent", (d.kinds,), -15, 15)
+    expect(arrays, "tables.skip", (1,), 0, CLASSES)
     expect(arrays, "cue", (QUALITIES, d.cues), -ACTIVATION_LIMIT, ACTIVATION_LIMIT)
-    check_shape(d)
+    unknown = {name for name in arrays if not name.startswith("analysis.")} - known(d)
+    if unknown:
+        raise InvalidModelFile(f"the model file has an array that no model has: {min(unknown)!r}")
     nets = []
     for index, (stage, layers) in enumerate(zip(d.passes, d.pass_layers, strict=True)):
         count = stage.hi - stage.lo
         limits = np.repeat(np.array([COEFFICIENT_LIMIT, CLASS_LIMIT], np.int64), count)
         nets.append(network.read(arrays, f"pass{index}", layers, d.context(stage.hi), limits))
     correction_limits = np.full(n, COEFFICIENT_LIMIT, np.int64)
-    inverse = ExactLayer(
-        1,
-        arrays["synthesis.weight"].astype(np.int64),
-        arrays["synthesis.bias"].astype(np.int64),
-        arrays["synthesis.shift"].astype(np.int64),
-        np.full(n, COEFFICIENT_LIMIT, np.int64),
-    )
-    if inverse.weight.shape != (n, n) or inverse.bias.shape != (n,) or inverse.shift.shape != (n,):
-        raise InvalidModelFile("the inverse transform does not fit the block")
+    inverse = network.read_layer(arrays, "synthesis", Layer(1, n), correction_limits)
     return Model(
         description=d,
         metadata=metadata,
@@ -182,13 +174,39 @@ def expect(arrays: Arrays, name: str, shape: tuple[int, ...], low: int, high: in
         raise InvalidModelFile(f"array {name} holds values outside {low}..{high}")
 
 
+def known(d: Description) -> set[str]:
+    """The names of all normative arrays of a model of that shape."""
+    names = {"step", "offset", "vector_class", "context_exponent", "cue"}
+    names |= {f"tables.{part}" for part in ("extents", "shifts", "skip", "frequencies")}
+    layers = ["synthesis"]
+    layers += [f"vector.{i}" for i in range(len(d.vector_layers))]
+    layers += [f"pass{p}.{i}" for p, items in enumerate(d.pass_layers) for i in range(len(items))]
+    layers += [f"correction.{i}" for i in range(len(d.correction_layers))]
+    return names | {f"{layer}.{part}" for layer in layers for part in network.LAYER_ARRAYS}
+
+
+def check_types(d: Description) -> None:
+    """Raise ``InvalidModelFile`` where JSON said what Python only takes for an integer, or in a free order."""
+    layers = [*d.vector_layers, *(layer for items in d.pass_layers for layer in items), *d.correction_layers]
+    integers = [d.channels, d.block, d.vector, d.features, d.cues, *(d.tile or ())]
+    integers += [v for stage in d.passes for v in (stage.lo, stage.hi, *(v for place in stage.lattice for v in place))]
+    integers += [v for layer in layers for v in (layer.kernel, layer.units, 0 if layer.add is None else layer.add)]
+    if any(type(v) is not int or v < 0 for v in integers):
+        raise InvalidModelFile("the model's description has a value that is no integer of 0 or more")
+    if any(type(layer.leaky) is not bool or layer.units == 0 for layer in layers):
+        raise InvalidModelFile("the model's description has an impossible layer")
+    if any(list(stage.lattice) != sorted(set(stage.lattice)) for stage in d.passes):
+        raise InvalidModelFile("the positions of a pass are not in rising order")
+
+
 def check_shape(d: Description) -> None:
     """Raise ``InvalidModelFile`` unless the description is of a ladder that can be walked."""
+    check_types(d)
     if d.channels not in (1, 3) or d.block not in (2, 4, 8, 16) or d.cues < 0 or d.vector < 0 or d.features < 0:
         raise InvalidModelFile("the model's description has an impossible size")
     if d.tile is not None and (min(d.tile) < d.block or d.tile[0] % d.block or d.tile[1] % d.block):
         raise InvalidModelFile("the model's tile is not made of whole blocks")
-    if (d.tile is None) != (d.vector == 0) or (d.vector == 0) != (d.features == 0):
+    if (d.tile is None) != (d.vector == 0) or (d.vector == 0) != (d.features == 0) or d.vector == 0 and d.vector_layers:
         raise InvalidModelFile("a tile vector needs a tile, and gives features")
     if d.tile is not None:
         rows, columns = d.grid(*d.tile)

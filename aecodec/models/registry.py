@@ -1,22 +1,28 @@
-"""Where models are found: the bundled files, by name, number or id, each loaded when it is first asked for."""
+"""Where models are found, by name, number or id; each is loaded when it is first asked for.
+
+The bundled ones lie in one folder. More are found in the folders that the environment variable ``AECODEC_MODELS``
+names, separated as in ``PATH``. A model file is called NAME-VERSION.safetensors, and says the same of itself.
+"""
 
 from __future__ import annotations
 
+import os
 import re
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 
-from aecodec.errors import UnknownModel
+from aecodec.errors import InvalidModelFile, UnknownModel
 from aecodec.models import model as models
 from aecodec.models.model import Model
 
 SUFFIX = ".safetensors"
+VARIABLE = "AECODEC_MODELS"
 
 # Permanent: a number is never given to another model, and a bundled file is never changed once it is released.
 NUMBERS = {1: "mnist-1", 2: "alphabet-1", 3: "cifar-1"}
 
 
-@lru_cache(maxsize=1)
+@cache
 def folder() -> Path:
     """The folder of the bundled models: inside an installed package, beside it in a checkout."""
     package = Path(__file__).resolve().parent.parent
@@ -25,43 +31,62 @@ def folder() -> Path:
 
 
 @cache
+def files() -> dict[str, Path]:
+    """Every model's file by the model's name, the bundled ones first; a name counts where it is found first."""
+    found: dict[str, Path] = {}
+    for place in [folder(), *(Path(p) for p in os.environ.get(VARIABLE, "").split(os.pathsep) if p)]:
+        mine = {path.name.removesuffix(SUFFIX): path for path in place.glob("*" + SUFFIX)}
+        for name in sorted(mine, key=_order):
+            if re.fullmatch(r".+-\d+", name):
+                found.setdefault(name, mine[name])
+    return found
+
+
+def names() -> tuple[str, ...]:
+    """Names of all models, those with a number first."""
+    return tuple(files())
+
+
+def _order(name: str) -> tuple[int, str, int]:
+    """Models with a number first, in its order; then by name and version."""
+    title, _, version = name.rpartition("-")
+    numbers = [number for number, numbered in NUMBERS.items() if numbered == name]
+    return (numbers[0] if numbers else 1 << 30, title, int(version) if version.isdigit() else 0)
+
+
+@cache
 def by_name(name: str) -> Model:
-    """The bundled model ``mnist-1``, or for ``mnist`` its latest version. Raises ``UnknownModel``."""
-    known = names()
-    if name not in known:
-        versions = [n for n in known if n.rpartition("-")[0] == name]
-        if not versions:
-            raise UnknownModel(name, f"there is no model {name}: choose auto, {', '.join(known)}")
-        return by_name(versions[-1])
-    return models.load((folder() / (name + SUFFIX)).read_bytes())
+    """The model ``mnist-1``, or for ``mnist`` its latest version. Raises ``UnknownModel``, ``InvalidModelFile``."""
+    if name not in files():
+        if name in latest():
+            return by_name(latest()[name])
+        raise UnknownModel(name, f"there is no model {name}: choose auto, {', '.join(files())}")
+    model = models.load(files()[name].read_bytes())
+    if model.name != name:
+        raise InvalidModelFile(f"the model file {name}{SUFFIX} says that it is {model.name}: rename it")
+    return model
 
 
 def by_number(number: int) -> Model:
     """The bundled model of that permanent number. Raises ``UnknownModel``."""
-    if number not in NUMBERS:
+    if NUMBERS.get(number) not in files():
         raise UnknownModel(f"number {number}")
     return by_name(NUMBERS[number])
 
 
 def by_id(model_id: bytes) -> Model:
-    """The model with that id, which must have no number. Raises ``UnknownModel``."""
-    for name in names():
+    """The model of that id, among those that have no number. Raises ``UnknownModel``."""
+    for name in files():
         if name not in NUMBERS.values() and by_name(name).id == model_id:
             return by_name(name)
     raise UnknownModel(model_id.hex())
 
 
-@lru_cache(maxsize=1)
-def names() -> tuple[str, ...]:
-    """Names of all bundled models, those with a number first, in order of version."""
-    version = re.compile(r"(.+)-(\d+)$")
-    found = {
-        p.name.removesuffix(SUFFIX) for p in folder().glob("*" + SUFFIX) if version.match(p.name.removesuffix(SUFFIX))
-    }
-    numbered = [name for _, name in sorted(NUMBERS.items()) if name in found]
-    return (*numbered, *sorted(found.difference(numbered)))
+def number_of(model: Model) -> int:
+    """The permanent number of a bundled model, 0 for others."""
+    return next((number for number, name in NUMBERS.items() if name == model.name), 0)
 
 
-def latest() -> tuple[str, ...]:
-    """The latest version of each bundled model: what ``auto`` tries."""
-    return tuple({name.rpartition("-")[0]: name for name in names()}.values())
+def latest() -> dict[str, str]:
+    """The name with the highest version for each name without one: what ``auto`` tries."""
+    return {name.rpartition("-")[0]: name for name in files()}

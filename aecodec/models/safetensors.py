@@ -53,20 +53,32 @@ def dump(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> byt
     return len(text).to_bytes(8, "little") + text + b"".join(chunks)
 
 
+def _refuse(name: str) -> None:
+    raise InvalidModelFile(f"the model file's header holds {name}, which is no JSON")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) != len(pairs):
+        raise InvalidModelFile("the model file's header has a name twice")
+    return dict(pairs)
+
+
 def load(data: bytes) -> tuple[Arrays, dict[str, str]]:
     """(arrays by name, read-only views of ``data``; metadata). Raises ``InvalidModelFile``."""
     try:
         length = int.from_bytes(data[:8], "little")
         if len(data) < 8 or length > min(HEADER_LIMIT, len(data) - 8):
             raise InvalidModelFile("the model file's header does not fit into it")
-        header = json.loads(data[8 : 8 + length])
+        header = json.loads(data[8 : 8 + length].decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse)
         metadata = header.pop("__metadata__", {})
         body = memoryview(data)[8 + length :]
         arrays: Arrays = {}
         place = 0
         for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
             begin, end = entry["data_offsets"]
-            dtype, shape = DTYPES[entry["dtype"]], [int(n) for n in entry["shape"]]
+            dtype, shape = DTYPES[entry["dtype"]], entry["shape"]
+            if any(type(n) is not int for n in (begin, end, *shape)):
+                raise InvalidModelFile(f"array {name} of the model file has a shape or a place that is no integer")
             count = 1
             for n in shape:
                 count *= n
@@ -77,5 +89,5 @@ def load(data: bytes) -> tuple[Arrays, dict[str, str]]:
         if place != len(body):
             raise InvalidModelFile("the model file has bytes that belong to no array")
         return arrays, {str(key): str(value) for key, value in metadata.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidModelFile(f"the model file cannot be read: {error}") from error

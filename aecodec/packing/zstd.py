@@ -296,7 +296,11 @@ class _Stream:
         self.tables = tables
         self.trees = _trees(tables)
         self.check = int.from_bytes(payload[-CHECK_BYTES:], "little")
-        content = _decompress(payload[:-CHECK_BYTES], _MOST_DECISIONS * elements)
+        frame = payload[:-CHECK_BYTES]
+        # no content size, single segment, checksum or dictionary id; a window of at most 2^20: exponent 10, mantissa 0
+        if frame[:1] > b"\x00" or frame[1:2] > bytes([(WINDOW_LOG - 10) << 3]):
+            raise InvalidValue("the packed data has another frame header than the format allows")
+        content = _decompress(frame, _MOST_DECISIONS * elements)
         self.body = np.frombuffer(content, np.uint8)
         self.position = 0
         self.left = [np.zeros(0, np.uint8) for _ in range(GROUPS)]

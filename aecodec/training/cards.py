@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aecodec.models.model import Model
+from aecodec.models.registry import number_of
 
 
 def markdown(model: Model) -> str:
@@ -15,7 +16,7 @@ def markdown(model: Model) -> str:
     lines = [
         f"# {model.name}",
         "",
-        f"For {model.purpose}. Id `{model.id.hex()}`, permanent number {model.number or 'none'}.",
+        f"For {model.purpose}. Id `{model.id.hex()}`, permanent number {number_of(model) or 'none'}.",
         "",
         f"- Shape: tiles of {tile}, {d.channels} channel{'s' if d.channels > 1 else ''}; a vector of {d.vector}, then"
         f" {d.coefficients} coefficients of each {d.block}x{d.block} block in {len(d.passes)} passes;"

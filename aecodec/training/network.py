@@ -31,6 +31,7 @@ Tensor = Any  # of whatever backend Keras runs on
 KNOTS = 6  # the steps' gains are piecewise linear in quality between so many points
 CLASS_BITS = 3  # a class output of 1.0 stands for eight classes
 CORRECTION_BITS = 2
+VECTOR_GAIN = 0.6  # octaves a knot by which the vector's steps fall behind the nominal one as quality rises
 CONTEXT_SPREAD = 2.0  # standard deviation that an element has as context, before rounding to a power of two
 ZERO_SLOPE = 0.3  # share of the distortion's gradient that reaches an element whose residual is zero
 SKIPPED_CLASSES = 2  # so nearly certain that they are not coded
@@ -136,8 +137,11 @@ class Ladder(keras.Model):
             initializer=constant(CLASSES_PER_OCTAVE * np.log2(s.tile_spread).astype(np.float32)),
             name="vector_class",
         )
-        # One octave of step is one unit; learned per element kind and quality.
-        self.log_gain = self.add_weight(shape=(KNOTS, d.kinds), initializer="zeros", name="log_gain")
+        # One octave of step is one unit; learned for each channel of the plane. The vector's stay as they are: before
+        # its features mean anything to the passes, rate alone would widen them until the vector is dead.
+        gain = np.zeros((KNOTS, d.kinds), np.float32)
+        gain[:, : d.vector] = VECTOR_GAIN * np.arange(KNOTS)[:, None]
+        self.log_gain = self.add_weight(shape=gain.shape, initializer=constant(gain), name="log_gain")
         self._build_net(self.vector_net, d.vector + d.cues)
         for stage, net in zip(d.passes, self.pass_nets, strict=True):
             self._build_net(net, d.context(stage.hi))
@@ -169,13 +173,21 @@ class Ladder(keras.Model):
 
     def steps(self, quality: Tensor) -> tuple[Tensor, Tensor]:
         """(log2 steps (N, kinds), steps (N, kinds)) for qualities (N,)."""
+        log_gain = ops.concatenate(
+            [
+                ops.stop_gradient(self.log_gain[:, : self.description.vector]),
+                self.log_gain[:, self.description.vector :],
+            ],
+            axis=1,
+        )
         log_step = ops.take(self.log_step, quality)[:, None] + ops.matmul(
-            ops.take(self.hats, quality, axis=0), self.log_gain
+            ops.take(self.hats, quality, axis=0), log_gain
         )
         steps = 2.0**log_step
         if self.exact:
+            # Hard rounding gives steps no gradient that could be trusted: they stay where the noise has led them.
             unit = 2.0**COEFFICIENT_BITS
-            steps = straight_through(steps, ops.maximum(1.0, round_half_up(steps * unit)) / unit)
+            steps = ops.stop_gradient(ops.maximum(1.0, round_half_up(steps * unit)) / unit)
             log_step = ops.log2(steps)
         return log_step, steps
 
@@ -187,7 +199,9 @@ class Ladder(keras.Model):
         if self.exact:
             offset = straight_through(offset, round_half_up(offset))
             absolute_class = straight_through(absolute_class, round_half_up(absolute_class))  # the vector's
-        scale_class = ops.clip(absolute_class + offset, 0.0, CLASSES - 1.0)
+        scale_class = absolute_class + offset
+        # The gradient passes the limits, so that a class that was put too low can rise again.
+        scale_class = straight_through(scale_class, ops.clip(scale_class, 0.0, CLASSES - 1.0))
         log_scale = (scale_class - CLASS_OF_ONE) * (math.log(2.0) / CLASSES_PER_OCTAVE) - math.log(LOGISTIC_SPREAD)
         x = (value - mean) / step
         rounded = ops.stop_gradient(ops.round(x))
@@ -198,9 +212,11 @@ class Ladder(keras.Model):
             saved = logistic_bits(rounded, frozen) - logistic_bits(smaller, frozen)
             harm = lambda_ * step**2 * ((x - smaller) ** 2 - (x - rounded) ** 2)
             rounded = ops.stop_gradient(ops.where(harm < saved, smaller, rounded))
+            bits = logistic_bits(straight_through(x, rounded), log_scale)
+            # What is skipped costs nothing, but its gradient tells the class what it would have cost.
             coded = ops.cast(scale_class >= SKIPPED_CLASSES, rounded.dtype)
+            bits = straight_through(bits, bits * coded)
             rounded = rounded * coded
-            bits = logistic_bits(straight_through(x, rounded), log_scale) * coded
         else:
             noisy = x + keras.random.uniform(ops.shape(x), -0.5, 0.5, seed=self.seeds)
             bits = logistic_bits(noisy, log_scale)

@@ -17,6 +17,7 @@ from aecodec.engines import engine
 from aecodec.models import ladder
 from aecodec.models import model as models
 from aecodec.models.model import Model
+from aecodec.models.registry import number_of
 from aecodec.packing import pack
 from aecodec.search import choose
 from aecodec.training.cards import markdown
@@ -83,7 +84,6 @@ def run(
     *,
     preset: str,
     name: str | None = None,
-    number: int = 0,
     steps: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
@@ -119,7 +119,7 @@ def run(
         init=init,
         verbose=(1 if sys.stderr.isatty() else 2) if progress else 0,
     )
-    metadata = {"name": name or output.stem, "number": str(number), "purpose": chosen.purpose}
+    metadata = {"name": name or output.stem, "purpose": chosen.purpose}
     random = np.random.default_rng(seed)
     shares = np.array([pool.weight for pool in pools])
     counts = random.multinomial(TABLE_TILES, shares / shares.sum())
@@ -180,6 +180,7 @@ def seconds_of_training(folder: Path, now: float) -> float:
 def measure(model: Model, tiles: np.ndarray) -> list[dict[str, float]]:
     """Mean bytes of whole files and PSNR of the pooled mean squared error (dB), at a few qualities."""
     figures = []
+    number = number_of(model)
     for quality in REPORTED_QUALITIES:
         size, error = 0, 0.0
         for begin in range(0, len(tiles), 500):
@@ -189,8 +190,8 @@ def measure(model: Model, tiles: np.ndarray) -> list[dict[str, float]]:
             again = ladder.synthesize(model, engine(), choice.latent)
             error += float(((again.astype(np.float64) - part) ** 2).sum())
             header = container.Header(
-                model_number=model.number,
-                model_id=b"" if model.number else model.id,
+                model_number=number,
+                model_id=b"" if number else model.id,
                 quality=quality,
                 packing="rans",
             )

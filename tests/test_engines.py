@@ -1,0 +1,348 @@
+"""The engines give the integers that the format defines, for every input that it can carry, whatever computes them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from samples import DIGITS, MODELS, mosaic, tiny_file, waves
+
+import aecodec
+from aecodec.engines import Engine, Tensor, engine
+from aecodec.errors import InvalidModelFile
+from aecodec.models import ladder, registry
+from aecodec.models.ladder import Latent
+from aecodec.models.model import Model, load
+from aecodec.models.network import ExactLayer, Network, prove
+from aecodec.packing.tables import MAX_RESIDUAL
+
+# Said aloud, so that the second engine is not left out of a run by accident.
+WITHOUT = "AECODEC_TEST_WITHOUT_TENSORFLOW"
+needs_tensorflow = pytest.mark.skipif(
+    WITHOUT in os.environ, reason=f"{WITHOUT} is set: the second engine is not tested"
+)
+
+
+class Reference:
+    """What the format says, in 64-bit integers and nothing else: sums of products, floor shifts, clamps."""
+
+    def run(self, network: Network, x: Tensor, positions: np.ndarray | None = None) -> Tensor:
+        n, height, width, _ = x.shape
+        outputs: list[np.ndarray] = []
+        rows = x.astype(np.int64)
+        assert np.array_equal(rows, x)
+        for index, layer in enumerate(network.layers):
+            if index and positions is not None:
+                grid = rows[:, :, None]  # rows of single positions: no layer may look around any more
+                assert layer.kernel == 1
+            else:
+                grid = rows.reshape(n, height, width, -1)
+            around = layer.kernel // 2
+            padded = np.pad(grid, ((0, 0), (around, around), (around, around), (0, 0)))
+            shifted = [
+                padded[:, dy : dy + grid.shape[1], dx : dx + grid.shape[2]]
+                for dy in range(layer.kernel)
+                for dx in range(layer.kernel)
+            ]
+            seen = np.concatenate(shifted, axis=-1).reshape(n, -1, layer.kernel**2 * grid.shape[-1])
+            if index == 0 and positions is not None:
+                seen = seen[:, positions]
+            y = (seen @ layer.weight.astype(np.int64) + layer.bias) >> layer.shift
+            if layer.add is not None:
+                y = y + outputs[layer.add]
+            if layer.leaky:
+                y = np.maximum(y, y >> 3)
+            rows = np.clip(y, -layer.limit, layer.limit)
+            outputs.append(rows)
+        return rows.astype(np.float32)
+
+
+ENGINES = [
+    pytest.param("numpy", id="numpy"),
+    pytest.param("tensorflow", id="tensorflow", marks=needs_tensorflow),
+]
+
+
+@dataclass
+class Walk:
+    """All that one walk computes and that must not depend on the engine."""
+
+    means: list[np.ndarray] = field(default_factory=list)
+    classes: list[np.ndarray] = field(default_factory=list)
+    latent: Latent | None = None
+    pixels: np.ndarray | None = None
+
+
+Residuals = Callable[[tuple[int, ...], int], np.ndarray]
+
+
+def alternating(shape: tuple[int, ...], index: int) -> np.ndarray:
+    return np.where(np.add.outer(np.arange(shape[0]), np.arange(shape[1])) % 2, MAX_RESIDUAL, -MAX_RESIDUAL)
+
+
+def huge_noise(shape: tuple[int, ...], index: int) -> np.ndarray:
+    return np.random.default_rng(index + 1).integers(-MAX_RESIDUAL, MAX_RESIDUAL + 1, shape)
+
+
+def small_noise(shape: tuple[int, ...], index: int) -> np.ndarray:
+    return np.random.default_rng(index + 1).integers(-2, 3, shape)
+
+
+EXTREMES: dict[str, Residuals] = {
+    "all largest": lambda shape, index: np.full(shape, MAX_RESIDUAL),
+    "all smallest": lambda shape, index: np.full(shape, -MAX_RESIDUAL),
+    "alternating": alternating,
+    "huge noise": huge_noise,
+    "small noise": small_noise,
+    "nothing": lambda shape, index: np.zeros(shape, int),
+}
+
+
+def walk(model: Model, by: Engine, grid: tuple[int, int], quality: list[int], residuals: Residuals) -> Walk:
+    done = Walk()
+
+    def code(index: int, mean: np.ndarray, classes: np.ndarray, step: np.ndarray) -> np.ndarray:
+        done.means.append(mean)
+        done.classes.append(classes)
+        return np.where(classes < model.tables.skip, 0, residuals(classes.shape, index)).astype(np.int64)
+
+    done.latent = ladder.walk(model, by, np.array(quality), *grid, code)
+    done.pixels = ladder.synthesize(model, by, done.latent)
+    return done
+
+
+def require_equal(one: Walk, other: Walk) -> None:
+    for a, b in zip([*one.means, *one.classes], [*other.means, *other.classes], strict=True):
+        assert np.array_equal(a, b)
+    assert np.array_equal(one.latent.plane, other.latent.plane)
+    assert np.array_equal(one.latent.context, other.latent.context)
+    assert np.array_equal(one.pixels, other.pixels)
+
+
+def grids(model: Model) -> list[tuple[int, int]]:
+    """(rows, columns) of blocks on which a model can be walked."""
+    d = model.description
+    return [d.grid(*d.tile)] if d.tile else [(1, 1), (1, 7), (5, 2), (9, 8)]
+
+
+SMALL_MODELS = {
+    "tile": load(tiny_file()),
+    "colour tile": load(tiny_file((8, 2), 3)),
+    "any size": load(tiny_file(None, 3)),
+}
+
+
+def model(name: str) -> Model:
+    return SMALL_MODELS[name] if name in SMALL_MODELS else registry.by_name(name)
+
+
+# Against the definition ---
+
+
+@pytest.mark.parametrize("by", ENGINES)
+@pytest.mark.parametrize("name", [*MODELS, *SMALL_MODELS])
+@pytest.mark.parametrize("extreme", EXTREMES)
+def test_an_engine_gives_the_integers_of_the_definition_at_the_extremes(by: str, name: str, extreme: str) -> None:
+    for grid in grids(model(name)):
+        expected = walk(model(name), Reference(), grid, [1, 50, 100], EXTREMES[extreme])
+        require_equal(walk(model(name), engine(by), grid, [1, 50, 100], EXTREMES[extreme]), expected)
+        assert expected.pixels.dtype == np.uint8
+
+
+def test_the_extremes_reach_the_limits() -> None:
+    for name in MODELS:
+        largest = walk(model(name), engine(), grids(model(name))[0], [1, 100], EXTREMES["alternating"])
+        assert np.abs(largest.latent.plane).max() == 32767
+        assert np.abs(largest.latent.context).max() == 1023
+        assert set(largest.pixels.flat) >= {0, 255}
+
+
+layers = st.lists(
+    st.tuples(
+        st.sampled_from([1, 3]),  # kernel
+        st.integers(1, 5),  # units
+        st.integers(0, 12),  # shift
+        st.integers(1, 14),  # log2 of the largest weight
+        st.booleans(),  # leaky
+        st.booleans(),  # adds an earlier layer of the same width
+        st.sampled_from([1, 1023, 32767]),  # limit
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@pytest.mark.parametrize("by", ENGINES)
+@settings(max_examples=40)
+@given(layers, st.tuples(st.integers(1, 3), st.integers(1, 6), st.integers(1, 6), st.integers(1, 4)), st.data())
+def test_an_engine_runs_any_network_by_the_definition(
+    by: str, specification: list[tuple], shape: tuple[int, int, int, int], draw: st.DataObject
+) -> None:
+    random = np.random.default_rng(draw.draw(st.integers(0, 2**32 - 1)))
+    some = draw.draw(st.booleans())
+    made: list[ExactLayer] = []
+    inputs = shape[-1]
+    for index, (kernel, units, shift, log_weight, leaky, adds, limit) in enumerate(specification):
+        kernel = 1 if some and index else kernel
+        fitting = [i for i, layer in enumerate(made) if layer.units == units] if adds else []
+        made.append(
+            ExactLayer(
+                kernel,
+                random.integers(-(2**log_weight), 2**log_weight + 1, (kernel**2 * inputs, units)),
+                random.integers(-(2**20), 2**20, units),
+                np.minimum(random.integers(0, 3, units) + shift, 30),
+                np.full(units, limit) - random.integers(0, 2, units) * (limit > 1),
+                leaky,
+                fitting[0] if fitting else None,
+            )
+        )
+        inputs = units
+    network = prove(tuple(made), np.full(shape[-1], 32767))
+    x = random.choice(np.array([-32767, -1, 0, 1, 32767], np.float32), shape)
+    places = np.flatnonzero(random.random(shape[1] * shape[2]) < 0.6) if some else None
+    assert np.array_equal(engine(by).run(network, x, places), Reference().run(network, x, places))
+
+
+# Where float32 ends ---
+
+
+def sum_of(count: int, weight: int, bias: int, input_limit: int = 32767, output_limit: int = 32767) -> ExactLayer:
+    weights = np.full((count, 1), weight, np.int64)
+    return ExactLayer(1, weights, np.array([bias]), np.array([0]), np.array([output_limit]))
+
+
+@pytest.mark.parametrize(
+    ("bound", "single"), [(2**24 - 1, True), (2**24, False), (2**24 + 1, False), (2**53 - 1, False)]
+)
+def test_a_layer_runs_in_float32_exactly_while_its_bound_allows_it(bound: int, single: bool) -> None:
+    layer = sum_of(1, 1, bound - 32767)
+    assert layer.bound(np.array([32767])) == bound
+    assert prove((layer,), np.array([32767])).single == (single,)
+
+
+def test_a_layer_beyond_float64_is_refused() -> None:
+    with pytest.raises(InvalidModelFile, match="breaks the bound of exact arithmetic"):
+        prove((sum_of(1, 1, 2**53 - 32767),), np.array([32767]))
+
+
+@pytest.mark.parametrize("by", ENGINES)
+def test_a_layer_that_float32_would_get_wrong_is_right(by: str) -> None:
+    # 2 * 8388609 - 2 * 8388608 + 1 = 3: float32 knows no odd number beyond 2^24.
+    weight = np.array([[8388609], [-8388608], [8388609], [-8388608]])
+    layer = ExactLayer(1, weight, np.array([1]), np.array([0]), np.array([32767]))
+    network = prove((layer,), np.array([1, 1, 1, 1]))
+    assert network.single == (False,)
+    x = np.ones((1, 1, 1, 4), np.float32)
+    assert engine(by).run(network, x).item() == 3
+    first = np.float32(8388609) + np.float32(8388609) + np.float32(1)
+    assert first - np.float32(8388608) - np.float32(8388608) != 3  # in this order, for one
+    for name in MODELS:
+        assert model(name).synthesis.single == (False,)  # so every model goes this way
+
+
+@pytest.mark.parametrize("by", ENGINES)
+def test_rounding_is_down_for_negative_numbers_as_well(by: str) -> None:
+    layer = ExactLayer(1, np.array([[1]]), np.array([0]), np.array([3]), np.array([1023]), leaky=True)
+    network = prove((layer,), np.array([1023]))
+    x = np.array([-1, -7, -8, -9, -64, -65, 7, 8], np.float32).reshape(1, 1, -1, 1)
+    assert engine(by).run(network, x).ravel().tolist() == [-1, -1, -1, -1, -1, -2, 0, 1]
+
+
+# Whatever computes it ---
+
+
+@pytest.mark.parametrize("by", ENGINES)
+@pytest.mark.parametrize("name", [*MODELS, *SMALL_MODELS])
+def test_tiles_together_equal_each_alone(by: str, name: str) -> None:
+    grid = grids(model(name))[-1]
+    quality = [1, 33, 50, 77, 100]
+    elements = ladder.elements(model(name), *grid)
+    all_residuals = np.random.default_rng(5).integers(
+        -3, 4, (len(quality), 2 + len(model(name).pass_networks), elements)
+    )
+
+    def of(rows: slice) -> Residuals:
+        return lambda shape, index: all_residuals[rows, index + 1, : shape[1]]
+
+    together = walk(model(name), engine(by), grid, quality, of(slice(None)))
+    for i, one in enumerate(quality):
+        alone = walk(model(name), engine(by), grid, [one], of(slice(i, i + 1)))
+        assert np.array_equal(alone.pixels[0], together.pixels[i])
+        assert np.array_equal(alone.latent.plane[0], together.latent.plane[i])
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("values", [1, 20_000, 1 << 40])
+def test_the_size_of_a_chunk_does_not_matter(name: str, values: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = grids(model(name))[0]
+    expected = walk(model(name), engine(), grid, [1, 50, 75, 100], EXTREMES["small noise"])
+    monkeypatch.setattr("aecodec.engines.numpy_engine.CHUNK_VALUES", values)
+    require_equal(walk(model(name), engine(), grid, [1, 50, 75, 100], EXTREMES["small noise"]), expected)
+
+
+PROGRAM = """
+import hashlib, sys
+import numpy as np, aecodec
+from pathlib import Path
+digest = hashlib.sha256()
+files = [Path(name).read_bytes() for name in sys.argv[2:]]
+for pixels in aecodec.decode_many(files, engine=sys.argv[1]):
+    digest.update(pixels.tobytes())
+print(digest.hexdigest())
+"""
+
+
+@pytest.mark.parametrize("by", ENGINES)
+def test_the_number_of_threads_does_not_matter(by: str, tmp_path: Path) -> None:
+    pictures = [mosaic(120, 150), waves(90, 70, 1), *DIGITS[:5]]
+    names, digest = [], hashlib.sha256()
+    for index, picture in enumerate(pictures):
+        names.append(tmp_path / f"{index}.aec")
+        names[-1].write_bytes(aecodec.encode(picture, quality=80))
+        digest.update(aecodec.decode(names[-1].read_bytes()).tobytes())
+    variables = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
+    found = set()
+    for threads in ("1", "2"):
+        environment = {**os.environ, **dict.fromkeys(variables, threads)}
+        environment["PYTHONPATH"] = str(Path(aecodec.__file__).parents[1])
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, by, *names], env=environment, capture_output=True, text=True, check=True
+        )
+        found.add(done.stdout.strip())
+    assert found == {digest.hexdigest()}
+
+
+# The whole way ---
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("size", [(1, 1), (33, 31), (5, 70), (64, 96)])
+@pytest.mark.parametrize("quality", [1, 50, 100])
+def test_both_engines_decode_every_file_to_the_same_pixels(name: str, size: tuple[int, int], quality: int) -> None:
+    gray = model(name).description.channels == 1
+    picture = mosaic(*size, tiles=DIGITS) if gray else mosaic(*size)
+    for data in (aecodec.encode(picture, model=name, quality=quality, engine=by) for by in ("numpy", "tensorflow")):
+        assert np.array_equal(aecodec.decode(data), aecodec.decode(data, engine="tensorflow"))
+
+
+@needs_tensorflow
+def test_golden_files_decode_the_same_in_tensorflow() -> None:
+    files = [path.read_bytes() for path in sorted(Path(__file__).with_name("golden").glob("*.aec"))]
+    assert files
+    for one, other in zip(aecodec.decode_many(files), aecodec.decode_many(files, engine="tensorflow"), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_an_engine_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ValueError, match="there is no engine 'abacus'"):
+        engine("abacus")

@@ -1,0 +1,346 @@
+"""spec/FORMAT.md is complete: a decoder written from it alone decodes what aecodec encodes, to the same pixels.
+
+`python tests/test_spec.py` rewrites those parts of the specification that are computed: the bundled models, the checks
+of the dictionaries, and the worked example. To be run whenever a bundled model changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import textwrap
+import zlib
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import reference_decoder as reference
+from PIL import Image
+from reference_decoder import Log, Model, Refused
+
+import aecodec
+from aecodec.errors import AecError
+from aecodec.models import registry
+
+ROOT = Path(__file__).resolve().parent.parent
+SPEC = ROOT / "spec" / "FORMAT.md"
+EXAMPLE_MODEL, EXAMPLE_QUALITY = "mnist-1", 20
+STALE = "stale: run python tests/test_spec.py and look at the difference"
+
+
+@cache
+def models() -> dict[int | bytes, Model]:
+    """The bundled models by number, as the reference decoder reads them."""
+    found: dict[int | bytes, Model] = {}
+    for name in registry.names():
+        model = Model((registry.folder() / f"{name}.safetensors").read_bytes())
+        found[model.number or model.id()] = model
+    return found
+
+
+# The computed parts ---
+
+
+def hexadecimal(data: bytes) -> str:
+    return data.hex(" ").upper()
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def wrapped(text: str) -> str:
+    """A paragraph in lines of the specification's length; tables and blocks of code as they are."""
+    if "\n" in text or text.startswith("    "):
+        return text
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
+
+
+def numbers(values: Iterable[int]) -> str:
+    return " ".join(map(str, values))
+
+
+def models_part() -> str:
+    rows = []
+    for key, model in sorted((key, model) for key, model in models().items() if isinstance(key, int)):
+        tile = "none" if model.tile is None else "{1} x {0}".format(*model.tile)
+        rows.append([key, model.name, tile, model.channels, f"`{model.id().hex()}`"])
+    return table(["number", "name", "tile (width x height)", "channels", "id"], rows)
+
+
+def dictionaries_part() -> str:
+    rows = []
+    for group, ones in enumerate(reference.ONES):
+        phrases = ["".join(map(str, phrase)) for phrase in reference.dictionary(ones)]
+        lengths = [len(phrase) for phrase in phrases]
+        text = "".join(phrase + "\n" for phrase in phrases).encode()
+        crc = f"{zlib.crc32(text):08X}"
+        rows.append([group, lengths[0], lengths[255], min(lengths), max(lengths), sum(lengths), crc])
+    head = ["group", "length of phrase 0", "of phrase 255", "shortest", "longest", "sum of lengths", "CRC-32"]
+    return (
+        table(head, rows)
+        + "\n\nThe CRC-32 is that of the phrases 0..255, each as ASCII digits followed by the byte 0A."
+    )
+
+
+def event_table(log: Log, begin: int, end: int, names: Sequence[str]) -> str:
+    rows = []
+    for name, event in zip(names, log.events[begin:end], strict=True):
+        taken = hexadecimal(event.taken) or "-"
+        rows.append([name, event.kind, taken, event.x, event.s, event.value, event.f, event.c, event.after])
+    return table(["element", "event kind", "bytes taken", "x", "s", "value", "f", "c", "x after"], rows)
+
+
+def element_rows(log: Log, model: Model, stage: reference.Stage, begin: int, kinds: range) -> list[list[object]]:
+    q = log.header.quality - 1
+    rows: list[list[object]] = []
+    for index, kind in enumerate(kinds, begin):
+        offset = model.offset[q * model.kinds + kind]
+        parts = [part[index] for part in (stage.classes, stage.residuals, stage.means, stage.steps, stage.elements)]
+        rows.append([kind, offset, *parts, model.context_exponent[kind]])
+    return rows
+
+
+def block_pixels(picture: reference.Picture, model: Model, block: int) -> bytes:
+    """The pixels of a block of a gray picture, row by row."""
+    y, x = divmod(block, picture.width // model.block)
+    corner = y * model.block * picture.width + x * model.block
+    return b"".join(picture.samples[corner + dy * picture.width :][: model.block] for dy in range(model.block))
+
+
+def example_part(short: bytes, long: bytes) -> str:
+    """The worked example: everything follows from the bytes of the two files and from the model's file."""
+    log = Log()
+    picture = reference.decode(short, models(), log)
+    header, model = log.header, models()[log.header.model]
+    assert model.tile == [28, 28] and model.channels == 1 and header.length == 4
+    columns = model.tile[1] // model.block
+    blocks = columns * (model.tile[0] // model.block)
+    elements = model.vector + blocks * model.coefficients
+    vector, first = log.stages[:2]
+    head = ["element kind", "offset", "class", "residual", "mean", "step", "element", "exponent", "context value"]
+
+    coded = [k for k, c in enumerate(vector.classes) if c >= model.tables.skip]
+    count = first.first_event - vector.first_event
+    more = "" if count == len(coded) else f" The vector pass has {count} events; the table shows the first round."
+    vector_events = event_table(log, 0, len(coded), [f"vector {k}" for k in coded])
+    vector_rows = [
+        [*row, known]
+        for row, known in zip(
+            element_rows(log, model, vector, 0, range(model.vector)), log.known[0][: model.vector], strict=True
+        )
+    ]
+
+    p = model.description["passes"][0]
+    lo, hi = p["lo"], p["hi"]
+    positions = [b for b in range(blocks) if [b // columns % 2, b % columns % 2] in p["lattice"]]
+    named = [f"block {b}, channel {c}" for b in positions for c in range(lo, hi)]
+    coded = [i for i, c in enumerate(first.classes) if c >= model.tables.skip][:12]
+    begin = first.first_event
+    # the block of this pass that shows most
+    shown = max(positions, key=lambda b: len({*block_pixels(picture, model, b)}))
+    pass_events = event_table(log, begin, begin + len(coded), [named[i] for i in coded])
+    place = positions.index(shown) * (hi - lo)
+    context = log.contexts[0][shown]
+    channel_kinds = range(model.vector + lo, model.vector + hi)
+    pass_rows = [
+        [*row, known]
+        for row, known in zip(
+            element_rows(log, model, first, place, channel_kinds), context[model.first + lo :], strict=False
+        )
+    ]
+
+    y, x = divmod(shown, columns)
+    pixels = block_pixels(picture, model, shown)
+    lines = [pixels[dy * model.block :][: model.block] for dy in range(model.block)]
+    last = log.events[-1]
+    folded = (log.crc ^ log.crc >> 16) & 0xFFFF
+    parts = [
+        f"A digit of 28 x 28 pixels, coded with {model.name} (id `{model.id().hex()}`) at quality {header.quality}"
+        f" with rans, is this file of {len(short)} bytes:",
+        f"    {hexadecimal(short)}",
+        table(
+            ["offset", "bytes", "meaning"],
+            [
+                [0, f"`{hexadecimal(short[:1])}`", "first byte of every .aec file"],
+                [1, f"`{hexadecimal(short[1:2])}`", f"C, and version {short[1] & 15}"],
+                [2, f"`{hexadecimal(short[2:3])}`", f"model {header.model}; no size, inverted, gray or sections"],
+                [3, f"`{hexadecimal(short[3:4])}`", f"quality {header.quality}; packing {header.packing}"],
+                [4, f"`{hexadecimal(short[4:])}`", f"payload, {len(short) - 4} bytes"],
+            ],
+        ),
+        f"No size is given, so the picture is one tile of 28 x 28 pixels, {blocks} blocks in {columns} columns. It has"
+        f" {model.vector} + {blocks} * {model.coefficients} = {elements} elements, and floor({elements} / 12000) = 0,"
+        f" so there is one lane. Its first state is that of the bytes `{hexadecimal(short[4:7])}`: **x = {log.start}**."
+        f" `tables.skip` is {model.tables.skip}.",
+        f"**The vector pass.** The events of its first round:{more}",
+        vector_events,
+        "The class in the next table is the one with the offset added and clamped, so it is the kind of the event.",
+        table(head, vector_rows),
+        f"The input of the vector network is these context values and the cues of quality {header.quality}:"
+        f" {numbers(log.known[0][model.vector :])}. The first eight of the {model.features} features that it gives"
+        f" block {shown} are {numbers(context[:8])}.",
+        f"**Pass 0** has the channels {lo}..{hi - 1} of {len(positions)} blocks, {len(first.classes)} elements,"
+        f" of which {sum(c >= model.tables.skip for c in first.classes)} are coded. Its first {len(coded)} events:",
+        pass_events,
+        f"The elements of block {shown} (row {y}, column {x}) in this pass:",
+        table(head, pass_rows),
+        f"**The end.** There are {len(log.events)} events in all. The last one has kind {last.kind} and value"
+        f" {last.value} (s = {last.s}, f = {last.f}, c = {last.c}) and leaves x = {last.after}; the last refill takes"
+        f" {hexadecimal(log.last_taken) or 'no byte'}. The final state is **{log.end}**. The CRC-32 of the header is"
+        f" {log.crc_header:08X}, of the header and the {elements} residuals {log.crc:08X}; folded to 16 bits that is"
+        f" {folded:04X} = {folded}, so the file is whole.",
+        f"**Pixels.** The plane of block {shown} is\n\n    {numbers(log.planes[0][shown])}\n\n"
+        f"its correction is\n\n    {numbers(log.corrections[0][shown])}\n\nand its pixels are\n\n"
+        + "\n".join(f"    {numbers(line)}" for line in lines),
+        f"Row 14 of the picture is\n\n    {numbers(picture.samples[14 * 28 : 14 * 28 + 14])}\n"
+        f"    {numbers(picture.samples[14 * 28 + 14 : 15 * 28])}\n\nand the SHA-256 of its 784 samples is"
+        f"\n\n    {hashlib.sha256(picture.samples).hexdigest()}",
+    ]
+
+    log = Log()
+    assert reference.decode(long, models(), log) == picture
+    frame = long[4:-4]
+    rows = [[group, used, hexadecimal(taken) or "-"] for group, used, taken in log.levels[0]]
+    parts += [
+        f"**The same with zstd** is {len(long)} bytes:",
+        f"    {hexadecimal(long[:-4])}\n    {hexadecimal(long[-4:])}",
+        f"The frame has {len(frame)} bytes, from `{hexadecimal(frame[:2])}` on; the checksum {log.crc:08X} follows. The"
+        f" body has {len(log.body)} bytes:",
+        f"    {hexadecimal(log.body)}",
+        "On the first level of the first round the groups take these bytes:",
+        table(["group", "decisions used", "bytes taken"], rows),
+    ]
+    return "\n\n".join(wrapped(text) for text in parts)
+
+
+def part(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<=<!-- {name}: begin -->\n).*?(?=<!-- {name}: end -->)", re.DOTALL)
+
+
+def written(name: str) -> str:
+    found = part(name).search(SPEC.read_text(encoding="utf-8"))
+    assert found, f"the specification has no part {name}"
+    return found[0].removesuffix("\n")
+
+
+def example_files() -> list[bytes]:
+    """The two files of the worked example, from its text."""
+    blocks = re.findall(r"bytes:\n\n((?:    [0-9A-F ]+\n)+)", written("example"))
+    return [bytes.fromhex(block) for block in blocks[:2]]
+
+
+# The claims ---
+
+
+def test_worked_example_follows_from_its_bytes() -> None:
+    short, long = example_files()
+    assert example_part(short, long) == written("example"), STALE
+
+
+def test_aecodec_decodes_the_worked_example_alike() -> None:
+    for data in example_files():
+        assert aecodec.decode(data).tobytes() == reference.decode(data, models()).samples
+
+
+def test_computed_tables_are_up_to_date() -> None:
+    assert models_part() == written("models"), STALE
+    assert dictionaries_part() == written("dictionaries"), STALE
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_id_is_derived_as_specified(name: str) -> None:
+    model = Model((registry.folder() / f"{name}.safetensors").read_bytes())
+    assert (model.id(), model.number) == (registry.by_name(name).id, registry.by_name(name).number)
+
+
+def test_listed_headers_are_refused() -> None:
+    rows = re.findall(r"^\| `([0-9A-F ]+)` \|", written("refused"), re.MULTILINE)
+    assert len(rows) > 10
+    for row in rows:
+        data = bytes.fromhex(row)
+        with pytest.raises(Refused):
+            reference.decode(data, models())
+        with pytest.raises(AecError):
+            aecodec.decode(data)
+
+
+def test_damage_is_refused_by_both() -> None:
+    short, long = example_files()
+    damaged = [short[:-1], short + b"\0", short[:4], long[:-1], long[:5] + long[6:], long + b"\0"]
+    damaged += [data[:-1] + bytes([data[-1] ^ 1]) for data in (short, long)]
+    for data in damaged:
+        with pytest.raises(Refused):
+            reference.decode(data, models())
+        with pytest.raises(AecError):
+            aecodec.decode(data)
+
+
+def picture(kind: str, height: int, width: int, channels: int) -> np.ndarray:
+    """A disc on a slope, or noise, which needs escapes and low bits."""
+    y, x = np.mgrid[:height, :width]
+    if kind == "noise":
+        samples = np.random.default_rng(height * width).integers(0, 240, (height, width, channels))
+    else:
+        disc = np.hypot(y - height / 2, x % 28 - 14) < 9
+        samples = np.stack([np.where(disc, 230 - 40 * c, y + c * x // 4) for c in range(channels)], axis=-1)
+    array = samples.astype(np.uint8)
+    return array[..., 0] if channels == 1 else array
+
+
+CASES = [
+    # model, kind, height, width, channels, quality, packing
+    *[(name, "disc", 0, 0, 0, 40, "rans") for name in registry.names()],  # its own tile
+    ("mnist-1", "noise", 28, 28, 1, 100, "rans"),
+    ("mnist-1", "negative", 28, 28, 1, 50, "rans"),
+    ("mnist-1", "disc", 20, 37, 1, 60, "zstd"),
+    ("cifar-1", "noise", 33, 30, 3, 95, "zstd"),
+    ("cifar-1", "disc", 5, 241, 1, 30, "rans"),  # gray, and 8 tiles: two lanes
+]
+
+
+@pytest.mark.parametrize(("name", "kind", "height", "width", "channels", "quality", "packing"), CASES)
+def test_reference_decoder_agrees(
+    name: str, kind: str, height: int, width: int, channels: int, quality: int, packing: str
+) -> None:
+    model = registry.by_name(name).description
+    if height == 0:
+        (height, width), channels = model.tile or (32, 32), model.channels
+    source = picture(kind, height, width, channels)
+    if kind == "negative":
+        source = 255 - source
+    data = aecodec.encode(source, model=name, quality=quality, packing=packing)
+    expected = aecodec.decode(data)
+    log = Log()
+    found = reference.decode(data, models(), log)
+    assert log.header.packing == packing
+    assert log.header.inverted == (kind == "negative")
+    assert log.header.gray == (channels < model.channels)
+    assert (found.height, found.width, found.channels) == (height, width, channels)
+    assert found.samples == expected.tobytes()
+    if (kind, packing) == ("noise", "rans"):
+        assert max(event.kind for event in log.events) > 64, "this picture was to need raw bits"
+    if width == 241:
+        assert log.lanes == 2
+
+
+def main() -> None:
+    """Rewrite the computed parts of the specification."""
+    digit = Image.open(ROOT / "examples" / "digit.png")
+    short, long = (
+        aecodec.encode(digit, model=EXAMPLE_MODEL, quality=EXAMPLE_QUALITY, packing=packing)
+        for packing in ("rans", "zstd")
+    )
+    text = SPEC.read_text(encoding="utf-8")
+    computed = {"models": models_part(), "dictionaries": dictionaries_part(), "example": example_part(short, long)}
+    for name, content in computed.items():
+        text = part(name).sub(lambda _, content=content: content + "\n", text)
+    SPEC.write_text(text, encoding="utf-8")
+    print(computed["example"])
+
+
+if __name__ == "__main__":
+    main()
