@@ -14,7 +14,7 @@ from PIL import Image
 
 from aecodec import container, engines, pictures, tiles
 from aecodec.container import Header
-from aecodec.errors import AecError, InvalidValue, UnsupportedImage
+from aecodec.errors import AecError, InvalidValue, LimitExceeded, UnsupportedImage
 from aecodec.models import ladder, registry
 from aecodec.models.description import QUALITIES, lambda_of_quality
 from aecodec.models.model import Model
@@ -28,8 +28,9 @@ Picture: TypeAlias = "NDArray[np.uint8]"
 
 BATCH_TILES = 1024  # pictures of one size are coded together, at most so many tiles at once
 TRIAL_TILES = 64  # `auto` tries models on at most so many tiles of a picture
+PADDED_LIMIT = 4  # a strip one pixel wide has tiles of many times its pixels: at most so many times the limit
 RANS_MARGIN = 0.98  # `auto` writes zstd unless rans is smaller by more than two per cent
-SHORT_BYTES = 2000  # a shorter single tile is not tried: zstd's frame alone exceeds the margin (benchmarks/packing.py)
+SHORT_BYTES = 1000  # a shorter single tile is not tried with zstd, whose own bytes nearly always exceed the margin
 
 
 @dataclass(frozen=True)
@@ -188,10 +189,16 @@ def models() -> list[ModelInfo]:
                 channels=d.channels,
                 parameters=model.parameters,
                 macs_per_pixel=model.macs_per_pixel,
-                figures=list(model.card.get("figures", [])),
+                figures=_figures(model),
             )
         )
     return found
+
+
+def _figures(model: Model) -> list[dict[str, float]]:
+    """Those of its card, which whoever made the model may have filled with anything."""
+    found = model.card.get("figures", [])
+    return [f for f in found if isinstance(f, dict)] if isinstance(found, list) else []
 
 
 @dataclass(frozen=True)
@@ -223,7 +230,8 @@ class File:
             raise InvalidValue(f"the file has a flag that means nothing to the model {model.name}")
         pictures.require_within_limit(size[1], size[0], max_pixels)
         grid = tiles.grid(size, d.tile, d.block)
-        pictures.require_within_limit(grid.columns * grid.tile_width, grid.rows * grid.tile_height, max_pixels)
+        if max_pixels is not None and grid.pixels > PADDED_LIMIT * max_pixels + grid.tile_height * grid.tile_width:
+            raise LimitExceeded(f"the picture's tiles hold {grid.pixels} pixels, far beyond the limit of {max_pixels}")
         return cls(data, header, begin, model, size, grid)
 
     @property
@@ -280,8 +288,9 @@ def _trial(stack: Picture, form: Form, quality: int, engine_name: str) -> tuple[
     cut = tiles.split(_samples(stack, form), d.tile, d.block)
     per_picture = len(cut) // len(stack)
     sampled = per_picture > TRIAL_TILES
-    if sampled:  # then there is one picture
-        cut = cut[np.linspace(0, per_picture - 1, TRIAL_TILES).astype(int)]
+    if sampled:
+        chosen = np.linspace(0, per_picture - 1, TRIAL_TILES).astype(int)
+        cut = cut.reshape(len(stack), per_picture, *cut.shape[1:])[:, chosen].reshape(-1, *cut.shape[1:])
     choice = choose(form.model, engine, cut, np.full(len(cut), quality))
     assert choice.latent is not None
     again = ladder.synthesize(form.model, engine, choice.latent)

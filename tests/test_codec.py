@@ -314,7 +314,7 @@ def test_one_bad_picture_among_many_is_refused_before_any_is_coded() -> None:
 @pytest.mark.parametrize("size", [(2**32, 2**32), (2**32, 1), (1, 2**32), (9460, 9460)])
 def test_a_huge_declared_size_is_refused_before_anything_is_allocated(packing: str, size: tuple[int, int]) -> None:
     model = registry.by_name(MODELS[0])
-    data = write_header(Header(model.number, 50, packing, size=size)) + b"payload"  # type: ignore[arg-type]
+    data = write_header(Header(registry.number_of(model), 50, packing, size=size)) + b"payload"  # type: ignore[arg-type]
     tracemalloc.start()
     try:
         with pytest.raises(LimitExceeded, match="raise it .max_pixels"):
@@ -358,7 +358,7 @@ def test_a_model_with_a_number_is_not_named_by_its_id(model: str) -> None:
     m = registry.by_name(model)
     data = aecodec.encode(waves(20, 20, m.description.channels), model=model)
     header, begin = read_header(data)
-    assert header.model_number == m.number != 0
+    assert header.model_number == registry.number_of(m) != 0
     named = write_header(Header(0, header.quality, header.packing, m.id, header.size))
     with pytest.raises(UnknownModel) as caught:
         aecodec.decode(named + data[begin:])
@@ -396,26 +396,24 @@ def test_bytes_behind_the_file_are_refused(packing: str) -> None:
 # A model of one's own ---
 
 
+def forget_models() -> None:
+    for cached in (registry.files, registry.by_name):
+        cached.cache_clear()
+
+
 @pytest.fixture
-def with_own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The bundled models, and two that have no number: with a tile, and without one."""
-    for path in registry.folder().glob("*" + registry.SUFFIX):
-        (tmp_path / path.name).symlink_to(path)
+def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with two models that have no number, one with a tile and one without, beside the bundled ones."""
     (tmp_path / "tiny-1.safetensors").write_bytes(tiny_file())
     (tmp_path / "wide-1.safetensors").write_bytes(tiny_file(None, 3, name="wide-1"))
-
-    def forget() -> None:
-        for cached in (registry.by_name, registry.names):
-            cached.cache_clear()
-
     with monkeypatch.context() as patch:
-        patch.setattr(registry, "folder", lambda: tmp_path)
-        forget()
-        yield
-    forget()
+        patch.setenv(registry.VARIABLE, str(tmp_path))
+        forget_models()
+        yield tmp_path
+    forget_models()
 
 
-def test_a_model_without_a_number_is_named_by_its_id(with_own_models: None) -> None:
+def test_a_model_without_a_number_is_named_by_its_id(own_models: Path) -> None:
     for name, picture in (("tiny-1", waves(4, 6, 1)), ("tiny", waves(23, 31, 1)), ("wide", waves(23, 31))):
         data = aecodec.encode(picture, model=name, quality=90)
         info = aecodec.inspect(data)
@@ -424,18 +422,17 @@ def test_a_model_without_a_number_is_named_by_its_id(with_own_models: None) -> N
         assert aecodec.decode(data).shape == picture.shape
 
 
-def test_a_file_of_a_model_that_is_gone_says_which(with_own_models: None) -> None:
+def test_a_file_of_a_model_that_is_gone_says_which(own_models: Path) -> None:
     data = aecodec.encode(waves(4, 6, 1), model="tiny")
     gone = registry.by_name("tiny").id.hex()
-    (registry.folder() / "tiny-1.safetensors").unlink()
-    registry.names.cache_clear()
-    registry.by_name.cache_clear()
+    (own_models / "tiny-1.safetensors").unlink()
+    forget_models()
     with pytest.raises(UnknownModel, match=gone) as caught:
         aecodec.decode(data)
     assert caught.value.model_id == gone
 
 
-def test_a_model_without_a_tile_has_no_size_of_its_own(with_own_models: None) -> None:
+def test_a_model_without_a_tile_has_no_size_of_its_own(own_models: Path) -> None:
     picture = waves(10, 11)
     data = aecodec.encode(picture, model="wide", quality=90)
     header, begin = read_header(data)
@@ -523,7 +520,7 @@ def test_any_bytes_are_a_picture_or_an_aec_error(data: bytes, begin: bytes) -> N
 
 
 @given(
-    number=st.sampled_from([registry.by_name(name).number for name in MODELS]),
+    number=st.sampled_from([registry.number_of(registry.by_name(name)) for name in MODELS]),
     size=st.none() | st.tuples(st.integers(1, 300), st.integers(1, 300)),
     quality=st.integers(1, 100),
     flags=st.tuples(st.booleans(), st.booleans()),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import click
+
+from aecodec.cli.failures import Failure
 
 PRESETS = ("mnist", "alphabet", "cifar")
 AUGMENTATIONS = ("none", "mirror", "colour", "shift", "pen")
@@ -50,14 +54,14 @@ def command(data: tuple[str, ...], output: Path, force: bool, quiet: bool, **opt
       aec train letters.gz@0.7 digits.gz@0.3 -o letters-1.safetensors --preset alphabet --balance
     """
     if output.exists() and not force:
-        raise click.ClickException(f"{output} exists already: use --force to replace it")
+        raise Failure(f"{output}: exists already; --force overwrites it")
     try:
         from aecodec.training.run import run
     except ImportError as error:
-        raise click.ClickException(
+        raise Failure(
             f"training needs the package {error.name}: install it with pip install 'aecodec[train]'"
         ) from error
     try:
         run(data, output, progress=not quiet, **options)
-    except (ValueError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+    except (ValueError, EOFError, BadZipFile, zlib.error) as error:  # what damaged sources give rise to
+        raise Failure(str(error)) from error

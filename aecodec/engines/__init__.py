@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
+from aecodec.errors import InvalidValue
 from aecodec.models.network import Network
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def engine(name: str = "numpy") -> Engine:
         from aecodec.engines.tensorflow_engine import TensorflowEngine
 
         return TensorflowEngine()
-    raise ValueError(f"there is no engine {name!r}: choose 'numpy' or 'tensorflow'")
+    raise InvalidValue(f"there is no engine {name!r}: choose 'numpy' or 'tensorflow'")
 
 
 def neighbourhoods(height: int, width: int, positions: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -21,6 +21,8 @@ class NumpyEngine:
     def run(self, network: Network, x: Tensor, positions: NDArray[np.intp] | None = None) -> Tensor:
         if positions is None:
             positions = np.arange(x.shape[1] * x.shape[2])
+        if not positions.size:  # of a pass whose lattice a very small grid misses
+            return np.zeros((len(x), 0, network.layers[-1].units), np.float32)
         widest = max(layer.weight.shape[0] for layer in network.layers)
         size = max(1, CHUNK_VALUES // (widest * max(1, positions.size)))
         if size >= len(x):

@@ -25,6 +25,8 @@ class TensorflowEngine:
         n, height, width, _ = x.shape
         if positions is None:
             positions = np.arange(height * width)
+        if not positions.size:
+            return np.zeros((n, 0, network.layers[-1].units), np.float32)
         rows = tf.convert_to_tensor(x)
         outputs: list[Any] = []
         for index, (layer, scaled) in enumerate(zip(network.layers, network.scaled, strict=True)):

@@ -75,7 +75,10 @@ class Model:
     @property
     def card(self) -> dict[str, Any]:
         """How the model was trained and what it reached on data held out."""
-        value = json.loads(self.metadata.get("card", "{}"))
+        try:
+            value = json.loads(self.metadata.get("card", "{}"))
+        except (ValueError, RecursionError):  # it is not normative: nothing depends on it
+            value = {}
         return value if isinstance(value, dict) else {}
 
     @cached_property
@@ -133,6 +136,12 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
     expect(arrays, "context_exponent", (d.kinds,), -15, 15)
     expect(arrays, "tables.skip", (1,), 0, CLASSES)
     expect(arrays, "cue", (QUALITIES, d.cues), -ACTIVATION_LIMIT, ACTIVATION_LIMIT)
+    samples = d.channels * d.tile[0] * d.tile[1] if d.tile else 0
+    expect_floats(arrays, "analysis.block_mean", (n,))
+    expect_floats(arrays, "analysis.block", (n, n))
+    if d.vector:
+        expect_floats(arrays, "analysis.tile_mean", (samples,))
+        expect_floats(arrays, "analysis.tile", (samples, d.vector))
     unknown = {name for name in arrays if not name.startswith("analysis.")} - known(d)
     if unknown:
         raise InvalidModelFile(f"the model file has an array that no model has: {min(unknown)!r}")
@@ -172,6 +181,13 @@ def expect(arrays: Arrays, name: str, shape: tuple[int, ...], low: int, high: in
         raise InvalidModelFile(f"array {name} is {array.dtype} {array.shape}, not integers {shape}")
     if array.size and not low <= int(array.min()) <= int(array.max()) <= high:
         raise InvalidModelFile(f"array {name} holds values outside {low}..{high}")
+
+
+def expect_floats(arrays: Arrays, name: str, shape: tuple[int, ...]) -> None:
+    """Raise ``InvalidModelFile`` unless the array is of that shape, of finite float32 values."""
+    array = arrays[name]
+    if array.shape != shape or array.dtype != np.float32 or not np.isfinite(array).all():
+        raise InvalidModelFile(f"array {name} is not finite float32 values {shape}")
 
 
 def known(d: Description) -> set[str]:

@@ -51,7 +51,7 @@ def _order(name: str) -> tuple[int, str, int]:
     """Models with a number first, in its order; then by name and version."""
     title, _, version = name.rpartition("-")
     numbers = [number for number, numbered in NUMBERS.items() if numbered == name]
-    return (numbers[0] if numbers else 1 << 30, title, int(version) if version.isdigit() else 0)
+    return (numbers[0] if numbers else 1 << 30, title, int(version) if version.isdecimal() else 0)
 
 
 @cache

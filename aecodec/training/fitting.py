@@ -107,13 +107,14 @@ def train(
 ) -> Objective:
     """Train a ladder and return it in exact mode; checkpoints and ``log.jsonl`` are kept in ``folder``.
 
-    ``exact_from``: share of the run after which layers are exact and rounding is hard.
+    ``exact_from``: share of the run after which layers are exact and rounding is hard. The transforms and the steps are
+    learned before that only; with 0 they stay what the data's statistics say.
     """
     keras.utils.set_random_seed(seed)
     epochs = max(2, round((steps or preset.steps) / STEPS_PER_EPOCH))
-    switch = max(1, round(epochs * exact_from))
+    switch = round(epochs * exact_from)
     pooled = np.concatenate([pool.tiles for pool in pools])
-    model = Objective(preset.description, measure(pooled, preset.description))
+    model = Objective(preset.description, measure(pooled, preset.description), name="objective")
     model.build()
     schedule = keras.optimizers.schedules.CosineDecay(
         1e-4,

@@ -31,7 +31,7 @@ Tensor = Any  # of whatever backend Keras runs on
 KNOTS = 6  # the steps' gains are piecewise linear in quality between so many points
 CLASS_BITS = 3  # a class output of 1.0 stands for eight classes
 CORRECTION_BITS = 2
-VECTOR_GAIN = 0.6  # octaves a knot by which the vector's steps fall behind the nominal one as quality rises
+VECTOR_GAIN = 0.3  # octaves a knot by which the vector's steps fall behind the nominal one as quality rises
 CONTEXT_SPREAD = 2.0  # standard deviation that an element has as context, before rounding to a power of two
 ZERO_SLOPE = 0.3  # share of the distortion's gradient that reaches an element whose residual is zero
 SKIPPED_CLASSES = 2  # so nearly certain that they are not coded
@@ -240,10 +240,12 @@ class Ladder(keras.Model):
         blocks = ops.reshape(tiles, (-1, self.rows, d.block, self.columns, d.block, d.channels))
         blocks = ops.reshape(ops.transpose(blocks, (0, 1, 3, 2, 4, 5)), (-1, self.rows, self.columns, d.coefficients))
         coefficients = ops.matmul(blocks - self.block_mean, self.analysis)
+        synthesis, centre = self.synthesis, self.block_mean
         flat = ops.reshape(tiles, (-1, s.tile_mean.size)) - s.tile_mean.astype(np.float32)
         vector = ops.matmul(flat, self.vector_analysis)
         if self.exact:
             coefficients, vector = ops.stop_gradient(coefficients), ops.stop_gradient(vector)
+            synthesis, centre = ops.stop_gradient(synthesis), ops.stop_gradient(centre)
 
         vector, vector_bits = self._code(
             vector, 0.0, self.vector_class[None], log_step[:, : d.vector], step[:, : d.vector], lambda_
@@ -279,7 +281,7 @@ class Ladder(keras.Model):
         plane = ops.concatenate(list(parts.values()), axis=-1)
         correction = self._run(self.correction_net, d.correction_layers, self._context(features, planes, parts))
         correction = correction * 2.0 ** (self.gain_bits - CORRECTION_BITS).astype(np.float32)
-        pixels = ops.matmul(plane + correction, self.synthesis) + self.block_mean
+        pixels = ops.matmul(plane + correction, synthesis) + centre
         pixels = straight_through(pixels, ops.clip(pixels, 0.0, 255.0))
         pixels = ops.reshape(pixels, (-1, self.rows, self.columns, d.block, d.block, d.channels))
         pixels = ops.reshape(ops.transpose(pixels, (0, 1, 3, 2, 4, 5)), ops.shape(tiles))

@@ -1,0 +1,134 @@
+"""Who imports whom: coding pictures loads no training code, and the package's layers are used one way."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import aecodec
+
+PACKAGE = Path(aecodec.__file__).parent
+TRAINING = ("tensorflow", "keras", "torch", "jax", "aecodec.training")
+
+
+def loaded_by(program: str, folder: Path) -> set[str]:
+    """The modules that are there after a program has run in a process of its own."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r})\n{program}\nprint(*sys.modules)",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=folder,
+    )
+    return set(done.stdout.split())
+
+
+CODING = """
+import numpy as np, aecodec
+for picture in (np.zeros((28, 28), np.uint8), np.full((40, 33, 3), 90, np.uint8)):
+    for packing in ("auto", "rans", "zstd"):
+        data = aecodec.encode(picture, packing=packing)
+        assert aecodec.decode(data).shape == picture.shape
+        aecodec.inspect(data)
+aecodec.models()
+"""
+DECOMPRESSING = """
+import aecodec.cli
+aecodec.cli.main(["decompress", "a.aec"], standalone_mode=False)
+"""
+COMPRESSING = """
+import aecodec.cli
+aecodec.cli.main(["compress", "a.png", "-o", "b.aec"], standalone_mode=False)
+"""
+
+
+@pytest.mark.parametrize("program", [CODING, DECOMPRESSING, COMPRESSING], ids=["coding", "decompress", "compress"])
+def test_coding_pictures_imports_neither_tensorflow_nor_training(program: str, tmp_path: Path) -> None:
+    import numpy as np
+    from PIL import Image
+
+    digit = np.zeros((28, 28), np.uint8)
+    Image.fromarray(digit).save(tmp_path / ("b.png" if program is DECOMPRESSING else "a.png"))
+    (tmp_path / "a.aec").write_bytes(aecodec.encode(digit))
+    loaded = loaded_by(program, tmp_path)
+    assert "numpy" in loaded
+    assert not {name for name in loaded for heavy in TRAINING if name == heavy or name.startswith(heavy + ".")}
+
+
+def test_importing_the_package_loads_no_more_than_it_needs(tmp_path: Path) -> None:
+    loaded = loaded_by("import aecodec", tmp_path)
+    assert "aecodec.codec" in loaded
+    assert not {name for name in loaded if name.partition(".")[0] in {"click", "tensorflow", "keras", "matplotlib"}}
+    assert not {name for name in loaded if name.startswith(("aecodec.cli", "aecodec.training"))}
+
+
+# A layer may import from those below it and from itself.
+LAYERS = [
+    {"errors"},
+    {"container", "metrics", "packing", "pictures", "tiles"},
+    {"models"},
+    {"engines"},
+    {"search"},
+    {"codec"},
+    {"cli", "training"},
+]
+# The engines run networks that models hold, and the ladder of a model runs on an engine: these two name each other.
+LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts} | {"engines": 2}
+
+
+def imported(path: Path) -> set[str]:
+    """The parts of the package that a module names in its imports."""
+    found: set[str] = set()
+    inside = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = list(inside[: len(inside) - node.level]) if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            names = [f"{module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        found |= {name.split(".")[1] for name in names if name.startswith("aecodec.")}
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_down_the_layers(path: Path) -> None:
+    own = path.relative_to(PACKAGE).with_suffix("").parts[0]
+    if own in ("__init__", "__main__"):
+        return
+    for part in imported(path) & LEVEL.keys():
+        assert LEVEL[part] <= LEVEL[own], f"{own} imports {part}"
+        assert {own, part} != {"cli", "training"} or path.name == "train.py"
+
+
+def test_only_two_modules_import_tensorflow_or_keras() -> None:
+    users = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            if {name.partition(".")[0] for name in names} & {"tensorflow", "keras"}:
+                users.add(path.relative_to(PACKAGE).parts[0] if "training" in path.parts else path.name)
+    assert users == {"training", "tensorflow_engine.py"}
+
+
+def test_no_module_names_a_model() -> None:
+    # What differs between models is in their files; presets of training and the permanent numbers are data too.
+    data = {"registry.py", "presets.py", "train.py", "sources.py"}
+    for path in PACKAGE.rglob("*.py"):
+        if path.name in data:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Compare):
+                words = {c.value for c in ast.walk(node) if isinstance(c, ast.Constant) and isinstance(c.value, str)}
+                assert not words & {"mnist", "alphabet", "cifar", "mnist-1", "alphabet-1", "cifar-1"}, path

@@ -1,0 +1,358 @@
+"""Training: a run of seconds gives a model file that works, and what it exports is what it trained."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+from samples import COLOUR, DIGITS, squared_error
+
+import aecodec
+from aecodec.cli import main
+from aecodec.engines import engine
+from aecodec.models import ladder, registry, safetensors
+from aecodec.models.description import CLASSES_PER_OCTAVE, COEFFICIENT_BITS, lambda_of_quality
+from aecodec.models.model import Model, load
+from aecodec.packing import ideal_bits, parametric
+from aecodec.search import choose
+
+WITHOUT = "AECODEC_TEST_WITHOUT_TENSORFLOW"
+if WITHOUT in os.environ:
+    pytest.skip(f"{WITHOUT} is set: training is not tested", allow_module_level=True)
+
+from aecodec.training import augmentation, export, fitting, presets, run, sources  # noqa: E402
+from aecodec.training.network import SKIPPED_CLASSES  # noqa: E402
+
+STEPS_PER_EPOCH = 8
+UNIT = 2**COEFFICIENT_BITS
+SMALL = presets.Preset(
+    presets.ladder(side=28, channels=1, vector=4, groups=(0, 4), features=4, pass_width=8, correction_width=8),
+    "tests",
+    "none",
+    batch_size=16,
+    steps=4 * STEPS_PER_EPOCH,
+)
+TILES = np.stack([np.roll(digit, (y, x), (0, 1)) for digit in DIGITS for y in (-1, 0, 1) for x in (-1, 1)])
+
+
+def idx(tiles: np.ndarray) -> bytes:
+    return b"\0\0\x08" + bytes([tiles.ndim]) + np.array(tiles.shape, ">u4").tobytes() + tiles.tobytes()
+
+
+@pytest.fixture(scope="module")
+def small_runs() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(presets.PRESETS, "mnist", SMALL)
+        patch.setattr(fitting, "STEPS_PER_EPOCH", STEPS_PER_EPOCH)
+        patch.setattr(run, "TABLE_TILES", 100)
+        yield
+
+
+def train(data: Path, output: Path, **options: object) -> Model:
+    return run.run([str(data)], output, preset="mnist", validation=20, progress=False, **options)
+
+
+@pytest.fixture(scope="module")
+def trained(small_runs: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model file of a run of 32 steps; its data and checkpoints lie beside it."""
+    folder = tmp_path_factory.mktemp("training")
+    (folder / "digits").write_bytes(idx(TILES))
+    train(folder / "digits", folder / "small-1.safetensors", steps=4 * STEPS_PER_EPOCH, seed=3)
+    return folder / "small-1.safetensors"
+
+
+def epochs(folder: Path) -> list[int]:
+    return [json.loads(line)["epoch"] for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+# A run ---
+
+
+def test_a_run_writes_a_model_that_compresses_and_decompresses(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv(registry.VARIABLE, str(trained.parent))
+        registry.files.cache_clear()
+        model = registry.by_name("small-1")
+        assert model.description == SMALL.description
+        for quality in (1, 50, 100):
+            data = aecodec.encode(DIGITS[0], model="small", quality=quality)
+            assert aecodec.inspect(data).model_id == model.id.hex()
+            decoded = aecodec.decode(data)
+            assert decoded.shape == (28, 28)
+            assert np.array_equal(aecodec.decode(data, engine="tensorflow"), decoded)
+    registry.files.cache_clear()
+    registry.by_name.cache_clear()
+
+
+def test_a_run_says_on_its_card_what_it_did(trained: Path) -> None:
+    card = load(trained.read_bytes()).card
+    assert card["seed"] == 3
+    assert card["data"] == [{"source": "digits@1", "tiles": 100}]
+    assert card["held_out"]["tiles"] == 20
+    assert [figure["quality"] for figure in card["figures"]] == list(fitting.REPORTED_QUALITIES)
+    bytes_, decibels = ([figure[key] for figure in card["figures"]] for key in ("bytes", "psnr"))
+    assert bytes_[0] < bytes_[-1]
+    assert decibels[0] < decibels[-1]
+    assert str(trained.parent) not in json.dumps(card)  # no folders of this machine
+
+
+def test_training_lowers_the_loss(trained: Path) -> None:
+    log = (trained.parent / "small-1.safetensors.training" / "log.jsonl").read_text().splitlines()
+    losses = [json.loads(line)["loss"] for line in log]
+    assert len(losses) == 4
+    assert losses[-1] < losses[0]
+
+
+def test_nothing_is_left_to_train_when_a_finished_run_is_resumed(trained: Path, tmp_path: Path) -> None:
+    checkpoints = trained.parent / "small-1.safetensors.training"
+    before = epochs(checkpoints)
+    again = train(
+        trained.parent / "digits",
+        tmp_path / "again-1.safetensors",
+        steps=4 * STEPS_PER_EPOCH,
+        seed=3,
+        resume=True,
+        checkpoints=checkpoints,
+    )
+    assert epochs(checkpoints) == before == [1, 2, 3, 4]
+    assert again.id == load(trained.read_bytes()).id
+
+
+def test_an_interrupted_run_goes_on_where_it_was(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digits, output = trained.parent / "digits", tmp_path / "broken-1.safetensors"
+    keep = fitting.Keeper.on_epoch_end
+
+    def interrupted(self: fitting.Keeper, epoch: int, logs: dict[str, float] | None = None) -> None:
+        keep(self, epoch, logs)
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(fitting.Keeper, "on_epoch_end", interrupted)
+        train(digits, output, steps=3 * STEPS_PER_EPOCH)
+    checkpoints = tmp_path / "broken-1.safetensors.training"
+    assert epochs(checkpoints) == [1, 2]
+    assert not output.exists()
+    with np.load(checkpoints / "checkpoint.npz") as saved:
+        assert saved["epoch"] == 2
+    train(digits, output, steps=3 * STEPS_PER_EPOCH, resume=True)
+    assert epochs(checkpoints) == [1, 2, 3]
+    assert load(output.read_bytes()).name == "broken-1"
+
+
+def test_the_same_seed_draws_the_same_batches() -> None:
+    pools = [fitting.Pool(TILES[..., None], 0.7), fitting.Pool(TILES[:5, ..., None], 0.3)]
+    one, same, other = (fitting.Batches(pools, 16, "pen", seed) for seed in (1, 1, 2))
+    ((tiles, quality), _), ((again, _), _), ((different, _), _) = one[4], same[4], other[4]
+    assert tiles.shape == (16, 28, 28, 1)
+    assert quality.min() >= 1
+    assert quality.max() <= 100
+    assert np.array_equal(tiles, again)
+    assert not np.array_equal(tiles, different)
+    one.on_epoch_end()
+    assert not np.array_equal(one[4][0][0], tiles)
+
+
+# What is exported is what was trained ---
+
+
+@pytest.fixture(scope="module")
+def network(trained: Path) -> fitting.Objective:
+    """The network of that run, as its last checkpoint has it."""
+    checkpoints = trained.parent / "small-1.safetensors.training"
+    pool = fitting.Pool(TILES[:, ..., None], 1.0)
+    return fitting.train(SMALL, [pool], pool.tiles, checkpoints, steps=SMALL.steps, resume=True, verbose=0)
+
+
+@pytest.fixture(scope="module")
+def exported(network: fitting.Objective) -> Model:
+    arrays = export.arrays_of(network) | export.table_arrays(parametric(skip=SKIPPED_CLASSES))
+    return load(safetensors.dump(arrays, {"name": "x-1", "description": SMALL.description.to_json()}))
+
+
+def test_the_exported_model_computes_what_the_trained_network_does(
+    network: fitting.Objective, exported: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiles, quality = TILES[:80, ..., None], np.tile([10, 40, 70, 100], 20)
+    # Means, steps and decoded values of the network in grey levels, and its classes.
+    passes: list[tuple[np.ndarray, ...]] = []
+    code = type(network)._code
+
+    def noted(self, value, mean, absolute_class, log_step, step, lambda_):
+        decoded, bits = code(self, value, mean, absolute_class, log_step, step, lambda_)
+        whole = np.floor(np.asarray(absolute_class) + 0.5) + np.floor(-CLASSES_PER_OCTAVE * np.asarray(log_step) + 0.5)
+        parts = np.asarray(mean), np.asarray(step), np.asarray(decoded), np.clip(whole, 0, 63)
+        passes.append(np.broadcast_arrays(*parts))
+        return decoded, bits
+
+    monkeypatch.setattr(type(network), "_code", noted)
+    result = network.call((tiles, quality.astype(np.int32)))
+    chosen = []
+
+    def follow(index: int, mean: np.ndarray, classes: np.ndarray, step: np.ndarray) -> np.ndarray:
+        parts = passes[index + 1]
+        if index != ladder.VECTOR:
+            where = ladder.positions(SMALL.description.passes[index], 7, 7)
+            parts = [part.reshape(len(tiles), 49, -1)[:, where].reshape(mean.shape) for part in parts]
+        their_mean, their_step, decoded, their_classes = parts
+        assert np.array_equal(their_mean * UNIT, mean)
+        assert np.array_equal(their_step * UNIT, np.broadcast_to(step, mean.shape))
+        assert np.array_equal(their_classes, classes)
+        chosen.append(np.rint((decoded * UNIT - mean) / step).astype(np.int64))
+        return chosen[-1]
+
+    latent = ladder.walk(exported, engine(), quality, 7, 7, follow)
+    pixels = ladder.synthesize(exported, engine(), latent)
+    assert np.abs(pixels - np.asarray(result["pixels"])).max() <= 0.51  # the network does not round its pixels
+    assert np.count_nonzero(np.concatenate(chosen, axis=1)) > 1000  # there was something to agree on
+
+
+def test_the_encoder_does_no_worse_than_the_trained_network(network: fitting.Objective, exported: Model) -> None:
+    # The network counts bits by a formula, the encoder by the tables. After so few steps classes are often far from
+    # the truth, where the two differ most, and with them some decisions.
+    tiles, quality = TILES[:80, ..., None], np.tile([10, 40, 70, 100], 20)
+    result = network.predict((tiles, quality.astype(np.int32)), batch_size=40, verbose=0)
+    choice = choose(exported, engine(), tiles, quality)
+    pixels = ladder.synthesize(exported, engine(), choice.latent)
+    bits = ideal_bits(exported.tables, choice.residuals, choice.classes)
+    for one in np.unique(quality):
+        mine, lambda_ = quality == one, lambda_of_quality(one)
+        cost = bits[mine].sum() + lambda_ * squared_error(pixels[mine], tiles[mine])
+        assert cost <= 1.02 * (result["bits"][mine].sum() + lambda_ * result["error"][mine].sum())
+
+
+def test_learned_tables_are_no_longer_than_the_parametric_ones(trained: Path) -> None:
+    learned = load(trained.read_bytes())
+    arrays = {**learned.arrays, **export.table_arrays(parametric(skip=SKIPPED_CLASSES))}
+    start = load(safetensors.dump(arrays, dict(learned.metadata)))
+    quality = np.tile([10, 40, 70, 100], 25)
+    lengths = []
+    for model in (learned, start):
+        choice = choose(model, engine(), TILES[:100, ..., None], quality)
+        lengths.append(ideal_bits(model.tables, choice.residuals, choice.classes).sum())
+    assert lengths[0] < lengths[1]
+
+
+@pytest.mark.parametrize("name", sorted(augmentation.AUGMENTATIONS))
+@pytest.mark.parametrize("tiles", [TILES[:6, ..., None], np.stack(COLOUR[:6])], ids=["gray", "colour"])
+def test_augmentation_keeps_shape_and_dtype(name: str, tiles: np.ndarray) -> None:
+    if tiles.shape[3] != {"pen": 1, "colour": 3}.get(name, tiles.shape[3]):
+        pytest.skip("made for the other kind")
+    augmented = augmentation.AUGMENTATIONS[name](tiles, np.random.default_rng(0))
+    assert augmented.shape == tiles.shape
+    assert augmented.dtype == np.uint8
+    assert np.array_equal(augmented, tiles) == (name == "none")
+
+
+# Sources ---
+
+
+def sheet(tiles: np.ndarray, columns: int) -> np.ndarray:
+    rows = [np.concatenate(list(tiles[i : i + columns]), axis=1) for i in range(0, len(tiles), columns)]
+    return np.concatenate(rows)
+
+
+def test_idx_files_gzipped_or_not(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_bytes(idx(TILES))
+    (tmp_path / "zipped.gz").write_bytes(gzip.compress(idx(TILES)))
+    for name in ("plain", "zipped.gz"):
+        assert np.array_equal(sources.load(str(tmp_path / name), (28, 28), 1), TILES[..., None])
+
+
+def test_npz_files(tmp_path: Path) -> None:
+    np.savez(tmp_path / "both.npz", a=TILES[:3], b=TILES[3:5, ..., None], labels=np.arange(5))
+    assert np.array_equal(sources.load(str(tmp_path / "both.npz"), (28, 28), 1), TILES[:5, ..., None])
+
+
+def test_tile_sheets(tmp_path: Path) -> None:
+    tiles = np.resize(TILES, (25 * 26, 28, 28))
+    Image.fromarray(sheet(tiles, 26)).save(tmp_path / "sheet.png")
+    assert np.array_equal(sources.load(str(tmp_path / "sheet.png"), (28, 28), 1), tiles[..., None])
+
+
+def test_folders_of_pictures(tmp_path: Path) -> None:
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    Image.fromarray(COLOUR[0]).save(tmp_path / "a.png")
+    Image.fromarray(sheet(np.stack(COLOUR), 5)).save(tmp_path / "deep" / "er" / "b.webp", lossless=True)
+    (tmp_path / "notes.txt").write_text("no picture")
+    tiles = sources.load(str(tmp_path), (32, 32), 3, crops=10)
+    assert tiles.shape == (11, 32, 32, 3)
+    assert np.array_equal(tiles[0], COLOUR[0])
+    assert np.array_equal(sources.load(str(tmp_path), (32, 32), 3, crops=10), tiles)  # crops follow from the seed
+    assert not np.array_equal(sources.load(str(tmp_path), (32, 32), 3, crops=10, seed=1), tiles)
+
+
+def test_weights_and_joined_sources(tmp_path: Path) -> None:
+    assert run.parse_source("a.gz") == (["a.gz"], 1.0)
+    assert run.parse_source("a.gz@0.3") == (["a.gz"], 0.3)
+    assert run.parse_source("a@b,c@0.5") == (["a@b", "c"], 0.5)
+    for name, part in (("a", TILES[:60]), ("b", TILES[60:])):
+        (tmp_path / name).write_bytes(idx(part))
+    pools, held_out = run.gather(
+        [f"{tmp_path / 'a'},{tmp_path / 'b'}@0.7", f"{tmp_path / 'b'}@0.3"],
+        SMALL, validation=10, balance=False, crops=1, seed=0,
+    )  # fmt: skip
+    assert [(len(pool.tiles), pool.weight) for pool in pools] == [(110, 0.7), (60, 0.3)]
+    assert len(held_out) == 10
+    # What is held out is not trained on, and nothing else is left out.
+    assert sorted(t.tobytes() for t in (*pools[0].tiles, *held_out)) == sorted(t.tobytes() for t in TILES)
+
+
+def test_labels_beside_idx_images_balance_the_classes(tmp_path: Path) -> None:
+    (tmp_path / "some-images-idx3-ubyte").write_bytes(idx(TILES))
+    (tmp_path / "some-labels-idx1-ubyte").write_bytes(idx(np.repeat(np.array([0, 1], np.uint8), [90, 30])))
+    odds = run.class_odds(str(tmp_path / "some-images-idx3-ubyte"), 120)
+    assert odds.sum() == pytest.approx(1)
+    assert odds[:90].sum() == pytest.approx(0.5)
+    assert run.class_odds(str(tmp_path / "others"), 120) is None
+
+
+def refuses(*arguments: str) -> str:
+    """The one sentence with which `aec train` fails."""
+    result = CliRunner().invoke(main, ["train", *arguments], prog_name="aec")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith("aec: ")
+    assert result.stderr.count("\n") == 1
+    assert not Path("out-1.safetensors").exists()
+    return result.stderr
+
+
+def test_bad_sources_get_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_runs: None) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("text").write_text("no idx file")
+    Path("short").write_bytes(idx(TILES)[:-1])
+    Path("cut").write_bytes(idx(TILES)[:6])
+    Path("floats").write_bytes(b"\0\0\x0d\3" + idx(TILES)[4:])
+    Path("broken.gz").write_bytes(gzip.compress(idx(TILES))[:-30])
+    Path("few").write_bytes(idx(TILES[:4]))
+    Path("wide").write_bytes(idx(np.zeros((50, 32, 32), np.uint8)))
+    Path("empty").mkdir()
+    np.savez("floats.npz", a=TILES / 255)
+    np.savez("empty.npz", labels=np.arange(5))
+    Path("broken.npz").write_bytes(b"PK\3\4 and no more")
+    Path("broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    Image.fromarray(DIGITS[0][:20]).save("small.png")
+    for source in (
+        "none", "text", "short", "cut", "floats", "broken.gz", "few", "wide", "empty", "floats.npz", "empty.npz",
+        "broken.npz", "broken.png", "small.png",
+    ):  # fmt: skip
+        assert refuses(source, "-o", "out-1.safetensors", "--preset", "mnist", "--quiet"), source
+    assert "does not exist" in refuses("none", "-o", "out-1.safetensors", "--preset", "mnist")
+    assert "too few to hold out 1000" in refuses("few", "-o", "out-1.safetensors", "--preset", "mnist")
+
+
+def test_an_existing_model_is_kept_unless_forced(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.safetensors"
+    kept.write_bytes(b"precious")
+    assert "--force" in refuses("any", "-o", str(kept), "--preset", "mnist")
+    assert kept.read_bytes() == b"precious"
