@@ -103,7 +103,9 @@ def encode_many(
 ) -> list[bytes]:
     """The .aec files of many pictures, of any sizes; those of one size are coded together. As `encode`."""
     quality = _quality(quality)
-    if packing != "auto" and packing not in CODERS:
+    if not isinstance(model, str):
+        raise InvalidValue(f"a model is named by a string, not by {type(model).__name__}")
+    if packing not in ("auto", *CODERS):
         raise InvalidValue(f"packing must be auto, zstd or rans, not {packing}")
     loaded = [pictures.load(image) for image in images]
     files = [b""] * len(loaded)
@@ -176,8 +178,7 @@ def inspect(data: bytes) -> Info:
 def models() -> list[ModelInfo]:
     """The models that are installed."""
     found = []
-    for name in registry.names():
-        model = registry.by_name(name)
+    for model in registry.readable():
         d = model.description
         found.append(
             ModelInfo(
@@ -197,8 +198,9 @@ def models() -> list[ModelInfo]:
 
 def _figures(model: Model) -> list[dict[str, float]]:
     """Those of its card, which whoever made the model may have filled with anything."""
-    found = model.card.get("figures", [])
-    return [f for f in found if isinstance(f, dict)] if isinstance(found, list) else []
+    found, keys = model.card.get("figures", []), ("quality", "bytes", "psnr")
+    sound = [f for f in found if isinstance(f, dict)] if isinstance(found, list) else []
+    return [f for f in sound if all(isinstance(f.get(key), (int, float)) for key in keys)]
 
 
 @dataclass(frozen=True)
@@ -214,6 +216,8 @@ class File:
 
     @classmethod
     def parse(cls, data: bytes, max_pixels: int | None) -> File:
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise InvalidValue(f"expected the bytes of an .aec file, not {type(data).__name__}")
         data = bytes(data)
         header, begin = container.read_header(data)
         model = registry.by_number(header.model_number) if header.model_number else registry.by_id(header.model_id)
@@ -242,7 +246,7 @@ class File:
 def _encode_alike(stack: Picture, forms: list[Form], quality: int, packing: str, engine_name: str) -> list[bytes]:
     """The files of pictures (S, H, W, C) of one size, each in the form that suits it best."""
     if len(forms) == 1:
-        return _write(stack, forms[0], _choose(stack, forms[0], quality, engine_name), quality, packing)
+        return write(stack, forms[0], _choose(stack, forms[0], quality, engine_name), quality, packing)
     trials = [_trial(stack, form, quality, engine_name) for form in forms]
     best = np.stack([cost for cost, _ in trials]).argmin(axis=0)
     files = [b""] * len(stack)
@@ -251,7 +255,7 @@ def _encode_alike(stack: Picture, forms: list[Form], quality: int, packing: str,
         if mine.size:
             tried = trials[number][1] if mine.size == len(stack) else None
             choice = tried or _choose(stack[mine], form, quality, engine_name)
-            for index, file in zip(mine, _write(stack[mine], form, choice, quality, packing), strict=True):
+            for index, file in zip(mine, write(stack[mine], form, choice, quality, packing), strict=True):
                 files[index] = file
     return files
 
@@ -292,7 +296,6 @@ def _trial(stack: Picture, form: Form, quality: int, engine_name: str) -> tuple[
         chosen = np.linspace(0, per_picture - 1, TRIAL_TILES).astype(int)
         cut = cut.reshape(len(stack), per_picture, *cut.shape[1:])[:, chosen].reshape(-1, *cut.shape[1:])
     choice = choose(form.model, engine, cut, np.full(len(cut), quality))
-    assert choice.latent is not None
     again = ladder.synthesize(form.model, engine, choice.latent)
     if not sampled:
         cut, again = tiles.join(cut, stack.shape[1:3]), tiles.join(again, stack.shape[1:3])
@@ -317,7 +320,7 @@ def _header(form: Form, size: tuple[int, ...], quality: int, packing: str, inver
     )
 
 
-def _write(stack: Picture, form: Form, choice: Choice, quality: int, packing: str) -> list[bytes]:
+def write(stack: Picture, form: Form, choice: Choice, quality: int, packing: str) -> list[bytes]:
     """Pack what was chosen for pictures (S, H, W, C) and put it into containers."""
     count, size = len(stack), stack.shape[1:3]
     residuals = [part.reshape(count, -1) for part in choice.residuals]
@@ -385,7 +388,7 @@ def _decode_alike(files: list[File], engine_name: str) -> list[Picture]:
 def _forms(shape: tuple[int, ...], name: str) -> list[Form]:
     """The forms that `name` allows for pictures of that shape. Raises UnknownModel, UnsupportedImage."""
     gray = len(shape) == 2
-    chosen = [registry.by_name(n) for n in (registry.latest().values() if name == "auto" else [name])]
+    chosen = [registry.by_name(n) for n in (registry.tried() if name == "auto" else [name])]
     fitting = [Form(m, gray and m.description.channels == 3) for m in chosen if gray or m.description.channels == 3]
     if not fitting:
         raise UnsupportedImage(f"the model {name} is for gray pictures: choose another, or convert this one to gray")
@@ -394,7 +397,7 @@ def _forms(shape: tuple[int, ...], name: str) -> list[Form]:
 
 def _quality(quality: int) -> int:
     try:
-        value = operator.index(quality)
+        value = 0 if isinstance(quality, bool) else operator.index(quality)
     except TypeError:
         value = 0
     if not 1 <= value <= QUALITIES:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass
+@dataclass(frozen=True)
 class Choice:
     """Tiles as coded: residuals and classes pass by pass, each (N, E), and the latent that a decoder will hold."""
 
-    residuals: list[NDArray[np.int32]] = field(default_factory=list)
-    classes: list[NDArray[np.uint8]] = field(default_factory=list)
-    latent: Latent | None = None
+    residuals: list[NDArray[np.int32]]
+    classes: list[NDArray[np.uint8]]
+    latent: Latent
 
 
 def choose(model: Model, engine: Engine, tiles: NDArray[np.uint8], quality: NDArray[np.intp]) -> Choice:
@@ -33,7 +33,8 @@ def choose(model: Model, engine: Engine, tiles: NDArray[np.uint8], quality: NDAr
     vector, plane = analyse(model, tiles)
     n, rows, columns, _ = plane.shape
     flat = plane.reshape(n, rows * columns, -1)
-    choice = Choice()
+    chosen: list[NDArray[np.int32]] = []
+    coded: list[NDArray[np.uint8]] = []
     lambdas = np.array([lambda_of_quality(q) for q in range(1, 101)], np.float32)[quality - 1][:, None]
     unit = np.float32(2**COEFFICIENT_BITS)
 
@@ -48,12 +49,12 @@ def choose(model: Model, engine: Engine, tiles: NDArray[np.uint8], quality: NDAr
         size = step.astype(np.float32)
         exact = (target * unit - mean) / size
         residual = rounded(model.tables, exact, classes, lambdas * (size / unit) ** 2)
-        choice.residuals.append(residual)
-        choice.classes.append(classes)
+        chosen.append(residual)
+        coded.append(classes)
         return residual.astype(np.int64)
 
-    choice.latent = ladder.walk(model, engine, quality, rows, columns, code)
-    return choice
+    latent = ladder.walk(model, engine, quality, rows, columns, code)
+    return Choice(chosen, coded, latent)
 
 
 def rounded(

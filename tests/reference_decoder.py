@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import mul
 from typing import Any, NamedTuple
 
+NUMBERS = {"mnist-1": 1, "alphabet-1": 2, "cifar-1": 3}  # section 4.6
+
 
 class Refused(ValueError):
     """The file, or the model file, breaks a rule of the specification."""
@@ -154,7 +156,8 @@ class Model:
         text = metadata["description"]
         self.description = d = parse_json(text.encode())
         require(json.dumps(d, separators=(",", ":"), sort_keys=True) == text, "a description not in canonical form")
-        self.name, self.number = metadata["name"], int(metadata.get("number", "0"))
+        self.name = metadata["name"]
+        self.number = NUMBERS.get(self.name, 0)
         self.tile, self.block, self.channels = d["tile"], d["block"], d["channels"]
         self.vector, self.features, self.cues = d["vector"], d["features"], d["cues"]
         self.coefficients = self.block * self.block * self.channels

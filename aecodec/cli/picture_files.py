@@ -18,6 +18,8 @@ from aecodec.pictures import load, require_within_limit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# No palettes and no pages: formats that keep a picture's samples, or nearly.
+_WRITTEN: Final = {".avif", ".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 # What a decoded picture is worth keeping: nothing lost where the format can, little where it cannot.
 _SAVE_OPTIONS: Final[dict[str, dict[str, Any]]] = {
     ".avif": {"quality": 95},
@@ -61,7 +63,7 @@ def suffix_for(target: str) -> str:
     suffix = os.path.splitext(target)[1].lower()
     if target == PIPE or suffix in {"", ".png"}:
         return ".png"  # without asking Pillow, which would import the plugins of all formats
-    if Image.registered_extensions().get(suffix) not in Image.SAVE:
+    if suffix not in _WRITTEN or Image.registered_extensions().get(suffix) not in Image.SAVE:
         raise Failure(f"{target}: pictures cannot be written as {suffix}; try .png")
     return suffix
 

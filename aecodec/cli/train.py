@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import zlib
 from pathlib import Path
 from typing import Any
@@ -53,8 +55,14 @@ def command(data: tuple[str, ...], output: Path, force: bool, quiet: bool, **opt
       aec train train-images-idx3-ubyte.gz -o digits-1.safetensors --preset mnist
       aec train letters.gz@0.7 digits.gz@0.3 -o letters-1.safetensors --preset alphabet --balance
     """
-    if output.exists() and not force:
-        raise Failure(f"{output}: exists already; --force overwrites it")
+    if not re.fullmatch(r".+-[0-9]+\.safetensors", output.name):
+        raise click.UsageError(
+            f"{output.name}: a model file is called NAME-VERSION.safetensors, like digits-1.safetensors"
+        )
+    for path in (output, output.with_suffix(".md")):
+        if path.exists() and not force:
+            raise Failure(f"{path}: exists already; --force overwrites it")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow would open with a page of its own news
     try:
         from aecodec.training.run import run
     except ImportError as error:
@@ -63,5 +71,5 @@ def command(data: tuple[str, ...], output: Path, force: bool, quiet: bool, **opt
         ) from error
     try:
         run(data, output, progress=not quiet, **options)
-    except (ValueError, EOFError, BadZipFile, zlib.error) as error:  # what damaged sources give rise to
+    except (ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:  # what damaged sources give rise to
         raise Failure(str(error)) from error

@@ -52,7 +52,8 @@ class ExactLayer:
     def bound(self, input_limit: NDArray[np.int64]) -> int:
         """Largest magnitude of any partial sum, over every input within ``input_limit`` (inputs,)."""
         # Weights are below 2**31 and limits below 2**17; float64 rounds a sum beyond 2**53 by far less than it exceeds.
-        reach = np.tile(input_limit, self.kernel**2).astype(np.float64) @ np.abs(self.weight.astype(np.float64))
+        weight = self.weight.astype(np.float64)
+        reach = np.tile(input_limit, self.kernel**2).astype(np.float64) @ np.abs(weight, out=weight)
         return int((reach + np.abs(self.bias.astype(np.float64))).max(initial=0))
 
 

@@ -37,7 +37,7 @@ def files() -> dict[str, Path]:
     for place in [folder(), *(Path(p) for p in os.environ.get(VARIABLE, "").split(os.pathsep) if p)]:
         mine = {path.name.removesuffix(SUFFIX): path for path in place.glob("*" + SUFFIX)}
         for name in sorted(mine, key=_order):
-            if re.fullmatch(r".+-\d+", name):
+            if re.fullmatch(r".+-[0-9]+", name):
                 found.setdefault(name, mine[name])
     return found
 
@@ -61,9 +61,13 @@ def by_name(name: str) -> Model:
         if name in latest():
             return by_name(latest()[name])
         raise UnknownModel(name, f"there is no model {name}: choose auto, {', '.join(files())}")
-    model = models.load(files()[name].read_bytes())
+    path = files()[name]
+    try:
+        model = models.load(path.read_bytes())
+    except InvalidModelFile as error:
+        raise InvalidModelFile(f"{path}: {error}") from error
     if model.name != name:
-        raise InvalidModelFile(f"the model file {name}{SUFFIX} says that it is {model.name}: rename it")
+        raise InvalidModelFile(f"{path}: the model file says that it is {model.name}: rename it")
     return model
 
 
@@ -76,9 +80,9 @@ def by_number(number: int) -> Model:
 
 def by_id(model_id: bytes) -> Model:
     """The model of that id, among those that have no number. Raises ``UnknownModel``."""
-    for name in files():
-        if name not in NUMBERS.values() and by_name(name).id == model_id:
-            return by_name(name)
+    for model in readable():
+        if not number_of(model) and model.id == model_id:
+            return model
     raise UnknownModel(model_id.hex())
 
 
@@ -87,6 +91,23 @@ def number_of(model: Model) -> int:
     return next((number for number, name in NUMBERS.items() if name == model.name), 0)
 
 
+def readable() -> list[Model]:
+    """All models; those of further folders that cannot be read are passed over, as nothing has asked for them."""
+    found = []
+    for name in names():
+        try:
+            found.append(by_name(name))
+        except InvalidModelFile:
+            if name in NUMBERS.values():
+                raise
+    return found
+
+
 def latest() -> dict[str, str]:
-    """The name with the highest version for each name without one: what ``auto`` tries."""
-    return {name.rpartition("-")[0]: name for name in files()}
+    """The name with the highest version for each name without one."""
+    return {name.rpartition("-")[0]: name for name in sorted(files(), key=lambda name: int(name.rpartition("-")[2]))}
+
+
+def tried() -> list[str]:
+    """What ``auto`` tries: the latest version of each bundled model, so that everybody can decode what it writes."""
+    return [name for name in latest().values() if name in NUMBERS.values()]

@@ -12,13 +12,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from aecodec import container
+from aecodec.codec import Form, write
 from aecodec.engines import engine
 from aecodec.models import ladder
 from aecodec.models import model as models
 from aecodec.models.model import Model
-from aecodec.models.registry import number_of
-from aecodec.packing import pack
 from aecodec.search import choose
 from aecodec.training.cards import markdown
 from aecodec.training.export import export, with_card
@@ -149,17 +147,25 @@ def run(
 
 
 def describe(source: str) -> str:
-    """A source without the folders of this machine."""
+    """A source by its last folder and name; of many, the first and the last."""
     names, weight = parse_source(source)
     if len(names) > 3:
         names = [names[0], "...", names[-1]]
-    return ",".join(Path(n).name for n in names) + f"@{weight:g}"
+    return ",".join("/".join(Path(n).parts[-2:]) for n in names) + ("" if weight == 1.0 else f"@{weight:g}")
+
+
+HOUSEKEEPING = {"--resume": 1, "--force": 1, "--quiet": 1, "--checkpoints": 2, "--note": 2}  # option: words
 
 
 def command_line() -> str:
-    """How this run was started, without the folders of this machine."""
-    words = [describe(w) if "/" in w and not w.startswith("-") else w for w in sys.argv[1:]]
-    return shlex.join(["aec", *[w.removesuffix("@1") for w in words]])
+    """How this run was started, without what only this machine needs to know."""
+    words, kept = sys.argv[1:], ["aec"]
+    while words:
+        skipped = HOUSEKEEPING.get(words[0], 0)
+        if not skipped:
+            kept.append(describe(words[0]) if "/" in words[0] and not words[0].startswith("-") else words[0])
+        words = words[max(1, skipped) :]
+    return shlex.join(kept)
 
 
 def seconds_of_training(folder: Path, now: float) -> float:
@@ -180,23 +186,16 @@ def seconds_of_training(folder: Path, now: float) -> float:
 def measure(model: Model, tiles: np.ndarray) -> list[dict[str, float]]:
     """Mean bytes of whole files and PSNR of the pooled mean squared error (dB), at a few qualities."""
     figures = []
-    number = number_of(model)
+    form = Form(model, gray=False)
     for quality in REPORTED_QUALITIES:
         size, error = 0, 0.0
         for begin in range(0, len(tiles), 500):
             part = tiles[begin : begin + 500]
             choice = choose(model, engine(), part, np.full(len(part), quality))
-            assert choice.latent is not None
             again = ladder.synthesize(model, engine(), choice.latent)
             error += float(((again.astype(np.float64) - part) ** 2).sum())
-            header = container.Header(
-                model_number=number,
-                model_id=b"" if number else model.id,
-                quality=quality,
-                packing="rans",
-            )
-            payloads = pack("rans", model.tables, choice.residuals, choice.classes, [0] * len(part))
-            size += sum(map(len, payloads)) + len(part) * len(container.write_header(header))
+            # Light-framed pictures have one bit more in their header, which costs no byte.
+            size += sum(map(len, write(part, form, choice, quality, "auto")))
         figures.append(
             {
                 "quality": quality,

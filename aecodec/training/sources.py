@@ -32,11 +32,12 @@ def read_idx(path: Path) -> np.ndarray:
 
 def read_picture(path: Path, channels: int) -> np.ndarray:
     """A picture file as uint8 (H, W, C)."""
-    with Image.open(path) as picture:
-        picture.load()
-        return np.asarray(picture.convert("L" if channels == 1 else "RGB")).reshape(
-            picture.height, picture.width, channels
-        )
+    try:
+        with Image.open(path) as picture:
+            samples = np.asarray(picture.convert("L" if channels == 1 else "RGB"))
+    except Exception as error:  # Pillow's plugins raise whatever they stumble over in a damaged file
+        raise ValueError(f"{path} is not a picture that can be read: {error}") from error
+    return samples.reshape(*samples.shape[:2], channels)
 
 
 def cut(picture: np.ndarray, tile: tuple[int, int], crops: int, random: np.random.Generator) -> np.ndarray:
@@ -71,7 +72,10 @@ def load(source: str, tile: tuple[int, int], channels: int, *, crops: int = 64, 
     if source in KERAS_LOADERS:
         import keras
 
-        (images, _), _ = getattr(keras.datasets, KERAS_LOADERS[source]).load_data()
+        try:
+            (images, _), _ = getattr(keras.datasets, KERAS_LOADERS[source]).load_data()
+        except Exception as error:  # of whatever kind the download fails with
+            raise ValueError(f"{source} cannot be loaded: {error}") from error
         return fit(images, tile, channels)
     path = Path(source)
     if path.is_dir():
