@@ -1,6 +1,6 @@
 """aecodec: a learned image codec whose files decode to the same pixels on every machine."""
 
-from aecodec.codec import Info, ModelInfo, decode, decode_many, encode, encode_many, inspect, models
+from aecodec.codec import Info, decode, decode_many, encode, encode_many, inspect
 from aecodec.errors import (
     AecError,
     ChecksumMismatch,
@@ -15,6 +15,7 @@ from aecodec.errors import (
     UnsupportedSection,
     UnsupportedVersion,
 )
+from aecodec.models.catalogue import ModelInfo, models
 
 __all__ = [
     "AecError",

@@ -6,28 +6,26 @@ import operator
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from aecodec import container, engines, pictures, tiles
 from aecodec.container import Header
-from aecodec.errors import AecError, InvalidValue, LimitExceeded, UnsupportedImage
+from aecodec.errors import AecError, InvalidValue, LimitExceeded
+from aecodec.forms import Form, choose_in, forms_for, header_of, inverted, trial
 from aecodec.models import ladder, registry
-from aecodec.models.description import QUALITIES, lambda_of_quality
+from aecodec.models.description import QUALITIES
 from aecodec.models.model import Model
-from aecodec.packing import CODERS, ideal_bits, pack, unpacker
-from aecodec.search import Choice, choose
+from aecodec.packing import CODERS, pack, unpacker
+from aecodec.pictures import Picture
+from aecodec.search import Choice
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Picture: TypeAlias = "NDArray[np.uint8]"
-
 BATCH_TILES = 1024  # pictures of one size are coded together, at most so many tiles at once
-TRIAL_TILES = 64  # `auto` tries models on at most so many tiles of a picture
 PADDED_LIMIT = 4  # a strip one pixel wide has tiles of many times its pixels: at most so many times the limit
 RANS_MARGIN = 0.98  # `auto` writes zstd unless rans is smaller by more than two per cent
 SHORT_BYTES = 1000  # a shorter single tile is not tried with zstd, whose own bytes nearly always exceed the margin
@@ -49,29 +47,6 @@ class Info:
     file_bytes: int
     parts: dict[str, int]
     bits_per_pixel: float
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """A model that is installed. `tile` is (width, height) or None; `figures` are those of held-out pictures."""
-
-    name: str
-    number: int
-    id: str
-    purpose: str
-    tile: tuple[int, int] | None
-    channels: int
-    parameters: int
-    macs_per_pixel: float
-    figures: list[dict[str, float]]
-
-
-@dataclass(frozen=True)
-class Form:
-    """One way to code a picture: a model, and whether a colour model codes a gray picture."""
-
-    model: Model
-    gray: bool
 
 
 def encode(
@@ -110,7 +85,7 @@ def encode_many(
     loaded = [pictures.load(image) for image in images]
     files = [b""] * len(loaded)
     for shape, indices in _alike([picture.shape for picture in loaded]):
-        forms = _forms(shape, model)
+        forms = forms_for(shape, model)
         most = max(tiles.grid(shape[:2], f.model.description.tile, f.model.description.block).tiles for f in forms)
         for part in _chunks(indices, most):
             stack = np.stack([loaded[i] for i in part]).reshape(len(part), shape[0], shape[1], -1)
@@ -175,34 +150,6 @@ def inspect(data: bytes) -> Info:
     )
 
 
-def models() -> list[ModelInfo]:
-    """The models that are installed."""
-    found = []
-    for model in registry.readable():
-        d = model.description
-        found.append(
-            ModelInfo(
-                name=model.name,
-                number=registry.number_of(model),
-                id=model.id.hex(),
-                purpose=model.purpose,
-                tile=None if d.tile is None else (d.tile[1], d.tile[0]),
-                channels=d.channels,
-                parameters=model.parameters,
-                macs_per_pixel=model.macs_per_pixel,
-                figures=_figures(model),
-            )
-        )
-    return found
-
-
-def _figures(model: Model) -> list[dict[str, float]]:
-    """Those of its card, which whoever made the model may have filled with anything."""
-    found, keys = model.card.get("figures", []), ("quality", "bytes", "psnr")
-    sound = [f for f in found if isinstance(f, dict)] if isinstance(found, list) else []
-    return [f for f in sound if all(isinstance(f.get(key), (int, float)) for key in keys)]
-
-
 @dataclass(frozen=True)
 class File:
     """An .aec file, taken apart and checked as far as that goes without decoding it."""
@@ -246,78 +193,18 @@ class File:
 def _encode_alike(stack: Picture, forms: list[Form], quality: int, packing: str, engine_name: str) -> list[bytes]:
     """The files of pictures (S, H, W, C) of one size, each in the form that suits it best."""
     if len(forms) == 1:
-        return write(stack, forms[0], _choose(stack, forms[0], quality, engine_name), quality, packing)
-    trials = [_trial(stack, form, quality, engine_name) for form in forms]
+        return write(stack, forms[0], choose_in(stack, forms[0], quality, engine_name), quality, packing)
+    trials = [trial(stack, form, quality, engine_name) for form in forms]
     best = np.stack([cost for cost, _ in trials]).argmin(axis=0)
     files = [b""] * len(stack)
     for number, form in enumerate(forms):
         mine = np.flatnonzero(best == number)
         if mine.size:
             tried = trials[number][1] if mine.size == len(stack) else None
-            choice = tried or _choose(stack[mine], form, quality, engine_name)
+            choice = tried or choose_in(stack[mine], form, quality, engine_name)
             for index, file in zip(mine, write(stack[mine], form, choice, quality, packing), strict=True):
                 files[index] = file
     return files
-
-
-def _choose(stack: Picture, form: Form, quality: int, engine_name: str) -> Choice:
-    d = form.model.description
-    cut = tiles.split(_samples(stack, form), d.tile, d.block)
-    return choose(form.model, _engine(engine_name), cut, np.full(len(cut), quality))
-
-
-def _samples(stack: Picture, form: Form) -> Picture:
-    """Pictures (S, H, W, C) as the form's model wants them: gray ones tripled for it, or light on dark."""
-    if form.gray:
-        return np.broadcast_to(stack, (*stack.shape[:3], 3))
-    if form.model.description.channels == 1:
-        return np.where(_inverted(stack, form)[:, None, None, None], 255 - stack, stack)
-    return stack
-
-
-def _inverted(stack: Picture, form: Form) -> NDArray[np.bool_]:
-    """Which pictures (S, H, W, 1) are coded as their negatives: those with a light frame, as ink on paper has."""
-    if form.model.description.channels != 1:
-        return np.zeros(len(stack), np.bool_)
-    sides = [stack[:, 0], stack[:, -1], stack[:, :, 0], stack[:, :, -1]]
-    frame = np.concatenate([side.reshape(len(stack), -1) for side in sides], axis=1)
-    return np.asarray(frame.mean(axis=1) > 127.5)
-
-
-def _trial(stack: Picture, form: Form, quality: int, engine_name: str) -> tuple[NDArray[np.float64], Choice | None]:
-    """Bits plus lambda times squared error, per pixel, that a form costs each picture (S, H, W, C): (S,); and what
-    was chosen, unless that was only for a sample of the tiles.
-    """
-    d, engine = form.model.description, _engine(engine_name)
-    cut = tiles.split(_samples(stack, form), d.tile, d.block)
-    per_picture = len(cut) // len(stack)
-    sampled = per_picture > TRIAL_TILES
-    if sampled:
-        chosen = np.linspace(0, per_picture - 1, TRIAL_TILES).astype(int)
-        cut = cut.reshape(len(stack), per_picture, *cut.shape[1:])[:, chosen].reshape(-1, *cut.shape[1:])
-    choice = choose(form.model, engine, cut, np.full(len(cut), quality))
-    again = ladder.synthesize(form.model, engine, choice.latent)
-    if not sampled:
-        cut, again = tiles.join(cut, stack.shape[1:3]), tiles.join(again, stack.shape[1:3])
-    error = ((cut.astype(np.float64) - again) ** 2).reshape(len(stack), -1).sum(axis=1) / cut.shape[-1]
-    bits = ideal_bits(form.model.tables, choice.residuals, choice.classes).reshape(len(stack), -1).sum(axis=1)
-    bits += 8 * len(container.write_header(_header(form, stack.shape[1:3], quality, "rans", False)))
-    channels = 1 if form.gray else d.channels
-    cost = (bits + lambda_of_quality(quality) * error * channels) / (cut.size / cut.shape[-1] / len(stack))
-    return cost, None if sampled else choice
-
-
-def _header(form: Form, size: tuple[int, ...], quality: int, packing: str, inverted: bool) -> Header:
-    model, number = form.model, registry.number_of(form.model)
-    return Header(
-        model_number=number,
-        model_id=b"" if number else model.id,
-        quality=quality,
-        packing="zstd" if packing == "zstd" else "rans",
-        size=None if tuple(size) == model.description.tile else (int(size[1]), int(size[0])),
-        inverted=inverted,
-        gray=form.gray,
-    )
 
 
 def write(stack: Picture, form: Form, choice: Choice, quality: int, packing: str) -> list[bytes]:
@@ -325,11 +212,11 @@ def write(stack: Picture, form: Form, choice: Choice, quality: int, packing: str
     count, size = len(stack), stack.shape[1:3]
     residuals = [part.reshape(count, -1) for part in choice.residuals]
     classes = [part.reshape(count, -1) for part in choice.classes]
-    inverted = _inverted(stack, form)
+    negative = inverted(stack, form)
     body = _check_bytes(residuals)
 
     def files(name: str) -> list[bytes]:
-        headers = [container.write_header(_header(form, size, quality, name, bool(i))) for i in inverted]
+        headers = [container.write_header(header_of(form, size, quality, name, bool(i))) for i in negative]
         checks = [zlib.crc32(part, zlib.crc32(header)) for header, part in zip(headers, body, strict=True)]
         payloads = pack(name, form.model.tables, residuals, classes, checks)
         return [header + payload for header, payload in zip(headers, payloads, strict=True)]
@@ -353,7 +240,7 @@ def _check_bytes(residuals: list[NDArray[Any]]) -> list[bytes]:
 def _decode_alike(files: list[File], engine_name: str) -> list[Picture]:
     """The pictures of files that share model, size and packing."""
     first = files[0]
-    model, grid, engine, count = first.model, first.grid, _engine(engine_name), len(files)
+    model, grid, engine, count = first.model, first.grid, engines.engine(engine_name), len(files)
     d = model.description
     rows, columns = d.grid(grid.tile_height, grid.tile_width)
     decoder = unpacker(
@@ -385,16 +272,6 @@ def _decode_alike(files: list[File], engine_name: str) -> list[Picture]:
     return found
 
 
-def _forms(shape: tuple[int, ...], name: str) -> list[Form]:
-    """The forms that `name` allows for pictures of that shape. Raises UnknownModel, UnsupportedImage."""
-    gray = len(shape) == 2
-    chosen = [registry.by_name(n) for n in (registry.tried() if name == "auto" else [name])]
-    fitting = [Form(m, gray and m.description.channels == 3) for m in chosen if gray or m.description.channels == 3]
-    if not fitting:
-        raise UnsupportedImage(f"the model {name} is for gray pictures: choose another, or convert this one to gray")
-    return fitting
-
-
 def _quality(quality: int) -> int:
     try:
         value = 0 if isinstance(quality, bool) else operator.index(quality)
@@ -417,11 +294,6 @@ def _chunks(indices: list[int], tiles_each: int) -> Iterator[list[int]]:
     size = max(1, BATCH_TILES // tiles_each)
     for begin in range(0, len(indices), size):
         yield indices[begin : begin + size]
-
-
-@lru_cache(maxsize=2)
-def _engine(name: str) -> engines.Engine:
-    return engines.engine(name)
 
 
 class _noted:

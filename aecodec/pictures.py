@@ -6,7 +6,7 @@ Nothing is lost in silence: what 8-bit gray or RGB cannot hold is refused with t
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -15,6 +15,8 @@ from aecodec.errors import LimitExceeded, UnsupportedImage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+Picture: TypeAlias = "NDArray[np.uint8]"
 
 MAX_PIXELS: Final = 1024**3 // 4 // 3
 """The most pixels that a file may declare unless the caller allows more: Pillow's own limit."""

@@ -168,9 +168,7 @@ def test_any_bytes_are_a_header_in_canonical_form_or_an_aec_error(data: bytes) -
 
 
 @given(headers, st.data())
-def test_a_damaged_header_is_another_one_in_canonical_form_or_an_aec_error(
-    header: Header, draw: st.DataObject
-) -> None:
+def test_a_damaged_header_is_another_one_in_canonical_form_or_an_aec_error(header: Header, draw: st.DataObject) -> None:
     data = bytearray(write_header(header))
     data[draw.draw(st.integers(0, len(data) - 1))] ^= draw.draw(st.integers(1, 255))
     try:

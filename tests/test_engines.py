@@ -18,7 +18,7 @@ from samples import DIGITS, MODELS, mosaic, tiny_file, waves
 
 import aecodec
 from aecodec.engines import Engine, Tensor, engine
-from aecodec.errors import InvalidModelFile
+from aecodec.errors import InvalidModelFile, InvalidValue
 from aecodec.models import ladder, registry
 from aecodec.models.ladder import Latent
 from aecodec.models.model import Model, load
@@ -344,5 +344,5 @@ def test_golden_files_decode_the_same_in_tensorflow() -> None:
 
 
 def test_an_engine_that_is_not_there_is_refused() -> None:
-    with pytest.raises(ValueError, match="there is no engine 'abacus'"):
+    with pytest.raises(InvalidValue, match="there is no engine 'abacus'"):
         engine("abacus")

@@ -48,9 +48,7 @@ TABLES = {
 
 
 def checksums(residuals):
-    return [
-        zlib.crc32(b"".join(np.int32(r[s]).tobytes() for r in residuals)) for s in range(len(residuals[0]))
-    ]
+    return [zlib.crc32(b"".join(np.int32(r[s]).tobytes() for r in residuals)) for s in range(len(residuals[0]))]
 
 
 def decode(name, tables, payloads, classes):
@@ -81,9 +79,7 @@ def sequences(draw):
     for size in draw(st.lists(st.integers(0, 12), min_size=1, max_size=4)):
         n = streams * size
         edges = st.sampled_from([0, 0, 0, -1, 1, 64, -64, 1 << 20, -1 << 20, 32767, -32768])
-        r = draw(
-            st.lists(edges | st.integers(-300, 300) | st.integers(-1 << 20, 1 << 20), min_size=n, max_size=n)
-        )
+        r = draw(st.lists(edges | st.integers(-300, 300) | st.integers(-1 << 20, 1 << 20), min_size=n, max_size=n))
         c = draw(st.lists(st.sampled_from([0, 63]) | st.integers(0, 63), min_size=n, max_size=n))
         c = np.array(c, np.uint8).reshape(streams, size)
         residuals.append(np.where(c >= tables.skip, np.array(r, np.int32).reshape(streams, size), 0))
@@ -109,9 +105,7 @@ def test_many_lanes_are_read_back_and_both_ways_to_compute_them_agree(monkeypatc
     residuals, classes = draw(np.random.default_rng(1), streams, [0, 1, 6, 100, 249])
     checks = checksums(residuals)
     expected = [
-        pack(
-            "rans", LOGISTIC, [r[s : s + 1] for r in residuals], [c[s : s + 1] for c in classes], [checks[s]]
-        )[0]
+        pack("rans", LOGISTIC, [r[s : s + 1] for r in residuals], [c[s : s + 1] for c in classes], [checks[s]])[0]
         for s in range(streams)
     ]
     monkeypatch.setattr(rans, "SCALAR_LANES", scalar_lanes)
@@ -337,9 +331,7 @@ def test_the_ideal_code_length_counts_escapes_and_raw_bits():
     extents = np.append(1, np.zeros(63, int))
     tables = Tables(extents, np.append([0, 3], np.zeros(62, int)), 0, frequencies)
     r = np.array([[0, -1, 2, -3, 1 << 20]])  # n = 1, 2, 2^20 - 1
-    assert tables.bits(r, np.zeros((1, 5), int)).tolist() == [
-        [2, 2, 2 + 1 + 1, 2 + 1 + 3, 2 + 1 + 19 * 2 + 1]
-    ]
+    assert tables.bits(r, np.zeros((1, 5), int)).tolist() == [[2, 2, 2 + 1 + 1, 2 + 1 + 3, 2 + 1 + 19 * 2 + 1]]
     assert tables.bits(np.array([7]), np.array([1])) == pytest.approx(3 + 12 - np.log2(4095))
     assert dataclasses.replace(tables, skip=1).bits(r * 0, np.zeros((1, 5), int)).sum() == 0
 

@@ -7,6 +7,7 @@ of integers. With positions, only the first layer may look at neighbours.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
@@ -24,6 +25,7 @@ class Engine(Protocol):
     def run(self, network: Network, x: Tensor, positions: NDArray[np.intp] | None = None) -> Tensor: ...
 
 
+@cache
 def engine(name: str = "numpy") -> Engine:
     """The engine of that name: ``numpy`` (default) or ``tensorflow`` (which has to be installed)."""
     if name == "numpy":

@@ -12,8 +12,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from aecodec.codec import Form, write
+from aecodec.codec import write
 from aecodec.engines import engine
+from aecodec.forms import Form
 from aecodec.models import ladder
 from aecodec.models import model as models
 from aecodec.models.model import Model
@@ -147,11 +148,12 @@ def run(
 
 
 def describe(source: str) -> str:
-    """A source by its last folder and name; of many, the first and the last."""
+    """A source as it was given, but without the folders of an absolute path; of many, the first and the last."""
     names, weight = parse_source(source)
     if len(names) > 3:
         names = [names[0], "...", names[-1]]
-    return ",".join("/".join(Path(n).parts[-2:]) for n in names) + ("" if weight == 1.0 else f"@{weight:g}")
+    shown = ",".join(Path(n).name if Path(n).is_absolute() else n for n in names)
+    return shown if weight == 1.0 else f"{shown}@{weight:g}"
 
 
 HOUSEKEEPING = {"--resume": 1, "--force": 1, "--quiet": 1, "--checkpoints": 2, "--note": 2}  # option: words

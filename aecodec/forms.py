@@ -1,0 +1,102 @@
+"""The forms in which a picture may be coded, and what each would cost: what `auto` decides by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aecodec import container, engines, tiles
+from aecodec.container import Header
+from aecodec.errors import UnsupportedImage
+from aecodec.models import ladder, registry
+from aecodec.models.description import lambda_of_quality
+from aecodec.models.model import Model
+from aecodec.packing import ideal_bits
+from aecodec.search import Choice, choose
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from aecodec.pictures import Picture
+
+TRIAL_TILES = 64  # a trial looks at no more tiles of a picture
+
+
+@dataclass(frozen=True)
+class Form:
+    """One way to code a picture: a model, and whether a colour model codes a gray picture."""
+
+    model: Model
+    gray: bool
+
+
+def forms_for(shape: tuple[int, ...], name: str) -> list[Form]:
+    """The forms that `name` allows for pictures of that shape. Raises UnknownModel, UnsupportedImage."""
+    gray = len(shape) == 2
+    chosen = [registry.by_name(n) for n in (registry.tried() if name == "auto" else [name])]
+    fitting = [Form(m, gray and m.description.channels == 3) for m in chosen if gray or m.description.channels == 3]
+    if not fitting:
+        raise UnsupportedImage(f"the model {name} is for gray pictures: choose another, or convert this one to gray")
+    return fitting
+
+
+def choose_in(stack: Picture, form: Form, quality: int, engine_name: str) -> Choice:
+    d = form.model.description
+    cut = tiles.split(samples(stack, form), d.tile, d.block)
+    return choose(form.model, engines.engine(engine_name), cut, np.full(len(cut), quality))
+
+
+def samples(stack: Picture, form: Form) -> Picture:
+    """Pictures (S, H, W, C) as the form's model wants them: gray ones tripled for it, or light on dark."""
+    if form.gray:
+        return np.broadcast_to(stack, (*stack.shape[:3], 3))
+    if form.model.description.channels == 1:
+        return np.where(inverted(stack, form)[:, None, None, None], 255 - stack, stack)
+    return stack
+
+
+def inverted(stack: Picture, form: Form) -> NDArray[np.bool_]:
+    """Which pictures (S, H, W, 1) are coded as their negatives: those with a light frame, as ink on paper has."""
+    if form.model.description.channels != 1:
+        return np.zeros(len(stack), np.bool_)
+    sides = [stack[:, 0], stack[:, -1], stack[:, :, 0], stack[:, :, -1]]
+    frame = np.concatenate([side.reshape(len(stack), -1) for side in sides], axis=1)
+    return np.asarray(frame.mean(axis=1) > 127.5)
+
+
+def trial(stack: Picture, form: Form, quality: int, engine_name: str) -> tuple[NDArray[np.float64], Choice | None]:
+    """Bits plus lambda times squared error, per pixel, that a form costs each picture (S, H, W, C): (S,); and what
+    was chosen, unless that was only for a sample of the tiles.
+    """
+    d, engine = form.model.description, engines.engine(engine_name)
+    cut = tiles.split(samples(stack, form), d.tile, d.block)
+    per_picture = len(cut) // len(stack)
+    sampled = per_picture > TRIAL_TILES
+    if sampled:
+        chosen = np.linspace(0, per_picture - 1, TRIAL_TILES).astype(int)
+        cut = cut.reshape(len(stack), per_picture, *cut.shape[1:])[:, chosen].reshape(-1, *cut.shape[1:])
+    choice = choose(form.model, engine, cut, np.full(len(cut), quality))
+    again = ladder.synthesize(form.model, engine, choice.latent)
+    if not sampled:
+        cut, again = tiles.join(cut, stack.shape[1:3]), tiles.join(again, stack.shape[1:3])
+    error = ((cut.astype(np.float64) - again) ** 2).reshape(len(stack), -1).sum(axis=1) / cut.shape[-1]
+    bits = ideal_bits(form.model.tables, choice.residuals, choice.classes).reshape(len(stack), -1).sum(axis=1)
+    bits += 8 * len(container.write_header(header_of(form, stack.shape[1:3], quality, "rans", False)))
+    channels = 1 if form.gray else d.channels
+    cost = (bits + lambda_of_quality(quality) * error * channels) / (cut.size / cut.shape[-1] / len(stack))
+    return cost, None if sampled else choice
+
+
+def header_of(form: Form, size: tuple[int, ...], quality: int, packing: str, inverted: bool) -> Header:
+    model, number = form.model, registry.number_of(form.model)
+    return Header(
+        model_number=number,
+        model_id=b"" if number else model.id,
+        quality=quality,
+        packing="zstd" if packing == "zstd" else "rans",
+        size=None if tuple(size) == model.description.tile else (int(size[1]), int(size[0])),
+        inverted=inverted,
+        gray=form.gray,
+    )

@@ -1,0 +1,51 @@
+"""The models that are installed, as a user wants to see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aecodec.models import registry
+from aecodec.models.model import Model
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model that is installed. `tile` is (width, height) or None; `figures` are those of held-out pictures."""
+
+    name: str
+    number: int
+    id: str
+    purpose: str
+    tile: tuple[int, int] | None
+    channels: int
+    parameters: int
+    macs_per_pixel: float
+    figures: list[dict[str, float]]
+
+
+def models() -> list[ModelInfo]:
+    """The models that are installed."""
+    found = []
+    for model in registry.readable():
+        d = model.description
+        found.append(
+            ModelInfo(
+                name=model.name,
+                number=registry.number_of(model),
+                id=model.id.hex(),
+                purpose=model.purpose,
+                tile=None if d.tile is None else (d.tile[1], d.tile[0]),
+                channels=d.channels,
+                parameters=model.parameters,
+                macs_per_pixel=model.macs_per_pixel,
+                figures=_figures(model),
+            )
+        )
+    return found
+
+
+def _figures(model: Model) -> list[dict[str, float]]:
+    """Those of its card, which whoever made the model may have filled with anything."""
+    found, keys = model.card.get("figures", []), ("quality", "bytes", "psnr")
+    sound = [f for f in found if isinstance(f, dict)] if isinstance(found, list) else []
+    return [f for f in sound if all(isinstance(f.get(key), (int, float)) for key in keys)]
