@@ -36,6 +36,7 @@ SMALL = presets.Preset(
     presets.ladder(side=28, channels=1, vector=4, groups=(0, 4), features=4, pass_width=8, correction_width=8),
     "tests",
     "none",
+    exact_from=0.4,
     batch_size=16,
     steps=4 * STEPS_PER_EPOCH,
 )

@@ -29,9 +29,7 @@ AUGMENTATIONS = ("none", "mirror", "colour", "shift", "pen")
 @click.option(
     "--exact-from",
     type=click.FloatRange(0, 1),
-    default=0.4,
-    show_default=True,
-    help="Share of the run after which layers are exact.",
+    help="Share of the run after which layers are exact. [default: the preset's]",
 )
 @click.option("--validation", type=click.IntRange(min=1), default=1000, show_default=True, help="Tiles held out.")
 @click.option("--crops", type=click.IntRange(min=1), default=64, show_default=True, help="Crops of a large picture.")

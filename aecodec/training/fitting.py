@@ -21,7 +21,6 @@ from aecodec.training.statistics import measure
 
 Array = np.ndarray[Any, Any]
 
-EXACT_FROM = 0.4
 STEPS_PER_EPOCH = 500
 REPORTED_QUALITIES = (10, 30, 50, 70, 90)
 
@@ -99,7 +98,7 @@ def train(
     batch_size: int | None = None,
     learning_rate: float | None = None,
     augmentation: str | None = None,
-    exact_from: float = EXACT_FROM,
+    exact_from: float | None = None,
     seed: int = 0,
     resume: bool = False,
     init: Path | None = None,
@@ -112,7 +111,7 @@ def train(
     """
     keras.utils.set_random_seed(seed)
     epochs = max(2, round((steps or preset.steps) / STEPS_PER_EPOCH))
-    switch = round(epochs * exact_from)
+    switch = round(epochs * (preset.exact_from if exact_from is None else exact_from))
     pooled = np.concatenate([pool.tiles for pool in pools])
     model = Objective(preset.description, measure(pooled, preset.description), name="objective")
     model.build()

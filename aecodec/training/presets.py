@@ -14,8 +14,9 @@ class Preset:
     description: Description
     purpose: str
     augmentation: str
-    batch_size: int
     steps: int
+    exact_from: float
+    batch_size: int = 32
     learning_rate: float = 2e-3
 
 
@@ -64,7 +65,7 @@ GRAY_28 = ladder(side=28, channels=1, vector=16, groups=(0, 4), features=32, pas
 COLOUR_32 = ladder(side=32, channels=3, vector=24, groups=(0, 6, 18), features=32, pass_width=64, correction_width=48)
 
 PRESETS = {
-    "mnist": Preset(GRAY_28, "handwritten digits, 28x28 gray", "none", batch_size=32, steps=50000),
-    "alphabet": Preset(GRAY_28, "handwritten capital letters, 28x28 gray", "pen", batch_size=32, steps=50000),
-    "cifar": Preset(COLOUR_32, "small colour pictures; any colour or gray picture", "colour", 32, 80000),
+    "mnist": Preset(GRAY_28, "handwritten digits, 28x28 gray", "none", steps=50000, exact_from=0.6),
+    "alphabet": Preset(GRAY_28, "handwritten capital letters, 28x28 gray", "pen", steps=40000, exact_from=0.4),
+    "cifar": Preset(COLOUR_32, "small colour pictures; any colour or gray picture", "colour", 34000, exact_from=0.0),
 }

@@ -21,7 +21,7 @@ from aecodec.models.model import Model
 from aecodec.search import choose
 from aecodec.training.cards import markdown
 from aecodec.training.export import export, with_card
-from aecodec.training.fitting import EXACT_FROM, REPORTED_QUALITIES, Objective, Pool, train, validate
+from aecodec.training.fitting import REPORTED_QUALITIES, Objective, Pool, train, validate
 from aecodec.training.presets import PRESETS, Preset
 from aecodec.training.sources import load, read_idx
 
@@ -87,7 +87,7 @@ def run(
     batch_size: int | None = None,
     learning_rate: float | None = None,
     augmentation: str | None = None,
-    exact_from: float = EXACT_FROM,
+    exact_from: float | None = None,
     validation: int = 1000,
     crops: int = 64,
     balance: bool = False,
