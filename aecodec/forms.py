@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from aecodec.pictures import Picture
 
 TRIAL_TILES = 64  # a trial looks at no more tiles of a picture
+LEAST_PIXELS = 256  # a smaller picture's error counts as if it had so many: a wrong colour is worse than a few bytes
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ def forms_for(shape: tuple[int, ...], name: str) -> list[Form]:
 def choose_in(stack: Picture, form: Form, quality: int, engine_name: str) -> Choice:
     d = form.model.description
     cut = tiles.split(samples(stack, form), d.tile, d.block)
-    return choose(form.model, engines.engine(engine_name), cut, np.full(len(cut), quality))
+    shown = np.tile(tiles.inside(stack.shape[1:3], d.tile, d.block), (len(stack), 1, 1))
+    return choose(form.model, engines.engine(engine_name), cut, np.full(len(cut), quality), shown)
 
 
 def samples(stack: Picture, form: Form) -> Picture:
@@ -73,15 +75,18 @@ def trial(stack: Picture, form: Form, quality: int, engine_name: str) -> tuple[N
     d, engine = form.model.description, engines.engine(engine_name)
     cut = tiles.split(samples(stack, form), d.tile, d.block)
     per_picture = len(cut) // len(stack)
+    shown = tiles.inside(stack.shape[1:3], d.tile, d.block)
     sampled = per_picture > TRIAL_TILES
     if sampled:
         chosen = np.linspace(0, per_picture - 1, TRIAL_TILES).astype(int)
         cut = cut.reshape(len(stack), per_picture, *cut.shape[1:])[:, chosen].reshape(-1, *cut.shape[1:])
-    choice = choose(form.model, engine, cut, np.full(len(cut), quality))
+        shown = shown[chosen]
+    choice = choose(form.model, engine, cut, np.full(len(cut), quality), np.tile(shown, (len(stack), 1, 1)))
     again = ladder.synthesize(form.model, engine, choice.latent)
     if not sampled:
         cut, again = tiles.join(cut, stack.shape[1:3]), tiles.join(again, stack.shape[1:3])
     error = ((cut.astype(np.float64) - again) ** 2).reshape(len(stack), -1).sum(axis=1) / cut.shape[-1]
+    error *= max(1.0, LEAST_PIXELS / (stack.shape[1] * stack.shape[2]))
     bits = ideal_bits(form.model.tables, choice.residuals, choice.classes).reshape(len(stack), -1).sum(axis=1)
     bits += 8 * len(container.write_header(header_of(form, stack.shape[1:3], quality, "rans", False)))
     channels = 1 if form.gray else d.channels

@@ -28,8 +28,18 @@ class Choice:
     latent: Latent
 
 
-def choose(model: Model, engine: Engine, tiles: NDArray[np.uint8], quality: NDArray[np.intp]) -> Choice:
-    """Residuals for tiles (N, H, W, C), each at its quality (N,), by rate-distortion-optimal rounding."""
+def choose(
+    model: Model,
+    engine: Engine,
+    tiles: NDArray[np.uint8],
+    quality: NDArray[np.intp],
+    inside: NDArray[np.bool_] | None = None,
+) -> Choice:
+    """Residuals for tiles (N, H, W, C), each at its quality (N,), by rate-distortion-optimal rounding.
+
+    inside: (N, rows, columns), which blocks hold some of the picture (None: all). The others are padding that nobody
+    will see: they get no residuals.
+    """
     vector, plane = analyse(model, tiles)
     n, rows, columns, _ = plane.shape
     flat = plane.reshape(n, rows * columns, -1)
@@ -48,6 +58,9 @@ def choose(model: Model, engine: Engine, tiles: NDArray[np.uint8], quality: NDAr
             target = flat[:, ladder.positions(stage, rows, columns), stage.lo : stage.hi].reshape(n, -1)
         size = step.astype(np.float32)
         exact = (target * unit - mean) / size
+        if inside is not None and index != ladder.VECTOR:
+            shown = inside.reshape(n, -1)[:, ladder.positions(stage, rows, columns)]
+            exact *= np.repeat(shown, stage.hi - stage.lo, axis=1)
         residual = rounded(model.tables, exact, classes, lambdas * (size / unit) ** 2)
         chosen.append(residual)
         coded.append(classes)

@@ -62,6 +62,19 @@ def split(pictures: NDArray[np.uint8], tile: tuple[int, int] | None, block: int 
     return cut.swapaxes(2, 3).reshape(-1, tile_height, tile_width, channels)
 
 
+def inside(size: tuple[int, int], tile: tuple[int, int] | None, block: int) -> NDArray[np.bool_]:
+    """Which blocks of `block` x `block` pixels hold some of a picture of `size`: (tiles, block rows, block columns).
+
+    All of them, where the picture has several tiles: like tiles at its edge and within pack better than saved blocks.
+    """
+    rows, columns, tile_height, tile_width = grid(size, tile, block)
+    if rows * columns > 1:
+        size = (rows * tile_height, columns * tile_width)
+    y = np.arange(rows * tile_height).reshape(rows, 1, -1)[..., ::block] < size[0]
+    x = np.arange(columns * tile_width).reshape(1, columns, -1)[..., ::block] < size[1]
+    return (y[..., :, None] & x[..., None, :]).reshape(rows * columns, y.shape[-1], x.shape[-1])
+
+
 def join(tiles: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     """The inverse of `split` for pictures of `size` (height, width): (S, height, width, channels)."""
     _, tile_height, tile_width, channels = tiles.shape

@@ -28,10 +28,10 @@ from aecodec.models import registry
 from aecodec.models.description import lambda_of_quality
 
 # What "next to nothing" is, in bytes of a whole file at the default quality.
-FLAT_1000_RGB_BYTES = 1500
-FLAT_1000_GRAY_BYTES = 1000
-ONE_PIXEL_RGB_BYTES = 500
-ONE_PIXEL_GRAY_BYTES = 200
+FLAT_1000_RGB_BYTES = 1300
+FLAT_1000_GRAY_BYTES = 400
+ONE_PIXEL_RGB_BYTES = 200
+ONE_PIXEL_GRAY_BYTES = 80
 
 DEFAULT_QUALITY_DB = 30.0
 QUALITIES = (1, 20, 40, 60, 80, 100)

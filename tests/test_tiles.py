@@ -60,3 +60,14 @@ def test_tiles_go_row_by_row_and_repeat_the_last_column_and_row() -> None:
     first = [[[1, 2], [4, 5]], [[3, 3], [6, 6]], [[7, 8], [7, 8]], [[9, 9], [9, 9]]]
     assert tiles[:4, ..., 0].tolist() == first
     assert np.array_equal(tiles[4:], tiles[:4] + 10)
+
+
+def test_blocks_outside_a_picture_of_one_tile_are_known() -> None:
+    shown = tiles.inside((5, 9), (28, 28), 4)
+    assert shown.shape == (1, 7, 7)
+    assert shown[0].sum() == 2 * 3
+    assert shown[0, :2, :3].all()
+
+
+def test_every_block_of_several_tiles_counts_as_inside() -> None:
+    assert tiles.inside((33, 5), (32, 32), 4).all()
