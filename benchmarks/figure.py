@@ -81,9 +81,7 @@ def draw(rows: Sequence[Row], scale: int) -> Image.Image:
     for row, h in zip(rows, heights, strict=True):
         pen.text((MARGIN, top), row.label, INK, label_font)
         top += above
-        for column, (original, file, decoded) in enumerate(
-            zip(row.originals, row.files, row.decoded, strict=True)
-        ):
+        for column, (original, file, decoded) in enumerate(zip(row.originals, row.files, row.decoded, strict=True)):
             left = MARGIN + column * (cell + GAP)
             for y, picture in ((top, original), (top + h + GAP, decoded)):
                 large = enlarged(picture, scale)

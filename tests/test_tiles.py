@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from aecodec.tiles import Grid, grid, join, split
+from aecodec.tiles import Grid, grid, inside, join, split
 
 sides = st.integers(1, 40)
 stacks = arrays(np.uint8, st.tuples(st.integers(1, 4), sides, sides, st.sampled_from([1, 3])))
@@ -63,11 +63,11 @@ def test_tiles_go_row_by_row_and_repeat_the_last_column_and_row() -> None:
 
 
 def test_blocks_outside_a_picture_of_one_tile_are_known() -> None:
-    shown = tiles.inside((5, 9), (28, 28), 4)
+    shown = inside((5, 9), (28, 28), 4)
     assert shown.shape == (1, 7, 7)
     assert shown[0].sum() == 2 * 3
     assert shown[0, :2, :3].all()
 
 
 def test_every_block_of_several_tiles_counts_as_inside() -> None:
-    assert tiles.inside((33, 5), (32, 32), 4).all()
+    assert inside((33, 5), (32, 32), 4).all()
