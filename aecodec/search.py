@@ -10,7 +10,7 @@ import numpy as np
 from aecodec.engines import Engine
 from aecodec.models import ladder
 from aecodec.models.analysis import analyse
-from aecodec.models.description import COEFFICIENT_BITS, lambda_of_quality
+from aecodec.models.description import COEFFICIENT_BITS, QUALITIES, lambda_of_quality
 from aecodec.models.ladder import Latent
 from aecodec.models.model import Model
 from aecodec.packing.tables import MAX_RESIDUAL, Tables
@@ -45,7 +45,7 @@ def choose(
     flat = plane.reshape(n, rows * columns, -1)
     chosen: list[NDArray[np.int32]] = []
     coded: list[NDArray[np.uint8]] = []
-    lambdas = np.array([lambda_of_quality(q) for q in range(1, 101)], np.float32)[quality - 1][:, None]
+    lambdas = np.array([lambda_of_quality(q) for q in range(1, QUALITIES + 1)], np.float32)[quality - 1][:, None]
     unit = np.float32(2**COEFFICIENT_BITS)
 
     def code(

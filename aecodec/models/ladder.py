@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import numpy as np
 
 from aecodec.engines import Engine, Tensor
-from aecodec.models.description import ACTIVATION_LIMIT, CLASSES, COEFFICIENT_LIMIT, Pass
+from aecodec.models.description import ACTIVATION_LIMIT, COEFFICIENT_LIMIT, Pass
 from aecodec.models.model import Model
+from aecodec.packing.tables import CLASSES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

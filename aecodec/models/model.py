@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aecodec.container import MODEL_ID_BYTES
 from aecodec.errors import InvalidModelFile
 from aecodec.models import network, safetensors
 from aecodec.models.description import (
     ACTIVATION_LIMIT,
     CLASS_LIMIT,
-    CLASSES,
     COEFFICIENT_LIMIT,
     QUALITIES,
     Description,
@@ -37,12 +37,10 @@ from aecodec.models.description import (
 )
 from aecodec.models.network import Network
 from aecodec.models.safetensors import Arrays
-from aecodec.packing.tables import Tables
+from aecodec.packing.tables import CLASSES, Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-ID_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ class Model:
                 array = self.arrays[name]
                 digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
                 digest.update(np.ascontiguousarray(array).tobytes())
-        return digest.digest()[:ID_BYTES]
+        return digest.digest()[:MODEL_ID_BYTES]
 
     @property
     def parameters(self) -> int:

@@ -13,7 +13,6 @@ from aecodec.models.description import (
     ACTIVATION_BITS,
     CLASS_LIMIT,
     CLASS_OF_ONE,
-    CLASSES,
     CLASSES_PER_OCTAVE,
     COEFFICIENT_BITS,
     COEFFICIENT_LIMIT,
@@ -23,6 +22,7 @@ from aecodec.models.description import (
     lambda_of_quality,
     step_of_quality,
 )
+from aecodec.packing.tables import CLASSES
 from aecodec.training.layers import ExactConvolution, activation, round_half_up, straight_through
 from aecodec.training.statistics import Statistics
 

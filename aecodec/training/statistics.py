@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aecodec.models.analysis import blocks_of
 from aecodec.models.description import Description
 
 
@@ -35,13 +36,6 @@ def karhunen_loeve(samples: np.ndarray, count: int) -> tuple[np.ndarray, np.ndar
     # Fix the sign, so that a run can be repeated on another LAPACK.
     directions *= np.sign(directions[np.arange(count), np.abs(directions).argmax(axis=1)])[:, None]
     return mean, directions, np.sqrt(np.maximum(values[order], 1e-3))
-
-
-def blocks_of(tiles: np.ndarray, block: int) -> np.ndarray:
-    """(N, H, W, C) -> (N, H / block, W / block, block * block * C), a block's samples in (y, x, channel) order."""
-    n, height, width, channels = tiles.shape
-    parts = tiles.reshape(n, height // block, block, width // block, block, channels)
-    return parts.swapaxes(2, 3).reshape(n, height // block, width // block, block * block * channels)
 
 
 def measure(tiles: np.ndarray, description: Description, limit: int = 20000) -> Statistics:
