@@ -9,6 +9,7 @@ from aecodec.cli.failures import in_one_sentence
 from aecodec.cli.files import plan, read, require_writable, shown, write
 from aecodec.cli.options import force_option, max_pixels_option, output_option, quiet_option, report
 from aecodec.cli.picture_files import suffix_for, write_picture
+from aecodec.container import read_header
 
 
 @click.command("decompress")
@@ -33,9 +34,10 @@ def command(inputs: tuple[str, ...], output: str | None, max_pixels: int, force:
     """
     for source, target in plan(inputs, output, ".png"):
         with in_one_sentence(shown(source, is_input=True)):
+            encoded = read(source)
+            read_header(encoded)  # whoever names the wrong file should hear of that first
             require_writable(source, target, force=force)
             suffix = suffix_for(target)
-            encoded = read(source)
             picture = aecodec.decode(encoded, max_pixels=max_pixels)
             write(target, write_picture(picture, suffix))
         if not quiet:
