@@ -44,10 +44,13 @@ def forms_for(shape: tuple[int, ...], name: str) -> list[Form]:
 
 
 def choose_in(stack: Picture, form: Form, quality: int, engine_name: str) -> Choice:
+    """Residuals for pictures (S, H, W, C) in a form."""
     d = form.model.description
     cut = tiles.split(samples(stack, form), d.tile, d.block)
-    shown = np.tile(tiles.inside(stack.shape[1:3], d.tile, d.block), (len(stack), 1, 1))
-    return choose(form.model, engines.engine(engine_name), cut, np.full(len(cut), quality), shown)
+    shown = tiles.inside(stack.shape[1:3], d.tile, d.block)
+    # Most pictures have no padding without a pixel: theirs need not be looked for in every pass.
+    inside = None if shown.all() else np.tile(shown, (len(stack), 1, 1))
+    return choose(form.model, engines.engine(engine_name), cut, np.full(len(cut), quality), inside)
 
 
 def samples(stack: Picture, form: Form) -> Picture:
@@ -75,13 +78,13 @@ def trial(stack: Picture, form: Form, quality: int, engine_name: str) -> tuple[N
     d, engine = form.model.description, engines.engine(engine_name)
     cut = tiles.split(samples(stack, form), d.tile, d.block)
     per_picture = len(cut) // len(stack)
-    shown = tiles.inside(stack.shape[1:3], d.tile, d.block)
     sampled = per_picture > TRIAL_TILES
-    if sampled:
+    if sampled:  # of several tiles, whose blocks all count as inside
         chosen = np.linspace(0, per_picture - 1, TRIAL_TILES).astype(int)
         cut = cut.reshape(len(stack), per_picture, *cut.shape[1:])[:, chosen].reshape(-1, *cut.shape[1:])
-        shown = shown[chosen]
-    choice = choose(form.model, engine, cut, np.full(len(cut), quality), np.tile(shown, (len(stack), 1, 1)))
+        choice = choose(form.model, engine, cut, np.full(len(cut), quality))
+    else:
+        choice = choose_in(stack, form, quality, engine_name)
     again = ladder.synthesize(form.model, engine, choice.latent)
     if not sampled:
         cut, again = tiles.join(cut, stack.shape[1:3]), tiles.join(again, stack.shape[1:3])

@@ -34,6 +34,15 @@ class Pool:
     odds: np.ndarray | None = None
 
 
+def draw(pools: Sequence[Pool], count: int, random: np.random.Generator) -> np.ndarray:
+    """``count`` tiles (N, H, W, C), pool after pool, by their weights and odds."""
+    shares = np.array([pool.weight for pool in pools])
+    counts = random.multinomial(count, shares / shares.sum())
+    return np.concatenate(
+        [p.tiles[random.choice(len(p.tiles), n, p=p.odds)] for p, n in zip(pools, counts, strict=True) if n]
+    )
+
+
 class Batches(keras.utils.PyDataset):
     """Batches of (tiles, qualities), the same ones for the same seed and epoch."""
 
@@ -41,8 +50,6 @@ class Batches(keras.utils.PyDataset):
         super().__init__(workers=2, max_queue_size=16, **kwargs)
         self.pools, self.batch_size, self.seed = pools, batch_size, seed
         self.augment = AUGMENTATIONS[augmentation]
-        self.shares = np.array([pool.weight for pool in pools])
-        self.shares = self.shares / self.shares.sum()
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -53,10 +60,7 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[tuple[Array, Array], Array]:
         random = np.random.default_rng((self.seed, self.epoch, index))
-        counts = random.multinomial(self.batch_size, self.shares)
-        tiles = np.concatenate(
-            [p.tiles[random.choice(len(p.tiles), n, p=p.odds)] for p, n in zip(self.pools, counts, strict=True) if n]
-        )
+        tiles = draw(self.pools, self.batch_size, random)
         quality = random.integers(1, QUALITIES + 1, self.batch_size).astype(np.int32)
         return (self.augment(tiles, random), quality), np.zeros(self.batch_size, np.float32)
 

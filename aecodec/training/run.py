@@ -21,7 +21,7 @@ from aecodec.models.model import Model
 from aecodec.search import choose
 from aecodec.training.cards import markdown
 from aecodec.training.export import export, with_card
-from aecodec.training.fitting import REPORTED_QUALITIES, Objective, Pool, train, validate
+from aecodec.training.fitting import REPORTED_QUALITIES, Objective, Pool, draw, train, validate
 from aecodec.training.presets import PRESETS, Preset
 from aecodec.training.sources import load, read_idx
 
@@ -119,12 +119,7 @@ def run(
         verbose=(1 if sys.stderr.isatty() else 2) if progress else 0,
     )
     metadata = {"name": name or output.stem, "purpose": chosen.purpose}
-    random = np.random.default_rng(seed)
-    shares = np.array([pool.weight for pool in pools])
-    counts = random.multinomial(TABLE_TILES, shares / shares.sum())
-    sample = np.concatenate(
-        [p.tiles[random.choice(len(p.tiles), n, p=p.odds)] for p, n in zip(pools, counts, strict=True) if n]
-    )
+    sample = draw(pools, TABLE_TILES, np.random.default_rng(seed))
     data_bytes = export(trained, sample, metadata, seed=seed)
     model = models.load(data_bytes)
     card = {

@@ -13,7 +13,7 @@ LOWEST_RATE = 1.0 / 1500.0  # classes whose residuals are non-zero more rarely t
 def fit(start: Tables, residuals: list[np.ndarray], classes: list[np.ndarray]) -> Tables:
     """Frequencies from histograms, blended with ``start``, whose extents and shifts are kept.
 
-    residuals, classes: arrays of equal shapes, coded with ``skip`` 0.
+    residuals, classes: arrays of equal shapes, coded with ``start``; what it skips stays skipped.
     """
     r = np.concatenate([part.reshape(-1) for part in residuals]).astype(np.int64)
     c = np.concatenate([part.reshape(-1) for part in classes]).astype(np.int64)
