@@ -25,7 +25,7 @@ from aecodec.search import Choice
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-BATCH_TILES = 1024  # pictures of one size are coded together, at most so many tiles at once
+BATCH_PIXELS = 1 << 20  # pictures of one size are coded together, at most so many pixels at once
 PADDED_LIMIT = 4  # a strip one pixel wide has tiles of many times its pixels: at most so many times the limit
 RANS_MARGIN = 0.98  # `auto` writes zstd unless rans is smaller by more than two per cent
 SHORT_BYTES = 1000  # a shorter single tile is not tried with zstd, whose own bytes nearly always exceed the margin
@@ -86,8 +86,7 @@ def encode_many(
     files = [b""] * len(loaded)
     for shape, indices in _alike([picture.shape for picture in loaded]):
         forms = forms_for(shape, model)
-        most = max(tiles.grid(shape[:2], f.model.description.tile, f.model.description.block).tiles for f in forms)
-        for part in _chunks(indices, most):
+        for part in _chunks(indices, max(_pixels(shape[:2], form.model) for form in forms)):
             stack = np.stack([loaded[i] for i in part]).reshape(len(part), shape[0], shape[1], -1)
             for index, file in zip(part, _encode_alike(stack, forms, quality, packing, engine), strict=True):
                 files[index] = file
@@ -115,7 +114,7 @@ def decode_many(
             parsed.append(File.parse(data, max_pixels))
     decoded: list[Picture] = [np.zeros(0, np.uint8)] * len(parsed)
     for _, indices in _alike([(f.model.name, f.size, f.header.packing) for f in parsed]):
-        for part in _chunks(indices, parsed[indices[0]].grid.tiles):
+        for part in _chunks(indices, _pixels(parsed[indices[0]].size, parsed[indices[0]].model)):
             try:
                 found = _decode_alike([parsed[i] for i in part], engine)
             except AecError:
@@ -159,7 +158,6 @@ class File:
     begin: int  # of the payload
     model: Model
     size: tuple[int, int]  # (height, width)
-    grid: tiles.Grid
 
     @classmethod
     def parse(cls, data: bytes, max_pixels: int | None) -> File:
@@ -180,10 +178,10 @@ class File:
         if header.gray and d.channels == 1 or header.inverted and d.channels != 1:
             raise InvalidValue(f"the file has a flag that means nothing to the model {model.name}")
         pictures.require_within_limit(size[1], size[0], max_pixels)
-        grid = tiles.grid(size, d.tile, d.block)
-        if max_pixels is not None and grid.pixels > PADDED_LIMIT * max_pixels + grid.tile_height * grid.tile_width:
-            raise LimitExceeded(f"the picture's tiles hold {grid.pixels} pixels, far beyond the limit of {max_pixels}")
-        return cls(data, header, begin, model, size, grid)
+        pixels = _pixels(size, model)
+        if max_pixels is not None and pixels > PADDED_LIMIT * max_pixels + d.unit[0] * d.unit[1]:
+            raise LimitExceeded(f"the picture's tiles hold {pixels} pixels, far beyond the limit of {max_pixels}")
+        return cls(data, header, begin, model, size)
 
     @property
     def one_channel(self) -> bool:
@@ -225,7 +223,7 @@ def write(stack: Picture, form: Form, choice: Choice, quality: int, packing: str
         return files(packing)
     short = files("rans")
     d = form.model.description
-    if tiles.grid((size[0], size[1]), d.tile).tiles == 1 and max(map(len, short)) < SHORT_BYTES:
+    if tiles.covered((size[0], size[1]), d.unit) == d.unit and max(map(len, short)) < SHORT_BYTES:
         return short
     return [
         rans if len(rans) < RANS_MARGIN * len(zstd) else zstd for rans, zstd in zip(short, files("zstd"), strict=True)
@@ -240,14 +238,14 @@ def _check_bytes(residuals: list[NDArray[Any]]) -> list[bytes]:
 def _decode_alike(files: list[File], engine_name: str) -> list[Picture]:
     """The pictures of files that share model, size and packing."""
     first = files[0]
-    model, grid, engine, count = first.model, first.grid, engines.engine(engine_name), len(files)
+    model, engine, count = first.model, engines.engine(engine_name), len(files)
     d = model.description
-    rows, columns = d.grid(grid.tile_height, grid.tile_width)
+    rows, columns = d.grid(*first.size)
     decoder = unpacker(
         first.header.packing,
         model.tables,
         [file.data[file.begin :] for file in files],
-        grid.tiles * ladder.elements(model, rows, columns),
+        ladder.elements(model, rows, columns),
     )
     residuals: list[NDArray[Any]] = []
 
@@ -257,11 +255,11 @@ def _decode_alike(files: list[File], engine_name: str) -> list[Picture]:
         residuals.append(decoder.read(classes.reshape(count, -1)))
         return residuals[-1].reshape(classes.shape).astype(np.int64)
 
-    quality = np.repeat([file.header.quality for file in files], grid.tiles)
+    quality = np.array([file.header.quality for file in files])
     latent = ladder.walk(model, engine, quality, rows, columns, code)
     seeds = [zlib.crc32(file.data[: file.begin]) for file in files]
     decoder.finish([zlib.crc32(part, seed) for part, seed in zip(_check_bytes(residuals), seeds, strict=True)])
-    stack = tiles.join(ladder.synthesize(model, engine, latent), first.size)
+    stack = ladder.synthesize(model, engine, latent)[:, : first.size[0], : first.size[1]]
     found = []
     for file, picture in zip(files, stack, strict=True):
         if file.header.gray:
@@ -290,8 +288,14 @@ def _alike(keys: list[Any]) -> Iterator[tuple[Any, list[int]]]:
     yield from found.items()
 
 
-def _chunks(indices: list[int], tiles_each: int) -> Iterator[list[int]]:
-    size = max(1, BATCH_TILES // tiles_each)
+def _pixels(size: tuple[int, ...], model: Model) -> int:
+    """The pixels of a picture's whole tiles: what coding it has to hold."""
+    height, width = tiles.covered((size[0], size[1]), model.description.unit)
+    return height * width
+
+
+def _chunks(indices: list[int], pixels: int) -> Iterator[list[int]]:
+    size = max(1, BATCH_PIXELS // pixels)
     for begin in range(0, len(indices), size):
         yield indices[begin : begin + size]
 

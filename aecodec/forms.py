@@ -46,11 +46,11 @@ def forms_for(shape: tuple[int, ...], name: str) -> list[Form]:
 def choose_in(stack: Picture, form: Form, quality: int, engine_name: str) -> Choice:
     """Residuals for pictures (S, H, W, C) in a form."""
     d = form.model.description
-    cut = tiles.split(samples(stack, form), d.tile, d.block)
-    shown = tiles.inside(stack.shape[1:3], d.tile, d.block)
+    shown = tiles.inside((stack.shape[1], stack.shape[2]), d.unit, d.block)
     # Most pictures have no padding without a pixel: theirs need not be looked for in every pass.
-    inside = None if shown.all() else np.tile(shown, (len(stack), 1, 1))
-    return choose(form.model, engines.engine(engine_name), cut, np.full(len(cut), quality), inside)
+    inside = None if shown.all() else np.broadcast_to(shown, (len(stack), *shown.shape))
+    grown = tiles.grow(samples(stack, form), d.unit)
+    return choose(form.model, engines.engine(engine_name), grown, np.full(len(stack), quality), inside)
 
 
 def samples(stack: Picture, form: Form) -> Picture:
@@ -76,24 +76,20 @@ def trial(stack: Picture, form: Form, quality: int, engine_name: str) -> tuple[N
     was chosen, unless that was only for a sample of the tiles.
     """
     d, engine = form.model.description, engines.engine(engine_name)
-    cut = tiles.split(samples(stack, form), d.tile, d.block)
-    per_picture = len(cut) // len(stack)
-    sampled = per_picture > TRIAL_TILES
-    if sampled:  # of several tiles, whose blocks all count as inside
-        chosen = np.linspace(0, per_picture - 1, TRIAL_TILES).astype(int)
-        cut = cut.reshape(len(stack), per_picture, *cut.shape[1:])[:, chosen].reshape(-1, *cut.shape[1:])
-        choice = choose(form.model, engine, cut, np.full(len(cut), quality))
+    shown = samples(stack, form)
+    sampled = d.tile is not None and shown.shape[1] * shown.shape[2] > TRIAL_TILES * d.tile[0] * d.tile[1]
+    if sampled:
+        shown = tiles.sample(tiles.grow(shown, d.unit), d.unit, TRIAL_TILES)
+        choice = choose(form.model, engine, shown, np.full(len(shown), quality))
     else:
         choice = choose_in(stack, form, quality, engine_name)
-    again = ladder.synthesize(form.model, engine, choice.latent)
-    if not sampled:
-        cut, again = tiles.join(cut, stack.shape[1:3]), tiles.join(again, stack.shape[1:3])
-    error = ((cut.astype(np.float64) - again) ** 2).reshape(len(stack), -1).sum(axis=1) / cut.shape[-1]
+    again = ladder.synthesize(form.model, engine, choice.latent)[:, : shown.shape[1], : shown.shape[2]]
+    error = ((shown.astype(np.float64) - again) ** 2).reshape(len(stack), -1).sum(axis=1) / shown.shape[-1]
     error *= max(1.0, LEAST_PIXELS / (stack.shape[1] * stack.shape[2]))
     bits = ideal_bits(form.model.tables, choice.residuals, choice.classes).reshape(len(stack), -1).sum(axis=1)
     bits += 8 * len(container.write_header(header_of(form, stack.shape[1:3], quality, "rans", False)))
     channels = 1 if form.gray else d.channels
-    cost = (bits + lambda_of_quality(quality) * error * channels) / (cut.size / cut.shape[-1] / len(stack))
+    cost = (bits + lambda_of_quality(quality) * error * channels) / (shown.size / shown.shape[-1] / len(stack))
     return cost, None if sampled else choice
 
 

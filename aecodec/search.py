@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Choice:
-    """Tiles as coded: residuals and classes pass by pass, each (N, E), and the latent that a decoder will hold."""
+    """Pictures as coded: residuals and classes pass by pass, each (N, E), and the latent that a decoder will hold."""
 
     residuals: list[NDArray[np.int32]]
     classes: list[NDArray[np.uint8]]
@@ -31,16 +31,16 @@ class Choice:
 def choose(
     model: Model,
     engine: Engine,
-    tiles: NDArray[np.uint8],
+    pictures: NDArray[np.uint8],
     quality: NDArray[np.intp],
     inside: NDArray[np.bool_] | None = None,
 ) -> Choice:
-    """Residuals for tiles (N, H, W, C), each at its quality (N,), by rate-distortion-optimal rounding.
+    """Residuals for pictures (N, H, W, C) of whole tiles, each at its quality (N,), by rate-distortion-optimal rounding.
 
     inside: (N, rows, columns), which blocks hold some of the picture (None: all). The others are padding that nobody
     will see: they get no residuals.
     """
-    vector, plane = analyse(model, tiles)
+    vector, plane = analyse(model, pictures)
     n, rows, columns, _ = plane.shape
     flat = plane.reshape(n, rows * columns, -1)
     chosen: list[NDArray[np.int32]] = []

@@ -23,14 +23,8 @@ AUGMENTATIONS = ("none", "mirror", "colour", "shift", "pen")
 @click.option("--preset", type=click.Choice(PRESETS), required=True, help="Shape of the model, and defaults.")
 @click.option("--name", help="Name and version of the model. [default: the output's name]")
 @click.option("--steps", type=click.IntRange(min=1000), help="Training steps. [default: the preset's]")
-@click.option("--batch-size", type=click.IntRange(min=1), help="Pictures in a step. [default: the preset's]")
 @click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="[default: the preset's]")
 @click.option("--augmentation", type=click.Choice(AUGMENTATIONS), help="[default: the preset's]")
-@click.option(
-    "--exact-from",
-    type=click.FloatRange(0, 1),
-    help="Share of the run after which layers are exact. [default: the preset's]",
-)
 @click.option("--validation", type=click.IntRange(min=1), default=1000, show_default=True, help="Tiles held out.")
 @click.option("--crops", type=click.IntRange(min=1), default=64, show_default=True, help="Crops of a large picture.")
 @click.option("--balance", is_flag=True, help="Draw every class alike, by the labels beside idx images.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -36,15 +36,11 @@ def _run(network: Network, x: Tensor, positions: NDArray[np.intp]) -> Tensor:
     outputs: list[NDArray[np.floating]] = []
     for index, (layer, scaled) in enumerate(zip(network.layers, network.scaled, strict=True)):
         if layer.kernel == 3:
-            grid = rows.reshape(n, height, width, -1)
-            padded = np.zeros((n, height + 2, width + 2, grid.shape[-1]), grid.dtype)
-            padded[:, 1:-1, 1:-1] = grid
-            places = neighbourhoods(height, width, positions)
-            rows = padded.reshape(n, -1, grid.shape[-1]).take(places.reshape(-1), axis=1)
-            rows = rows.reshape(n * positions.size, -1)
-        elif index == 0:
-            rows = rows.reshape(n, height * width, -1).take(positions, axis=1).reshape(n * positions.size, -1)
-        y = rows.astype(scaled.weight.dtype, copy=False) @ scaled.weight
+            y = _convolve(rows.reshape(n, height, width, -1), scaled.weight, positions)
+        else:
+            if index == 0:
+                rows = rows.reshape(n, height * width, -1).take(positions, axis=1).reshape(n * positions.size, -1)
+            y = rows.astype(scaled.weight.dtype, copy=False) @ scaled.weight
         y += scaled.bias
         np.floor(y, out=y)
         if layer.add is not None:
@@ -56,3 +52,19 @@ def _run(network: Network, x: Tensor, positions: NDArray[np.intp]) -> Tensor:
         rows = np.clip(y, -scaled.limit, scaled.limit, out=y)
         outputs.append(rows)
     return rows.astype(np.float32, copy=False).reshape(n, positions.size, -1)
+
+
+def _convolve(grid: NDArray[Any], weight: NDArray[np.floating], positions: NDArray[np.intp]) -> NDArray[np.floating]:
+    """Sums (N * P, units) over the 3x3 neighbourhoods of positions (P,) in a grid (N, H, W, C)."""
+    n, height, width, channels = grid.shape
+    padded = np.zeros((n, height + 2, width + 2, channels), weight.dtype)
+    padded[:, 1:-1, 1:-1] = grid
+    flat = padded.reshape(n, -1, channels)
+    places = neighbourhoods(height, width, positions)
+    size = max(1, CHUNK_VALUES // (n * len(weight)))
+    sums = np.empty((n, positions.size, weight.shape[1]), weight.dtype)
+    for begin in range(0, positions.size, size):
+        part = places[begin : begin + size]
+        gathered = flat.take(part.reshape(-1), axis=1).reshape(n * len(part), -1)
+        sums[:, begin : begin + size] = (gathered @ weight).reshape(n, len(part), -1)
+    return sums.reshape(n * positions.size, -1)

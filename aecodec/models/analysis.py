@@ -12,21 +12,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def blocks_of(tiles: NDArray[Any], block: int) -> NDArray[Any]:
-    """(N, H, W, C) -> (N, H / block, W / block, block * block * C), a block's samples in (y, x, channel) order."""
-    n, height, width, channels = tiles.shape
-    parts = tiles.reshape(n, height // block, block, width // block, block, channels)
-    return parts.swapaxes(2, 3).reshape(n, height // block, width // block, block * block * channels)
+def blocks_of(pictures: NDArray[Any], height: int, width: int) -> NDArray[Any]:
+    """(N, H, W, C) -> (N, H / height, W / width, height * width * C), samples of a block in (y, x, channel) order."""
+    n, h, w, channels = pictures.shape
+    parts = pictures.reshape(n, h // height, height, w // width, width, channels)
+    return parts.swapaxes(2, 3).reshape(n, h // height, w // width, height * width * channels)
 
 
-def analyse(model: Model, tiles: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(vector (N, vector), plane (N, rows, columns, coefficients)) of tiles (N, H, W, C), in units of an element."""
+def analyse(model: Model, pictures: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(vectors (N, tiles * vector), plane (N, rows, columns, coefficients)) of pictures (N, H, W, C) of whole tiles."""
     d, a = model.description, model.arrays
-    samples = tiles.astype(np.float32)
-    blocks = blocks_of(samples, d.block)
+    samples = pictures.astype(np.float32)
+    blocks = blocks_of(samples, d.block, d.block)
     # One product of two dimensions: NumPy would make many small ones of more.
     plane = (blocks.reshape(-1, d.coefficients) - a["analysis.block_mean"]) @ a["analysis.block"]
-    vector = np.zeros((len(tiles), 0), np.float32)
-    if d.vector:
-        vector = (samples.reshape(len(tiles), -1) - a["analysis.tile_mean"]) @ a["analysis.tile"]
-    return vector, plane.reshape(blocks.shape)
+    vectors = np.zeros((len(pictures), 0), np.float32)
+    if d.tile is not None:
+        tiles = blocks_of(samples, *d.tile)
+        vectors = (tiles.reshape(-1, tiles.shape[-1]) - a["analysis.tile_mean"]) @ a["analysis.tile"]
+    return vectors.reshape(len(pictures), -1), plane.reshape(blocks.shape)

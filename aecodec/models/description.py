@@ -5,7 +5,8 @@ as JSON in the model file; everything that runs a model reads it, and nothing as
 
 Elements come in two kinds. The *vector* is a handful of numbers for a whole tile. The *plane* holds, for every block of
 the picture, the coefficients of a linear block transform. A pass decodes the channels ``lo..hi`` of the plane at the
-positions of one ``lattice``; what it decodes is context for every later pass.
+positions of one ``lattice``; what it decodes is context for every later pass. *Features* are what networks have made of
+everything decoded so far: the vector gives each block its first ones, updates between passes replace them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ CLASS_LIMIT = 255  # largest magnitude of a class before the quality's offset is
 QUALITIES = 100
 
 CHECKERBOARD = (((0, 0), (1, 1)), ((0, 1), (1, 0)))
+QUARTERS = (((0, 0),), ((1, 1),), ((0, 1),), ((1, 0),))
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Description:
 
     ``tile``: (height, width) in pixels, or ``None`` for a model that covers a picture of any size in one grid.
     ``channels``: 1 (gray) or 3 (RGB). ``block``: side of a block in pixels. ``vector``: numbers in the tile vector.
-    ``features``: channels that the tile vector gives every block. ``cues``: constant planes that tell the quality.
+    ``features``: channels of the features of a block. ``cues``: constant planes that tell the quality.
+    ``update_layers``: for each pass the network that replaces the features after it, or no layers.
     """
 
     tile: tuple[int, int] | None
@@ -63,6 +66,7 @@ class Description:
     passes: tuple[Pass, ...]
     vector_layers: tuple[Layer, ...]
     pass_layers: tuple[tuple[Layer, ...], ...]
+    update_layers: tuple[tuple[Layer, ...], ...]
     correction_layers: tuple[Layer, ...]
 
     @property
@@ -71,17 +75,28 @@ class Description:
         return self.block * self.block * self.channels
 
     @property
+    def unit(self) -> tuple[int, int]:
+        """(height, width) in pixels of what a picture has to be made of: tiles, or blocks where there is no tile."""
+        return self.tile or (self.block, self.block)
+
+    @property
     def kinds(self) -> int:
         """Element kinds, each with its own step: the vector's elements, then the plane's channels."""
         return self.vector + self.coefficients
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
-        """Blocks (rows, columns) of a tile of ``height`` x ``width`` pixels."""
-        return -(-height // self.block), -(-width // self.block)
+        """Blocks (rows, columns) of a picture of ``height`` x ``width`` pixels, grown to whole units."""
+        down, across = self.unit
+        return -(-height // down) * down // self.block, -(-width // across) * across // self.block
 
     def context(self, hi: int) -> int:
         """Channels that a network sees when the plane is known up to channel ``hi``."""
         return self.features + self.cues + hi
+
+    def seen(self, index: int) -> int:
+        """Channels of the plane that pass ``index`` sees: its own only where an earlier pass has decoded some of them."""
+        stage = self.passes[index]
+        return stage.hi if index and self.passes[index - 1].lo == stage.lo else stage.lo
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"), sort_keys=True)
@@ -101,6 +116,7 @@ class Description:
             passes=passes,
             vector_layers=_layers(raw["vector_layers"]),
             pass_layers=tuple(_layers(items) for items in raw["pass_layers"]),
+            update_layers=tuple(_layers(items) for items in raw["update_layers"]),
             correction_layers=_layers(raw["correction_layers"]),
         )
 

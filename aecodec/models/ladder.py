@@ -49,42 +49,59 @@ def positions(stage: Pass, rows: int, columns: int) -> NDArray[np.intp]:
     return np.flatnonzero(chosen)
 
 
+def vectors(model: Model, rows: int, columns: int) -> tuple[int, int]:
+    """Tiles (down, across) of a picture of rows x columns blocks, each with a vector of its own."""
+    d = model.description
+    if d.tile is None:
+        return 1, 1
+    return rows * d.block // d.tile[0], columns * d.block // d.tile[1]
+
+
 def elements(model: Model, rows: int, columns: int) -> int:
-    """Elements that one tile of rows x columns blocks is coded as."""
-    return model.description.vector + rows * columns * model.description.coefficients
+    """Elements that one picture of rows x columns blocks is coded as."""
+    down, across = vectors(model, rows, columns)
+    return down * across * model.description.vector + rows * columns * model.description.coefficients
 
 
 def walk(model: Model, engine: Engine, quality: NDArray[np.intp], rows: int, columns: int, code: Coder) -> Latent:
-    """Code N tiles of rows x columns blocks, each at its quality (N,) in 1..100, with ``code``."""
+    """Code N pictures of rows x columns blocks, whole tiles, each at its quality (N,) in 1..100, with ``code``."""
     d, n = model.description, len(quality)
-    step, offset = model.step[quality - 1], model.offset[quality - 1]
-    context = np.zeros((n, rows, columns, d.context(d.coefficients)), np.float32)
-    context[..., d.features : d.features + d.cues] = model.cue[quality - 1][:, None, None, :]
+    step, offset, cue = model.step[quality - 1], model.offset[quality - 1], model.cue[quality - 1]
+    first = d.features + d.cues
+    context = np.zeros((n, rows * columns, d.context(d.coefficients)), np.float32)
+    context[..., d.features : first] = cue[:, None, :]
+    grid = context.reshape(n, rows, columns, -1)
     if d.vector:
+        down, across = vectors(model, rows, columns)
         kinds = slice(0, d.vector)
         classes = np.clip(model.vector_class + offset[:, kinds], 0, CLASSES - 1).astype(np.uint8)
-        mean = np.zeros((n, d.vector), np.int64)
-        vector = decoded(mean, code(VECTOR, mean, classes, step[:, kinds]), step[:, kinds])
-        known = np.concatenate([activation(vector, model.context_scale[kinds]), model.cue[quality - 1]], axis=1)
-        features = engine.run(model.vector_network, known[:, None, None, :])
-        context[..., : d.features] = features.reshape(n, rows, columns, d.features)
+        steps = np.tile(step[:, kinds], down * across)
+        mean = np.zeros(steps.shape, np.int64)
+        vector = decoded(mean, code(VECTOR, mean, np.tile(classes, down * across), steps), steps)
+        known = activation(vector.reshape(n, -1, d.vector), model.context_scale[kinds])
+        known = np.concatenate([known, np.repeat(cue[:, None, :], down * across, axis=1)], axis=2)
+        made = engine.run(model.vector_network, known[:, None]).reshape(
+            n, down, across, rows // down, columns // across, d.features
+        )
+        grid[..., : d.features] = made.swapaxes(2, 3).reshape(n, rows, columns, d.features)
 
     plane = np.zeros((n, rows * columns, d.coefficients), np.float32)
-    flat = context.reshape(n, rows * columns, -1)
-    first = d.features + d.cues
-    for index, (stage, net) in enumerate(zip(d.passes, model.pass_networks, strict=True)):
+    for index, stage in enumerate(d.passes):
         where = positions(stage, rows, columns)
         count = stage.hi - stage.lo
         kinds = slice(d.vector + stage.lo, d.vector + stage.hi)
-        output = engine.run(net, context[..., : first + stage.hi], where).astype(np.int64)
+        output = engine.run(model.pass_networks[index], grid[..., : first + d.seen(index)], where).astype(np.int64)
         classes = np.clip(output[..., count:] + offset[:, None, kinds], 0, CLASSES - 1).astype(np.uint8)
         mean = output[..., :count].reshape(n, -1)
         steps = np.broadcast_to(step[:, None, kinds], output[..., :count].shape).reshape(n, -1)
         residual = code(index, mean, classes.reshape(n, -1), steps)
         values = decoded(mean, residual, steps).reshape(n, where.size, count)
         plane[:, where, stage.lo : stage.hi] = values
-        flat[:, where, first + stage.lo : first + stage.hi] = activation(values, model.context_scale[kinds])
-    return Latent(plane.reshape(n, rows, columns, d.coefficients), context)
+        context[:, where, first + stage.lo : first + stage.hi] = activation(values, model.context_scale[kinds])
+        update = model.update_networks[index]
+        if update:
+            context[..., : d.features] = engine.run(update, grid[..., : first + stage.hi])
+    return Latent(plane.reshape(n, rows, columns, d.coefficients), grid)
 
 
 def decoded(mean: Integers, residual: Integers, step: Integers) -> Integers:

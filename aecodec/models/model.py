@@ -4,6 +4,7 @@ Arrays, all normative but those of ``analysis``:
 
     vector.I.weight, .bias, .shift        layers that turn the tile vector into features of every block
     passI.J.weight, .bias, .shift         layers of the network of pass I
+    updateI.J.weight, .bias, .shift       layers of the network that makes new features after pass I, where it has any
     correction.I.weight, .bias, .shift    layers of the correction network
     synthesis.weight, .bias, .shift       inverse block transform; weight (coefficients, samples of a block)
     step, offset                          (100, kinds): quantization step, and what it adds to a class
@@ -52,6 +53,7 @@ class Model:
     arrays: Arrays
     vector_network: Network
     pass_networks: tuple[Network, ...]
+    update_networks: tuple[Network | None, ...]
     correction_network: Network
     synthesis: Network
     step: NDArray[np.int64]
@@ -95,8 +97,8 @@ class Model:
     @property
     def parameters(self) -> int:
         """Weights and biases of the normative networks."""
-        every = (self.vector_network, *self.pass_networks, self.correction_network, self.synthesis)
-        return sum(part.parameters for part in every)
+        every = (self.vector_network, *self.pass_networks, *self.update_networks, self.correction_network, self.synthesis)
+        return sum(part.parameters for part in every if part)
 
     @property
     def macs_per_pixel(self) -> float:
@@ -104,8 +106,8 @@ class Model:
         d = self.description
         pixels = d.block**2
         per_block = float(self.correction_network.multiply_adds + self.synthesis.multiply_adds)
-        for stage, net in zip(d.passes, self.pass_networks, strict=True):
-            per_block += net.multiply_adds * len(stage.lattice) / 4.0
+        for stage, net, update in zip(d.passes, self.pass_networks, self.update_networks, strict=True):
+            per_block += net.multiply_adds * len(stage.lattice) / 4.0 + (update.multiply_adds if update else 0)
         if d.tile is not None:
             rows, columns = d.grid(*d.tile)
             per_block += self.vector_network.multiply_adds / (rows * columns)
@@ -143,11 +145,13 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
     unknown = {name for name in arrays if not name.startswith("analysis.")} - known(d)
     if unknown:
         raise InvalidModelFile(f"the model file has an array that no model has: {min(unknown)!r}")
-    nets = []
-    for index, (stage, layers) in enumerate(zip(d.passes, d.pass_layers, strict=True)):
+    nets: list[Network] = []
+    updates: list[Network | None] = []
+    for index, (stage, layers, update) in enumerate(zip(d.passes, d.pass_layers, d.update_layers, strict=True)):
         count = stage.hi - stage.lo
         limits = np.repeat(np.array([COEFFICIENT_LIMIT, CLASS_LIMIT], np.int64), count)
-        nets.append(network.read(arrays, f"pass{index}", layers, d.context(stage.hi), limits))
+        nets.append(network.read(arrays, f"pass{index}", layers, d.context(d.seen(index)), limits))
+        updates.append(network.read(arrays, f"update{index}", update, d.context(stage.hi)) if update else None)
     correction_limits = np.full(n, COEFFICIENT_LIMIT, np.int64)
     inverse = network.read_layer(arrays, "synthesis", Layer(1, n), correction_limits)
     return Model(
@@ -156,6 +160,7 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
         arrays=arrays,
         vector_network=network.read(arrays, "vector", d.vector_layers, d.vector + d.cues),
         pass_networks=tuple(nets),
+        update_networks=tuple(updates),
         correction_network=network.read(arrays, "correction", d.correction_layers, d.context(n), correction_limits),
         synthesis=network.prove((inverse,), np.full(n, 2 * COEFFICIENT_LIMIT, np.int64)),
         step=arrays["step"].astype(np.int64),
@@ -195,13 +200,15 @@ def known(d: Description) -> set[str]:
     layers = ["synthesis"]
     layers += [f"vector.{i}" for i in range(len(d.vector_layers))]
     layers += [f"pass{p}.{i}" for p, items in enumerate(d.pass_layers) for i in range(len(items))]
+    layers += [f"update{p}.{i}" for p, items in enumerate(d.update_layers) for i in range(len(items))]
     layers += [f"correction.{i}" for i in range(len(d.correction_layers))]
     return names | {f"{layer}.{part}" for layer in layers for part in network.LAYER_ARRAYS}
 
 
 def check_types(d: Description) -> None:
     """Raise ``InvalidModelFile`` where JSON said what Python only takes for an integer, or in a free order."""
-    layers = [*d.vector_layers, *(layer for items in d.pass_layers for layer in items), *d.correction_layers]
+    inner = [layer for items in (*d.pass_layers, *d.update_layers) for layer in items]
+    layers = [*d.vector_layers, *inner, *d.correction_layers]
     integers = [d.channels, d.block, d.vector, d.features, d.cues, *(d.tile or ())]
     integers += [v for stage in d.passes for v in (stage.lo, stage.hi, *(v for place in stage.lattice for v in place))]
     integers += [v for layer in layers for v in (layer.kernel, layer.units, 0 if layer.add is None else layer.add)]
@@ -228,6 +235,10 @@ def check_shape(d: Description) -> None:
             raise InvalidModelFile("the vector's network does not give every block its features")
     if any(layer.kernel != 1 for layers in d.pass_layers for layer in layers[1:]):
         raise InvalidModelFile("only the first layer of a pass may look at neighbours")
+    if any(items and items[-1].units != d.features for items in d.update_layers):
+        raise InvalidModelFile("an update does not give every block its features")
+    if d.update_layers and d.update_layers[-1]:
+        raise InvalidModelFile("there is an update after the last pass")
     lo, hi, seen = 0, 0, {(y, x) for y in (0, 1) for x in (0, 1)}
     whole = set(seen)
     for stage, layers in zip(d.passes, d.pass_layers, strict=True):

@@ -59,23 +59,22 @@ def arrays_of(trained: Ladder) -> safetensors.Arrays:
     """All arrays of the model file but the tables."""
     d, s = trained.description, trained.statistics
     arrays: safetensors.Arrays = {}
-    for index, (layer, spec) in enumerate(zip(trained.vector_net, d.vector_layers, strict=True)):
-        arrays |= layer_arrays(f"vector.{index}", layer, spec)
-    for number, (net, specs) in enumerate(zip(trained.pass_nets, d.pass_layers, strict=True)):
+    nets = [("vector", trained.vector_net, d.vector_layers), ("correction", trained.correction_net, d.correction_layers)]
+    for number in range(len(d.passes)):
+        nets.append((f"pass{number}", trained.pass_nets[number], d.pass_layers[number]))
+        nets.append((f"update{number}", trained.update_nets[number], d.update_layers[number]))
+    for name, net, specs in nets:
         for index, (layer, spec) in enumerate(zip(net, specs, strict=True)):
-            arrays |= layer_arrays(f"pass{number}.{index}", layer, spec)
-    for index, (layer, spec) in enumerate(zip(trained.correction_net, d.correction_layers, strict=True)):
-        arrays |= layer_arrays(f"correction.{index}", layer, spec)
+            arrays |= layer_arrays(f"{name}.{index}", layer, spec)
 
-    synthesis, mean = numpy(trained.synthesis), numpy(trained.block_mean)
+    synthesis, mean = s.block_directions, s.block_mean
     shift = SYNTHESIS_BITS + COEFFICIENT_BITS
     arrays["synthesis.weight"] = half_up(synthesis * 2.0**SYNTHESIS_BITS).astype(np.int32)
     arrays["synthesis.bias"] = (half_up(mean * 2.0**shift) + (1 << (shift - 1))).astype(np.int32)
     arrays["synthesis.shift"] = np.full(d.coefficients, shift, np.uint8)
 
     qualities = np.arange(1, QUALITIES + 1)
-    log_step = trained.log_step[qualities][:, None] + trained.hats[qualities] @ numpy(trained.log_gain)
-    step = np.clip(half_up(2.0 ** (log_step + COEFFICIENT_BITS)), 1, COEFFICIENT_LIMIT)
+    step = trained.step_table[qualities]
     arrays["step"] = step.astype(np.int16)
     offset = half_up(-CLASSES_PER_OCTAVE * (np.log2(step) - COEFFICIENT_BITS))
     arrays["offset"] = np.clip(offset, -CLASS_LIMIT, CLASS_LIMIT).astype(np.int16)
@@ -85,9 +84,9 @@ def arrays_of(trained: Ladder) -> safetensors.Arrays:
     arrays["context_exponent"] = (exponents + ACTIVATION_BITS - COEFFICIENT_BITS).astype(np.int8)
     arrays["cue"] = half_up(trained.cue_table[qualities] * 2.0**ACTIVATION_BITS).astype(np.int16)
     arrays["analysis.block_mean"] = mean.astype(np.float32)
-    arrays["analysis.block"] = numpy(trained.analysis).astype(np.float32)
+    arrays["analysis.block"] = synthesis.T.astype(np.float32)
     arrays["analysis.tile_mean"] = s.tile_mean.astype(np.float32)
-    arrays["analysis.tile"] = numpy(trained.vector_analysis).astype(np.float32)
+    arrays["analysis.tile"] = s.tile_directions.T.astype(np.float32)
     return arrays
 
 

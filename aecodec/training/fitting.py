@@ -1,4 +1,4 @@
-"""The training run: sampling, two phases, checkpoints, validation."""
+"""The training run: sampling, checkpoints, validation."""
 
 from __future__ import annotations
 
@@ -27,11 +27,15 @@ REPORTED_QUALITIES = (10, 30, 50, 70, 90)
 
 @dataclass(frozen=True)
 class Pool:
-    """Tiles (N, H, W, C) that make up ``weight`` of the samples, each drawn with its ``odds`` (N,), which sum to 1."""
+    """Tiles (N, H, W, C) that make up ``weight`` of the samples, each drawn with its ``odds`` (N,), which sum to 1.
+
+    ``crops`` (M, 2H, 2W, C) of pictures that are larger than a tile, where the source has such pictures.
+    """
 
     tiles: np.ndarray
     weight: float
     odds: np.ndarray | None = None
+    crops: np.ndarray | None = None
 
 
 def draw(pools: Sequence[Pool], count: int, random: np.random.Generator) -> np.ndarray:
@@ -43,12 +47,23 @@ def draw(pools: Sequence[Pool], count: int, random: np.random.Generator) -> np.n
     )
 
 
-class Batches(keras.utils.PyDataset):
-    """Batches of (tiles, qualities), the same ones for the same seed and epoch."""
+def draw_larger(pools: Sequence[Pool], count: int, random: np.random.Generator) -> np.ndarray:
+    """``count`` pictures (N, 2H, 2W, C) of two by two tiles: crops where the pools have some, else mosaics."""
+    crops = [pool.crops for pool in pools if pool.crops is not None and len(pool.crops)]
+    if crops:
+        return np.stack([crops[k][random.integers(len(crops[k]))] for k in random.integers(len(crops), size=count)])
+    tiles = random.permutation(draw(pools, 4 * count, random))
+    _, height, width, channels = tiles.shape
+    mosaic = tiles.reshape(count, 2, 2, height, width, channels).swapaxes(2, 3)
+    return mosaic.reshape(count, 2 * height, 2 * width, channels)
 
-    def __init__(self, pools: Sequence[Pool], batch_size: int, augmentation: str, seed: int, **kwargs: Any) -> None:
+
+class Batches(keras.utils.PyDataset):
+    """Batches of two groups, tiles and larger pictures, each with qualities; the same for the same seed and epoch."""
+
+    def __init__(self, pools: Sequence[Pool], preset: Preset, augmentation: str, seed: int, **kwargs: Any) -> None:
         super().__init__(workers=2, max_queue_size=16, **kwargs)
-        self.pools, self.batch_size, self.seed = pools, batch_size, seed
+        self.pools, self.preset, self.seed = pools, preset, seed
         self.augment = AUGMENTATIONS[augmentation]
         self.epoch = 0
 
@@ -58,11 +73,13 @@ class Batches(keras.utils.PyDataset):
     def on_epoch_end(self) -> None:
         self.epoch += 1
 
-    def __getitem__(self, index: int) -> tuple[tuple[Array, Array], Array]:
+    def __getitem__(self, index: int) -> tuple[Any, Array]:
         random = np.random.default_rng((self.seed, self.epoch, index))
-        tiles = draw(self.pools, self.batch_size, random)
-        quality = random.integers(1, QUALITIES + 1, self.batch_size).astype(np.int32)
-        return (self.augment(tiles, random), quality), np.zeros(self.batch_size, np.float32)
+        groups = []
+        for drawn in (draw(self.pools, self.preset.tiles, random), draw_larger(self.pools, self.preset.larger, random)):
+            quality = random.integers(1, QUALITIES + 1, len(drawn)).astype(np.int32)
+            groups.append((self.augment(drawn, random), quality))
+        return tuple(groups), np.zeros(self.preset.tiles, np.float32)
 
 
 class Objective(Ladder):
@@ -79,13 +96,16 @@ class Objective(Ladder):
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
-        lambda_ = ops.take(self.lambdas, ops.cast(ops.reshape(x[1], (-1,)), "int32"))
-        samples = float(np.prod(x[0].shape[1:]))
-        cost = (y_pred["bits"] + lambda_ * y_pred["error"]) / ops.sqrt(lambda_) / samples
-        loss = ops.mean(cost)
+        total, weight = 0.0, 0.0
+        for (pictures, quality), result in zip(x, y_pred, strict=True):
+            lambda_ = ops.take(self.lambdas, ops.cast(ops.reshape(quality, (-1,)), "int32"))
+            total += ops.sum((result["bits"] + lambda_ * result["error"]) / ops.sqrt(lambda_))
+            weight += ops.cast(ops.size(pictures), "float32")
+        loss = total / weight
+        samples = float(np.prod(x[0][0].shape[1:]))
         self.tracked["loss"].update_state(loss)
-        self.tracked["bits"].update_state(ops.mean(y_pred["bits"]))
-        self.tracked["mse"].update_state(ops.mean(y_pred["error"]) / samples)
+        self.tracked["bits"].update_state(ops.mean(y_pred[0]["bits"]))
+        self.tracked["mse"].update_state(ops.mean(y_pred[0]["error"]) / samples)
         return loss
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
@@ -99,23 +119,18 @@ def train(
     folder: Path,
     *,
     steps: int | None = None,
-    batch_size: int | None = None,
     learning_rate: float | None = None,
     augmentation: str | None = None,
-    exact_from: float | None = None,
     seed: int = 0,
     resume: bool = False,
     init: Path | None = None,
     verbose: int = 1,
 ) -> Objective:
-    """Train a ladder and return it in exact mode; checkpoints and ``log.jsonl`` are kept in ``folder``.
-
-    ``exact_from``: share of the run after which layers are exact and rounding is hard. The transforms and the steps are
-    learned before that only; with 0 they stay what the data's statistics say.
+    """Train a ladder; checkpoints and ``log.jsonl`` are kept in ``folder``. The linear transforms stay what the data's
+    statistics say: everything else is learned.
     """
     keras.utils.set_random_seed(seed)
     epochs = max(2, round((steps or preset.steps) / STEPS_PER_EPOCH))
-    switch = round(epochs * (preset.exact_from if exact_from is None else exact_from))
     pooled = np.concatenate([pool.tiles for pool in pools])
     model = Objective(preset.description, measure(pooled, preset.description), name="objective")
     model.build()
@@ -135,17 +150,12 @@ def train(
         first = restore(checkpoint, model, optimizer)
     elif init is not None:
         restore(init, model, None)
-    batches = Batches(pools, batch_size or preset.batch_size, augmentation or preset.augmentation, seed)
+    batches = Batches(pools, preset, augmentation or preset.augmentation, seed)
     batches.epoch = first
-    for begin, end, exact in ((first, switch, False), (max(first, switch), epochs, True)):
-        if begin >= end:
-            continue
-        model.set_exact(exact)
-        model.compile(optimizer=optimizer)
+    if first < epochs:
+        model.compile(optimizer=optimizer, jit_compile=True)
         keeper = Keeper(folder, optimizer, validation)
-        model.fit(batches, initial_epoch=begin, epochs=end, verbose=verbose, callbacks=[keeper])
-    model.set_exact(True)
-    model.compile()
+        model.fit(batches, initial_epoch=first, epochs=epochs, verbose=verbose, callbacks=[keeper])
     return model
 
 
@@ -168,11 +178,11 @@ class Keeper(keras.callbacks.Callback):
 
 
 def validate(model: Ladder, tiles: np.ndarray) -> list[dict[str, float]]:
-    """Payload bytes by ideal code length and PSNR (dB) at a few qualities, in the model's present mode."""
+    """Payload bytes by ideal code length and PSNR (dB) at a few qualities, with the layers in their present mode."""
     figures = []
     for quality in REPORTED_QUALITIES:
         qualities = np.full(len(tiles), quality, np.int32)
-        result = model.predict((tiles, qualities), batch_size=256, verbose=0)
+        result = model.predict(((tiles, qualities),), batch_size=256, verbose=0)[0]
         mse = float(result["error"].sum(dtype=np.float64)) / tiles.size
         figures.append(
             {

@@ -1,9 +1,9 @@
 """Keras layers that compute what the exact engine will compute.
 
 Values inside a network are real numbers here and integers there: a real value is the integer divided by a power of two,
-so float32 represents both alike. With ``exact`` off a layer is an ordinary convolution; with it on, weights and outputs
-are rounded and clamped just as the exported model does it, and gradients pass straight through (Bengio et al. 2013,
-arXiv:1308.3432).
+so float32 represents both alike. With ``exact`` on, as it is at first, weights and outputs are rounded and clamped just
+as the exported model does it, and gradients pass straight through (Bengio et al. 2013, arXiv:1308.3432); with it off a
+layer is an ordinary convolution.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from aecodec.models.description import ACTIVATION_BITS, ACTIVATION_LIMIT
@@ -20,6 +21,11 @@ Tensor = Any  # of whatever backend Keras runs on
 
 EXACT_SUM = 2.0**24  # integers up to here are exact in float32
 WEIGHT_BITS_LIMIT = 14  # weights stay within int16
+
+
+def constant(values: Any) -> Tensor:
+    """An array as a float32 tensor of the backend, which may not multiply NumPy's."""
+    return ops.convert_to_tensor(np.asarray(values, np.float32))
 
 
 def straight_through(value: Tensor, replacement: Tensor) -> Tensor:
@@ -50,9 +56,9 @@ class ExactConvolution(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.kernel_size, self.units, self.leaky, self.gain = kernel, units, leaky, gain
-        self.output_bits = [ACTIVATION_BITS] * units if output_bits is None else [int(b) for b in output_bits]
-        self.output_limits = [ACTIVATION_LIMIT] * units if output_limits is None else list(output_limits)
-        self.exact = False
+        self.output_bits = np.full(units, ACTIVATION_BITS) if output_bits is None else np.array(output_bits)
+        self.output_limits = np.full(units, ACTIVATION_LIMIT) if output_limits is None else np.array(output_limits)
+        self.exact = True
 
     def build(self, shape: Sequence[Any]) -> None:
         fan_in = self.kernel_size**2 * shape[-1]
@@ -69,7 +75,7 @@ class ExactConvolution(keras.layers.Layer):
         """Fraction bits of each unit's weights: as many as the bound of an exact sum leaves."""
         size = ops.sum(ops.abs(self.kernel), axis=(0, 1, 2)) * ACTIVATION_LIMIT
         size = size + ops.abs(self.bias) * 2.0**ACTIVATION_BITS
-        rounding = 2.0 ** (ACTIVATION_BITS - 1.0 - ops.convert_to_tensor(self.output_bits, dtype="float32"))
+        rounding = constant(2.0 ** (ACTIVATION_BITS - 1.0 - self.output_bits))
         slack = 0.5 * self.fan_in * ACTIVATION_LIMIT + 64.0  # weights round by up to one half
         bits = ops.floor(ops.log2((EXACT_SUM - slack) / (size + rounding)))
         return ops.minimum(bits, float(WEIGHT_BITS_LIMIT))
@@ -88,7 +94,7 @@ class ExactConvolution(keras.layers.Layer):
         if self.exact:
             kernel, bias, _ = self.quantized()
         y = ops.conv(x, kernel, strides=1, padding="same") + bias
-        unit = 2.0 ** ops.convert_to_tensor(self.output_bits, dtype="float32")
+        unit = constant(2.0**self.output_bits)
         if self.exact:
             y = straight_through(y, round_half_up(y * unit) / unit)
         if add is not None:
@@ -98,7 +104,7 @@ class ExactConvolution(keras.layers.Layer):
             if self.exact:
                 falling = straight_through(falling, ops.floor(falling * unit) / unit)
             y = ops.maximum(y, falling)
-        limit = ops.convert_to_tensor(self.output_limits, dtype="float32") / unit
+        limit = constant(self.output_limits / 2.0**self.output_bits)
         return ops.clip(y, -limit, limit)
 
 

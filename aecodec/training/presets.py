@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aecodec.models.description import CHECKERBOARD, Description, Layer, Pass
+from aecodec.models.description import CHECKERBOARD, QUARTERS, Description, Layer, Pass
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A shape and the training defaults that go with it. ``purpose`` is what ``aec models`` says of the model."""
+    """A shape and the training defaults that go with it. ``purpose`` is what ``aec models`` says of the model.
+
+    ``tiles`` and ``larger``: tiles, and pictures of two by two tiles, in a batch.
+    """
 
     description: Description
     purpose: str
     augmentation: str
     steps: int
-    exact_from: float
-    batch_size: int = 32
+    tiles: int = 24
+    larger: int = 2
     learning_rate: float = 2e-3
 
 
@@ -27,16 +30,24 @@ def ladder(
     vector: int,
     groups: tuple[int, ...],
     features: int,
-    pass_width: int,
-    correction_width: int,
+    width: int,
+    update_depth: int = 2,
+    correction_depth: int = 3,
 ) -> Description:
-    """A ladder over 4x4 blocks: ``groups`` are the channel numbers at which a new group of coefficients begins."""
+    """A ladder over 4x4 blocks: ``groups`` are the channel numbers at which a new group of coefficients begins.
+
+    The first group, where most of the bits are, is decoded in four passes, each of the others in two; after each group
+    but the last an update of ``update_depth`` layers makes new features. ``width``: units of a pass.
+    """
     block, cues = 4, 4
     positions = (side // block) ** 2
     bounds = [*groups, block * block * channels]
-    passes = tuple(
-        Pass(lo, hi, lattice) for lo, hi in zip(bounds[:-1], bounds[1:], strict=True) for lattice in CHECKERBOARD
-    )
+    passes, updates = [], []
+    for lo, hi in zip(bounds[:-1], bounds[1:], strict=True):
+        lattices = QUARTERS if lo == 0 else CHECKERBOARD
+        passes += [Pass(lo, hi, lattice) for lattice in lattices]
+        update = (Layer(3, features, leaky=True),) * update_depth if hi < bounds[-1] else ()
+        updates += [()] * (len(lattices) - 1) + [update]
     return Description(
         tile=(side, side),
         channels=channels,
@@ -44,28 +55,21 @@ def ladder(
         vector=vector,
         features=features,
         cues=cues,
-        passes=passes,
+        passes=tuple(passes),
         vector_layers=(Layer(1, 64, leaky=True), Layer(1, positions * features, leaky=True)),
         pass_layers=tuple(
-            (Layer(3, pass_width, leaky=True), Layer(1, pass_width, leaky=True), Layer(1, 2 * (p.hi - p.lo)))
-            for p in passes
+            (Layer(3, width, leaky=True), Layer(1, width, leaky=True), Layer(1, 2 * (p.hi - p.lo))) for p in passes
         ),
-        correction_layers=(
-            Layer(3, correction_width, leaky=True),
-            Layer(3, correction_width, leaky=True),
-            Layer(1, correction_width, leaky=True, add=0),
-            Layer(3, correction_width, leaky=True),
-            Layer(1, correction_width, leaky=True, add=2),
-            Layer(1, bounds[-1]),
-        ),
+        update_layers=tuple(updates),
+        correction_layers=(*(Layer(3, features, leaky=True),) * correction_depth, Layer(1, bounds[-1])),
     )
 
 
-GRAY_28 = ladder(side=28, channels=1, vector=16, groups=(0, 4), features=32, pass_width=48, correction_width=40)
-COLOUR_32 = ladder(side=32, channels=3, vector=24, groups=(0, 6, 18), features=32, pass_width=64, correction_width=48)
+GRAY_28 = ladder(side=28, channels=1, vector=16, groups=(0, 4), features=32, width=32)
+COLOUR_32 = ladder(side=32, channels=3, vector=24, groups=(0, 6, 18), features=48, width=48)
 
 PRESETS = {
-    "mnist": Preset(GRAY_28, "handwritten digits, 28x28 gray", "none", steps=50000, exact_from=0.6),
-    "alphabet": Preset(GRAY_28, "handwritten capital letters, 28x28 gray", "pen", steps=40000, exact_from=0.4),
-    "cifar": Preset(COLOUR_32, "small colour pictures; any colour or gray picture", "colour", 34000, exact_from=0.0),
+    "mnist": Preset(GRAY_28, "handwritten digits, 28x28 gray", "shift", steps=150000),
+    "alphabet": Preset(GRAY_28, "handwritten capital letters, 28x28 gray", "pen", steps=150000),
+    "cifar": Preset(COLOUR_32, "small colour pictures; any colour or gray picture", "colour", steps=100000),
 }

@@ -23,7 +23,7 @@ from aecodec.training.cards import markdown
 from aecodec.training.export import export, with_card
 from aecodec.training.fitting import REPORTED_QUALITIES, Objective, Pool, draw, train, validate
 from aecodec.training.presets import PRESETS, Preset
-from aecodec.training.sources import load, read_idx
+from aecodec.training.sources import load, load_crops, read_idx
 
 TABLE_TILES = 12000  # training tiles that the tables are learned from
 
@@ -72,7 +72,8 @@ def gather(
             held_out, rest = tiles[order[:validation]], np.sort(order[validation:])
             tiles = tiles[rest]
             odds = None if odds is None else odds[rest] / odds[rest].sum()
-        pools.append(Pool(tiles, weight, odds))
+        larger = [load_crops(name, description.tile, description.channels, crops=crops // 4, seed=seed) for name in names]
+        pools.append(Pool(tiles, weight, odds, np.concatenate(larger)))
     assert held_out is not None
     return pools, held_out
 
@@ -84,10 +85,8 @@ def run(
     preset: str,
     name: str | None = None,
     steps: int | None = None,
-    batch_size: int | None = None,
     learning_rate: float | None = None,
     augmentation: str | None = None,
-    exact_from: float | None = None,
     validation: int = 1000,
     crops: int = 64,
     balance: bool = False,
@@ -109,10 +108,8 @@ def run(
         held_out,
         folder,
         steps=steps,
-        batch_size=batch_size,
         learning_rate=learning_rate,
         augmentation=augmentation,
-        exact_from=exact_from,
         seed=seed,
         resume=resume,
         init=init,
@@ -206,7 +203,7 @@ def measure(model: Model, tiles: np.ndarray) -> list[dict[str, float]]:
 def exactness(trained: Objective, tiles: np.ndarray) -> dict[str, Any]:
     """What integer layers cost: ideal payload bytes and PSNR (dB) with the same rounding, float and exact."""
     found: dict[str, Any] = {"exact": validate(trained, tiles)}
-    trained.set_exact(True, layers=False)
+    trained.set_exact(False)
     trained.compile()
     found["float"] = validate(trained, tiles)
     trained.set_exact(True)

@@ -40,20 +40,27 @@ def read_picture(path: Path, channels: int) -> np.ndarray:
     return samples.reshape(*samples.shape[:2], channels)
 
 
-def cut(picture: np.ndarray, tile: tuple[int, int], crops: int, random: np.random.Generator) -> np.ndarray:
+def cut(
+    picture: np.ndarray, tile: tuple[int, int], crops: int, random: np.random.Generator, scale: int = 1
+) -> np.ndarray:
     """Tiles of a picture (H, W, C): itself, the sheet that it is a grid of, or ``crops`` random crops.
 
-    A picture at least 25 tiles wide and high whose sides are multiples of the tile counts as a tile sheet.
+    A picture at least 25 tiles wide and high whose sides are multiples of the tile counts as a tile sheet. With a
+    ``scale`` of 2 crops are twice as wide and high as a tile, and a tile or a sheet gives none.
     """
     height, width, channels = picture.shape
     th, tw = tile
     if height < th or width < tw:
         raise ValueError(f"a picture of {width}x{height} is smaller than the model's tile of {tw}x{th}")
+    sheet = height % th == 0 and width % tw == 0 and min(height // th, width // tw) >= 25
+    if scale > 1 and (sheet or height < th * scale or width < tw * scale):
+        return np.empty((0, th * scale, tw * scale, channels), np.uint8)
     if (height, width) == tile:
         return picture[None]
-    if height % th == 0 and width % tw == 0 and min(height // th, width // tw) >= 25:
-        sheet = picture.reshape(height // th, th, width // tw, tw, channels)
-        return sheet.swapaxes(1, 2).reshape(-1, th, tw, channels)
+    if sheet:
+        grid = picture.reshape(height // th, th, width // tw, tw, channels)
+        return grid.swapaxes(1, 2).reshape(-1, th, tw, channels)
+    th, tw = th * scale, tw * scale
     # Half of the crops are taken from the picture at half its size, where it is large enough.
     half = np.asarray(Image.fromarray(picture.squeeze()).reduce(2)).reshape(height // 2 + height % 2, -1, channels)
     levels = [picture, half] if min(half.shape[0] - th, half.shape[1] - tw) >= 0 else [picture]
@@ -64,6 +71,19 @@ def cut(picture: np.ndarray, tile: tuple[int, int], crops: int, random: np.rando
         x = random.integers(level.shape[1] - tw + 1)
         tiles.append(level[y : y + th, x : x + tw])
     return np.stack(tiles)
+
+
+def load_crops(source: str, tile: tuple[int, int], channels: int, *, crops: int = 16, seed: int = 0) -> np.ndarray:
+    """uint8 crops (N, 2H, 2W, C), twice the tile's size, of a folder's pictures; (0, 2H, 2W, C) of other sources."""
+    random = np.random.default_rng(seed)
+    found = [np.empty((0, 2 * tile[0], 2 * tile[1], channels), np.uint8)]
+    found += [cut(read_picture(p, channels), tile, crops, random, scale=2) for p in pictures_in(Path(source))]
+    return np.concatenate(found)
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """All picture files below a folder, sorted; none of what is no folder."""
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES) if folder.is_dir() else []
 
 
 def load(source: str, tile: tuple[int, int], channels: int, *, crops: int = 64, seed: int = 0) -> np.ndarray:
@@ -79,7 +99,7 @@ def load(source: str, tile: tuple[int, int], channels: int, *, crops: int = 64, 
         return fit(images, tile, channels)
     path = Path(source)
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURES)
+        files = pictures_in(path)
         if not files:
             raise ValueError(f"{path} holds no pictures")
         return np.concatenate([cut(read_picture(p, channels), tile, crops, random) for p in files])

@@ -41,7 +41,7 @@ def karhunen_loeve(samples: np.ndarray, count: int) -> tuple[np.ndarray, np.ndar
 def measure(tiles: np.ndarray, description: Description, limit: int = 20000) -> Statistics:
     """Statistics of uint8 tiles (N, H, W, C); at most ``limit`` of them are looked at."""
     sample = tiles[:: max(1, len(tiles) // limit)].astype(np.float32)
-    blocks = blocks_of(sample, description.block)
+    blocks = blocks_of(sample, description.block, description.block)
     block = karhunen_loeve(blocks.reshape(-1, blocks.shape[-1]).astype(np.float64), description.coefficients)
     tile = karhunen_loeve(sample.reshape(len(sample), -1), description.vector)
     return Statistics(*block, *tile)
