@@ -20,7 +20,7 @@ from aecodec.models.description import QUALITIES
 from aecodec.models.model import Model
 from aecodec.packing import CODERS, pack, unpacker
 from aecodec.pictures import Picture
-from aecodec.search import Choice
+from aecodec.search import DEFAULT_EFFORT, WALKS, Choice
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,18 +54,20 @@ def encode(
     *,
     model: str = "auto",
     quality: int = 75,
+    effort: int = DEFAULT_EFFORT,
     packing: str = "auto",
     engine: str = "numpy",
 ) -> bytes:
     """The .aec file of a picture.
 
     image: a Pillow image, or a uint8 array (H, W) or (H, W, 3). model: "auto", which tries, or a name of `models()`
-    with or without its version. quality: 1 (smallest) to 100. packing: "auto", "zstd" or "rans". engine: "numpy" or
-    "tensorflow"; the decoded pixels are the same.
+    with or without its version. quality: 1 (smallest) to 100. effort: 0 (fastest) to 9 (smallest at the same PSNR);
+    decoding takes the same time. packing: "auto", "zstd" or "rans". engine: "numpy" or "tensorflow"; the decoded pixels
+    are the same.
 
     Raises UnsupportedImage, UnknownModel and InvalidValue.
     """
-    return encode_many([image], model=model, quality=quality, packing=packing, engine=engine)[0]
+    return encode_many([image], model=model, quality=quality, effort=effort, packing=packing, engine=engine)[0]
 
 
 def encode_many(
@@ -73,11 +75,13 @@ def encode_many(
     *,
     model: str = "auto",
     quality: int = 75,
+    effort: int = DEFAULT_EFFORT,
     packing: str = "auto",
     engine: str = "numpy",
 ) -> list[bytes]:
     """The .aec files of many pictures, of any sizes; those of one size are coded together. As `encode`."""
-    quality = _quality(quality)
+    quality = _whole("quality", quality, 1, QUALITIES)
+    effort = _whole("effort", effort, 0, len(WALKS) - 1)
     if not isinstance(model, str):
         raise InvalidValue(f"a model is named by a string, not by {type(model).__name__}")
     if packing not in ("auto", *CODERS):
@@ -88,7 +92,7 @@ def encode_many(
         forms = forms_for(shape, model)
         for part in _chunks(indices, max(_pixels(shape[:2], form.model) for form in forms)):
             stack = np.stack([loaded[i] for i in part]).reshape(len(part), shape[0], shape[1], -1)
-            for index, file in zip(part, _encode_alike(stack, forms, quality, packing, engine), strict=True):
+            for index, file in zip(part, _encode_alike(stack, forms, quality, effort, packing, engine), strict=True):
                 files[index] = file
     return files
 
@@ -188,18 +192,18 @@ class File:
         return self.header.gray or self.model.description.channels == 1
 
 
-def _encode_alike(stack: Picture, forms: list[Form], quality: int, packing: str, engine_name: str) -> list[bytes]:
+def _encode_alike(
+    stack: Picture, forms: list[Form], quality: int, effort: int, packing: str, engine_name: str
+) -> list[bytes]:
     """The files of pictures (S, H, W, C) of one size, each in the form that suits it best."""
-    if len(forms) == 1:
-        return write(stack, forms[0], choose_in(stack, forms[0], quality, engine_name), quality, packing)
-    trials = [trial(stack, form, quality, engine_name) for form in forms]
-    best = np.stack([cost for cost, _ in trials]).argmin(axis=0)
+    best = np.zeros(len(stack), np.intp)
+    if len(forms) > 1:
+        best = np.stack([trial(stack, form, quality, engine_name) for form in forms]).argmin(axis=0)
     files = [b""] * len(stack)
     for number, form in enumerate(forms):
         mine = np.flatnonzero(best == number)
         if mine.size:
-            tried = trials[number][1] if mine.size == len(stack) else None
-            choice = tried or choose_in(stack[mine], form, quality, engine_name)
+            choice = choose_in(stack[mine], form, quality, engine_name, effort)
             for index, file in zip(mine, write(stack[mine], form, choice, quality, packing), strict=True):
                 files[index] = file
     return files
@@ -250,10 +254,10 @@ def _decode_alike(files: list[File], engine_name: str) -> list[Picture]:
     residuals: list[NDArray[Any]] = []
 
     def code(
-        index: int, mean: NDArray[np.int64], classes: NDArray[np.uint8], step: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
+        index: int, mean: NDArray[np.int32], classes: NDArray[np.uint8], step: NDArray[np.int32]
+    ) -> NDArray[np.int32]:
         residuals.append(decoder.read(classes.reshape(count, -1)))
-        return residuals[-1].reshape(classes.shape).astype(np.int64)
+        return residuals[-1].reshape(classes.shape)
 
     quality = np.array([file.header.quality for file in files])
     latent = ladder.walk(model, engine, quality, rows, columns, code)
@@ -270,14 +274,14 @@ def _decode_alike(files: list[File], engine_name: str) -> list[Picture]:
     return found
 
 
-def _quality(quality: int) -> int:
+def _whole(name: str, value: int, low: int, high: int) -> int:
     try:
-        value = 0 if isinstance(quality, bool) else operator.index(quality)
+        found = low - 1 if isinstance(value, bool) else operator.index(value)
     except TypeError:
-        value = 0
-    if not 1 <= value <= QUALITIES:
-        raise InvalidValue(f"quality must be a whole number from 1 to {QUALITIES}, not {quality!r}")
-    return value
+        found = low - 1
+    if not low <= found <= high:
+        raise InvalidValue(f"{name} must be a whole number from {low} to {high}, not {value!r}")
+    return found
 
 
 def _alike(keys: list[Any]) -> Iterator[tuple[Any, list[int]]]:

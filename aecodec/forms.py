@@ -10,7 +10,7 @@ import numpy as np
 from aecodec import container, engines, tiles
 from aecodec.container import Header
 from aecodec.errors import UnsupportedImage
-from aecodec.models import ladder, registry
+from aecodec.models import registry
 from aecodec.models.description import lambda_of_quality
 from aecodec.models.model import Model
 from aecodec.packing import ideal_bits
@@ -43,14 +43,18 @@ def forms_for(shape: tuple[int, ...], name: str) -> list[Form]:
     return fitting
 
 
-def choose_in(stack: Picture, form: Form, quality: int, engine_name: str) -> Choice:
-    """Residuals for pictures (S, H, W, C) in a form."""
+def choose_in(
+    stack: Picture, form: Form, quality: int, engine_name: str, effort: int, measured: bool = False
+) -> Choice:
+    """Residuals for pictures (S, H, W, C) in a form, chosen with an effort of 0..9."""
     d = form.model.description
     shown = tiles.inside((stack.shape[1], stack.shape[2]), d.unit, d.block)
     # Most pictures have no padding without a pixel: theirs need not be looked for in every pass.
     inside = None if shown.all() else np.broadcast_to(shown, (len(stack), *shown.shape))
     grown = tiles.grow(samples(stack, form), d.unit)
-    return choose(form.model, engines.engine(engine_name), grown, np.full(len(stack), quality), inside)
+    return choose(
+        form.model, engines.engine(engine_name), grown, np.full(len(stack), quality), inside, effort, measured
+    )
 
 
 def samples(stack: Picture, form: Form) -> Picture:
@@ -71,26 +75,26 @@ def inverted(stack: Picture, form: Form) -> NDArray[np.bool_]:
     return np.asarray(frame.mean(axis=1) > 127.5)
 
 
-def trial(stack: Picture, form: Form, quality: int, engine_name: str) -> tuple[NDArray[np.float64], Choice | None]:
-    """Bits plus lambda times squared error, per pixel, that a form costs each picture (S, H, W, C): (S,); and what
-    was chosen, unless that was only for a sample of the tiles.
+def trial(stack: Picture, form: Form, quality: int, engine_name: str) -> NDArray[np.float64]:
+    """Bits plus lambda times squared error, per pixel, that a form costs each picture (S, H, W, C) with little effort:
+    (S,). Of a large picture only a sample of the tiles is looked at.
     """
     d, engine = form.model.description, engines.engine(engine_name)
     shown = samples(stack, form)
-    sampled = d.tile is not None and shown.shape[1] * shown.shape[2] > TRIAL_TILES * d.tile[0] * d.tile[1]
-    if sampled:
+    if d.tile is not None and shown.shape[1] * shown.shape[2] > TRIAL_TILES * d.tile[0] * d.tile[1]:
         shown = tiles.sample(tiles.grow(shown, d.unit), d.unit, TRIAL_TILES)
-        choice = choose(form.model, engine, shown, np.full(len(shown), quality))
+        choice = choose(form.model, engine, shown, np.full(len(shown), quality), effort=0, measured=True)
     else:
-        choice = choose_in(stack, form, quality, engine_name)
-    again = ladder.synthesize(form.model, engine, choice.latent)[:, : shown.shape[1], : shown.shape[2]]
+        choice = choose_in(stack, form, quality, engine_name, effort=0, measured=True)
+    assert choice.pixels is not None
+    again = choice.pixels[:, : shown.shape[1], : shown.shape[2]]
     error = ((shown.astype(np.float64) - again) ** 2).reshape(len(stack), -1).sum(axis=1) / shown.shape[-1]
     error *= max(1.0, LEAST_PIXELS / (stack.shape[1] * stack.shape[2]))
     bits = ideal_bits(form.model.tables, choice.residuals, choice.classes).reshape(len(stack), -1).sum(axis=1)
     bits += 8 * len(container.write_header(header_of(form, stack.shape[1:3], quality, "rans", False)))
     channels = 1 if form.gray else d.channels
-    cost = (bits + lambda_of_quality(quality) * error * channels) / (shown.size / shown.shape[-1] / len(stack))
-    return cost, None if sampled else choice
+    cost = bits + lambda_of_quality(quality) * error * channels
+    return np.asarray(cost / (shown.size / shown.shape[-1] / len(stack)), np.float64)
 
 
 def header_of(form: Form, size: tuple[int, ...], quality: int, packing: str, inverted: bool) -> Header:

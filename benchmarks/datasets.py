@@ -54,3 +54,30 @@ def sheet_tiles(picture: Picture, tile: tuple[int, int], least: int = SHEET_TILE
         return [picture]
     grid = picture.reshape(height // th, th, width // tw, tw, *picture.shape[2:])
     return list(grid.swapaxes(1, 2).reshape(-1, th, tw, *picture.shape[2:]))
+
+
+def spread(pictures: Sequence[Picture], count: int) -> list[Picture]:
+    """`count` pictures at even distances, from the first on."""
+    return [pictures[len(pictures) * i // count] for i in range(min(count, len(pictures)))]
+
+
+def crops(pictures: Sequence[Picture], size: int, count: int, seed: int) -> list[Picture]:
+    """`count` crops of size x size from anywhere in each picture, the same for the same seed.
+
+    Raises ValueError for a picture that is smaller.
+    """
+    rng = np.random.default_rng(seed)
+    found = []
+    for picture in pictures:
+        height, width = picture.shape[:2]
+        if min(height, width) < size:
+            raise ValueError(f"a picture of {width}x{height} has no crops of {size}x{size}")
+        for _ in range(count):
+            top, left = rng.integers(height - size + 1), rng.integers(width - size + 1)
+            found.append(np.ascontiguousarray(picture[top : top + size, left : left + size]))
+    return found
+
+
+def gray(picture: Picture) -> Picture:
+    """The luma of a picture (H, W, 3), ITU-R BT.601, as Pillow computes it; a gray one as it is."""
+    return np.asarray(Image.fromarray(picture).convert("L"))

@@ -1,10 +1,14 @@
-"""Originals above what their .aec files decode to, as one picture, and a table of one picture of each data set.
+"""Pictures to look at: originals above what their files decode to, at one quality or within budgets of bytes.
 
     python benchmarks/figure.py --set Digits IDX mnist --set Letters IDX alphabet --set CIFAR-10 SHEET cifar
+    python benchmarks/figure.py --set CIFAR-10 SHEET cifar --budgets 100,200,300 --count 12 -o FILE.png
 
-Nothing is picked by hand: the pictures shown are spread evenly over each data set, beginning with its first, and the
-table is of the first, or of the one that --index names. Pixels are enlarged, not smoothed. The numbers below the
-pictures are the bytes of their files; means and PSNR in the labels are those of the pictures shown.
+The first draws originals and what .aec files of one quality decode to, and prints a table of one picture of each set,
+the first or the one that --index names. The second draws aecodec beside a rival, each at the highest quality whose file
+is not larger than the budget, and prints means over the pictures shown.
+
+Nothing is picked by hand: the pictures shown are spread evenly over each data set, beginning with its first. Pixels are
+enlarged, not smoothed.
 """
 
 from __future__ import annotations
@@ -17,20 +21,17 @@ from pathlib import Path
 import datasets
 import numpy as np
 from curves import Point, point
-from datasets import Picture
-from PIL import Image, ImageDraw, ImageFont
-from reporting import command_line, environment, number, progress, run, table
+from datasets import Picture, spread
+from measuring import Fitted, ours, theirs, within
+from reporting import command_line, environment, number, numbers, progress, publish, require_folders, run, table
 from rivals import RIVALS
+from sheets import Cell, Row, Section, draw
 
 import aecodec
 
-MARGIN, GAP = 28, 10
-INK, PALE, PAPER = (32, 32, 36), (110, 110, 118), (255, 255, 255)
-LABEL_SIZE, NOTE_SIZE = 25, 19
-
 
 @dataclass(frozen=True)
-class Row:
+class Coded:
     """Some pictures of a data set, their files, and what those decode to."""
 
     title: str
@@ -42,58 +43,25 @@ class Row:
     def point(self) -> Point:
         return point(0, self.originals, self.files, self.decoded)
 
-    @property
-    def label(self) -> str:
+    def section(self, scale: int) -> Section:
         png = np.mean([len(lossless(picture)) for picture in self.originals])
         info = aecodec.inspect(self.files[0])
-        return (
+        title = (
             f"{self.title}: model {info.model}, quality {info.quality}, mean {self.point.file_bytes:.1f} bytes a file"
             f" (PNG {png:,.0f}), {self.point.psnr:.1f} dB"
         )
+        above = [Cell(picture) for picture in self.originals]
+        below = [Cell(p, f"{len(file)} bytes") for p, file in zip(self.decoded, self.files, strict=True)]
+        return Section(title, [Row(above), Row(below)], scale)
 
 
 def lossless(picture: Picture) -> bytes:
     return RIVALS["png"].encode(picture, **RIVALS["png"].best)
 
 
-def code(title: str, pictures: Sequence[Picture], model: str, quality: int) -> Row:
+def code(title: str, pictures: Sequence[Picture], model: str, quality: int) -> Coded:
     files = aecodec.encode_many(pictures, model=model, quality=quality)
-    return Row(title, pictures, files, aecodec.decode_many(files))
-
-
-def spread(pictures: Sequence[Picture], count: int) -> list[Picture]:
-    """`count` pictures at even distances, from the first on."""
-    return [pictures[len(pictures) * i // count] for i in range(min(count, len(pictures)))]
-
-
-def draw(rows: Sequence[Row], scale: int) -> Image.Image:
-    """The sheet: for each row a label, originals, what was decoded, and bytes."""
-    cell = scale * max(max(picture.shape[:2]) for row in rows for picture in row.originals)
-    columns = max(len(row.originals) for row in rows)
-    heights = [scale * max(picture.shape[0] for picture in row.originals) for row in rows]
-    above, below = LABEL_SIZE + 16, NOTE_SIZE + 30
-    width = 2 * MARGIN + columns * (cell + GAP) - GAP
-    height = 2 * MARGIN + sum(2 * h + GAP + above + below for h in heights) - below + NOTE_SIZE + 6
-    sheet = Image.new("RGB", (width, height), PAPER)
-    pen = ImageDraw.Draw(sheet)
-    label_font, note_font = ImageFont.load_default(LABEL_SIZE), ImageFont.load_default(NOTE_SIZE)
-    top = MARGIN
-    for row, h in zip(rows, heights, strict=True):
-        pen.text((MARGIN, top), row.label, INK, label_font)
-        top += above
-        for column, (original, file, decoded) in enumerate(zip(row.originals, row.files, row.decoded, strict=True)):
-            left = MARGIN + column * (cell + GAP)
-            for y, picture in ((top, original), (top + h + GAP, decoded)):
-                large = enlarged(picture, scale)
-                sheet.paste(large, (left + (cell - large.width) // 2, y))
-            pen.text((left + cell // 2, top + 2 * h + GAP + 6), f"{len(file)} bytes", PALE, note_font, anchor="ma")
-        top += 2 * h + GAP + below
-    return sheet
-
-
-def enlarged(picture: Picture, scale: int) -> Image.Image:
-    image = Image.fromarray(picture).convert("RGB")
-    return image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
+    return Coded(title, pictures, files, aecodec.decode_many(files))
 
 
 def webp_nearest(picture: Picture, psnr: float) -> Point:
@@ -106,7 +74,7 @@ def webp_nearest(picture: Picture, psnr: float) -> Point:
     return min(points, key=lambda p: (abs(p.psnr - psnr), p.file_bytes))
 
 
-def compare(rows: Sequence[Row]) -> str:
+def compare(rows: Sequence[Coded]) -> str:
     """The table: the one picture of each row."""
     head = ("", "size", "PNG bytes", "WebP bytes", "WebP dB", "WebP quality", ".aec bytes", ".aec dB")
     lines = []
@@ -128,35 +96,102 @@ def compare(rows: Sequence[Row]) -> str:
     return table(head, lines)
 
 
+@dataclass(frozen=True)
+class Budget:
+    """Pictures of a data set within a number of bytes, by aecodec and by a rival."""
+
+    title: str
+    file_bytes: int
+    originals: Sequence[Picture]
+    shown: dict[str, Sequence[Fitted]]  # by the codec's name
+
+
+def budgets(
+    title: str, pictures: Sequence[Picture], model: str, rival_name: str, limits: Sequence[int]
+) -> list[Budget]:
+    """One for each limit."""
+    codecs = [ours(model), theirs(RIVALS[rival_name], pictures[0].ndim == 2)]
+    found = {codec.name: within(codec, pictures, limits) for codec in codecs}
+    return [
+        Budget(title, limit, pictures, {name: rows[number] for name, rows in found.items()})
+        for number, limit in enumerate(limits)
+    ]
+
+
+def fitted_row(name: str, fitted: Sequence[Fitted]) -> Row:
+    """A codec's row of a sheet. The note of a picture that does not fit is stressed."""
+    return Row([Cell(f.picture, f"{f.file_bytes:,} B, {f.psnr:.1f} dB", not f.fits) for f in fitted], name)
+
+
+def budget_sections(found: Sequence[Budget], scale: int) -> list[Section]:
+    """The originals, and a section of two rows a budget."""
+    title = f"{found[0].title}: for each picture the highest quality of each codec that fits"
+    sections = [Section(title, [Row([Cell(p) for p in found[0].originals], "original")], scale)]
+    for budget in found:
+        title = f"At most {budget.file_bytes:,} bytes"
+        if not all(f.fits for fitted in budget.shown.values() for f in fitted):
+            title += " (orange: the smallest file is larger)"
+        rows = [fitted_row(name, fitted) for name, fitted in budget.shown.items()]
+        sections.append(Section(title, rows, scale))
+    return sections
+
+
+def budget_table(found: Sequence[Budget]) -> str:
+    """Means over the pictures shown; PSNR of the pooled mean squared error."""
+    names = list(found[0].shown)
+    head = ["", "at most", *(f"{name} {what}" for name in names for what in ("bytes", "dB", "fit"))]
+    rows = []
+    for budget in found:
+        row = [budget.title, f"{budget.file_bytes:,} bytes"]
+        for fitted in budget.shown.values():
+            pooled = point(0, budget.originals, [b""] * len(fitted), [f.picture for f in fitted])
+            row += [number(float(np.mean([f.file_bytes for f in fitted]))), number(pooled.psnr)]
+            row.append(f"{sum(f.fits for f in fitted)} of {len(fitted)}")
+        rows.append(row)
+    return table(head, rows)
+
+
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--set", nargs=3, action="append", required=True, metavar=("TITLE", "DATA", "MODEL"), help="once for each row"
+        "--set", nargs=3, action="append", required=True, metavar=("TITLE", "DATA", "MODEL"), help="once for each set"
     )
     parser.add_argument("--index", type=int, nargs="*", default=[], help="of the table's picture, a set each")
-    parser.add_argument("-q", "--quality", type=int, default=75, help="(default: 75)")
+    parser.add_argument("-q", "--quality", type=int, default=75, help="without --budgets (default: 75)")
+    parser.add_argument("--budgets", type=numbers(int), metavar="N,N,...", help="bytes of a file")
+    parser.add_argument("--rival", choices=[n for n in RIVALS if n != "png"], default="webp", help="(default: webp)")
     parser.add_argument("--count", type=int, default=10, help="of pictures a row (default: 10)")
     parser.add_argument("--scale", type=int, default=4, help="pixels a pixel (default: 4)")
     parser.add_argument("--tile", type=int, default=32, metavar="N", help="width and height of a sheet's tiles")
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/reconstructions.png"), metavar="FILE")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write what is printed there as Markdown")
     return parser.parse_args()
 
 
 def main() -> None:
     arguments = read_arguments()
-    shown, single = [], []
+    require_folders([arguments.output, arguments.page])
+    sections: list[Section] = []
+    single: list[Coded] = []
+    fitted: list[Budget] = []
     for number_, (title, data, model) in enumerate(arguments.set):
         progress(title)
         pictures = datasets.load([data], (arguments.tile, arguments.tile))
-        index = arguments.index[number_] if number_ < len(arguments.index) else 0
-        shown.append(code(title, spread(pictures, arguments.count), model, arguments.quality))
-        single.append(code(title, pictures[index : index + 1], model, arguments.quality))
-    draw(shown, arguments.scale).save(arguments.output, optimize=True)
-    progress("")
-    print(f"    {command_line(__file__)}\n")
-    print(compare(single))
-    models = [model for _, _, model in arguments.set]
-    print(f"\n{environment([RIVALS['webp']], models)}.")
+        some = spread(pictures, arguments.count)
+        if arguments.budgets:
+            found = budgets(title, some, model, arguments.rival, arguments.budgets)
+            sections += budget_sections(found, arguments.scale)
+            fitted += found
+        else:
+            index = arguments.index[number_] if number_ < len(arguments.index) else 0
+            sections.append(code(title, some, model, arguments.quality).section(arguments.scale))
+            single.append(code(title, pictures[index : index + 1], model, arguments.quality))
+    draw(sections).save(arguments.output, optimize=True)
+    page = [f"    {command_line(__file__)}", f"![What files decode to]({arguments.output.name})"]
+    page.append(budget_table(fitted) if fitted else compare(single))
+    rival = RIVALS[arguments.rival if fitted else "webp"]
+    page.append(f"{environment([rival], [model for _, _, model in arguments.set])}.")
+    publish(page, arguments.page)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rivals import Rival
@@ -57,6 +58,32 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> 
 def number(value: float | None, digits: int = 1) -> str:
     """A figure of a table; a dash where there is none."""
     return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def numbers(kind: type) -> Callable[[str], tuple[Any, ...]]:
+    """An argument type: values separated by commas."""
+
+    def parse(text: str) -> tuple[Any, ...]:
+        return tuple(kind(part) for part in text.split(","))
+
+    parse.__name__ = f"list of {kind.__name__}"  # for argparse's own message
+    return parse
+
+
+def require_folders(files: Sequence[Path | None]) -> None:
+    """Raises ValueError if a file that is to be written has no folder: better now than when all is measured."""
+    for file in files:
+        if file is not None and not file.parent.is_dir():
+            raise ValueError(f"{file.parent} is not a folder")
+
+
+def publish(page: Sequence[str], output: Path | None) -> None:
+    """Prints the paragraphs of a page, and writes them to a file if one is named."""
+    progress("")
+    text = "\n\n".join(page)
+    print(text)
+    if output is not None:
+        output.write_text(text + "\n")
 
 
 def progress(text: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, features
 
-FINE = (*range(10), *range(10, 90, 4), *range(90, 101))
+FINE = (*range(0, 10, 2), *range(10, 90, 5), *range(90, 101, 2))
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,11 @@ class Rival:
     qualities: Sequence[int] = FINE
     module: str | None = None  # of Pillow itself
     package: str | None = None  # a plugin beside Pillow
+
+    def described(self) -> str:
+        """Its name and what it is given: "WebP (method 6)"."""
+        options = ", ".join(f"{name} {value}" for name, value in self.best.items())
+        return f"{self.name} ({options})" if options else self.name
 
     def missing(self) -> str | None:
         """Why it cannot be used here, or None."""
@@ -64,9 +69,9 @@ class Rival:
 
 RIVALS = {
     "webp": Rival("WebP", "WEBP", {"method": 6}, module="webp"),
-    "jpeg": Rival("JPEG", "JPEG", {"optimize": True}, qualities=(*range(1, 10), *FINE[10:-5]), module="jpg"),
-    "jxl": Rival("JPEG XL", "JXL", {"effort": 7}, range(0, 100, 5), package="pillow-jxl-plugin"),
-    "avif": Rival("AVIF", "AVIF", {"speed": 4}, range(0, 100, 5), module="avif"),
+    "jpeg": Rival("JPEG", "JPEG", {"optimize": True}, (1, 2, 3, 5, 8, *range(10, 100, 5)), module="jpg"),
+    "jxl": Rival("JPEG XL", "JXL", {"effort": 7}, (*range(0, 100, 10), 95), package="pillow-jxl-plugin"),
+    "avif": Rival("AVIF", "AVIF", {"speed": 6}, range(0, 100, 10), module="avif"),
     "png": Rival("PNG", "PNG", {"optimize": True}, (0,)),
 }
 

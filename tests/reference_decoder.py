@@ -171,11 +171,17 @@ class Model:
         self.context_exponent = self.table("context_exponent", (self.kinds,), -15, 15)
         self.cue = self.table("cue", (100, self.cues), -1023, 1023)
         self.vector_network = self.network("vector", d["vector_layers"], self.vector + self.cues, None)
-        self.pass_networks = []
+        self.seen: list[int] = []  # channels of the plane that a pass sees
+        self.pass_networks, self.update_networks = [], []
+        decoded = 0
         for index, (p, layers) in enumerate(zip(d["passes"], d["pass_layers"], strict=True)):
+            self.seen.append(p["hi"] if p["hi"] == decoded else p["lo"])
+            decoded = p["hi"]
             count = p["hi"] - p["lo"]
             limits = [32767] * count + [255] * count
-            self.pass_networks.append(self.network(f"pass{index}", layers, self.first + p["hi"], limits))
+            self.pass_networks.append(self.network(f"pass{index}", layers, self.first + self.seen[-1], limits))
+            update = d["update_layers"][index]
+            self.update_networks.append(self.network(f"update{index}", update, self.first + p["hi"], None))
         n = self.coefficients
         inputs, limits = self.first + n, [32767] * n
         self.correction_network = self.network("correction", d["correction_layers"], inputs, limits)
@@ -187,14 +193,15 @@ class Model:
 
     def check_description(self) -> None:
         d = self.description
-        names = "block channels correction_layers cues features pass_layers passes tile vector vector_layers"
-        require(set(d) == set(names.split()), "description")
+        names = "block channels correction_layers cues features pass_layers passes tile update_layers vector"
+        require(set(d) == {*names.split(), "vector_layers"}, "description")
         tile, block, vector, features = self.tile, self.block, self.vector, self.features
         integers = [block, self.channels, vector, features, self.cues, *(tile or [])]
         for p in d["passes"]:
             require(set(p) == PASS_KEYS and p["lattice"] == sorted(map(list, {*map(tuple, p["lattice"])})), "pass")
             integers += [p["lo"], p["hi"], *(v for place in p["lattice"] for v in place)]
-        for item in [*d["vector_layers"], *(i for items in d["pass_layers"] for i in items), *d["correction_layers"]]:
+        inner = [item for items in (*d["pass_layers"], *d["update_layers"]) for item in items]
+        for item in [*d["vector_layers"], *inner, *d["correction_layers"]]:
             require(set(item) == LAYER_KEYS and type(item["leaky"]) is bool and item["units"] != 0, "layer")
             integers += [item["kernel"], item["units"], 0 if item["add"] is None else item["add"]]
         require(all(type(v) is int and v >= 0 for v in integers), "description: integers")
@@ -217,6 +224,9 @@ class Model:
             require(all(item["kernel"] == 1 for item in layers[1:]), "pass_layers")
             missing -= places
         require(not missing and hi == self.coefficients, "passes")
+        updates = d["update_layers"]
+        require(len(updates) == len(d["passes"]) and not updates[-1], "update_layers")
+        require(all(items[-1]["units"] == features for items in updates if items), "update_layers")
         require(d["correction_layers"][-1]["units"] == self.coefficients, "correction_layers")
 
     def table(self, name: str, shape: tuple[int, ...], low: int, high: int) -> tuple[int, ...]:
@@ -513,7 +523,7 @@ class Event(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """A pass as it was decoded, over all tiles."""
+    """A pass as it was decoded."""
 
     means: list[int]
     classes: list[int]
@@ -530,10 +540,11 @@ class Log:
         self.header: Header
         self.events: list[Event] = []
         self.stages: list[Stage] = []
-        self.known: list[list[int]] = []
-        self.contexts: list[Grid] = []
-        self.planes: list[Grid] = []
-        self.corrections: list[Grid] = []
+        self.known: list[list[int]] = []  # inputs of the vector network, tile after tile
+        self.features: list[Grid] = []  # the first ones, and those of every update
+        self.context: Grid = []
+        self.plane: Grid = []
+        self.correction: Grid = []
         self.start = self.end = self.crc_header = self.crc = 0
         self.last_taken = self.body = b""
         self.lanes = 1
@@ -562,11 +573,11 @@ def decode(data: bytes, models: Mapping[int | bytes, Model], log: Log | None = N
         height, width = model.tile
 
     block = model.block
-    tile_height, tile_width = model.tile or (-(-height // block) * block, -(-width // block) * block)
-    tile_rows, tile_columns = -(-height // tile_height), -(-width // tile_width)
-    tiles = tile_rows * tile_columns
-    rows, columns = tile_height // block, tile_width // block
-    elements = tiles * (model.vector + rows * columns * model.coefficients)
+    unit_height, unit_width = model.tile or (block, block)
+    down, across = -(-height // unit_height), -(-width // unit_width)
+    rows, columns = down * unit_height // block, across * unit_width // block
+    tiles = down * across if model.tile else 0
+    elements = tiles * model.vector + rows * columns * model.coefficients
     packing = Rans if header.packing == "rans" else Zstd
     decoder = packing(model.tables, data[header.length :], elements, log)
 
@@ -577,7 +588,7 @@ def decode(data: bytes, models: Mapping[int | bytes, Model], log: Log | None = N
     log.crc_header = crc = zlib.crc32(data[: header.length])
 
     def stage(means: list[int], classes: list[int], kinds: Sequence[int]) -> list[int]:
-        """Decode one pass over all tiles; `kinds` repeat."""
+        """Decode one pass; `kinds` repeat."""
         nonlocal crc
         repeat = len(means) // len(kinds) if means else 0
         classes = [clamp(c + offset[k], 0, 63) for c, k in zip(classes, [*kinds] * repeat, strict=True)]
@@ -595,53 +606,60 @@ def decode(data: bytes, models: Mapping[int | bytes, Model], log: Log | None = N
         return clamp(scaled, -1023, 1023)
 
     blocks = range(rows * columns)
-    features = [[[0] * model.features for _ in blocks] for _ in range(tiles)]
-    if model.vector:
+    context: Grid = [[0] * model.features + cue + [0] * model.coefficients for _ in blocks]
+
+    def replace_features(made: Grid) -> None:
+        for b in blocks:
+            context[b][: model.features] = made[b]
+        log.features.append(made)
+
+    if tiles:
         vectors = stage([0] * (tiles * model.vector), list(model.vector_class) * tiles, range(model.vector))
+        tile_rows, tile_columns = unit_height // block, unit_width // block
+        made: Grid = [[] for _ in blocks]
         for t in range(tiles):
             vector = vectors[t * model.vector : (t + 1) * model.vector]
             known = [activation(v, k) for k, v in enumerate(vector)] + cue
-            (output,) = run(model.vector_network, [known], 1, 1, [0])
-            features[t] = [output[b * model.features : (b + 1) * model.features] for b in blocks]
             log.known.append(known)
-    plane: list[Grid] = [[[0] * model.coefficients for _ in blocks] for _ in range(tiles)]
-    context: list[Grid] = [[features[t][b] + cue + [0] * model.coefficients for b in blocks] for t in range(tiles)]
-    for p, network in zip(model.description["passes"], model.pass_networks, strict=True):
+            (output,) = run(model.vector_network, [known], 1, 1, [0])
+            corner = t // across * tile_rows * columns + t % across * tile_columns
+            for i in range(tile_rows * tile_columns):
+                b = corner + i // tile_columns * columns + i % tile_columns
+                made[b] = output[i * model.features : (i + 1) * model.features]
+        replace_features(made)
+    plane: Grid = [[0] * model.coefficients for _ in blocks]
+    for index, p in enumerate(model.description["passes"]):
         lo, hi = p["lo"], p["hi"]
         positions = [b for b in blocks if [b // columns % 2, b % columns % 2] in p["lattice"]]
-        kinds = range(model.vector + lo, model.vector + hi)
         means: list[int] = []
         classes: list[int] = []
-        for t in range(tiles):
-            seen = [channels[: model.first + hi] for channels in context[t]]
-            for output in run(network, seen, rows, columns, positions):
-                means += output[: hi - lo]
-                classes += output[hi - lo :]
-        found = iter(stage(means, classes, kinds))
-        for t in range(tiles):
-            for position in positions:
-                for channel in range(lo, hi):
-                    value = next(found)
-                    plane[t][position][channel] = value
-                    context[t][position][model.first + channel] = activation(value, model.vector + channel)
+        seen = [channels[: model.first + model.seen[index]] for channels in context]
+        for output in run(model.pass_networks[index], seen, rows, columns, positions):
+            means += output[: hi - lo]
+            classes += output[hi - lo :]
+        found = iter(stage(means, classes, range(model.vector + lo, model.vector + hi)))
+        for position in positions:
+            for channel in range(lo, hi):
+                value = next(found)
+                plane[position][channel] = value
+                context[position][model.first + channel] = activation(value, model.vector + channel)
+        if model.update_networks[index]:
+            seen = [channels[: model.first + hi] for channels in context]
+            replace_features(run(model.update_networks[index], seen, rows, columns, blocks))
     log.crc = crc
     decoder.finish(crc)
 
-    canvas_width = tile_columns * tile_width
-    canvas = bytearray(tile_rows * tile_height * canvas_width * model.channels)
-    for t in range(tiles):
-        correction = run(model.correction_network, context[t], rows, columns, blocks)
-        log.contexts.append(context[t])
-        log.planes.append(plane[t])
-        log.corrections.append(correction)
-        for b in blocks:
-            total = [value + change for value, change in zip(plane[t][b], correction[b], strict=True)]
-            ((*samples,),) = run([model.synthesis], [total], 1, 1, [0])
-            top = t // tile_columns * tile_height + b // columns * block
-            left = t % tile_columns * tile_width + b % columns * block
-            for index, sample in enumerate(samples):
-                y, rest = divmod(index, block * model.channels)
-                canvas[((top + y) * canvas_width + left) * model.channels + rest] = clamp(sample, 0, 255)
+    correction = run(model.correction_network, context, rows, columns, blocks)
+    log.context, log.plane, log.correction = context, plane, correction
+    canvas_width = columns * block
+    canvas = bytearray(rows * block * canvas_width * model.channels)
+    for b in blocks:
+        total = [value + change for value, change in zip(plane[b], correction[b], strict=True)]
+        ((*samples,),) = run([model.synthesis], [total], 1, 1, [0])
+        top, left = b // columns * block, b % columns * block
+        for index, sample in enumerate(samples):
+            y, rest = divmod(index, block * model.channels)
+            canvas[((top + y) * canvas_width + left) * model.channels + rest] = clamp(sample, 0, 255)
     pixels = bytearray()
     for y in range(height):
         begin = y * canvas_width * model.channels

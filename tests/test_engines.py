@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import subprocess
@@ -12,14 +13,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import reference_decoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import DIGITS, MODELS, mosaic, tiny_file, waves
+from reference_decoder import Log
+from samples import DIGITS, MODELS, mosaic, tiny_arrays, tiny_description, tiny_file, waves
 
 import aecodec
 from aecodec.engines import Engine, Tensor, engine
 from aecodec.errors import InvalidModelFile, InvalidValue
-from aecodec.models import ladder, registry
+from aecodec.models import ladder, registry, safetensors
 from aecodec.models.ladder import Latent
 from aecodec.models.model import Model, load
 from aecodec.models.network import ExactLayer, Network, prove
@@ -53,7 +56,8 @@ class Reference:
                 for dy in range(layer.kernel)
                 for dx in range(layer.kernel)
             ]
-            seen = np.concatenate(shifted, axis=-1).reshape(n, -1, layer.kernel**2 * grid.shape[-1])
+            seen = np.concatenate(shifted, axis=-1)
+            seen = seen.reshape(n, grid.shape[1] * grid.shape[2], seen.shape[-1])
             if index == 0 and positions is not None:
                 seen = seen[:, positions]
             y = (seen @ layer.weight.astype(np.int64) + layer.bias) >> layer.shift
@@ -129,16 +133,19 @@ def require_equal(one: Walk, other: Walk) -> None:
 
 
 def grids(model: Model) -> list[tuple[int, int]]:
-    """(rows, columns) of blocks on which a model can be walked."""
+    """(rows, columns) of blocks on which a model can be walked: of one tile and of two by three."""
     d = model.description
-    return [d.grid(*d.tile)] if d.tile else [(1, 1), (1, 7), (5, 2), (9, 8)]
+    return [d.grid(*d.tile), d.grid(2 * d.tile[0], 3 * d.tile[1])] if d.tile else [(1, 1), (1, 7), (5, 2), (9, 8)]
 
 
-SMALL_MODELS = {
-    "tile": load(tiny_file()),
-    "colour tile": load(tiny_file((8, 2), 3)),
-    "any size": load(tiny_file(None, 3)),
+# Tiles are odd numbers of blocks high or wide, so that the lattices of neighbours differ.
+SMALL_FILES = {
+    "updates-1": tiny_file(name="updates-1"),
+    "plain-1": tiny_file(updates=False, name="plain-1"),
+    "colour-1": tiny_file((6, 2), 3, name="colour-1"),
+    "wide-1": tiny_file(None, 3, name="wide-1"),
 }
+SMALL_MODELS = {name: load(data) for name, data in SMALL_FILES.items()}
 
 
 def model(name: str) -> Model:
@@ -164,6 +171,20 @@ def test_the_extremes_reach_the_limits() -> None:
         assert np.abs(largest.latent.plane).max() == 32767
         assert np.abs(largest.latent.context).max() == 1023
         assert set(largest.pixels.flat) >= {0, 255}
+
+
+mean_extremes, residual_extremes = ([-top, 1 - top, 0, top - 1, top] for top in (32767, MAX_RESIDUAL))
+
+
+@given(
+    st.integers(-32767, 32767) | st.sampled_from(mean_extremes),
+    st.integers(-MAX_RESIDUAL, MAX_RESIDUAL) | st.integers(-70_000, 70_000) | st.sampled_from(residual_extremes),
+    st.integers(1, 32767) | st.sampled_from([1, 2, 32767]),
+)
+def test_an_element_is_its_mean_and_residual_times_step_clamped(mean: int, residual: int, step: int) -> None:
+    expected = max(-32767, min(mean + residual * step, 32767))
+    one, other, size = (np.array([[value]], np.int32) for value in (mean, residual, step))
+    assert ladder.decoded(one, other, size).tolist() == [[expected]]
 
 
 layers = st.lists(
@@ -262,7 +283,7 @@ def test_rounding_is_down_for_negative_numbers_as_well(by: str) -> None:
 
 @pytest.mark.parametrize("by", ENGINES)
 @pytest.mark.parametrize("name", [*MODELS, *SMALL_MODELS])
-def test_tiles_together_equal_each_alone(by: str, name: str) -> None:
+def test_pictures_together_equal_each_alone(by: str, name: str) -> None:
     grid = grids(model(name))[-1]
     quality = [1, 33, 50, 77, 100]
     elements = ladder.elements(model(name), *grid)
@@ -333,6 +354,41 @@ def test_both_engines_decode_every_file_to_the_same_pixels(name: str, size: tupl
     picture = mosaic(*size, tiles=DIGITS) if gray else mosaic(*size)
     for data in (aecodec.encode(picture, model=name, quality=quality, engine=by) for by in ("numpy", "tensorflow")):
         assert np.array_equal(aecodec.decode(data), aecodec.decode(data, engine="tensorflow"))
+
+
+@pytest.mark.parametrize("name", SMALL_FILES)
+@pytest.mark.parametrize(("down", "across", "cut"), [(2, 3, 0), (2, 3, 1), (3, 2, 1), (1, 1, 1)])
+@pytest.mark.parametrize("packing", ["rans", "zstd"])
+def test_small_models_decode_alike_with_every_engine_and_by_the_specification(
+    name: str, down: int, across: int, cut: int, packing: str, own_folder: Path
+) -> None:
+    (own_folder / f"{name}.safetensors").write_bytes(SMALL_FILES[name])
+    read = reference_decoder.Model(SMALL_FILES[name])
+    d = SMALL_MODELS[name].description
+    height, width = (down * d.unit[0] - cut, across * d.unit[1] - cut)
+    picture = np.random.default_rng(down).integers(0, 256, (height, width, d.channels)).astype(np.uint8)
+    log = Log()
+    data = aecodec.encode(picture.squeeze(2) if d.channels == 1 else picture, model=name, quality=95, packing=packing)
+    expected = reference_decoder.decode(data, {read.id(): read}, log)
+    samples = np.frombuffer(expected.samples, np.uint8).reshape(picture.shape)
+    for by in ("numpy",) if WITHOUT in os.environ else ("numpy", "tensorflow"):
+        assert np.array_equal(aecodec.decode(data, engine=by).reshape(picture.shape), samples)
+    if d.tile is not None:
+        # There was something to agree on: tiles with different vectors, and features that change.
+        assert len({tuple(known) for known in log.known}) == down * across
+        assert len({str(made) for made in log.features}) == 1 + sum(map(bool, d.update_layers))
+
+
+@pytest.mark.parametrize("by", ENGINES)
+def test_a_model_whose_first_pass_sees_nothing_can_be_walked(by: str) -> None:
+    deep = dataclasses.replace(tiny_description(None), cues=0)
+    flat = dataclasses.replace(deep, pass_layers=((deep.pass_layers[0][-1],), *deep.pass_layers[1:]))
+    for d in (deep, flat):
+        model = load(safetensors.dump(tiny_arrays(d), {"name": "tiny-1", "description": d.to_json()}))
+        assert model.pass_networks[0].inputs == 0
+        for grid in grids(model):
+            expected = walk(model, Reference(), grid, [1, 100], EXTREMES["small noise"])
+            require_equal(walk(model, engine(by), grid, [1, 100], EXTREMES["small noise"]), expected)
 
 
 @needs_tensorflow

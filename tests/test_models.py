@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +65,10 @@ def use(model: Model) -> None:
 def test_every_layer_of_a_bundled_model_is_proven(name: str) -> None:
     model = registry.by_name(name)
     inputs: dict[int, int] = {}
-    for network in (model.vector_network, *model.pass_networks, model.correction_network, model.synthesis):
+    updates = [network for network in model.update_networks if network]
+    for network in (
+        model.vector_network, *model.pass_networks, *updates, model.correction_network, model.synthesis
+    ):  # fmt: skip
         reach = [1023 if network is not model.synthesis else 2 * 32767] * network.inputs
         for layer, single in zip(network.layers, network.single, strict=True):
             # By Python's integers, which know no limit.
@@ -104,19 +106,6 @@ def test_models_says_what_is_in_the_file(name: str) -> None:
     assert info.parameters == sum(
         array.size for array_name, array in model.arrays.items() if array_name.endswith((".weight", ".bias"))
     )
-
-
-@pytest.fixture
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty folder in which the registry looks for models after the bundled ones."""
-    caches = (registry.files, registry.by_name)
-    with monkeypatch.context() as patch:
-        patch.setenv(registry.VARIABLE, str(tmp_path))
-        for cache in caches:
-            cache.cache_clear()
-        yield tmp_path
-    for cache in caches:
-        cache.cache_clear()
 
 
 def test_a_name_without_a_version_is_the_latest(own_folder: Path) -> None:
@@ -188,7 +177,7 @@ def test_the_id_of_the_tiny_model_is_known() -> None:
     # A change of this is a change of the ids of all models.
     arrays = {"b": np.array([1, 2], np.int16), "analysis.x": np.zeros(1, np.float32), "a": np.array([[3]], np.uint8)}
     model = dataclasses.replace(load(TINY), arrays=arrays)
-    assert model.id.hex() == "a0c751247672e2c3"
+    assert model.id.hex() == "454647512c8cadaa"
 
 
 # Tampering ---
@@ -270,6 +259,7 @@ def described(**fields: Any) -> str:
 
 PASSES = json.loads(DESCRIPTION.to_json())["passes"]
 LAYERS = json.loads(DESCRIPTION.to_json())["pass_layers"]
+UPDATES = json.loads(DESCRIPTION.to_json())["update_layers"]
 
 
 @pytest.mark.parametrize(
@@ -292,7 +282,71 @@ LAYERS = json.loads(DESCRIPTION.to_json())["pass_layers"]
     ],
 )
 def test_passes_that_do_not_cover_the_plane_once_are_refused(passes: list[dict[str, Any]]) -> None:
-    refused(changed(description=described(passes=passes, pass_layers=(LAYERS * 2)[: len(passes)])))
+    count = len(passes)
+    description = described(passes=passes, pass_layers=(LAYERS * 2)[:count], update_layers=[[]] * count)
+    assert refused(changed(description=description)) in (
+        "the passes do not cover the plane",
+        "the passes do not cover the plane once, group after group",
+        "a pass needs a mean and a class for every channel",  # the layers of a group that comes too early
+    )
+
+
+@pytest.mark.parametrize(
+    ("updates", "reason"),
+    [
+        ([*UPDATES[:-1], UPDATES[1]], "an update after the last pass"),
+        ([[], UPDATES[1], [{**UPDATES[2][0], "units": 3}], []], "an update does not give every block its features"),
+        ([[], [{**UPDATES[1][0], "units": 2}, {**UPDATES[1][1], "units": 4}], UPDATES[2], []], "its features"),
+        ([UPDATES[1], UPDATES[1], UPDATES[2], []], "update0.0.weight"),  # has no arrays
+        ([[], UPDATES[1], [], []], "an array that no model has: 'update2.0.bias'"),
+        ([[], UPDATES[1][:1], UPDATES[2], []], "its features"),
+        ([[], [{**UPDATES[1][0], "kernel": 1}, UPDATES[1][1]], UPDATES[2], []], "another number of inputs"),
+        ([[], [{**UPDATES[1][0], "kernel": 5}, UPDATES[1][1]], UPDATES[2], []], "a kernel"),
+        ([[], [{**UPDATES[1][0], "units": 0}, UPDATES[1][1]], UPDATES[2], []], "an impossible layer"),
+        ([[], [{**UPDATES[1][0], "leaky": 1}, UPDATES[1][1]], UPDATES[2], []], "an impossible layer"),
+        ([None, *UPDATES[1:]], "incomplete"),
+        (None, "incomplete"),
+    ],
+)
+def test_updates_that_do_not_make_features_between_passes_are_refused(updates: Any, reason: str) -> None:
+    assert reason in refused(changed(description=described(update_layers=updates)))
+
+
+@pytest.mark.parametrize("count", [0, 3, 5])
+def test_there_are_as_many_updates_as_passes(count: int) -> None:
+    d = tiny_description((4, 6), updates=False)
+    description = dataclasses.replace(d, update_layers=((),) * count).to_json()
+    assert "incomplete" in refused(safetensors.dump(tiny_arrays(d), {"name": "tiny-1", "description": description}))
+
+
+def test_an_update_needs_a_vector() -> None:
+    d = tiny_description(None)
+    updates = (d.pass_layers[0], *d.update_layers[1:])
+    arrays = {**tiny_arrays(d), **{f"update0.{name[6:]}": ARRAYS[name] for name in ARRAYS if name.startswith("pass0.")}}
+    description = dataclasses.replace(d, update_layers=updates).to_json()
+    data = safetensors.dump(arrays, {"name": "tiny-1", "description": description})
+    assert "features" in refused(data)
+
+
+def test_a_pass_sees_channels_of_its_own_group_where_an_earlier_pass_has_decoded_some() -> None:
+    passes = [(p.lo, p.hi) for p in DESCRIPTION.passes]
+    assert passes == [(0, 1), (0, 1), (1, 4), (1, 4)]
+    assert [DESCRIPTION.seen(index) for index in range(4)] == [0, 1, 1, 4]
+    inputs = DESCRIPTION.features + DESCRIPTION.cues
+    model = load(TINY)
+    assert [network.inputs - inputs for network in model.pass_networks] == [0, 1, 1, 4]
+    assert [network and network.inputs - inputs for network in model.update_networks] == [None, 1, 4, None]
+
+
+def test_updates_are_counted() -> None:
+    with_updates, without = load(TINY), load(tiny_file(updates=False))
+    layers = [layer for network in with_updates.update_networks if network for layer in network.layers]
+    parameters = sum(layer.weight.size + layer.bias.size for layer in layers)
+    assert with_updates.parameters - without.parameters == parameters > 0
+    macs = sum(layer.weight.size for layer in layers) / DESCRIPTION.block**2
+    assert with_updates.macs_per_pixel - without.macs_per_pixel == pytest.approx(macs)
+    assert without.update_networks == (None,) * 4
+    use(without)
 
 
 @pytest.mark.parametrize(
@@ -511,12 +565,12 @@ def test_a_description_survives_json() -> None:
 
 
 def test_every_position_is_decoded_by_one_pass_of_each_group() -> None:
-    for description in (DESCRIPTION, *(registry.by_name(name).description for name in MODELS)):
-        for rows, columns in ((1, 1), (1, 6), (5, 4), (8, 8)):
+    for description in (DESCRIPTION, tiny_description(None), *(registry.by_name(name).description for name in MODELS)):
+        for down, across in ((1, 1), (1, 6), (2, 3), (5, 4)):
+            rows, columns = description.grid(down * description.unit[0], across * description.unit[1])
             seen = np.zeros((rows * columns, description.coefficients), int)
             for stage in description.passes:
                 seen[ladder.positions(stage, rows, columns), stage.lo : stage.hi] += 1
             assert (seen == 1).all()
-            assert seen.size + description.vector == ladder.elements(
-                dataclasses.replace(load(TINY), description=description), rows, columns
-            )
+            model = dataclasses.replace(load(TINY), description=description)
+            assert seen.size + down * across * description.vector == ladder.elements(model, rows, columns)

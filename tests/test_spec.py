@@ -6,6 +6,7 @@ of the dictionaries, and the worked example. To be run whenever a bundled model 
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 import textwrap
@@ -19,10 +20,13 @@ import pytest
 import reference_decoder as reference
 from PIL import Image
 from reference_decoder import Log, Model, Refused
+from samples import tiny_arrays, tiny_description, tiny_file
 
 import aecodec
-from aecodec.errors import AecError
-from aecodec.models import registry
+from aecodec.errors import AecError, InvalidModelFile
+from aecodec.models import registry, safetensors
+from aecodec.models.description import Layer
+from aecodec.models.model import load
 
 ROOT = Path(__file__).resolve().parent.parent
 SPEC = ROOT / "spec" / "FORMAT.md"
@@ -144,7 +148,7 @@ def example_part(short: bytes, long: bytes) -> str:
     shown = max(positions, key=lambda b: len({*block_pixels(picture, model, b)}))
     pass_events = event_table(log, begin, begin + len(coded), [named[i] for i in coded])
     place = positions.index(shown) * (hi - lo)
-    context = log.contexts[0][shown]
+    context = log.context[shown]
     channel_kinds = range(model.vector + lo, model.vector + hi)
     pass_rows = [
         [*row, known]
@@ -154,6 +158,12 @@ def example_part(short: bytes, long: bytes) -> str:
     ]
 
     y, x = divmod(shown, columns)
+    updates = [index for index, layers in enumerate(model.description["update_layers"]) if layers]
+    updated = [
+        f"**After pass {index}** its update gives block {shown} new features, of which the first eight are"
+        f" {numbers(made[shown][:8])}."
+        for index, made in zip(updates, log.features[1:], strict=True)
+    ]
     pixels = block_pixels(picture, model, shown)
     lines = [pixels[dy * model.block :][: model.block] for dy in range(model.block)]
     last = log.events[-1]
@@ -182,19 +192,20 @@ def example_part(short: bytes, long: bytes) -> str:
         table(head, vector_rows),
         f"The input of the vector network is these context values and the cues of quality {header.quality}:"
         f" {numbers(log.known[0][model.vector :])}. The first eight of the {model.features} features that it gives"
-        f" block {shown} are {numbers(context[:8])}.",
+        f" block {shown} are {numbers(log.features[0][shown][:8])}.",
         f"**Pass 0** has the channels {lo}..{hi - 1} of {len(positions)} blocks, {len(first.classes)} elements,"
         f" of which {sum(c >= model.tables.skip for c in first.classes)} are coded. Its first {len(coded)} events:",
         pass_events,
         f"The elements of block {shown} (row {y}, column {x}) in this pass:",
         table(head, pass_rows),
+        *updated,
         f"**The end.** There are {len(log.events)} events in all. The last one has kind {last.kind} and value"
         f" {last.value} (s = {last.s}, f = {last.f}, c = {last.c}) and leaves x = {last.after}; the last refill takes"
         f" {hexadecimal(log.last_taken) or 'no byte'}. The final state is **{log.end}**. The CRC-32 of the header is"
         f" {log.crc_header:08X}, of the header and the {elements} residuals {log.crc:08X}; folded to 16 bits that is"
         f" {folded:04X} = {folded}, so the file is whole.",
-        f"**Pixels.** The plane of block {shown} is\n\n    {numbers(log.planes[0][shown])}\n\n"
-        f"its correction is\n\n    {numbers(log.corrections[0][shown])}\n\nand its pixels are\n\n"
+        f"**Pixels.** The plane of block {shown} is\n\n    {numbers(log.plane[shown])}\n\n"
+        f"its correction is\n\n    {numbers(log.correction[shown])}\n\nand its pixels are\n\n"
         + "\n".join(f"    {numbers(line)}" for line in lines),
         f"Row 14 of the picture is\n\n    {numbers(picture.samples[14 * 28 : 14 * 28 + 14])}\n"
         f"    {numbers(picture.samples[14 * 28 + 14 : 15 * 28])}\n\nand the SHA-256 of its 784 samples is"
@@ -279,6 +290,27 @@ def test_damage_is_refused_by_both() -> None:
             aecodec.decode(data)
 
 
+def test_updates_of_no_model_are_refused_by_both() -> None:
+    described = tiny_description((4, 6))
+    first, second = described.update_layers[1:3]
+    none: tuple[Layer, ...] = ()
+    assert Model(tiny_file()).update_networks[1]
+    for updates in (
+        (none, first, second, first),  # after the last pass
+        (none, first, second),
+        (none, first, second, none, none),
+        (none, first[:1], second, none),  # four units for two features
+        (none, first, none, none),  # arrays of no layer
+        (first, first, second, none),  # a layer without arrays
+    ):
+        text = dataclasses.replace(described, update_layers=updates).to_json()
+        data = safetensors.dump(tiny_arrays(described), {"name": "tiny-1", "description": text})
+        with pytest.raises(Refused):
+            Model(data)
+        with pytest.raises(InvalidModelFile):
+            load(data)
+
+
 def picture(kind: str, height: int, width: int, channels: int) -> np.ndarray:
     """A disc on a slope, or noise, which needs escapes and low bits."""
     y, x = np.mgrid[:height, :width]
@@ -299,6 +331,8 @@ CASES = [
     ("mnist-1", "disc", 20, 37, 1, 60, "zstd"),
     ("cifar-1", "noise", 33, 30, 3, 95, "zstd"),
     ("cifar-1", "disc", 5, 241, 1, 30, "rans"),  # gray, and 8 tiles: two lanes
+    ("mnist-1", "disc", 56, 84, 1, 50, "rans"),  # two by three tiles
+    ("cifar-1", "disc", 64, 96, 3, 40, "zstd"),
 ]
 
 

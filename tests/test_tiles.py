@@ -1,4 +1,4 @@
-"""Any size to tiles and back: pictures of one size, several at once."""
+"""Pictures of any size as whole tiles: pictures of one size, several at once."""
 
 from __future__ import annotations
 
@@ -8,66 +8,76 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from aecodec.tiles import Grid, grid, inside, join, split
+from aecodec.tiles import covered, grow, inside, sample
 
 sides = st.integers(1, 40)
 stacks = arrays(np.uint8, st.tuples(st.integers(1, 4), sides, sides, st.sampled_from([1, 3])))
-tile_sides = st.integers(1, 33)
-
-
-@given(stacks, st.none() | st.tuples(tile_sides, tile_sides), st.integers(1, 16))
-def test_joining_inverts_splitting(pictures: np.ndarray, tile: tuple[int, int] | None, block: int) -> None:
-    tiles = split(pictures, tile, block)
-    layout = grid(pictures.shape[1:3], tile, block)
-    count, channels = len(pictures), pictures.shape[3]
-    assert tiles.shape == (count * layout.tiles, layout.tile_height, layout.tile_width, channels)
-    assert count * layout.pixels * channels == tiles.size
-    joined = join(tiles, pictures.shape[1:3])
-    assert joined.flags.c_contiguous
-    assert joined.shape == pictures.shape
-    assert np.array_equal(joined, pictures)
-
-
-@given(stacks, st.none() | st.tuples(tile_sides, tile_sides), st.integers(1, 16))
-def test_pictures_split_together_are_split_like_each_alone(
-    pictures: np.ndarray, tile: tuple[int, int] | None, block: int
-) -> None:
-    alone = [split(pictures[i : i + 1], tile, block) for i in range(len(pictures))]
-    assert np.array_equal(split(pictures, tile, block), np.concatenate(alone))
+units = st.tuples(st.integers(1, 33), st.integers(1, 33))
 
 
 @pytest.mark.parametrize(
-    ("size", "tile", "block", "expected"),
+    ("size", "unit", "expected"),
     [
-        ((28, 28), (28, 28), 1, Grid(1, 1, 28, 28)),
-        ((1, 1), (28, 28), 1, Grid(1, 1, 28, 28)),
-        ((29, 57), (28, 28), 1, Grid(2, 3, 28, 28)),
-        ((29, 57), None, 8, Grid(1, 1, 32, 64)),
-        ((32, 64), None, 8, Grid(1, 1, 32, 64)),
-        ((5, 7), None, 1, Grid(1, 1, 5, 7)),
-        ((2**32, 2**32), (32, 32), 4, Grid(2**27, 2**27, 32, 32)),
+        ((28, 28), (28, 28), (28, 28)),
+        ((1, 1), (28, 28), (28, 28)),
+        ((29, 57), (28, 28), (56, 84)),
+        ((28, 29), (28, 14), (28, 42)),
+        ((29, 57), (8, 8), (32, 64)),
+        ((5, 7), (1, 1), (5, 7)),
+        ((2**32, 2**32 - 1), (32, 32), (2**32, 2**32)),
     ],
 )
-def test_the_grid_follows_from_the_size(
-    size: tuple[int, int], tile: tuple[int, int] | None, block: int, expected: Grid
+def test_as_few_units_as_possible_cover_a_picture(
+    size: tuple[int, int], unit: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    assert grid(size, tile, block) == expected
+    assert covered(size, unit) == expected
 
 
-def test_tiles_go_row_by_row_and_repeat_the_last_column_and_row() -> None:
-    picture = np.array([[1, 2, 3], [4, 5, 6], [7, 8, 9]], np.uint8)
-    tiles = split(np.stack([picture, picture + 10])[..., None], (2, 2))
-    first = [[[1, 2], [4, 5]], [[3, 3], [6, 6]], [[7, 8], [7, 8]], [[9, 9], [9, 9]]]
-    assert tiles[:4, ..., 0].tolist() == first
-    assert np.array_equal(tiles[4:], tiles[:4] + 10)
+@given(stacks, units)
+def test_a_grown_picture_is_the_picture_and_repeats_its_last_column_and_row(
+    pictures: np.ndarray, unit: tuple[int, int]
+) -> None:
+    count, height, width, channels = pictures.shape
+    grown = grow(pictures, unit)
+    assert grown.shape == (count, *covered((height, width), unit), channels)
+    y, x = (
+        np.minimum(np.arange(size), limit - 1) for size, limit in zip(grown.shape[1:3], (height, width), strict=True)
+    )
+    assert np.array_equal(grown, pictures[:, y[:, None], x])
+
+
+def test_a_picture_of_whole_units_is_not_copied() -> None:
+    pictures = np.zeros((2, 28, 56, 3), np.uint8)
+    assert grow(pictures, (28, 28)) is pictures
 
 
 def test_blocks_outside_a_picture_of_one_tile_are_known() -> None:
     shown = inside((5, 9), (28, 28), 4)
-    assert shown.shape == (1, 7, 7)
-    assert shown[0].sum() == 2 * 3
-    assert shown[0, :2, :3].all()
+    assert shown.shape == (7, 7)
+    assert shown.sum() == 2 * 3
+    assert shown[:2, :3].all()
 
 
-def test_every_block_of_several_tiles_counts_as_inside() -> None:
-    assert inside((33, 5), (32, 32), 4).all()
+@pytest.mark.parametrize("size", [(33, 5), (5, 33), (64, 64)])
+def test_every_block_of_several_tiles_counts_as_inside(size: tuple[int, int]) -> None:
+    shown = inside(size, (32, 32), 4)
+    assert shown.shape == tuple(side // 4 for side in covered(size, (32, 32)))
+    assert shown.all()
+
+
+def test_a_sample_is_units_of_each_picture_spread_over_it() -> None:
+    # Every pixel of a unit is the unit's number; pictures differ by 100.
+    numbers = np.kron(np.arange(12).reshape(3, 4), np.ones((2, 5), int)).astype(np.uint8)
+    pictures = np.stack([numbers, numbers + 100])[..., None]
+    found = sample(pictures, (2, 5), 4)
+    assert found.shape == (8, 2, 5, 1)
+    assert found.max(axis=(1, 2, 3)).tolist() == [0, 3, 7, 11, 100, 103, 107, 111]
+    assert np.array_equal(found.min(axis=(1, 2, 3)), found.max(axis=(1, 2, 3)))
+
+
+@given(stacks, units)
+def test_a_sample_of_all_units_leaves_nothing_out(pictures: np.ndarray, unit: tuple[int, int]) -> None:
+    grown = grow(pictures, unit)
+    down, across = grown.shape[1] // unit[0], grown.shape[2] // unit[1]
+    found = sample(grown, unit, down * across).reshape(len(pictures), down, across, *unit, -1)
+    assert np.array_equal(found.swapaxes(2, 3).reshape(grown.shape), grown)

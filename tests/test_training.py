@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 import os
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
-from samples import COLOUR, DIGITS, squared_error
+from samples import COLOUR, DIGITS, mosaic, squared_error
 
 import aecodec
 from aecodec.cli import main
@@ -33,14 +34,16 @@ from aecodec.training.network import SKIPPED_CLASSES  # noqa: E402
 STEPS_PER_EPOCH = 8
 UNIT = 2**COEFFICIENT_BITS
 SMALL = presets.Preset(
-    presets.ladder(side=28, channels=1, vector=4, groups=(0, 4), features=4, pass_width=8, correction_width=8),
+    presets.ladder(side=28, channels=1, vector=4, groups=(0, 4), features=8, width=8),
     "tests",
     "none",
-    exact_from=0.4,
-    batch_size=16,
     steps=4 * STEPS_PER_EPOCH,
+    tiles=12,
+    larger=1,
 )
 TILES = np.stack([np.roll(digit, (y, x), (0, 1)) for digit in DIGITS for y in (-1, 0, 1) for x in (-1, 1)])
+# Pictures of two by two tiles.
+LARGER = np.stack([mosaic(56, 56, tiles=DIGITS[i:] + DIGITS[:i]) for i in range(20)])
 
 
 def idx(tiles: np.ndarray) -> bytes:
@@ -49,7 +52,13 @@ def idx(tiles: np.ndarray) -> bytes:
 
 @pytest.fixture(scope="module")
 def small_runs() -> Iterator[None]:
+    compiled = fitting.Objective.compile
+
+    def quickly(self: fitting.Objective, **options: object) -> None:
+        compiled(self, **{**options, "jit_compile": False})  # XLA would take minutes, the run takes seconds
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fitting.Objective, "compile", quickly)
         patch.setitem(presets.PRESETS, "mnist", SMALL)
         patch.setattr(fitting, "STEPS_PER_EPOCH", STEPS_PER_EPOCH)
         patch.setattr(run, "TABLE_TILES", 100)
@@ -152,15 +161,32 @@ def test_an_interrupted_run_goes_on_where_it_was(
 
 def test_the_same_seed_draws_the_same_batches() -> None:
     pools = [fitting.Pool(TILES[..., None], 0.7), fitting.Pool(TILES[:5, ..., None], 0.3)]
-    one, same, other = (fitting.Batches(pools, 16, "pen", seed) for seed in (1, 1, 2))
-    ((tiles, quality), _), ((again, _), _), ((different, _), _) = one[4], same[4], other[4]
-    assert tiles.shape == (16, 28, 28, 1)
-    assert quality.min() >= 1
-    assert quality.max() <= 100
-    assert np.array_equal(tiles, again)
-    assert not np.array_equal(tiles, different)
+    one, same, other = (fitting.Batches(pools, SMALL, "pen", seed) for seed in (1, 1, 2))
+    drawn, again, different = one[4][0], same[4][0], other[4][0]
+    assert [pictures.shape for pictures, _ in drawn] == [(12, 28, 28, 1), (1, 56, 56, 1)]
     one.on_epoch_end()
-    assert not np.array_equal(one[4][0][0], tiles)
+    for group, (pictures, quality) in enumerate(drawn):
+        assert quality.shape == (len(pictures),)
+        assert 1 <= quality.min() <= quality.max() <= 100
+        assert np.array_equal(pictures, again[group][0])
+        assert np.array_equal(quality, again[group][1])
+        assert not np.array_equal(pictures, different[group][0])
+        assert not np.array_equal(pictures, one[4][0][group][0])
+
+
+def test_larger_pictures_are_crops_or_else_mosaics_of_tiles() -> None:
+    known = {tile.tobytes() for tile in TILES}
+    mosaics = fitting.draw_larger([fitting.Pool(TILES[..., None], 1.0)], 3, np.random.default_rng(0))
+    assert mosaics.shape == (3, 56, 56, 1)
+    parts = mosaics.reshape(3, 2, 28, 2, 28).swapaxes(2, 3).reshape(-1, 28, 28)
+    assert {part.tobytes() for part in parts} <= known
+    # Crops of any source are taken before mosaics of another.
+    crops = LARGER[:5, ..., None]
+    pools = [fitting.Pool(TILES[..., None], 0.9), fitting.Pool(TILES[..., None], 0.1, crops=crops)]
+    pools.append(fitting.Pool(TILES[..., None], 1.0, crops=crops[:0]))
+    found = fitting.draw_larger(pools, 50, np.random.default_rng(0))
+    assert found.shape == (50, 56, 56, 1)
+    assert {one.tobytes() for one in found} == {crop.tobytes() for crop in crops}
 
 
 # What is exported is what was trained ---
@@ -180,54 +206,68 @@ def exported(network: fitting.Objective) -> Model:
     return load(safetensors.dump(arrays, {"name": "x-1", "description": SMALL.description.to_json()}))
 
 
+@pytest.mark.parametrize("pictures", [TILES[:80], LARGER], ids=["tiles", "two by two tiles"])
 def test_the_exported_model_computes_what_the_trained_network_does(
-    network: fitting.Objective, exported: Model, monkeypatch: pytest.MonkeyPatch
+    network: fitting.Objective, exported: Model, monkeypatch: pytest.MonkeyPatch, pictures: np.ndarray
 ) -> None:
-    tiles, quality = TILES[:80, ..., None], np.tile([10, 40, 70, 100], 20)
+    count, quality = len(pictures), np.tile([10, 40, 70, 100], len(pictures) // 4)
+    rows, columns = SMALL.description.grid(*pictures.shape[1:])
     # Means, steps and decoded values of the network in grey levels, and its classes.
     passes: list[tuple[np.ndarray, ...]] = []
     code = type(network)._code
 
-    def noted(self, value, mean, absolute_class, log_step, step, lambda_):
-        decoded, bits = code(self, value, mean, absolute_class, log_step, step, lambda_)
-        whole = np.floor(np.asarray(absolute_class) + 0.5) + np.floor(-CLASSES_PER_OCTAVE * np.asarray(log_step) + 0.5)
+    def noted(value, mean, absolute_class, step, lambda_):
+        decoded, bits = code(value, mean, absolute_class, step, lambda_)
+        offset = np.floor(-CLASSES_PER_OCTAVE * np.log2(np.asarray(step)) + 0.5)
+        whole = np.floor(np.asarray(absolute_class) + 0.5) + offset
         parts = np.asarray(mean), np.asarray(step), np.asarray(decoded), np.clip(whole, 0, 63)
         passes.append(np.broadcast_arrays(*parts))
         return decoded, bits
 
-    monkeypatch.setattr(type(network), "_code", noted)
-    result = network.call((tiles, quality.astype(np.int32)))
+    monkeypatch.setattr(type(network), "_code", staticmethod(noted))
+    (result,) = network.call(((pictures[..., None], quality.astype(np.int32)),))
     chosen = []
 
     def follow(index: int, mean: np.ndarray, classes: np.ndarray, step: np.ndarray) -> np.ndarray:
         parts = passes[index + 1]
         if index != ladder.VECTOR:
-            where = ladder.positions(SMALL.description.passes[index], 7, 7)
-            parts = [part.reshape(len(tiles), 49, -1)[:, where].reshape(mean.shape) for part in parts]
-        their_mean, their_step, decoded, their_classes = parts
+            where = ladder.positions(SMALL.description.passes[index], rows, columns)
+            parts = [part.reshape(count, rows * columns, -1)[:, where] for part in parts]
+        their_mean, their_step, decoded, their_classes = (part.reshape(mean.shape) for part in parts)
         assert np.array_equal(their_mean * UNIT, mean)
         assert np.array_equal(their_step * UNIT, np.broadcast_to(step, mean.shape))
         assert np.array_equal(their_classes, classes)
         chosen.append(np.rint((decoded * UNIT - mean) / step).astype(np.int64))
         return chosen[-1]
 
-    latent = ladder.walk(exported, engine(), quality, 7, 7, follow)
+    latent = ladder.walk(exported, engine(), quality, rows, columns, follow)
     pixels = ladder.synthesize(exported, engine(), latent)
     assert np.abs(pixels - np.asarray(result["pixels"])).max() <= 0.51  # the network does not round its pixels
     assert np.count_nonzero(np.concatenate(chosen, axis=1)) > 1000  # there was something to agree on
+    assert len(passes) == 1 + len(SMALL.description.passes)
+
+
+def test_groups_are_walked_independently(network: fitting.Objective) -> None:
+    groups = (TILES[:3, ..., None], np.array([10, 50, 90])), (LARGER[:2, ..., None], np.array([30, 70]))
+    together = network.call(groups)
+    assert len(together) == 2
+    for group, result in zip(groups, together, strict=True):
+        (alone,) = network.call((group,))
+        for name in ("bits", "error", "pixels"):
+            assert len(result[name]) == len(group[0])
+            assert np.allclose(result[name], alone[name], rtol=1e-5)
 
 
 def test_the_encoder_does_no_worse_than_the_trained_network(network: fitting.Objective, exported: Model) -> None:
     # The network counts bits by a formula, the encoder by the tables. After so few steps classes are often far from
     # the truth, where the two differ most, and with them some decisions.
     tiles, quality = TILES[:80, ..., None], np.tile([10, 40, 70, 100], 20)
-    result = network.predict((tiles, quality.astype(np.int32)), batch_size=40, verbose=0)
-    choice = choose(exported, engine(), tiles, quality)
-    pixels = ladder.synthesize(exported, engine(), choice.latent)
+    (result,) = network.predict(((tiles, quality.astype(np.int32)),), batch_size=40, verbose=0)
+    choice = choose(exported, engine(), tiles, quality, measured=True)
     bits = ideal_bits(exported.tables, choice.residuals, choice.classes)
     for one in np.unique(quality):
         mine, lambda_ = quality == one, lambda_of_quality(one)
-        cost = bits[mine].sum() + lambda_ * squared_error(pixels[mine], tiles[mine])
+        cost = bits[mine].sum() + lambda_ * squared_error(choice.pixels[mine], tiles[mine])
         assert cost <= 1.02 * (result["bits"][mine].sum() + lambda_ * result["error"][mine].sum())
 
 
@@ -292,6 +332,37 @@ def test_folders_of_pictures(tmp_path: Path) -> None:
     assert not np.array_equal(sources.load(str(tmp_path), (32, 32), 3, crops=10, seed=1), tiles)
 
 
+def test_larger_crops_come_from_folders_of_larger_pictures(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    whole = mosaic(150, 140)
+    Image.fromarray(COLOUR[0]).save(folder / "a-tile.png")
+    Image.fromarray(COLOUR[0][:, :, :1].repeat(3, 2).repeat(2, 1)[:, :63]).save(folder / "b-narrow.png")
+    Image.fromarray(whole).save(folder / "c-large.png")
+    crops = sources.load_crops(str(folder), (32, 32), 3, crops=6)
+    assert crops.shape == (6, 64, 64, 3)
+    assert np.array_equal(sources.load_crops(str(folder), (32, 32), 3, crops=6), crops)
+    assert not np.array_equal(sources.load_crops(str(folder), (32, 32), 3, crops=6, seed=1), crops)
+    # Every second one is of the picture at half its size: of 75 x 70 pixels, and so no part of the whole one.
+    places = np.lib.stride_tricks.sliding_window_view(whole, (64, 64, 3)).reshape(-1, 64, 64, 3)
+    assert [any(np.array_equal(crop, place) for place in places) for crop in crops] == [True, False] * 3
+    (tmp_path / "idx").write_bytes(idx(TILES))
+    Image.fromarray(whole).save(tmp_path / "sheet.png")
+    for other in ("idx", "sheet.png"):
+        assert sources.load_crops(str(tmp_path / other), (28, 28), 1).shape == (0, 56, 56, 1)
+
+
+def test_crops_of_a_folder_get_into_its_pool(tmp_path: Path) -> None:
+    colour = presets.ladder(side=32, channels=3, vector=4, groups=(0,), features=4, width=4)
+    preset = dataclasses.replace(SMALL, description=colour)
+    for index in range(3):
+        Image.fromarray(mosaic(100, 120 + index)).save(tmp_path / f"{index}.png")
+    (pool,), held_out = run.gather([str(tmp_path)], preset, validation=10, balance=False, crops=8, seed=0)
+    assert pool.tiles.shape == (14, 32, 32, 3)
+    assert held_out.shape == (10, 32, 32, 3)
+    assert pool.crops.shape == (6, 64, 64, 3)
+
+
 def test_weights_and_joined_sources(tmp_path: Path) -> None:
     assert run.parse_source("a.gz") == (["a.gz"], 1.0)
     assert run.parse_source("a.gz@0.3") == (["a.gz"], 0.3)
@@ -303,6 +374,7 @@ def test_weights_and_joined_sources(tmp_path: Path) -> None:
         SMALL, validation=10, balance=False, crops=1, seed=0,
     )  # fmt: skip
     assert [(len(pool.tiles), pool.weight) for pool in pools] == [(110, 0.7), (60, 0.3)]
+    assert [pool.crops.shape for pool in pools] == [(0, 56, 56, 1)] * 2
     assert len(held_out) == 10
     # What is held out is not trained on, and nothing else is left out.
     assert sorted(t.tobytes() for t in (*pools[0].tiles, *held_out)) == sorted(t.tobytes() for t in TILES)

@@ -31,6 +31,14 @@ from aecodec.cli.picture_files import read_picture
     help="From smallest (1) to most faithful (100).",
 )
 @click.option(
+    "-e",
+    "--effort",
+    type=click.IntRange(0, 9),
+    default=3,
+    show_default=True,
+    help="From fastest (0) to smallest at the same quality (9); decoding is as fast.",
+)
+@click.option(
     "--packing",
     type=click.Choice(["auto", "zstd", "rans"]),
     default="auto",
@@ -45,6 +53,7 @@ def command(
     output: str | None,
     model: str,
     quality: int,
+    effort: int,
     packing: str,
     max_pixels: int,
     force: bool,
@@ -65,7 +74,7 @@ def command(
             require_writable(source, target, force=force)
             picture = read_picture(read(source), max_pixels)
             try:
-                encoded = aecodec.encode(picture, model=model, quality=quality, packing=packing)
+                encoded = aecodec.encode(picture, model=model, quality=quality, effort=effort, packing=packing)
             except aecodec.UnknownModel as error:
                 raise click.BadParameter(str(error), param_hint="-m") from error
             write(target, encoded)

@@ -24,7 +24,7 @@ class NumpyEngine:
         if not positions.size:  # of a pass whose lattice a very small grid misses
             return np.zeros((len(x), 0, network.layers[-1].units), np.float32)
         widest = max(layer.weight.shape[0] for layer in network.layers)
-        size = max(1, CHUNK_VALUES // (widest * max(1, positions.size)))
+        size = max(1, CHUNK_VALUES // max(1, widest * positions.size))
         if size >= len(x):
             return _run(network, x, positions)
         return np.concatenate([_run(network, x[i : i + size], positions) for i in range(0, len(x), size)])
@@ -59,9 +59,12 @@ def _convolve(grid: NDArray[Any], weight: NDArray[np.floating], positions: NDArr
     n, height, width, channels = grid.shape
     padded = np.zeros((n, height + 2, width + 2, channels), weight.dtype)
     padded[:, 1:-1, 1:-1] = grid
-    flat = padded.reshape(n, -1, channels)
+    flat = padded.reshape(n, (height + 2) * (width + 2), channels)
     places = neighbourhoods(height, width, positions)
-    size = max(1, CHUNK_VALUES // (n * len(weight)))
+    size = max(1, CHUNK_VALUES // max(1, n * len(weight)))
+    if size >= positions.size:
+        every: NDArray[np.floating] = flat.take(places.reshape(-1), axis=1).reshape(n * positions.size, -1) @ weight
+        return every
     sums = np.empty((n, positions.size, weight.shape[1]), weight.dtype)
     for begin in range(0, positions.size, size):
         part = places[begin : begin + size]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 ACTIVATION_LIMIT = 1023  # largest magnitude of a context value or hidden activation
 ACTIVATION_BITS = 6  # an activation of 64 stands for 1.0
@@ -24,8 +24,9 @@ CLASS_OF_ONE = 17  # the class whose standard deviation is one step
 CLASS_LIMIT = 255  # largest magnitude of a class before the quality's offset is added
 QUALITIES = 100
 
-CHECKERBOARD = (((0, 0), (1, 1)), ((0, 1), (1, 0)))
-QUARTERS = (((0, 0),), ((1, 1),), ((0, 1),), ((1, 0),))
+Lattice: TypeAlias = tuple[tuple[int, int], ...]  # (y, x) modulo two
+CHECKERBOARD: tuple[Lattice, ...] = (((0, 0), (1, 1)), ((0, 1), (1, 0)))
+QUARTERS: tuple[Lattice, ...] = (((0, 0),), ((1, 1),), ((0, 1),), ((1, 0),))
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Pass:
 
     lo: int
     hi: int
-    lattice: tuple[tuple[int, int], ...]
+    lattice: Lattice
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Description:
         return self.features + self.cues + hi
 
     def seen(self, index: int) -> int:
-        """Channels of the plane that pass ``index`` sees: its own only where an earlier pass has decoded some of them."""
+        """Channels of the plane that pass ``index`` sees: its own only if an earlier pass has decoded some of them."""
         stage = self.passes[index]
         return stage.hi if index and self.passes[index - 1].lo == stage.lo else stage.lo
 

@@ -2,7 +2,7 @@
 
 Encoder and decoder walk it with the same function. They differ only in ``code``, which is told the mean, the class and
 the step of every element of a pass and returns the elements' residuals: the encoder's decides them, the decoder's reads
-them. Everything here is exact: integers held in float32, or int64 where products need more.
+them. Everything here is exact: integers held in float32, or in int32 where products need more.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from aecodec.packing.tables import CLASSES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Integers: TypeAlias = "NDArray[np.int64]"
+Integers: TypeAlias = "NDArray[np.int32]"
+SATURATING = 2 * COEFFICIENT_LIMIT + 1
 VECTOR = -1  # the number of the pass that codes the tile vector
 
 
@@ -66,7 +67,9 @@ def elements(model: Model, rows: int, columns: int) -> int:
 def walk(model: Model, engine: Engine, quality: NDArray[np.intp], rows: int, columns: int, code: Coder) -> Latent:
     """Code N pictures of rows x columns blocks, whole tiles, each at its quality (N,) in 1..100, with ``code``."""
     d, n = model.description, len(quality)
-    step, offset, cue = model.step[quality - 1], model.offset[quality - 1], model.cue[quality - 1]
+    step = model.step[quality - 1].astype(np.int32)
+    offset = model.offset[quality - 1].astype(np.int32)
+    cue = model.cue[quality - 1]
     first = d.features + d.cues
     context = np.zeros((n, rows * columns, d.context(d.coefficients)), np.float32)
     context[..., d.features : first] = cue[:, None, :]
@@ -76,7 +79,7 @@ def walk(model: Model, engine: Engine, quality: NDArray[np.intp], rows: int, col
         kinds = slice(0, d.vector)
         classes = np.clip(model.vector_class + offset[:, kinds], 0, CLASSES - 1).astype(np.uint8)
         steps = np.tile(step[:, kinds], down * across)
-        mean = np.zeros(steps.shape, np.int64)
+        mean: Integers = np.zeros(steps.shape, np.int32)
         vector = decoded(mean, code(VECTOR, mean, np.tile(classes, down * across), steps), steps)
         known = activation(vector.reshape(n, -1, d.vector), model.context_scale[kinds])
         known = np.concatenate([known, np.repeat(cue[:, None, :], down * across, axis=1)], axis=2)
@@ -90,7 +93,7 @@ def walk(model: Model, engine: Engine, quality: NDArray[np.intp], rows: int, col
         where = positions(stage, rows, columns)
         count = stage.hi - stage.lo
         kinds = slice(d.vector + stage.lo, d.vector + stage.hi)
-        output = engine.run(model.pass_networks[index], grid[..., : first + d.seen(index)], where).astype(np.int64)
+        output = engine.run(model.pass_networks[index], grid[..., : first + d.seen(index)], where).astype(np.int32)
         classes = np.clip(output[..., count:] + offset[:, None, kinds], 0, CLASSES - 1).astype(np.uint8)
         mean = output[..., :count].reshape(n, -1)
         steps = np.broadcast_to(step[:, None, kinds], output[..., :count].shape).reshape(n, -1)
@@ -105,8 +108,12 @@ def walk(model: Model, engine: Engine, quality: NDArray[np.intp], rows: int, col
 
 
 def decoded(mean: Integers, residual: Integers, step: Integers) -> Integers:
-    """``clamp(mean + residual * step)``: |residual| <= 2**20 and step < 2**15, so int64 holds the product."""
-    return np.clip(mean + residual * step, -COEFFICIENT_LIMIT, COEFFICIENT_LIMIT)
+    """``clamp(mean + residual * step)``. A residual beyond +-65535 leaves the range whatever the mean, so it may be
+    clamped first, and int32 holds everything: 65535 * 32767 + 32767 < 2**31.
+    """
+    value = np.clip(residual, -SATURATING, SATURATING) * step
+    value += mean
+    return np.clip(value, -COEFFICIENT_LIMIT, COEFFICIENT_LIMIT, out=value)
 
 
 def activation(values: Integers, scale: NDArray[np.float32]) -> Tensor:
@@ -116,11 +123,16 @@ def activation(values: Integers, scale: NDArray[np.float32]) -> Tensor:
     return clamped
 
 
-def synthesize(model: Model, engine: Engine, latent: Latent) -> NDArray[np.uint8]:
+def correct(model: Model, engine: Engine, latent: Latent) -> Tensor:
+    """What the correction network adds to the plane (N, rows, columns, coefficients), in units of an element."""
+    return engine.run(model.correction_network, latent.context).reshape(latent.plane.shape)
+
+
+def synthesize(model: Model, engine: Engine, latent: Latent, correction: Tensor | None = None) -> NDArray[np.uint8]:
     """Pixels (N, H, W, C) of a latent: correction, inverse transform, blocks to their places."""
     d = model.description
     n, rows, columns, _ = latent.plane.shape
-    correction = engine.run(model.correction_network, latent.context).reshape(latent.plane.shape)
+    correction = correct(model, engine, latent) if correction is None else correction
     samples = engine.run(model.synthesis, latent.plane + correction)
     pixels = np.clip(samples, 0, 255).astype(np.uint8)
     blocks = pixels.reshape(n, rows, columns, d.block, d.block, d.channels)

@@ -97,7 +97,13 @@ class Model:
     @property
     def parameters(self) -> int:
         """Weights and biases of the normative networks."""
-        every = (self.vector_network, *self.pass_networks, *self.update_networks, self.correction_network, self.synthesis)
+        every = (
+            self.vector_network,
+            *self.pass_networks,
+            *self.update_networks,
+            self.correction_network,
+            self.synthesis,
+        )
         return sum(part.parameters for part in every if part)
 
     @property

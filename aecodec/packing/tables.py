@@ -38,6 +38,7 @@ MAX_SHIFT = 15
 PRECISION = 12  # frequencies of a class sum to 2^12
 TOTAL = 1 << PRECISION
 MAX_RESIDUAL = 1 << 20
+NEAR = 16  # residuals up to here have their code lengths in a table
 GAMMA_DIGITS = 20  # n <= |high| <= 2^20, so floor(log2 n) <= 20
 RAW = CLASSES  # kind of n raw bits: RAW + n
 RAW_BITS = 7
@@ -123,6 +124,21 @@ class Tables:
         bits += (excess > 0) * (1 + np.minimum(gamma + 1, GAMMA_DIGITS) + gamma)
         bits[classes < self.skip] = 0
         return bits
+
+    @cached_property
+    def near_bits(self) -> npt.NDArray[np.float32]:
+        """(64, 2 * NEAR + 1): `bits` of the residuals -NEAR..NEAR under every class, for `quick_bits`."""
+        residuals, classes = np.meshgrid(np.arange(-NEAR, NEAR + 1), np.arange(CLASSES))
+        return self.bits(residuals, classes).astype(np.float32)
+
+    def quick_bits(self, residuals: Integers, classes: Integers) -> npt.NDArray[np.float32]:
+        """As `bits`, in float32 and by a table: an encoder asks for the same few values very often."""
+        places = classes.astype(np.intp) * (2 * NEAR + 1) + NEAR + np.clip(residuals, -NEAR, NEAR)
+        found: npt.NDArray[np.float32] = self.near_bits.take(places)
+        far = np.abs(residuals) > NEAR
+        if far.any():
+            found[far] = self.bits(residuals[far], classes[far])
+        return found
 
 
 def _checked(name: str, values: Any, size: int, lowest: int, highest: int) -> Integers:

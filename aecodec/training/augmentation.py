@@ -23,17 +23,27 @@ def mirror(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def colour(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Half of the tiles mirrored, one in twelve made gray, one in sixteen cut off, as tiles at a picture's edge are.
+    """Half of the tiles mirrored, one in twelve made gray, one in sixteen given strong colours, one in sixteen cut off,
+    as tiles at a picture's edge are.
 
-    So gray pictures cost no colour bits, and flat and tiny pictures next to nothing.
+    So gray pictures cost no colour bits, flat and tiny pictures next to nothing, and a red cap is no surprise.
     """
     tiles = mirror(tiles, random)
     for index in np.flatnonzero(random.random(len(tiles)) < 1.0 / 16.0):
         tiles[index] = cut_off(tiles[index], random)
+    for index in np.flatnonzero(random.random(len(tiles)) < 1.0 / 16.0):
+        tiles[index] = saturate(tiles[index], random)
     gray = random.random(len(tiles)) < 1.0 / 12.0
     luma = tiles[gray].astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
     tiles[gray] = np.rint(luma)[..., None].astype(np.uint8)
     return tiles
+
+
+def saturate(tile: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """A tile (H, W, 3) with its channels in another order and their differences up to four times as large."""
+    samples = tile[..., random.permutation(3)].astype(np.float32)
+    mean = samples.mean(axis=2, keepdims=True)
+    return np.clip(mean + (samples - mean) * random.uniform(1.0, 4.0), 0, 255).astype(np.uint8)
 
 
 def cut_off(tile: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -17,10 +17,10 @@ from aecodec.models.description import (
     CLASS_LIMIT,
     CLASSES_PER_OCTAVE,
     COEFFICIENT_BITS,
-    COEFFICIENT_LIMIT,
     QUALITIES,
 )
 from aecodec.models.model import Model, exact_layer_arrays
+from aecodec.models.network import LAYER_ARRAYS
 from aecodec.packing.tables import Tables, parametric
 from aecodec.search import choose
 from aecodec.training import tables as learned
@@ -55,15 +55,40 @@ def numpy(variable: Any) -> np.ndarray:
     return np.asarray(ops.convert_to_numpy(variable), np.float64)
 
 
+def networks_of(trained: Ladder) -> list[tuple[str, Any, Any]]:
+    """(name of its arrays, Keras layers, layers as described) of every network."""
+    d = trained.description
+    nets = [
+        ("vector", trained.vector_net, d.vector_layers),
+        ("correction", trained.correction_net, d.correction_layers),
+    ]
+    for index in range(len(d.passes)):
+        nets.append((f"pass{index}", trained.pass_nets[index], d.pass_layers[index]))
+        nets.append((f"update{index}", trained.update_nets[index], d.update_layers[index]))
+    return nets
+
+
+def start_from(trained: Ladder, data: bytes) -> None:
+    """Give a ladder the weights of a model file's bytes, as they were rounded. Raises ``ValueError``, ``AecError``."""
+    model = models.load(data)
+    if model.description != trained.description:
+        raise ValueError(f"{model.name} has another shape than the preset")
+    arrays = model.arrays
+    for name, net, _ in networks_of(trained):
+        for index, layer in enumerate(net):
+            weight, bias, shift = (arrays[f"{name}.{index}.{part}"].astype(np.int64) for part in LAYER_ARRAYS)
+            bits = shift + layer.output_bits - ACTIVATION_BITS
+            half = np.where(shift > 0, 1 << np.maximum(shift - 1, 0), 0)
+            layer.kernel.assign((weight * 2.0**-bits).reshape(layer.kernel.shape).astype(np.float32))
+            layer.bias.assign(((bias - half) * 2.0 ** -(bits + ACTIVATION_BITS)).astype(np.float32))
+    trained.vector_class.assign(arrays["vector_class"].astype(np.float32))
+
+
 def arrays_of(trained: Ladder) -> safetensors.Arrays:
     """All arrays of the model file but the tables."""
     d, s = trained.description, trained.statistics
     arrays: safetensors.Arrays = {}
-    nets = [("vector", trained.vector_net, d.vector_layers), ("correction", trained.correction_net, d.correction_layers)]
-    for number in range(len(d.passes)):
-        nets.append((f"pass{number}", trained.pass_nets[number], d.pass_layers[number]))
-        nets.append((f"update{number}", trained.update_nets[number], d.update_layers[number]))
-    for name, net, specs in nets:
+    for name, net, specs in networks_of(trained):
         for index, (layer, spec) in enumerate(zip(net, specs, strict=True)):
             arrays |= layer_arrays(f"{name}.{index}", layer, spec)
 

@@ -15,6 +15,7 @@ from keras import ops
 
 from aecodec.models.description import QUALITIES
 from aecodec.training.augmentation import AUGMENTATIONS
+from aecodec.training.export import start_from
 from aecodec.training.network import Ladder
 from aecodec.training.presets import Preset
 from aecodec.training.statistics import measure
@@ -126,8 +127,10 @@ def train(
     init: Path | None = None,
     verbose: int = 1,
 ) -> Objective:
-    """Train a ladder; checkpoints and ``log.jsonl`` are kept in ``folder``. The linear transforms stay what the data's
-    statistics say: everything else is learned.
+    """Train a ladder; checkpoints and ``log.jsonl`` are kept in ``folder``.
+
+    The linear transforms stay what the data's statistics say: everything else is learned. ``init``: a model file of the
+    same shape whose weights to start from.
     """
     keras.utils.set_random_seed(seed)
     epochs = max(2, round((steps or preset.steps) / STEPS_PER_EPOCH))
@@ -149,7 +152,7 @@ def train(
     if resume and checkpoint.exists():
         first = restore(checkpoint, model, optimizer)
     elif init is not None:
-        restore(init, model, None)
+        start_from(model, init.read_bytes())
     batches = Batches(pools, preset, augmentation or preset.augmentation, seed)
     batches.epoch = first
     if first < epochs:
@@ -203,11 +206,10 @@ def save(path: Path, model: keras.Model, optimizer: Any, epoch: int) -> None:
 
 
 def restore(path: Path, model: keras.Model, optimizer: Any) -> int:
-    """Load a checkpoint (``optimizer`` may be None: weights alone) and return the epoch to go on with."""
+    """Load a checkpoint and return the epoch to go on with."""
     with np.load(path, allow_pickle=False) as arrays:
         for variable in model.trainable_variables:
             variable.assign(arrays[f"model/{variable.path}"])
-        if optimizer is not None:
-            for index, variable in enumerate(optimizer.variables):
-                variable.assign(arrays[f"optimizer/{index}"])
+        for index, variable in enumerate(optimizer.variables):
+            variable.assign(arrays[f"optimizer/{index}"])
         return int(arrays["epoch"])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from aecodec.models.description import CHECKERBOARD, QUARTERS, Description, Layer, Pass
+from aecodec.models.description import CHECKERBOARD, QUARTERS, Description, Lattice, Layer, Pass
 
 
 @dataclass(frozen=True)
@@ -31,23 +32,24 @@ def ladder(
     groups: tuple[int, ...],
     features: int,
     width: int,
+    first: tuple[Lattice, ...] = QUARTERS,
     update_depth: int = 2,
     correction_depth: int = 3,
 ) -> Description:
     """A ladder over 4x4 blocks: ``groups`` are the channel numbers at which a new group of coefficients begins.
 
-    The first group, where most of the bits are, is decoded in four passes, each of the others in two; after each group
-    but the last an update of ``update_depth`` layers makes new features. ``width``: units of a pass.
+    The first group, where most of the bits are, is decoded in the passes ``first``, each of the others in two; after
+    each group but the last an update of ``update_depth`` layers makes new features. ``width``: units of a pass.
     """
     block, cues = 4, 4
     positions = (side // block) ** 2
     bounds = [*groups, block * block * channels]
     passes, updates = [], []
     for lo, hi in zip(bounds[:-1], bounds[1:], strict=True):
-        lattices = QUARTERS if lo == 0 else CHECKERBOARD
+        lattices = first if lo == 0 else CHECKERBOARD
         passes += [Pass(lo, hi, lattice) for lattice in lattices]
         update = (Layer(3, features, leaky=True),) * update_depth if hi < bounds[-1] else ()
-        updates += [()] * (len(lattices) - 1) + [update]
+        updates += [*[()] * (len(lattices) - 1), update]
     return Description(
         tile=(side, side),
         channels=channels,
@@ -65,11 +67,11 @@ def ladder(
     )
 
 
-GRAY_28 = ladder(side=28, channels=1, vector=16, groups=(0, 4), features=32, width=32)
-COLOUR_32 = ladder(side=32, channels=3, vector=24, groups=(0, 6, 18), features=48, width=48)
+GRAY_28: dict[str, Any] = {"side": 28, "channels": 1, "vector": 16, "groups": (0, 4), "features": 32, "width": 32}
+COLOUR_32: dict[str, Any] = {"side": 32, "channels": 3, "vector": 24, "groups": (0, 6, 18), "features": 48, "width": 48}
 
 PRESETS = {
-    "mnist": Preset(GRAY_28, "handwritten digits, 28x28 gray", "shift", steps=150000),
-    "alphabet": Preset(GRAY_28, "handwritten capital letters, 28x28 gray", "pen", steps=150000),
-    "cifar": Preset(COLOUR_32, "small colour pictures; any colour or gray picture", "colour", steps=100000),
+    "mnist": Preset(ladder(**GRAY_28), "handwritten digits, 28x28 gray", "shift", steps=100000),
+    "alphabet": Preset(ladder(**GRAY_28), "handwritten capital letters, 28x28 gray", "pen", steps=100000),
+    "cifar": Preset(ladder(**COLOUR_32), "small colour pictures; any colour or gray picture", "colour", steps=50000),
 }

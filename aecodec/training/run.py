@@ -15,7 +15,6 @@ import numpy as np
 from aecodec.codec import write
 from aecodec.engines import engine
 from aecodec.forms import Form
-from aecodec.models import ladder
 from aecodec.models import model as models
 from aecodec.models.model import Model
 from aecodec.search import choose
@@ -72,7 +71,8 @@ def gather(
             held_out, rest = tiles[order[:validation]], np.sort(order[validation:])
             tiles = tiles[rest]
             odds = None if odds is None else odds[rest] / odds[rest].sum()
-        larger = [load_crops(name, description.tile, description.channels, crops=crops // 4, seed=seed) for name in names]
+        shape = description.tile, description.channels
+        larger = [load_crops(name, *shape, crops=-(-crops // 4), seed=seed) for name in names]
         pools.append(Pool(tiles, weight, odds, np.concatenate(larger)))
     assert held_out is not None
     return pools, held_out
@@ -185,9 +185,9 @@ def measure(model: Model, tiles: np.ndarray) -> list[dict[str, float]]:
         size, error = 0, 0.0
         for begin in range(0, len(tiles), 500):
             part = tiles[begin : begin + 500]
-            choice = choose(model, engine(), part, np.full(len(part), quality))
-            again = ladder.synthesize(model, engine(), choice.latent)
-            error += float(((again.astype(np.float64) - part) ** 2).sum())
+            choice = choose(model, engine(), part, np.full(len(part), quality), measured=True)
+            assert choice.pixels is not None
+            error += float(((choice.pixels.astype(np.float64) - part) ** 2).sum())
             # Light-framed pictures have one bit more in their header, which costs no byte.
             size += sum(map(len, write(part, form, choice, quality, "auto")))
         figures.append(

@@ -1,0 +1,74 @@
+"""What each part of a ladder's shape buys: variants of a preset's shape, trained alike and briefly.
+
+    python benchmarks/ablations.py train.webp photos@0.2 --preset cifar --steps 2000 -o docs/ablations-cifar.md
+
+Every variant is trained from scratch with the preset's settings for so many steps, then measured on tiles held out:
+ideal payload bytes, greedy rounding. Short runs rank the parts; they do not show what each is worth after a long one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from reporting import command_line, table
+
+from aecodec.metrics import bd_rate
+from aecodec.models.description import CHECKERBOARD
+from aecodec.training import presets
+from aecodec.training.fitting import train, validate
+from aecodec.training.run import gather
+
+SHAPES = {"mnist": presets.GRAY_28, "alphabet": presets.GRAY_28, "cifar": presets.COLOUR_32}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    "no updates of the features": {"update_depth": 0},
+    "first group in two passes instead of four": {"first": CHECKERBOARD},
+    "groups: two instead of three": {"groups": (0, 6)},
+    "vector of 4 numbers": {"vector": 4},
+    "half as wide": {"features": 24, "width": 24},
+    "correction of one layer": {"correction_depth": 1},
+}
+
+
+def curve(figures: list[dict[str, float]]) -> tuple[list[float], list[float]]:
+    """(bytes, PSNR)"""
+    return [f["bytes"] for f in figures], [f["psnr"] for f in figures]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", nargs="+", help="as for aec train")
+    parser.add_argument("--preset", choices=SHAPES, required=True)
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--validation", type=int, default=500)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    options = parser.parse_args()
+    preset = presets.PRESETS[options.preset]
+    pools, held_out = gather(options.data, preset, validation=options.validation, balance=False, crops=16, seed=0)
+    found = {}
+    for name in options.variants:
+        description = presets.ladder(**{**SHAPES[options.preset], **VARIANTS[name]})
+        variant = dataclasses.replace(preset, description=description)
+        with tempfile.TemporaryDirectory() as folder:
+            trained = train(variant, pools, held_out, Path(folder), steps=options.steps, verbose=0)
+        found[name] = validate(trained, held_out)
+        print(name, found[name], flush=True)
+    reference = found[options.variants[0]]
+    rows = []
+    for name, figures in found.items():
+        change = bd_rate(*curve(figures), *curve(reference))
+        rows.append([name, *(f"{f['bytes']:.1f} B, {f['psnr']:.2f} dB" for f in figures), f"{change:+.1f} %"])
+    head = ["variant", *(f"quality {f['quality']}" for f in reference), "BD-rate"]
+    explained = (__doc__ or "").split("\n\n")[2].replace("\n", " ")
+    lines = [f"# What each part buys: {options.preset}", "", f"    {command_line(__file__)}", "", explained, ""]
+    lines.append(table(head, rows))
+    options.output.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
