@@ -54,8 +54,10 @@ def psnr(pairs: list[tuple[np.ndarray, np.ndarray]]) -> float:
     return float(10 * np.log10(255**2 / error)) if error else float("inf")
 
 
-def tiny_description(tile: tuple[int, int] | None, channels: int = 1) -> Description:
-    """A ladder of few and narrow layers, with every kind of layer in it. Without a tile it has no vector."""
+def tiny_description(tile: tuple[int, int] | None, channels: int = 1, updates: bool = True) -> Description:
+    """A ladder of few and narrow layers, with every kind of layer in it. Without a tile it has no vector and no update;
+    with one it has updates after the first group and within the second, unless it is to have none.
+    """
     block, vector, features, cues, width = 2, 3, 2, 2, 4
     coefficients = block * block * channels
     if tile is None:
@@ -65,6 +67,9 @@ def tiny_description(tile: tuple[int, int] | None, channels: int = 1) -> Descrip
         positions = tile[0] // block * (tile[1] // block)
         vector_layers = (Layer(1, width, leaky=True), Layer(1, positions * features, leaky=True))
     passes = tuple(Pass(lo, hi, at) for lo, hi in ((0, 1), (1, coefficients)) for at in CHECKERBOARD)
+    none: tuple[Layer, ...] = ()
+    some = (Layer(3, width, leaky=True), Layer(3, features)), (Layer(1, features, leaky=True),)
+    update_layers = (none, *some, none) if updates and tile is not None else (none,) * len(passes)
     return Description(
         tile=tile,
         channels=channels,
@@ -75,6 +80,7 @@ def tiny_description(tile: tuple[int, int] | None, channels: int = 1) -> Descrip
         passes=passes,
         vector_layers=vector_layers,
         pass_layers=tuple((Layer(3, width, leaky=True), Layer(1, 2 * (p.hi - p.lo))) for p in passes),
+        update_layers=update_layers,
         correction_layers=(Layer(3, width, leaky=True), Layer(1, width, leaky=True, add=0), Layer(1, coefficients)),
     )
 
@@ -96,7 +102,8 @@ def tiny_arrays(d: Description) -> Arrays:
     n = d.coefficients
     network("vector", d.vector_layers, d.vector + d.cues, 7)
     for index, (stage, layers) in enumerate(zip(d.passes, d.pass_layers, strict=True)):
-        network(f"pass{index}", layers, d.context(stage.hi), 9)
+        network(f"pass{index}", layers, d.context(d.seen(index)), 9)
+        network(f"update{index}", d.update_layers[index], d.context(stage.hi), 9)
     network("correction", d.correction_layers, d.context(n), 12)
     tables = parametric(skip=2)
     quality = np.arange(100)
@@ -119,12 +126,12 @@ def tiny_arrays(d: Description) -> Arrays:
     }
     samples = d.channels * (d.tile[0] * d.tile[1] if d.tile else 0)
     arrays["analysis.tile_mean"] = np.full(samples, 128, np.float32)
-    arrays["analysis.tile"] = np.zeros((samples, d.vector), np.float32)
+    arrays["analysis.tile"] = random.choice(np.array([-1, 1], np.float32), (samples, d.vector))
     assert arrays["step"].max() <= COEFFICIENT_LIMIT
     return arrays
 
 
-def tiny_file(tile: tuple[int, int] | None = (4, 6), channels: int = 1, **metadata: str) -> bytes:
+def tiny_file(tile: tuple[int, int] | None = (4, 6), channels: int = 1, updates: bool = True, **metadata: str) -> bytes:
     """A model file; its name is tiny-1 unless `metadata` says otherwise."""
-    d = tiny_description(tile, channels)
+    d = tiny_description(tile, channels, updates)
     return safetensors.dump(tiny_arrays(d), {"name": "tiny-1", "description": d.to_json(), **metadata})

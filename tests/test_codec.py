@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
@@ -166,7 +165,7 @@ def test_more_pictures_than_go_into_a_batch_keep_their_order(monkeypatch: pytest
     pictures = [*DIGITS, *COLOUR[:5]]
     files = aecodec.encode_many(pictures, quality=40)
     decoded = aecodec.decode_many(files)
-    monkeypatch.setattr("aecodec.codec.BATCH_TILES", 3)
+    monkeypatch.setattr("aecodec.codec.BATCH_PIXELS", 3 * COLOUR[0].shape[0] ** 2)
     assert aecodec.encode_many(pictures, quality=40) == files
     assert all(map(np.array_equal, aecodec.decode_many(files), decoded))
 
@@ -397,21 +396,12 @@ def test_bytes_behind_the_file_are_refused(packing: str) -> None:
 # A model of one's own ---
 
 
-def forget_models() -> None:
-    for cached in (registry.files, registry.by_name):
-        cached.cache_clear()
-
-
 @pytest.fixture
-def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def own_models(own_folder: Path) -> Path:
     """A folder with two models that have no number, one with a tile and one without, beside the bundled ones."""
-    (tmp_path / "tiny-1.safetensors").write_bytes(tiny_file())
-    (tmp_path / "wide-1.safetensors").write_bytes(tiny_file(None, 3, name="wide-1"))
-    with monkeypatch.context() as patch:
-        patch.setenv(registry.VARIABLE, str(tmp_path))
-        forget_models()
-        yield tmp_path
-    forget_models()
+    (own_folder / "tiny-1.safetensors").write_bytes(tiny_file())
+    (own_folder / "wide-1.safetensors").write_bytes(tiny_file(None, 3, name="wide-1"))
+    return own_folder
 
 
 def test_a_model_without_a_number_is_named_by_its_id(own_models: Path) -> None:
@@ -427,7 +417,8 @@ def test_a_file_of_a_model_that_is_gone_says_which(own_models: Path) -> None:
     data = aecodec.encode(waves(4, 6, 1), model="tiny")
     gone = registry.by_name("tiny").id.hex()
     (own_models / "tiny-1.safetensors").unlink()
-    forget_models()
+    for cached in (registry.files, registry.by_name):
+        cached.cache_clear()
     with pytest.raises(UnknownModel, match=gone) as caught:
         aecodec.decode(data)
     assert caught.value.model_id == gone
