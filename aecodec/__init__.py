@@ -1,8 +1,9 @@
 """aecodec: a learned image codec whose files decode to the same pixels on every machine."""
 
-from aecodec.codec import Info, decode, decode_many, encode, encode_many, inspect
+from aecodec.codec import decode, decode_image, decode_many, encode, encode_many, inspect
 from aecodec.errors import (
     AecError,
+    AecWarning,
     ChecksumMismatch,
     InvalidModelFile,
     InvalidValue,
@@ -15,10 +16,12 @@ from aecodec.errors import (
     UnsupportedSection,
     UnsupportedVersion,
 )
+from aecodec.files import Info
 from aecodec.models.catalogue import ModelInfo, models
 
 __all__ = [
     "AecError",
+    "AecWarning",
     "ChecksumMismatch",
     "Info",
     "InvalidModelFile",
@@ -33,6 +36,7 @@ __all__ = [
     "UnsupportedSection",
     "UnsupportedVersion",
     "decode",
+    "decode_image",
     "decode_many",
     "encode",
     "encode_many",

@@ -20,7 +20,7 @@ takes at most five.
 
 A section's tag is 1..255. Tags rise strictly, so each occurs once, and the critical ones (top bit clear) come
 before the ignorable ones (top bit set). A reader must refuse a file with a critical section that it does not
-know, and must skip an ignorable one.
+know, and must skip an ignorable one. What is in the sections is no business of this module.
 
 Every header has exactly one encoding: `write_header(read_header(data)[0]) == data[:length]` for all data that
 can be read. Two rules of it need knowledge of the models and are the codec's: the size is left out if and
@@ -57,8 +57,12 @@ _VARINT_LIMIT: Final = 1 << 32
 Packing = Literal["rans", "zstd"]
 PACKINGS: Final[tuple[Packing, Packing]] = ("rans", "zstd")  # the index is the bit
 
-# The tags that this release can act on: none is defined yet.
-KNOWN_SECTIONS: Final[frozenset[int]] = frozenset()
+ALPHA: Final = 1  # opacity, as `aecodec.planes` packs it
+ICC: Final = 128
+EXIF: Final = 129
+XMP: Final = 130
+RESOLUTION: Final = 131
+SECTION_NAMES: Final = {ALPHA: "alpha", ICC: "icc", EXIF: "exif", XMP: "xmp", RESOLUTION: "resolution"}
 
 
 @dataclass(frozen=True)
@@ -195,7 +199,7 @@ def read_sections(data: bytes, at: int) -> tuple[tuple[Section, ...], int]:
         length, at = read_varint(data, at)
         content, at = _read_bytes(data, at, length)
         section = Section(tag, content)
-        if not section.ignorable and tag not in KNOWN_SECTIONS:
+        if not section.ignorable and tag not in SECTION_NAMES:
             raise UnsupportedSection(
                 f"the file cannot be decoded without its section {tag}, which this release does not know:"
                 " upgrade aecodec"

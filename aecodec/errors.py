@@ -64,3 +64,7 @@ class UnsupportedImage(AecError):
 
 class InvalidModelFile(AecError):
     """The model file is damaged, or breaks a bound that exact decoding needs. Fetch it or train it again."""
+
+
+class AecWarning(UserWarning):
+    """Something of a picture was converted or left out when it was encoded, as the message says."""

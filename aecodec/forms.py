@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aecodec import container, engines, tiles
-from aecodec.container import Header
+from aecodec.container import Header, Section
 from aecodec.errors import UnsupportedImage
 from aecodec.models import registry
 from aecodec.models.description import lambda_of_quality
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from aecodec.pictures import Picture
 
 TRIAL_TILES = 64  # a trial looks at no more tiles of a picture
+TRIAL_SIDE = 64  # in pixels, of what stands for a tile where a model has none
 LEAST_PIXELS = 256  # a smaller picture's error counts as if it had so many: a wrong colour is worse than a few bytes
 
 
@@ -44,25 +45,34 @@ def forms_for(shape: tuple[int, ...], name: str) -> list[Form]:
 
 
 def choose_in(
-    stack: Picture, form: Form, quality: int, engine_name: str, effort: int, measured: bool = False
+    stack: Picture,
+    form: Form,
+    quality: int,
+    effort: int,
+    engine_name: str,
+    negative: NDArray[np.bool_] | None = None,
+    measured: bool = False,
 ) -> Choice:
-    """Residuals for pictures (S, H, W, C) in a form, chosen with an effort of 0..9."""
+    """Residuals for pictures (S, H, W, C) in a form, with an effort of 0..9; measured: with the pixels they will give.
+
+    negative: which pictures to invert (S,), where they are parts of others.
+    """
     d = form.model.description
     shown = tiles.inside((stack.shape[1], stack.shape[2]), d.unit, d.block)
     # Most pictures have no padding without a pixel: theirs need not be looked for in every pass.
     inside = None if shown.all() else np.broadcast_to(shown, (len(stack), *shown.shape))
-    grown = tiles.grow(samples(stack, form), d.unit)
-    return choose(
-        form.model, engines.engine(engine_name), grown, np.full(len(stack), quality), inside, effort, measured
-    )
+    grown = tiles.grow(samples(stack, form, negative), d.unit)
+    qualities = np.full(len(stack), quality)
+    return choose(form.model, engines.engine(engine_name), grown, qualities, inside, effort, measured)
 
 
-def samples(stack: Picture, form: Form) -> Picture:
+def samples(stack: Picture, form: Form, negative: NDArray[np.bool_] | None = None) -> Picture:
     """Pictures (S, H, W, C) as the form's model wants them: gray ones tripled for it, or light on dark."""
     if form.gray:
         return np.broadcast_to(stack, (*stack.shape[:3], 3))
     if form.model.description.channels == 1:
-        return np.where(inverted(stack, form)[:, None, None, None], 255 - stack, stack)
+        negative = inverted(stack, form) if negative is None else negative
+        return np.where(negative[:, None, None, None], 255 - stack, stack)
     return stack
 
 
@@ -76,28 +86,37 @@ def inverted(stack: Picture, form: Form) -> NDArray[np.bool_]:
 
 
 def trial(stack: Picture, form: Form, quality: int, engine_name: str) -> NDArray[np.float64]:
-    """Bits plus lambda times squared error, per pixel, that a form costs each picture (S, H, W, C) with little effort:
-    (S,). Of a large picture only a sample of the tiles is looked at.
+    """Bits plus lambda times squared error, per pixel, that a form costs each picture (S, H, W, C) with the least
+    effort: (S,). Of a large picture only a sample is looked at.
     """
     d, engine = form.model.description, engines.engine(engine_name)
-    shown = samples(stack, form)
-    if d.tile is not None and shown.shape[1] * shown.shape[2] > TRIAL_TILES * d.tile[0] * d.tile[1]:
-        shown = tiles.sample(tiles.grow(shown, d.unit), d.unit, TRIAL_TILES)
+    piece = d.tile or (TRIAL_SIDE, TRIAL_SIDE)
+    if stack.shape[1] * stack.shape[2] > TRIAL_TILES * piece[0] * piece[1]:
+        negative = np.repeat(inverted(stack, form), TRIAL_TILES)
+        shown = samples(tiles.sample(stack, piece, TRIAL_TILES), form, negative)
         choice = choose(form.model, engine, shown, np.full(len(shown), quality), effort=0, measured=True)
     else:
-        choice = choose_in(stack, form, quality, engine_name, effort=0, measured=True)
+        shown = samples(stack, form)
+        choice = choose_in(stack, form, quality, 0, engine_name, measured=True)
     assert choice.pixels is not None
     again = choice.pixels[:, : shown.shape[1], : shown.shape[2]]
     error = ((shown.astype(np.float64) - again) ** 2).reshape(len(stack), -1).sum(axis=1) / shown.shape[-1]
     error *= max(1.0, LEAST_PIXELS / (stack.shape[1] * stack.shape[2]))
     bits = ideal_bits(form.model.tables, choice.residuals, choice.classes).reshape(len(stack), -1).sum(axis=1)
-    bits += 8 * len(container.write_header(header_of(form, stack.shape[1:3], quality, "rans", False)))
+    bits += 8 * len(container.write_header(header_of(form, stack.shape[1:3], quality, "rans")))
     channels = 1 if form.gray else d.channels
     cost = bits + lambda_of_quality(quality) * error * channels
     return np.asarray(cost / (shown.size / shown.shape[-1] / len(stack)), np.float64)
 
 
-def header_of(form: Form, size: tuple[int, ...], quality: int, packing: str, inverted: bool) -> Header:
+def header_of(
+    form: Form,
+    size: tuple[int, ...],
+    quality: int,
+    packing: str,
+    inverted: bool = False,
+    sections: tuple[Section, ...] = (),
+) -> Header:
     model, number = form.model, registry.number_of(form.model)
     return Header(
         model_number=number,
@@ -107,4 +126,5 @@ def header_of(form: Form, size: tuple[int, ...], quality: int, packing: str, inv
         size=None if tuple(size) == model.description.tile else (int(size[1]), int(size[0])),
         inverted=inverted,
         gray=form.gray,
+        sections=sections,
     )

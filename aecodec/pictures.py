@@ -1,17 +1,20 @@
-"""Arrays and Pillow images in, arrays out: which pictures can be encoded, and how large one may be.
+"""Pictures in and out: what an array or a Pillow image is as samples, opacity and metadata, and how large one may be.
 
-Nothing is lost in silence: what 8-bit gray or RGB cannot hold is refused with the call that would convert it.
+Nothing is lost in silence: what is converted is said in a warning, and what cannot be is refused.
 """
 
 from __future__ import annotations
 
-import struct
+import sys
+import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 from PIL import Image
 
-from aecodec.errors import LimitExceeded, UnsupportedImage
+from aecodec.errors import AecWarning, LimitExceeded, UnsupportedImage
+from aecodec.metadata import Metadata
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,23 +24,40 @@ Picture: TypeAlias = "NDArray[np.uint8]"
 MAX_PIXELS: Final = 1024**3 // 4 // 3
 """The most pixels that a file may declare unless the caller allows more: Pillow's own limit."""
 
-_ORIENTATION_TAG: Final = 0x0112
-_UPRIGHT: Final = 1
-_GRAY_MODES: Final = frozenset({"1", "L", "LA", "La"})
-_COLOUR_MODES: Final = frozenset({"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV"})
+_SHAPES: Final = "(height, width), or (height, width, channels) with 1 to 4 channels"
 
 
-def load(image: NDArray[np.uint8] | Image.Image) -> NDArray[np.uint8]:
-    """The samples of a picture: uint8, (height, width) if it is gray, (height, width, 3) if it is RGB.
+@dataclass(frozen=True)
+class Source:
+    """A picture as the encoder takes it.
 
-    An array must have that dtype and one of these shapes already, and is not copied. A Pillow image is turned
-    upright by its EXIF orientation; opaque alpha is dropped; CMYK, YCbCr, HSV and palettes become RGB, and
-    palettes of grays become gray.
-
-    Raises UnsupportedImage for what would lose data: other dtypes, shapes and modes, transparency, 16 bits a
-    sample, several frames; and for pictures without pixels.
+    samples: uint8, (height, width) if it is gray, (height, width, 3) if it is RGB. alpha: uint8 (height, width), 0
+    transparent, 255 opaque, or None where the picture has no such channel. notes: what was converted, in a few words
+    each.
     """
-    return _load_pillow(image) if isinstance(image, Image.Image) else _load_array(image)
+
+    samples: Picture
+    alpha: Picture | None = None
+    metadata: Metadata = Metadata()
+    notes: tuple[str, ...] = ()
+
+
+def load(image: Any) -> Source:
+    """A picture that is given as a Pillow image, as an array, or as a Source already.
+
+    An array has uint8 or uint16 samples and the shape (height, width), or (height, width, channels) with 1 channel
+    (gray), 2 (gray, opacity), 3 (RGB) or 4 (RGB, opacity); it is not copied. Samples of 16 bits are rounded to 8. For
+    Pillow images see `aecodec.modes.read`.
+
+    Raises UnsupportedImage for other dtypes, shapes and modes, and for pictures without pixels.
+    """
+    if isinstance(image, Source):
+        return image
+    if isinstance(image, Image.Image):
+        from aecodec import modes
+
+        return modes.read(image)
+    return _load_array(image)
 
 
 def require_within_limit(width: int, height: int, max_pixels: int | None) -> None:
@@ -49,59 +69,51 @@ def require_within_limit(width: int, height: int, max_pixels: int | None) -> Non
         )
 
 
-def _load_array(image: Any) -> NDArray[np.uint8]:
+def require_pixels(width: int, height: int) -> None:
+    if width == 0 or height == 0:
+        raise UnsupportedImage(f"a picture needs at least one pixel, and this one is {width}x{height}")
+
+
+def eight_bits(samples: NDArray[Any]) -> Picture:
+    """Samples 0..65535 as the nearest of 0..255 (255 stands for 65535)."""
+    return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def joined(samples: Picture, alpha: Picture | None) -> Picture:
+    """Samples (height, width) or (height, width, 3), with opacity as a last channel where there is any."""
+    return samples if alpha is None else np.dstack([samples, alpha])
+
+
+def to_pillow(picture: Picture, metadata: Metadata) -> Image.Image:
+    """A Pillow image of mode L, LA, RGB or RGBA, with the metadata in its `info`."""
+    image = Image.fromarray(picture)
+    image.info.update(metadata.info())
+    return image
+
+
+def warn(notes: tuple[str, ...]) -> None:
+    """Say what was converted, in one AecWarning at the caller's line."""
+    if notes:
+        level, frame = 1, sys._getframe()
+        while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
+            level, frame = level + 1, frame.f_back
+        warnings.warn("; ".join(notes), AecWarning, stacklevel=level)
+
+
+def _load_array(image: Any) -> Source:
     if not hasattr(image, "__array__"):
         raise UnsupportedImage(f"expected a Pillow image or a uint8 array, not {type(image).__name__}")
     samples = np.asarray(image)
-    if samples.dtype != np.uint8:
+    if samples.dtype not in (np.uint8, np.uint16):
         raise UnsupportedImage(f"expected uint8 samples (0..255), not {samples.dtype}: scale and convert the array")
-    if not (samples.ndim == 2 or (samples.ndim == 3 and samples.shape[2] == 3)):
-        raise UnsupportedImage(f"expected the shape (height, width) or (height, width, 3), not {samples.shape}")
-    _require_pixels(samples.shape[1], samples.shape[0])
-    return samples
-
-
-def _load_pillow(image: Image.Image) -> NDArray[np.uint8]:
-    if image.mode not in _GRAY_MODES | _COLOUR_MODES:
-        raise UnsupportedImage(
-            f"Pillow's mode {image.mode} does not fit into 8 bits a sample: convert it to L or RGB first"
-        )
-    _require_pixels(image.width, image.height)
-    # MPO is what phones write: one photograph, followed by its depth or its preview.
-    if getattr(image, "is_animated", False) and image.format != "MPO":
-        raise UnsupportedImage(
-            f"the file holds {getattr(image, 'n_frames', 'many')} pictures: save the one you want by itself"
-        )
-    upright = _upright(image)
-    opaque = _without_alpha(upright) if upright.has_transparency_data else upright
-    if image.mode in _GRAY_MODES:
-        return np.asarray(opaque.convert("L"))
-    samples = np.asarray(opaque.convert("RGB"))
-    if image.mode in {"P", "PA"} and bool((samples == samples[..., :1]).all()):
-        return samples[..., 0]
-    return samples
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        orientation = image.getexif().get(_ORIENTATION_TAG, _UPRIGHT)
-    except (SyntaxError, ValueError, KeyError, TypeError, EOFError, struct.error):
-        return image  # damaged EXIF data is no reason to refuse the picture
-    if orientation == _UPRIGHT:
-        return image
-    from PIL import ImageOps
-
-    return ImageOps.exif_transpose(image)
-
-
-def _without_alpha(image: Image.Image) -> Image.Image:
-    # Pillow converts La only to LA; all others go to RGBA, the key colour of "transparency" included.
-    rgba = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
-    if rgba.getchannel("A").getextrema() != (255, 255):
-        raise UnsupportedImage("transparency cannot be kept yet: convert the picture to L or RGB first")
-    return rgba
-
-
-def _require_pixels(width: int, height: int) -> None:
-    if width == 0 or height == 0:
-        raise UnsupportedImage(f"a picture needs at least one pixel, and this one is {width}x{height}")
+    if not (samples.ndim == 2 or (samples.ndim == 3 and 1 <= samples.shape[2] <= 4)):
+        raise UnsupportedImage(f"expected the shape {_SHAPES}, not {samples.shape}")
+    require_pixels(samples.shape[1], samples.shape[0])
+    notes: tuple[str, ...] = ()
+    if samples.dtype == np.uint16:
+        samples, notes = eight_bits(samples), ("samples of 16 bits are rounded to 8",)
+    if samples.ndim == 2:
+        return Source(samples, notes=notes)
+    channels = samples.shape[2]
+    alpha = samples[..., -1] if channels in (2, 4) else None
+    return Source(samples[..., 0] if channels <= 2 else samples[..., :3], alpha, notes=notes)

@@ -44,9 +44,14 @@ def inside(size: tuple[int, int], unit: tuple[int, int], block: int) -> NDArray[
 
 
 def sample(pictures: NDArray[np.uint8], unit: tuple[int, int], count: int) -> NDArray[np.uint8]:
-    """`count` units of each grown picture, spread over it: (S * count, unit height, unit width, channels)."""
-    number, height, width, channels = pictures.shape
-    down, across = height // unit[0], width // unit[1]
-    cut = pictures.reshape(number, down, unit[0], across, unit[1], channels)
-    chosen = np.linspace(0, down * across - 1, count).astype(int)
-    return cut[:, chosen // across, :, chosen % across].swapaxes(0, 1).reshape(-1, *unit, channels)
+    """`count` units of each grown picture, spread over it: (S * count, unit height, unit width, channels).
+
+    The pictures are not grown for it: a large one is looked at only where its units lie.
+    """
+    height, width = pictures.shape[1:3]
+    whole = covered((height, width), unit)
+    across = whole[1] // unit[1]
+    chosen = np.linspace(0, whole[0] // unit[0] * across - 1, count).astype(int)
+    y = np.minimum((chosen // across * unit[0])[:, None] + np.arange(unit[0]), height - 1)
+    x = np.minimum((chosen % across * unit[1])[:, None] + np.arange(unit[1]), width - 1)
+    return pictures[:, y[:, :, None], x[:, None, :]].reshape(-1, *unit, pictures.shape[3])

@@ -44,7 +44,7 @@ def _load(path: Path, tile: tuple[int, int]) -> list[Picture]:
 
 def _read(path: Path) -> Picture:
     with Image.open(path) as image:
-        return pictures.load(image)
+        return pictures.load(image).samples
 
 
 def sheet_tiles(picture: Picture, tile: tuple[int, int], least: int = SHEET_TILES) -> list[Picture]:

@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aecodec.container import (
+    ALPHA,
     MAX_SIDE,
     Header,
     Section,
@@ -39,6 +40,7 @@ HEADERS = [
     (Header(3, 50, "zstd", size=(MAX_SIDE, 1)), "AEC0 13 B2 FFFFFFFF0F 00"),
     (Header(0, 50, "rans", model_id=MODEL_ID), "AEC0 00 32 F0F1F2F3F4F5F6F7"),
     (Header(3, 50, "rans", sections=(Section(0x81, b"abc"),)), "AEC0 83 32 81 03 616263 00"),
+    (Header(3, 50, "rans", sections=(Section(ALPHA, b"!"),)), "AEC0 83 32 01 01 21 00"),
     (
         Header(3, 50, "rans", sections=(Section(0x80, b""), Section(0xFF, b"\0" * 200))),
         "AEC0 83 32 80 00 FF C801" + "00" * 200 + "00",
@@ -87,7 +89,7 @@ REFUSED = [
     ("AEC0 83 32 81 8000 00", InvalidValue),  # a length in more bytes than it needs
     ("AEC0 83 32 81 00 81 00 00", InvalidValue),  # the same tag twice
     ("AEC0 83 32 82 00 81 00 00", InvalidValue),  # falling tags
-    ("AEC0 83 32 01 00 00", UnsupportedSection),  # critical and unknown
+    ("AEC0 83 32 02 00 00", UnsupportedSection),  # critical and unknown
     ("AEC0 83 32 7F 00 81 00 00", UnsupportedSection),
 ]
 

@@ -1,20 +1,41 @@
-"""Pictures in and out: which are accepted, and what becomes of them."""
+"""Pictures in: which arrays and Pillow images are accepted, and what becomes of them."""
 
 from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from samples import COLOUR as TILES
 
-from aecodec.errors import LimitExceeded, UnsupportedImage
-from aecodec.pictures import MAX_PIXELS, load, require_within_limit
+import aecodec
+from aecodec.errors import AecWarning, LimitExceeded, UnsupportedImage
+from aecodec.modes import TARGETS
+from aecodec.pictures import MAX_PIXELS, Source, load, require_within_limit
 
 GRAY = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
 COLOUR = np.arange(36, dtype=np.uint8).reshape(3, 4, 3) * 7
+ALPHA = np.arange(12, dtype=np.uint8).reshape(3, 4) * 23
+DAMAGED = b"Exif\0\0not a TIFF header"
 
 
-def with_alpha(image: Image.Image, alpha: int) -> Image.Image:
-    image.putalpha(alpha)
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Conversions are looked for where a test is about them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AecWarning)
+        yield
+
+
+def joined(source: Source) -> np.ndarray:
+    return source.samples if source.alpha is None else np.dstack([source.samples, source.alpha])
+
+
+def with_alpha(image: Image.Image, alpha: int | np.ndarray) -> Image.Image:
+    image.putalpha(alpha if isinstance(alpha, int) else Image.fromarray(alpha))
     return image
 
 
@@ -25,9 +46,49 @@ def palette_image(colours: list[int], indices: np.ndarray) -> Image.Image:
     return image
 
 
+def keyed(image: Image.Image, colour: int | tuple[int, int, int] | bytes) -> Image.Image:
+    image.info["transparency"] = colour
+    return image
+
+
+# Arrays ---
+
+
 @pytest.mark.parametrize("picture", [GRAY, COLOUR, GRAY[::-1, ::2], np.asfortranarray(COLOUR), GRAY[:1, :1]])
 def test_arrays_are_taken_as_they_are(picture: np.ndarray) -> None:
-    assert np.array_equal(load(picture), picture)
+    assert np.array_equal(load(picture).samples, picture)
+    assert np.shares_memory(load(picture).samples, picture)
+    assert load(picture).alpha is None
+
+
+def test_a_last_channel_of_two_or_four_is_opacity() -> None:
+    for colours in (GRAY, COLOUR):
+        source = load(np.dstack([colours, ALPHA]))
+        assert np.array_equal(source.samples, colours)
+        assert np.array_equal(source.alpha, ALPHA)
+    assert np.array_equal(load(GRAY[..., None]).samples, GRAY)
+
+
+def test_a_source_is_taken_as_it_is() -> None:
+    source = load(GRAY)
+    assert load(source) is source
+    assert aecodec.encode(source) == aecodec.encode(GRAY)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (3, 4, 1), (3, 4, 2), (3, 4, 3), (3, 4, 4)])
+def test_what_arrays_decode_to_has_their_shape(shape: tuple[int, ...]) -> None:
+    picture = np.full(shape, 99, np.uint8)
+    expected = shape[:2] if shape[2:] == (1,) else shape
+    assert aecodec.decode(aecodec.encode(picture)).shape == expected
+    assert aecodec.decode_many([aecodec.encode(picture)])[0].shape == expected
+
+
+def test_sixteen_bits_are_rounded_to_eight_and_that_is_said() -> None:
+    values = np.array([[0, 128, 129, 257, 40000, 65406, 65407, 65535]], np.uint16)
+    source = load(values)
+    assert source.samples.tolist() == [[0, 0, 1, 1, 156, 254, 255, 255]]
+    with pytest.warns(AecWarning, match="16 bits are rounded to 8"):
+        aecodec.encode(values)
 
 
 @pytest.mark.parametrize(
@@ -35,10 +96,10 @@ def test_arrays_are_taken_as_they_are(picture: np.ndarray) -> None:
     [
         (GRAY / 255, "expected uint8 samples"),
         (GRAY > 3, "not bool"),
-        (GRAY.astype(np.uint16), "not uint16"),
+        (GRAY.astype(np.uint32), "not uint32"),
         (GRAY.astype(np.int8), "not int8"),
-        (GRAY[..., np.newaxis], "expected the shape"),
-        (np.zeros((2, 2, 4), np.uint8), "expected the shape"),
+        (np.zeros((2, 2, 5), np.uint8), "expected the shape"),
+        (np.zeros((2, 2, 0), np.uint8), "expected the shape"),
         (np.zeros(4, np.uint8), "expected the shape"),
         (np.zeros((1, 2, 2, 3), np.uint8), "expected the shape"),
         (np.uint8(4), "expected the shape"),
@@ -54,100 +115,201 @@ def test_other_arrays_and_things_are_refused_in_one_sentence(picture: np.ndarray
         load(picture)
 
 
+# Pillow's modes ---
+
+
 @pytest.mark.parametrize(
     ("image", "expected"),
     [
         (Image.fromarray(GRAY), GRAY),
         (Image.fromarray(COLOUR), COLOUR),
         (Image.fromarray(GRAY > 100), np.where(GRAY > 100, 255, 0)),
-        (with_alpha(Image.fromarray(GRAY), 255), GRAY),
-        (with_alpha(Image.fromarray(COLOUR), 255), COLOUR),
-        (with_alpha(Image.fromarray(GRAY), 255).convert("La"), GRAY),
-        (with_alpha(Image.fromarray(COLOUR), 255).convert("RGBa"), COLOUR),
+        (with_alpha(Image.fromarray(GRAY), ALPHA), np.dstack([GRAY, ALPHA])),
+        (with_alpha(Image.fromarray(COLOUR), ALPHA), np.dstack([COLOUR, ALPHA])),
+        (with_alpha(Image.fromarray(GRAY), 255).convert("La"), np.dstack([GRAY, ALPHA * 0 + 255])),
+        (with_alpha(Image.fromarray(COLOUR), 255).convert("RGBa"), np.dstack([COLOUR, ALPHA * 0 + 255])),
         (Image.fromarray(COLOUR).convert("RGBX"), COLOUR),
         (palette_image([0, 0, 0, 9, 9, 9], GRAY % 2), np.zeros((3, 4))),
         (palette_image([5, 5, 5, 9, 9, 9], GRAY // 120), np.where(GRAY < 120, 5, 9)),
+        (palette_image([1, 2, 3, 4, 5, 6], GRAY // 120), np.where(GRAY[..., None] < 120, [1, 2, 3], [4, 5, 6])),
         (
-            palette_image([1, 2, 3, 4, 5, 6], GRAY // 120),
-            np.where(GRAY[..., None] < 120, [1, 2, 3], [4, 5, 6]),
+            keyed(palette_image([1, 2, 3, 4, 5, 6], GRAY // 120), b"\xff\x10"),
+            np.where(GRAY[..., None] < 120, [1, 2, 3, 255], [4, 5, 6, 16]),
         ),
+        (
+            palette_image([1, 2, 3, 4, 5, 6], GRAY // 120).convert("PA"),
+            np.where(GRAY[..., None] < 120, [1, 2, 3, 255], [4, 5, 6, 255]),
+        ),
+        (keyed(Image.fromarray(GRAY), 20), np.dstack([GRAY, np.where(GRAY == 20, 0, 255)])),
+        (
+            keyed(Image.fromarray(COLOUR), (0, 7, 14)),
+            np.dstack([COLOUR, np.where((COLOUR == (0, 7, 14)).all(axis=2), 0, 255)]),
+        ),
+        (keyed(Image.fromarray(GRAY), 255), GRAY),  # a key colour that no pixel has
+        (keyed(Image.fromarray(GRAY > 100), 0), np.dstack([np.where(GRAY > 100, 255, 0)] * 2)),
         (Image.new("CMYK", (1, 1), (0, 255, 0, 0)), [[[255, 0, 255]]]),
         (Image.new("YCbCr", (1, 1), (100, 128, 128)), [[[100, 100, 100]]]),
         (Image.new("HSV", (1, 1), (0, 0, 77)), [[[77, 77, 77]]]),
+        (Image.fromarray(GRAY.astype(np.uint16) * 257), GRAY),
+        (
+            keyed(Image.fromarray(GRAY.astype(np.uint16) * 257), 40 * 257),
+            np.dstack([GRAY, np.where(GRAY == 40, 0, 255)]),
+        ),
+        (Image.frombytes("I;16B", (1, 1), b"\xff\xff"), [[255]]),
+        (Image.fromarray(GRAY.astype(np.int32) * 257), GRAY),
+        (Image.fromarray(GRAY.astype(np.float32) + 0.4), GRAY),
     ],
 )
-def test_pillow_images_become_gray_or_rgb(image: Image.Image, expected: np.ndarray) -> None:
-    samples = load(image)
-    assert samples.dtype == np.uint8
-    assert np.array_equal(samples, expected)
+def test_pillow_images_become_gray_or_rgb_with_or_without_opacity(image: Image.Image, expected: np.ndarray) -> None:
+    source = load(image)
+    assert source.samples.dtype == np.uint8
+    assert np.array_equal(joined(source), expected)
 
 
-def keyed(image: Image.Image, colour: int | tuple[int, int, int] | bytes) -> Image.Image:
-    image.info["transparency"] = colour
-    return image
+@pytest.mark.parametrize("mode", TARGETS)
+def test_what_is_converted_is_said_once_and_nothing_else_is(mode: str) -> None:
+    image = Image.new(mode, (5, 4))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", AecWarning)
+        decoded = aecodec.decode_image(aecodec.encode(image))
+    assert decoded.size == (5, 4)
+    if decoded.mode == mode:
+        assert not caught
+    else:
+        assert len(caught) == 1
+        assert f"mode {mode} is " in str(caught[0].message)
+        assert caught[0].filename == __file__
 
 
 @pytest.mark.parametrize(
     ("image", "sentence"),
     [
-        (with_alpha(Image.fromarray(GRAY), 254), "transparency"),
-        (with_alpha(Image.fromarray(COLOUR), 0), "transparency"),
-        (with_alpha(Image.fromarray(COLOUR), 7).convert("RGBa"), "transparency"),
-        (keyed(Image.fromarray(GRAY), 20), "transparency"),
-        (keyed(Image.fromarray(COLOUR), (0, 7, 14)), "transparency"),
-        (keyed(palette_image([1, 2, 3, 4, 5, 6], GRAY // 120), b"\xff\x10"), "transparency"),
-        (Image.new("I;16", (2, 2)), "mode I;16 does not fit into 8 bits"),
-        (Image.new("I", (2, 2)), "mode I does not fit"),
-        (Image.new("F", (2, 2)), "mode F does not fit"),
-        (Image.new("LAB", (2, 2)), "mode LAB"),
+        (Image.new("LAB", (2, 2)), "mode LAB cannot be coded"),
+        (Image.fromarray(np.full((2, 2), -1, np.int32)), "mode I needs values 0..65535"),
+        (Image.fromarray(np.full((2, 2), 65536, np.int32)), "mode I needs values 0..65535"),
+        (Image.fromarray(np.full((2, 2), 255.5, np.float32)), "mode F needs values 0..255"),
+        (Image.fromarray(np.full((2, 2), np.nan, np.float32)), "mode F needs values 0..255"),
         (Image.new("L", (0, 3)), "at least one pixel, and this one is 0x3"),
         (Image.new("RGBA", (3, 0)), "at least one pixel, and this one is 3x0"),
     ],
 )
-def test_what_would_lose_data_is_refused_in_one_sentence(image: Image.Image, sentence: str) -> None:
+def test_what_cannot_be_coded_is_refused_in_one_sentence(image: Image.Image, sentence: str) -> None:
     with pytest.raises(UnsupportedImage, match=sentence):
         load(image)
 
 
-def test_a_key_colour_that_no_pixel_has_is_not_transparency() -> None:
-    assert np.array_equal(load(keyed(Image.fromarray(GRAY), 255)), GRAY)
-
-
-def test_several_frames_are_refused_and_one_of_them_is_not(tmp_path) -> None:
+def test_of_several_frames_the_one_at_hand_is_coded_and_that_is_said(tmp_path: Path) -> None:
     frames = [Image.fromarray(GRAY), Image.fromarray(255 - GRAY)]
     frames[0].save(tmp_path / "two.tiff", save_all=True, append_images=frames[1:])
     with Image.open(tmp_path / "two.tiff") as image:
-        with pytest.raises(UnsupportedImage, match="holds 2 pictures"):
-            load(image)
         image.seek(1)
-        assert np.array_equal(load(image.copy()), 255 - GRAY)
+        source = load(image)
+        assert np.array_equal(source.samples, 255 - GRAY)
+        assert source.notes == ("the file holds 2 pictures, and only the one at hand is coded",)
+        assert load(image.copy()).notes == ()
+
+
+# Orientation and metadata ---
+
+TURNED = [
+    COLOUR,
+    COLOUR[:, ::-1],
+    COLOUR[::-1, ::-1],
+    COLOUR[::-1],
+    COLOUR.swapaxes(0, 1),
+    np.rot90(COLOUR, -1),
+    COLOUR[::-1, ::-1].swapaxes(0, 1),
+    np.rot90(COLOUR),
+]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_pictures_are_turned_upright(tmp_path, orientation: int) -> None:
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+def test_pictures_are_turned_upright_and_say_so(tmp_path: Path, orientation: int, suffix: str) -> None:
     stored = Image.fromarray(COLOUR)
     exif = stored.getexif()
     exif[0x0112] = orientation
-    stored.save(tmp_path / "turned.png", exif=exif)
-    with Image.open(tmp_path / "turned.png") as image:
-        upright = load(image)
-    turned = [
-        COLOUR,
-        COLOUR[:, ::-1],
-        COLOUR[::-1, ::-1],
-        COLOUR[::-1],
-        COLOUR.swapaxes(0, 1),
-        np.rot90(COLOUR, -1),
-        COLOUR[::-1, ::-1].swapaxes(0, 1),
-        np.rot90(COLOUR),
-    ]
-    assert np.array_equal(upright, turned[orientation - 1])
+    exif[0x010F] = "a maker"
+    stored.save(tmp_path / f"turned.{suffix}", exif=exif, dpi=(100, 200))
+    with Image.open(tmp_path / f"turned.{suffix}") as image:
+        source = load(image)
+    assert np.array_equal(source.samples, TURNED[orientation - 1])
+    decoded = aecodec.decode_image(aecodec.encode(source))
+    assert decoded.size == TURNED[orientation - 1].shape[1::-1]
+    assert decoded.getexif().get(0x0112, 1) == 1
+    assert decoded.getexif()[0x010F] == "a maker"
+    assert decoded.info["dpi"] == pytest.approx((200, 100) if orientation >= 5 else (100, 200), rel=1e-3)
 
 
-def test_damaged_exif_data_does_not_matter(tmp_path) -> None:
-    Image.fromarray(GRAY).save(tmp_path / "damaged.png", exif=b"Exif\0\0not a TIFF header")
+def test_an_orientation_in_xmp_counts_and_is_set_upright() -> None:
+    image = Image.fromarray(COLOUR)
+    image.info["xmp"] = b'<x tiff:Orientation="6"/>'
+    source = load(image)
+    assert np.array_equal(source.samples, np.rot90(COLOUR, -1))
+    assert source.metadata.xmp == b'<x tiff:Orientation="1"/>'
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpeg", "webp", "tiff"])
+def test_metadata_survives_and_is_stripped(tmp_path: Path, suffix: str) -> None:
+    made, exif = Image.Exif(), Image.Exif()
+    made[0x010E] = "a description"
+    made[0x8769] = {0x9003: "2020:02:03 04:05:06"}
+    exif.load(made.tobytes())  # as Pillow's TIFF plugin wants it
+    icc, xmp = b"a profile" * 40, b"<x:xmpmeta>somebody was here</x:xmpmeta>"
+    extra = {"icc_profile": icc, "exif": exif, "dpi": (300, 300)} | ({} if suffix in ("png", "tiff") else {"xmp": xmp})
+    path = tmp_path / f"photo.{suffix}"
+    Image.fromarray(TILES[0]).save(path, **extra)
+    with Image.open(path) as image:
+        if "xmp" not in extra:
+            image.info["xmp"] = xmp
+        data = aecodec.encode(image)
+        stripped = aecodec.encode(image, strip=True)
+    info = aecodec.decode_image(data).info
+    assert info["icc_profile"] == icc
+    assert info["xmp"] == xmp
+    if suffix != "webp":
+        assert info["dpi"] == pytest.approx((300, 300), rel=1e-4)
+    kept = aecodec.decode_image(data).getexif()
+    assert kept[0x010E] == "a description"
+    assert kept.get_ifd(0x8769)[0x9003] == "2020:02:03 04:05:06"
+    assert aecodec.decode_image(stripped).info == {}
+    assert aecodec.inspect(stripped).sections == {}
+    assert set(aecodec.inspect(data).sections) >= {"icc", "exif", "xmp"}
+    assert np.array_equal(aecodec.decode(stripped), aecodec.decode(data))
+    for secret in (b"somebody", b"description", b"2020"):
+        assert secret not in stripped
+
+
+def test_comments_and_text_are_never_kept(tmp_path: Path) -> None:
+    from PIL.PngImagePlugin import PngInfo
+
+    text = PngInfo()
+    text.add_text("Comment", "a private remark")
+    Image.fromarray(GRAY).save(tmp_path / "a.png", pnginfo=text)
+    Image.fromarray(GRAY).save(tmp_path / "a.jpeg", comment=b"a private remark")
+    for name in ("a.png", "a.jpeg"):
+        with Image.open(tmp_path / name) as image:
+            assert "private" in str(image.info)
+            data = aecodec.encode(image)
+        assert aecodec.inspect(data).sections.keys() <= {"resolution"}
+
+
+def test_damaged_exif_data_is_not_kept_and_that_is_said(tmp_path: Path) -> None:
+    Image.fromarray(GRAY).save(tmp_path / "damaged.png", exif=DAMAGED)
     with Image.open(tmp_path / "damaged.png") as image:
-        assert np.array_equal(load(image), GRAY)
+        source = load(image)
+    assert np.array_equal(source.samples, GRAY)
+    assert source.metadata.exif == b""
+    assert source.notes == ("the EXIF data is damaged and not kept",)
+
+
+def test_metadata_beyond_the_limit_is_left_out_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aecodec.modes.MAX_BYTES", 100)
+    image = Image.fromarray(GRAY)
+    image.info |= {"icc_profile": bytes(60), "xmp": bytes(60)}
+    source = load(image)
+    assert (len(source.metadata.icc), len(source.metadata.xmp)) == (60, 0)
+    assert "only the colour profile is kept" in source.notes[0]
 
 
 def test_the_limit_is_pillows() -> None:

@@ -9,7 +9,8 @@ import click
 
 from aecodec.cli.failures import in_one_sentence
 
-COMMANDS: Final = ("compress", "decompress", "info", "models", "train")
+COMMANDS: Final = ("compress", "decompress", "info", "models", "train", "completion")
+INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
 
 
 class LazyGroup(click.Group):
@@ -25,8 +26,11 @@ class LazyGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        with in_one_sentence():
-            return super().invoke(ctx)
+        try:
+            with in_one_sentence():
+                return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(INTERRUPTED) from None
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -38,4 +42,5 @@ def main() -> None:
     Example:
       aec compress photo.png -q 80
       aec decompress photo.aec -o again.png
+      aec compress -r photos -o compressed
     """

@@ -2,13 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
 import click
 
 import aecodec
-from aecodec.cli.failures import in_one_sentence
-from aecodec.cli.files import plan, read, require_writable, shown, write
-from aecodec.cli.options import force_option, max_pixels_option, output_option, quiet_option, report
-from aecodec.cli.picture_files import read_picture
+from aecodec.cli.files import read, write
+from aecodec.cli.many import Loudness, Outcome, Tell, in_batches, run
+from aecodec.cli.options import Overwriting, described, output_option, shared_options
+from aecodec.cli.picture_files import is_picture_name, read_picture
+from aecodec.cli.plan import Pair, plan
+from aecodec.models import registry
+from aecodec.pictures import Source
+from aecodec.search import DEFAULT_EFFORT
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A picture and the size of the file that it came from."""
+
+    source: Source
+    file_bytes: int
+
+    @property
+    def pixels(self) -> int:
+        height, width = self.source.samples.shape[:2]
+        return int(height * width)
+
+
+@dataclass(frozen=True)
+class Compression:
+    """From picture files to .aec files; small pictures are coded together."""
+
+    settings: dict[str, Any]  # of aecodec.encode_many
+    max_pixels: int
+    overwriting: Overwriting
+    with_lines: bool
+
+    def __call__(self, pairs: Sequence[Pair], tell: Tell | None) -> Generator[Outcome, None, None]:
+        return in_batches(pairs, self._load, partial(self._code, tell), self._write)
+
+    def _load(self, pair: Pair) -> Loaded | None:
+        if self.overwriting.skips(pair):
+            return None
+        data = read(pair[0])
+        return Loaded(read_picture(data, self.max_pixels), len(data))
+
+    def _code(self, tell: Tell | None, batch: Sequence[Loaded]) -> list[bytes]:
+        # Without their notes: what was converted is said later, with the file's name.
+        sources = [replace(loaded.source, notes=()) for loaded in batch]
+        return aecodec.encode_many(sources, progress=tell, **self.settings)
+
+    def _write(self, pair: Pair, loaded: Loaded, encoded: bytes) -> Outcome:
+        write(pair[1], encoded)
+        line = described(pair, encoded) if self.with_lines else ""
+        return Outcome(pair, loaded.file_bytes, len(encoded), loaded.source.notes, line)
 
 
 @click.command("compress")
@@ -34,7 +85,7 @@ from aecodec.cli.picture_files import read_picture
     "-e",
     "--effort",
     type=click.IntRange(0, 9),
-    default=3,
+    default=DEFAULT_EFFORT,
     show_default=True,
     help="From fastest (0) to smallest at the same quality (9); decoding is as fast.",
 )
@@ -45,38 +96,47 @@ from aecodec.cli.picture_files import read_picture
     show_default=True,
     help="The entropy coder: zstd decodes faster, rans makes small files smaller.",
 )
-@max_pixels_option
-@force_option
-@quiet_option
+@click.option("--strip", is_flag=True, help="Drop colour profile, EXIF, XMP and resolution.")
+@click.option(
+    "--alpha-quality",
+    type=click.IntRange(1, 100),
+    default=100,
+    show_default=True,
+    help="Of the opacity; 100 keeps it exactly.",
+)
+@click.option("--exact-transparent", is_flag=True, help="Keep the colours of fully transparent pixels, too.")
+@shared_options
 def command(
     inputs: tuple[str, ...],
     output: str | None,
-    model: str,
-    quality: int,
-    effort: int,
-    packing: str,
+    recursive: bool,
+    jobs: int,
     max_pixels: int,
     force: bool,
+    skip_existing: bool,
     quiet: bool,
+    verbose: bool,
+    **settings: Any,
 ) -> None:
     """Compress pictures to .aec files.
 
-    IN is a picture file of any format that Pillow reads, or - for standard input.
+    IN is a picture file of any format that Pillow reads, or - for standard input, or with -r a folder. A picture that
+    cannot be compressed is reported, the others are; the exit code is then 1.
 
     \b
     Example:
       aec compress digit.png                      writes digit.aec
       aec compress photo.jpg -o small.aec -q 40
       aec compress *.png -o compressed/
+      aec compress -r photos -o compressed --skip-existing
+      aec compress - -o - < in.png > out.aec
     """
-    for source, target in plan(inputs, output, ".aec"):
-        with in_one_sentence(shown(source, is_input=True)):
-            require_writable(source, target, force=force)
-            picture = read_picture(read(source), max_pixels)
-            try:
-                encoded = aecodec.encode(picture, model=model, quality=quality, effort=effort, packing=packing)
-            except aecodec.UnknownModel as error:
-                raise click.BadParameter(str(error), param_hint="-m") from error
-            write(target, encoded)
-        if not quiet:
-            report(source, target, encoded)
+    overwriting = Overwriting.of(force, skip_existing)
+    if settings["model"] != "auto":
+        try:
+            registry.by_name(settings["model"])
+        except aecodec.UnknownModel as error:
+            raise click.BadParameter(str(error), param_hint="-m") from error
+    pairs = plan(inputs, output, ".aec", recursive=recursive, wanted=is_picture_name)
+    loudness = Loudness.of(quiet, verbose, len(pairs))
+    run(Compression(settings, max_pixels, overwriting, loudness.lines), pairs, jobs=jobs, loudness=loudness)

@@ -2,43 +2,142 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
 import click
 
 import aecodec
-from aecodec.cli.failures import in_one_sentence
-from aecodec.cli.files import plan, read, require_writable, shown, write
-from aecodec.cli.options import force_option, max_pixels_option, output_option, quiet_option, report
-from aecodec.cli.picture_files import suffix_for, write_picture
-from aecodec.container import read_header
+from aecodec.cli.files import read, write
+from aecodec.cli.many import Loudness, Outcome, Tell, in_batches, run
+from aecodec.cli.options import Overwriting, described, output_option, shared_options
+from aecodec.cli.picture_files import FORMATS, format_for, write_picture
+from aecodec.cli.plan import Pair, plan
+from aecodec.files import File
+from aecodec.metadata import Metadata
+from aecodec.pictures import Picture
+from aecodec.scaling import Region
+
+
+class Encoded(NamedTuple):
+    """The bytes of an .aec file, and what is known of it before decoding."""
+
+    data: bytes
+    pixels: int
+    metadata: Metadata
+
+
+@dataclass(frozen=True)
+class Decompression:
+    """From .aec files to picture files; small pictures are decoded together."""
+
+    picture_format: str | None
+    settings: dict[str, Any]  # of aecodec.decode
+    max_pixels: int
+    overwriting: Overwriting
+    with_lines: bool
+
+    def __call__(self, pairs: Sequence[Pair], tell: Tell | None) -> Generator[Outcome, None, None]:
+        return in_batches(pairs, self._load, partial(self._code, tell), self._write)
+
+    def _load(self, pair: Pair) -> Encoded | None:
+        data = read(pair[0])
+        file = File.parse(data, self.max_pixels)  # whoever names the wrong file should hear of that first
+        if self.overwriting.skips(pair):
+            return None
+        self._format(pair)
+        return Encoded(data, file.size[0] * file.size[1], file.metadata())
+
+    def _code(self, tell: Tell | None, batch: Sequence[Encoded]) -> list[Picture]:
+        if len(batch) > 1 and not any(self.settings.values()):
+            return aecodec.decode_many([encoded.data for encoded in batch], max_pixels=self.max_pixels)
+        return [
+            aecodec.decode(encoded.data, max_pixels=self.max_pixels, progress=tell, **self.settings)
+            for encoded in batch
+        ]
+
+    def _write(self, pair: Pair, encoded: Encoded, picture: Picture) -> Outcome:
+        written = write_picture(picture, encoded.metadata, self._format(pair))
+        write(pair[1], written)
+        line = described(pair, encoded.data) if self.with_lines else ""
+        return Outcome(pair, len(encoded.data), len(written), line=line)
+
+    def _format(self, pair: Pair) -> str:
+        return self.picture_format or format_for(pair[1])
+
+
+def _region(ctx: click.Context, param: click.Parameter, value: str | None) -> Region | None:
+    """Four whole numbers, as click's callback."""
+    if value is None:
+        return None
+    parts = value.split(",")
+    if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
+        raise click.BadParameter(f"{value!r} is no X,Y,W,H: left and upper edge, width and height, in pixels")
+    x, y, width, height = map(int, parts)
+    return x, y, width, height
 
 
 @click.command("decompress")
 @click.argument("inputs", metavar="IN...", nargs=-1, required=True)
 @output_option(
-    "Where to write: a file, whose suffix chooses the format, - for PNG on standard output, or a folder."
-    " [default: IN, suffix .png]"
+    "Where to write: a file, whose suffix chooses the format, - for standard output, or a folder."
+    " [default: IN, another suffix]"
 )
-@max_pixels_option
-@force_option
-@quiet_option
-def command(inputs: tuple[str, ...], output: str | None, max_pixels: int, force: bool, quiet: bool) -> None:
+@click.option(
+    "--format",
+    "picture_format",
+    type=click.Choice(list(FORMATS)),
+    help="What to write. [default: by the suffix of -o, else png]",
+)
+@click.option(
+    "--region",
+    metavar="X,Y,W,H",
+    callback=_region,
+    help="Only this part, in pixels; no more is decoded than it needs.",
+)
+@click.option(
+    "--thumbnail",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Reduced to at most N pixels a side; faster than all of it.",
+)
+@shared_options
+def command(
+    inputs: tuple[str, ...],
+    output: str | None,
+    picture_format: str | None,
+    region: Region | None,
+    thumbnail: int | None,
+    recursive: bool,
+    jobs: int,
+    max_pixels: int,
+    force: bool,
+    skip_existing: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
     """Decompress .aec files to pictures.
 
-    IN is a file, or - for standard input.
+    IN is a file, or - for standard input, or with -r a folder. A file that cannot be decompressed is reported, the
+    others are; the exit code is then 1.
 
     \b
     Example:
       aec decompress digit.aec                    writes digit.png
       aec decompress photo.aec -o photo.webp
+      aec decompress *.aec -o pictures/ --format jpg
+      aec decompress -r compressed -o pictures
+      aec decompress photo.aec -o part.png --region 100,50,640,480
       aec decompress - -o - < in.aec > out.png
     """
-    for source, target in plan(inputs, output, ".png"):
-        with in_one_sentence(shown(source, is_input=True)):
-            encoded = read(source)
-            read_header(encoded)  # whoever names the wrong file should hear of that first
-            require_writable(source, target, force=force)
-            suffix = suffix_for(target)
-            picture = aecodec.decode(encoded, max_pixels=max_pixels)
-            write(target, write_picture(picture, suffix))
-        if not quiet:
-            report(source, target, encoded)
+    overwriting = Overwriting.of(force, skip_existing)
+    if region and thumbnail:
+        raise click.UsageError("--region and --thumbnail exclude each other")
+    settings = {"region": region, "thumbnail": thumbnail}
+    suffix = f".{picture_format or 'png'}"
+    pairs = plan(inputs, output, suffix, recursive=recursive, wanted=lambda name: name.lower().endswith(".aec"))
+    loudness = Loudness.of(quiet, verbose, len(pairs))
+    decompression = Decompression(picture_format, settings, max_pixels, overwriting, loudness.lines)
+    run(decompression, pairs, jobs=jobs, loudness=loudness)

@@ -10,8 +10,9 @@ import click
 import aecodec
 from aecodec.cli.columns import aligned
 from aecodec.cli.failures import in_one_sentence
-from aecodec.cli.files import read, shown
+from aecodec.cli.files import read
 from aecodec.cli.options import MODE_NAMES
+from aecodec.cli.plan import shown
 
 
 @click.command("info")
@@ -41,8 +42,10 @@ def command(file: str, as_json: bool) -> None:
         ("size", f"{info.width}x{info.height} {mode}"),
         ("quality", f"{info.quality}"),
         ("packing", info.packing),
+        ("panels", f"{info.panels}"),
         ("bytes", f"{info.file_bytes}"),
         *((f"  {part}", f"{part_bytes}") for part, part_bytes in info.parts.items()),
+        *((f"    {name}", f"{content_bytes}") for name, content_bytes in info.sections.items()),
         ("bits per pixel", f"{info.bits_per_pixel:.3f}"),
     ]
     click.echo(aligned(rows))

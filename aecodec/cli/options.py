@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import click
 
 import aecodec
-from aecodec.cli.files import PIPE, shown
+from aecodec.cli.files import require_writable
+from aecodec.cli.many import cores
+from aecodec.cli.plan import PIPE, Pair, shown
 from aecodec.pictures import MAX_PIXELS
 
-MODE_NAMES: Final = {"L": "gray", "RGB": "RGB"}
+MODE_NAMES: Final = {"L": "gray", "LA": "gray with alpha", "RGB": "RGB", "RGBA": "RGBA"}
 
-force_option = click.option("--force", is_flag=True, help="Overwrite existing files.")
-quiet_option = click.option("--quiet", is_flag=True, help="Say nothing on success.")
-max_pixels_option = click.option(
-    "--max-pixels",
-    type=click.IntRange(min=1),
-    default=MAX_PIXELS,
-    show_default=True,
-    help="Refuse pictures that declare more.",
+
+_SHARED: Final = (
+    click.option("-r", "--recursive", is_flag=True, help="Take folders, and mirror their trees."),
+    click.option(
+        "-j",
+        "--jobs",
+        type=click.IntRange(min=1),
+        default=cores,
+        show_default="the number of cores",
+        help="Processes for many files; 1: none but this one.",
+    ),
+    click.option(
+        "--max-pixels",
+        type=click.IntRange(min=1),
+        default=MAX_PIXELS,
+        show_default=True,
+        help="Refuse pictures that declare more.",
+    ),
+    click.option("--force", is_flag=True, help="Overwrite existing files."),
+    click.option("--skip-existing", is_flag=True, help="Pass over files whose output exists: goes on after a break."),
+    click.option("--quiet", is_flag=True, help="Say nothing but what failed."),
+    click.option("--verbose", is_flag=True, help="Print a line for every file."),
 )
+
+
+def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options about files, limits and output."""
+    for option in reversed(_SHARED):
+        command = option(command)
+    return command
 
 
 def output_option(text: str) -> Callable[[Any], Any]:
@@ -30,13 +53,31 @@ def output_option(text: str) -> Callable[[Any], Any]:
     return click.option("-o", "--output", metavar="OUT", help=text)
 
 
-def report(source: str, target: str, encoded: bytes) -> None:
-    """One line about an .aec file that was written or read, if a person sees standard error."""
-    if not sys.stderr.isatty():
-        return
+class Overwriting(NamedTuple):
+    """What happens to outputs that exist."""
+
+    force: bool
+    skip_existing: bool
+
+    @classmethod
+    def of(cls, force: bool, skip_existing: bool) -> Overwriting:
+        if force and skip_existing:
+            raise click.UsageError("--force and --skip-existing exclude each other")
+        return cls(force, skip_existing)
+
+    def skips(self, pair: Pair) -> bool:
+        """Whether there is nothing to do. Raises Failure if the output must not be written."""
+        source, target = pair
+        if self.skip_existing and target != PIPE and os.path.isfile(target):
+            return True
+        require_writable(source, target, force=self.force)
+        return False
+
+
+def described(pair: Pair, encoded: bytes) -> str:
+    """One line about an .aec file that was written or read."""
     info = aecodec.inspect(encoded)
-    names = source if source != PIPE else shown(PIPE, is_input=True)
-    names += " -> " + shown(target, is_input=False)
+    names = f"{shown(pair[0], is_input=True)} -> {shown(pair[1], is_input=False)}"
     picture = f"{info.width}x{info.height} {MODE_NAMES.get(info.mode, info.mode)}"
     size = f"{info.file_bytes} bytes ({info.bits_per_pixel:.2f} bits per pixel)"
-    click.echo(f"{names}: {picture}, {info.model}, {size}", err=True)
+    return f"{names}: {picture}, {info.model}, {size}"

@@ -4,33 +4,56 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Mapping
+from functools import cache
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
-import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from aecodec.cli.failures import Failure
-from aecodec.cli.files import PIPE
+from aecodec.cli.plan import PIPE
 from aecodec.errors import AecError, LimitExceeded, UnsupportedImage
-from aecodec.pictures import load, require_within_limit
+from aecodec.metadata import Metadata
+from aecodec.pictures import Picture, Source, load, require_within_limit
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
+class Format(NamedTuple):
+    """What a format holds beside colours, and how Pillow is to write it.
+
+    metadata: of Pillow's names for it. options: what a decoded picture is worth keeping, nothing lost where the format
+    can, little where it cannot.
+    """
+
+    alpha: bool
+    metadata: frozenset[str]
+    options: Mapping[str, Any] = MappingProxyType({})
+
+
+_EVERYTHING: Final = frozenset({"icc_profile", "exif", "xmp", "dpi"})
+_JPEG: Final = Format(False, _EVERYTHING, {"quality": 95})
+_TIFF: Final = Format(True, _EVERYTHING)
+_BARE: Final = Format(False, frozenset())
 # No palettes and no pages: formats that keep a picture's samples, or nearly.
-_WRITTEN: Final = {".avif", ".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-# What a decoded picture is worth keeping: nothing lost where the format can, little where it cannot.
-_SAVE_OPTIONS: Final[dict[str, dict[str, Any]]] = {
-    ".avif": {"quality": 95},
-    ".jpeg": {"quality": 95},
-    ".jpg": {"quality": 95},
-    ".webp": {"lossless": True},
+FORMATS: Final[dict[str, Format]] = {
+    "avif": Format(True, _EVERYTHING - {"dpi"}, {"quality": 95}),
+    "bmp": Format(False, frozenset({"dpi"})),
+    "jpeg": _JPEG,
+    "jpg": _JPEG,
+    "pgm": _BARE,
+    "png": Format(True, _EVERYTHING),
+    "ppm": _BARE,
+    "tif": _TIFF,
+    "tiff": _TIFF,
+    "webp": Format(True, _EVERYTHING - {"dpi"}, {"lossless": True}),
 }
+_TIFF_XMP: Final = 700
+OPAQUE: Final = 255
 
 
-def read_picture(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
-    """The samples of a picture file, as `aecodec.pictures.load` gives them.
+def read_picture(data: bytes, max_pixels: int) -> Source:
+    """The picture in a picture file, as `aecodec.pictures.load` gives it.
 
     Raises LimitExceeded if the file declares more than `max_pixels`, and UnsupportedImage for whatever else
     is wrong.
@@ -58,14 +81,31 @@ def read_picture(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
             Image.MAX_IMAGE_PIXELS = pillow_limit
 
 
-def suffix_for(target: str) -> str:
-    """The suffix of `target`, lower case, which stands for a format: .png for a pipe or no suffix."""
+def is_picture_name(name: str) -> bool:
+    """Whether a file of that name is a picture that Pillow should be able to read."""
+    return os.path.splitext(name)[1].lower() in _readable_suffixes()
+
+
+@cache
+def _readable_suffixes() -> frozenset[str]:
+    by_suffix = Image.registered_extensions()
+    readable = {
+        name
+        for name, (factory, _) in Image.OPEN.items()
+        # Stubs only know a format's name; so does the plugin for MPEG.
+        if name != "MPEG" and not (isinstance(factory, type) and issubclass(factory, ImageFile.StubImageFile))
+    }
+    return frozenset(suffix for suffix, name in by_suffix.items() if name in readable) - {".aec"}
+
+
+def format_for(target: str) -> str:
+    """The format, a key of FORMATS, that the suffix of `target` stands for: png for a pipe or no suffix."""
     suffix = os.path.splitext(target)[1].lower()
     if target == PIPE or suffix in {"", ".png"}:
-        return ".png"  # without asking Pillow, which would import the plugins of all formats
-    if suffix not in _WRITTEN or Image.registered_extensions().get(suffix) not in Image.SAVE:
+        return "png"  # without asking Pillow, which would import the plugins of all formats
+    if suffix[1:] not in FORMATS or Image.registered_extensions().get(suffix) not in Image.SAVE:
         raise Failure(f"{target}: pictures cannot be written as {suffix}; try .png")
-    return suffix
+    return suffix[1:]
 
 
 class _NamedBuffer(BytesIO):
@@ -76,11 +116,34 @@ class _NamedBuffer(BytesIO):
         self.name = name
 
 
-def write_picture(samples: NDArray[np.uint8], suffix: str) -> bytes:
-    """The bytes of a picture file in the format that `suffix` stands for."""
-    buffer = _NamedBuffer("picture" + suffix)
+def write_picture(picture: Picture, metadata: Metadata, name: str) -> bytes:
+    """The bytes of a picture file in the format `name`, with what of the metadata the format can hold."""
+    form = FORMATS[name]
+    opacity = picture.shape[2] in (2, 4) if picture.ndim == 3 else False
+    if opacity and not form.alpha:
+        if not (picture[..., -1] == OPAQUE).all():
+            raise UnsupportedImage(f"{name} holds no transparency, which this picture has: write png, webp or tiff")
+        picture = picture[..., 0] if picture.shape[2] == 2 else picture[..., :3]
+    kept = {key: value for key, value in metadata.info().items() if key in form.metadata}
+    buffer = _NamedBuffer(f"picture.{name}")
     try:
-        Image.fromarray(samples).save(buffer, **_SAVE_OPTIONS.get(suffix, {}))
-    except (OSError, ValueError) as error:
-        raise Failure(f"Pillow cannot write this picture as {suffix}: {error}") from error
+        Image.fromarray(picture).save(buffer, **form.options, **_save_arguments(kept, name))
+    except (OSError, ValueError, KeyError) as error:
+        raise UnsupportedImage(f"Pillow cannot write this picture as {name}: {error}") from error
     return buffer.getvalue()
+
+
+def _save_arguments(metadata: dict[str, Any], name: str) -> dict[str, Any]:
+    """Metadata as Pillow's `save` wants it: two formats have their own way with XMP."""
+    if "xmp" in metadata and name == "png":
+        from PIL.PngImagePlugin import PngInfo
+
+        text = PngInfo()
+        text.add_itxt("XML:com.adobe.xmp", metadata.pop("xmp").decode("utf-8", "replace"))
+        metadata["pnginfo"] = text
+    elif "xmp" in metadata and FORMATS[name] is _TIFF:
+        tags = Image.Exif()
+        tags.load(metadata.get("exif", b""))
+        tags[_TIFF_XMP] = metadata.pop("xmp")
+        metadata["exif"] = tags
+    return metadata

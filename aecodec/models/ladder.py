@@ -137,3 +137,18 @@ def synthesize(model: Model, engine: Engine, latent: Latent, correction: Tensor 
     pixels = np.clip(samples, 0, 255).astype(np.uint8)
     blocks = pixels.reshape(n, rows, columns, d.block, d.block, d.channels)
     return blocks.swapaxes(2, 3).reshape(n, rows * d.block, columns * d.block, d.channels)
+
+
+def margin(model: Model) -> int:
+    """How many blocks far the correction network sees."""
+    return sum(layer.kernel // 2 for layer in model.description.correction_layers)
+
+
+def block_means(model: Model, engine: Engine, latent: Latent) -> NDArray[np.uint8]:
+    """The mean of every block (N, rows, columns, C), half up, without the correction: a cheap small picture."""
+    d = model.description
+    n, rows, columns, _ = latent.plane.shape
+    pixels = synthesize(model, engine, latent, np.zeros_like(latent.plane))
+    sums = pixels.reshape(n, rows, d.block, columns, d.block, d.channels).sum(axis=(2, 4), dtype=np.int64)
+    means: NDArray[np.uint8] = ((sums + d.block**2 // 2) // d.block**2).astype(np.uint8)
+    return means

@@ -21,6 +21,7 @@ __all__ = [
     "Decoder",
     "Tables",
     "ideal_bits",
+    "least_bytes",
     "pack",
     "parametric",
     "quantize_probabilities",
@@ -82,3 +83,8 @@ def unpacker(name: str, tables: Tables, payloads: Sequence[bytes], elements: int
     than a multiple of the elements and the payloads.
     """
     return _coder(name)[1](tables, payloads, elements)
+
+
+def least_bytes(name: str, elements: int) -> int:
+    """The fewest bytes that a payload of `elements` elements has: a shorter one need not be looked at."""
+    return zstd.least_bytes(elements) if name == "zstd" else rans.least_bytes(elements)

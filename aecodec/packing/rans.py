@@ -172,6 +172,12 @@ def _slots(tables: Tables) -> npt.NDArray[np.uint32]:
     return np.asarray(np.repeat(value | f << _FREQUENCY, f) | offset.astype(np.uint32) << _OFFSET)
 
 
+def least_bytes(elements: int) -> int:
+    """A payload of fewer bytes is none: several lanes have their first states in it."""
+    lanes = lanes_for(elements)
+    return 3 * lanes if lanes > 1 else 0
+
+
 class Decoder:
     """Reads passes back in the order in which they were packed. Interface as `aecodec.packing.Decoder`."""
 
@@ -208,12 +214,20 @@ class Decoder:
         elements = classes.shape[1]
 
         def code(where: Integers, kinds: Integers, values: Integers | None) -> Integers:
+            self._require_bytes()
             steps = _Steps(where, self.streams, elements, self.lanes)
             rows = steps.spread(kinds.astype(np.intp) << PRECISION, IDLE << PRECISION, np.intp)
             entries = self._decode_scalar(rows) if self.states.size <= SCALAR_LANES else self._decode(rows)
             return np.asarray(entries.reshape(-1)[steps.at] & 127)
 
         return code_pass(self.tables, classes, code)
+
+    def _require_bytes(self) -> None:
+        """Give up where a stream has ended that should not have: of several lanes none is ever left below 2^16."""
+        if self.lanes > 1:
+            ended = (self.positions >= self.ends) & (self.states < LOW).any(axis=1)
+            if ended.any():
+                self._fail(TruncatedFile, "the packed data ends early, or it is damaged", int(ended.argmax()))
 
     def _decode_scalar(self, rows: Integers) -> Integers:
         table = _slots(self.tables).data

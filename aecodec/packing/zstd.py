@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 import numpy as np
 
 from ..errors import AecError, ChecksumMismatch, InvalidValue, TrailingBytes, TruncatedFile
+from . import frames
 from .tables import GAMMA_DIGITS, KINDS, MAX_SHIFT, TOTAL, Integers, Tables, code_pass
 
 if TYPE_CHECKING:
@@ -46,10 +47,7 @@ GROUPS = len(ONES)
 PHRASES = 256
 ROOT_WEIGHT = 1 << 48  # times 4096 it is 2^60: 64-bit integers suffice
 LEVELS = (3, 19)  # neither is always the smaller, and most of the bytes are incompressible: both are quick
-WINDOW_LOG = 20
 CHECK_BYTES = 4
-# Of a frame so many bytes are decoded at once: 64 / 4 blocks of 128 KiB, 2 MiB before the limit is looked at
-_PIECE = 64
 # A Huffman tree of total weight 4096 is less than 18 deep (Fibonacci numbers); an escape adds sign and gamma
 _MOST_DECISIONS = 18 + 1 + 2 * GAMMA_DIGITS + MAX_SHIFT
 
@@ -244,47 +242,10 @@ def _shape(tables: Tables, residuals: Sequence[Integers], classes: Sequence[Inte
 
 
 def _compress(body: bytes) -> bytes:
-    import zstandard
-
-    frames = []
-    for level in LEVELS:
-        parameters = zstandard.ZstdCompressionParameters.from_level(
-            level,
-            format=zstandard.FORMAT_ZSTD1_MAGICLESS,
-            window_log=min(WINDOW_LOG, max(10, (len(body) - 1).bit_length())),
-            write_content_size=False,
-            write_checksum=False,
-            write_dict_id=False,
-        )
-        frames.append(zstandard.ZstdCompressor(compression_params=parameters).compress(body))
-    return min(frames, key=len)
+    return frames.compress(body, LEVELS)
 
 
 # Decoder ---
-
-
-def _decompress(frame: bytes, limit: int) -> bytes:
-    """The content of a frame, at most `limit` bytes."""
-    import zstandard
-
-    decompressor = zstandard.ZstdDecompressor(
-        format=zstandard.FORMAT_ZSTD1_MAGICLESS, max_window_size=1 << WINDOW_LOG
-    ).decompressobj()
-    body = bytearray()
-    try:
-        for begin in range(0, len(frame), _PIECE):
-            if decompressor.eof:
-                raise TrailingBytes("bytes follow the end of the packed data")
-            body += decompressor.decompress(frame[begin : begin + _PIECE])
-            if len(body) > limit:
-                raise TrailingBytes("the packed data holds more than its picture can need")
-    except zstandard.ZstdError as error:
-        raise InvalidValue(f"the packed data is damaged: {error}") from None
-    if decompressor.unused_data:
-        raise TrailingBytes("bytes follow the end of the packed data")
-    if not decompressor.eof:
-        raise TruncatedFile("the packed data ends early")
-    return bytes(body)
 
 
 class _Stream:
@@ -296,11 +257,7 @@ class _Stream:
         self.tables = tables
         self.trees = _trees(tables)
         self.check = int.from_bytes(payload[-CHECK_BYTES:], "little")
-        frame = payload[:-CHECK_BYTES]
-        # no content size, single segment, checksum or dictionary id; a window of at most 2^20: exponent 10, mantissa 0
-        if frame[:1] > b"\x00" or frame[1:2] > bytes([(WINDOW_LOG - 10) << 3]):
-            raise InvalidValue("the packed data has another frame header than the format allows")
-        content = _decompress(frame, _MOST_DECISIONS * elements)
+        content = frames.decompress(payload[:-CHECK_BYTES], _MOST_DECISIONS * elements)
         self.body = np.frombuffer(content, np.uint8)
         self.position = 0
         self.left = [np.zeros(0, np.uint8) for _ in range(GROUPS)]
@@ -337,6 +294,11 @@ class _Stream:
                 used = dictionary.decisions[begin : begin + dictionary.lengths[last] - left.size]
                 if dictionary.complete(used.tolist()) != last:
                     raise InvalidValue("the packed data ends in another byte than the encoder writes")
+
+
+def least_bytes(elements: int) -> int:
+    """A payload of fewer bytes is none."""
+    return frames.LEAST_BYTES + CHECK_BYTES
 
 
 class Decoder:

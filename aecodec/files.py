@@ -1,0 +1,153 @@
+"""An .aec file taken apart: its header, its model, its size in pixels and panels, and what stands beside the pixels."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from aecodec import container, opacity, pictures
+from aecodec.container import Header
+from aecodec.errors import InvalidValue, LimitExceeded
+from aecodec.metadata import Metadata
+from aecodec.models import registry
+from aecodec.models.model import Model
+from aecodec.panels import Layout
+
+if TYPE_CHECKING:
+    from aecodec.pictures import Picture
+
+PADDED_LIMIT = 4  # a strip one pixel wide has tiles of many times its pixels: at most so many times the limit
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a file says about itself.
+
+    `mode` is "L", "LA", "RGB" or "RGBA"; sizes are in pixels. `parts` names all the file's bytes. `sections` has the
+    bytes of each section's content by its name, or its number where this release does not know it.
+    """
+
+    format_version: int
+    model: str
+    model_id: str
+    width: int
+    height: int
+    mode: str
+    inverted: bool
+    quality: int
+    packing: str
+    panels: int
+    file_bytes: int
+    parts: dict[str, int]
+    sections: dict[str, int]
+    bits_per_pixel: float
+
+
+@dataclass(frozen=True)
+class File:
+    """An .aec file, taken apart and checked as far as that goes without decoding it."""
+
+    data: bytes
+    header: Header
+    begin: int  # of the payload
+    model: Model
+    size: tuple[int, int]  # (height, width)
+
+    @classmethod
+    def parse(cls, data: bytes, max_pixels: int | None) -> File:
+        """Raises AecError. Allocates no more than the file's own bytes."""
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise InvalidValue(f"expected the bytes of an .aec file, not {type(data).__name__}")
+        data = bytes(data)
+        header, begin = container.read_header(data)
+        model = registry.by_number(header.model_number) if header.model_number else registry.by_id(header.model_id)
+        d = model.description
+        if header.size is not None:
+            size = (header.size[1], header.size[0])
+            if size == d.tile:
+                raise InvalidValue("the file gives a size that goes without saying")
+        elif d.tile is not None:
+            size = d.tile
+        else:
+            raise InvalidValue(f"the file gives no size, and the model {model.name} has none of its own")
+        if header.gray and d.channels == 1 or header.inverted and d.channels != 1:
+            raise InvalidValue(f"the file has a flag that means nothing to the model {model.name}")
+        pictures.require_within_limit(size[1], size[0], max_pixels)
+        file = cls(data, header, begin, model, size)
+        pixels = file.layout.height * file.layout.width
+        if max_pixels is not None and pixels > PADDED_LIMIT * max_pixels + d.unit[0] * d.unit[1]:
+            raise LimitExceeded(f"the picture's tiles hold {pixels} pixels, far beyond the limit of {max_pixels}")
+        return file
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The panels of the picture's canvas."""
+        return Layout.of(self.size, self.model.description.unit)
+
+    @property
+    def one_channel(self) -> bool:
+        return self.header.gray or self.model.description.channels == 1
+
+    @property
+    def payload(self) -> bytes:
+        return self.data[self.begin :]
+
+    @property
+    def seed(self) -> int:
+        """What the checksum of the payload starts from: the CRC-32 of everything before it."""
+        return zlib.crc32(self.data[: self.begin])
+
+    @property
+    def mode(self) -> str:
+        """Pillow's name of what the file decodes to."""
+        return ("L" if self.one_channel else "RGB") + ("A" if container.ALPHA in self._contents else "")
+
+    def finished(self, samples: Picture) -> Picture:
+        """What the picture is of decoded samples (height, width, channels of the model): (height, width[, 3])."""
+        if self.header.gray:
+            return samples[..., 1]  # of three channels that are nearly equal, the one of most weight to the eye
+        if self.one_channel:
+            samples = samples[..., 0]
+        return 255 - samples if self.header.inverted else samples
+
+    def alpha(self) -> Picture | None:
+        """The opacity of the whole picture (height, width), where the file has any. Raises AecError."""
+        packed = self._contents.get(container.ALPHA)
+        return None if packed is None else opacity.unpack(packed, self.size)
+
+    def metadata(self) -> Metadata:
+        """Colour profile, EXIF, XMP and resolution. Raises AecError."""
+        return Metadata.read(self.header.sections)
+
+    @cached_property
+    def _contents(self) -> dict[int, bytes]:
+        return {section.tag: section.data for section in self.header.sections}
+
+    def info(self) -> Info:
+        header, (height, width) = self.header, self.size
+        sections = len(container.write_sections(header.sections))
+        return Info(
+            format_version=container.VERSION,
+            model=self.model.name,
+            model_id=self.model.id.hex(),
+            width=width,
+            height=height,
+            mode=self.mode,
+            inverted=header.inverted,
+            quality=header.quality,
+            packing=header.packing,
+            panels=self.layout.count,
+            file_bytes=len(self.data),
+            parts={
+                "header": self.begin - sections,
+                "sections": sections,
+                "payload": len(self.data) - self.begin,
+            },
+            sections={
+                container.SECTION_NAMES.get(tag, f"section {tag}"): len(content)
+                for tag, content in self._contents.items()
+            },
+            bits_per_pixel=8.0 * len(self.data) / (width * height),
+        )

@@ -1,0 +1,299 @@
+"""Damaged and hostile files: whatever a decoder is given, it returns a picture or raises AecError; nothing else, ever.
+
+    python benchmarks/fuzz.py [-n 100000] [--seed 0] [--start 0] [--jobs 2] [-o docs/fuzz.md]
+
+Every input is made by a mutation that knows the format's structure, or by several, from the golden files and a few with
+opacity, metadata and several panels. It depends on the seed and its own number alone, so a run that was broken off goes
+on with --start, and a single input is made again with --start I -n 1. Each must end within --milliseconds of processor
+time and --megabytes above what the process had reached when it had decoded all good files; its outcome must be a
+picture, which `inspect` describes, or AecError. Inputs for which that fails are kept in the folder `fuzz-failures`, and
+the exit code is 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import traceback
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
+from random import Random
+
+import numpy as np
+from mutations import MUTATIONS, several
+from PIL import Image
+from reporting import command_line, environment, progress, run, table
+
+import aecodec
+from aecodec.cli.many import cores
+from aecodec.cli.workers import spread
+
+GOLDEN = Path(__file__).resolve().parent.parent / "tests" / "golden"
+CHUNK = 500
+ATTEMPTS = 3  # at an input that took too long: another process may have been in its way
+SEVERAL, PICTURE = "several", "picture"
+THUMBNAIL = 9  # pixels
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What decoding one input may take."""
+
+    milliseconds: float
+    megabytes: float
+
+
+@dataclass
+class Log:
+    """What came of many inputs. outcomes: (mutation, outcome) -> how many."""
+
+    inputs: int = 0
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    slowest: tuple[float, int] = (0.0, -1)  # milliseconds, number of the input
+    largest: tuple[float, int] = (0.0, -1)  # megabytes above the start
+    failures: list[tuple[int, str]] = field(default_factory=list)
+
+    def add(self, other: Log) -> None:
+        self.inputs += other.inputs
+        self.outcomes += other.outcomes
+        self.slowest = max(self.slowest, other.slowest)
+        self.largest = max(self.largest, other.largest)
+        self.failures += other.failures
+
+
+def originals(most_bytes: int | None = None) -> list[bytes]:
+    """The golden files that this release decodes, and files with all kinds of sections and several panels; the
+    smallest first.
+    """
+    found = []
+    for path in GOLDEN.glob("*.aec"):
+        data = path.read_bytes()
+        with suppress(aecodec.AecError):  # another test's business
+            aecodec.decode(data)
+            found.append(data)
+    y, x = np.mgrid[:40, :600]
+    colours = np.stack([x // 3, y * 6, (x + y) % 256], axis=-1).astype(np.uint8)
+    opacity = np.where((x - 300) ** 2 < 90 * y, 255, x // 5).astype(np.uint8)
+    rich = Image.fromarray(np.dstack([colours, opacity]))
+    rich.info.update(icc_profile=bytes(range(256)) * 3, xmp=b"<x:xmpmeta/>" * 9, dpi=(300, 299.5))
+    tags = Image.Exif()
+    tags[0x010F] = "a maker of cameras"
+    rich.info["exif"] = tags.tobytes()
+    small = rich.crop((0, 0, 32, 32))
+    gray = Image.fromarray(np.dstack([opacity, opacity])[:28, 200:228])
+    for picture in (small, gray, rich):
+        found += [aecodec.encode(picture, quality=20, packing=packing) for packing in ("rans", "zstd")]
+    found.sort(key=lambda data: (len(data), data))
+    return [data for data in found if most_bytes is None or len(data) <= most_bytes]
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file, the mutation that made it, and the way in which it is to be decoded."""
+
+    mutation: str
+    way: str
+    data: bytes
+
+
+def make(seed: int, number: int, files: Sequence[bytes]) -> Input:
+    """The input of that number: the same at every call."""
+    random = Random(f"{seed} {number}")
+    data, way = random.choice(files), random.choice(list(WAYS))
+    if random.random() < 0.15:
+        return Input(SEVERAL, way, several(random, data, files))
+    name = random.choice(list(MUTATIONS))
+    return Input(name, way, MUTATIONS[name](random, data, files))
+
+
+# Judgement ---
+
+
+def _whole(data: bytes) -> None:
+    picture, info = aecodec.decode(data), aecodec.inspect(data)
+    assert picture.dtype == np.uint8, picture.dtype
+    channels = {"L": (), "LA": (2,), "RGB": (3,), "RGBA": (4,)}[info.mode]
+    assert picture.shape == (info.height, info.width, *channels), picture.shape
+
+
+def _image(data: bytes) -> None:
+    image, info = aecodec.decode_image(data), aecodec.inspect(data)
+    assert (image.mode, image.size) == (info.mode, (info.width, info.height)), image
+
+
+def _region(data: bytes) -> None:
+    info = aecodec.inspect(data)
+    x, y = info.width // 2, info.height // 2
+    picture = aecodec.decode(data, region=(x, y, info.width - x, 1))
+    assert picture.shape[:2] == (1, info.width - x), picture.shape
+
+
+def _thumbnail(data: bytes) -> None:
+    picture = aecodec.decode(data, thumbnail=THUMBNAIL)
+    assert 1 <= max(picture.shape[:2]) <= THUMBNAIL, picture.shape
+
+
+WAYS = {"whole": _whole, "image": _image, "region": _region, "thumbnail": _thumbnail}
+
+
+def outcome(item: Input) -> str:
+    """`picture`, or the name of the AecError; whatever else decoding raises is the caller's to see."""
+    try:
+        WAYS[item.way](item.data)
+    except aecodec.AecError as error:
+        return type(error).__name__
+    return PICTURE
+
+
+def judge(seed: int, numbers: Sequence[int], files: Sequence[bytes], limits: Limits) -> Log:
+    """Makes and decodes the inputs of these numbers."""
+    log = Log()
+    base = _baseline(tuple(files))
+    for number in numbers:
+        item = make(seed, number, files)
+        name = f"{item.mutation}, {item.way}"
+        spent = found = None
+        for _ in range(ATTEMPTS):
+            began = time.process_time()
+            try:
+                found = outcome(item)
+            except BaseException as error:  # this is what the whole program is for
+                if isinstance(error, KeyboardInterrupt | SystemExit):
+                    raise
+                found = type(error).__name__
+                log.failures.append((number, f"{name}: {''.join(traceback.format_exception(error))}"))
+            took = 1e3 * (time.process_time() - began)
+            spent = took if spent is None else min(spent, took)
+            if spent <= limits.milliseconds:
+                break
+        assert found is not None and spent is not None
+        if spent > limits.milliseconds:
+            log.failures.append((number, f"{name}: {found} after {spent:.0f} ms"))
+        grown = _peak_megabytes() - base
+        if grown > max(limits.megabytes, log.largest[0]):
+            log.failures.append((number, f"{name}: {found} with {grown:.0f} MB more"))
+        if grown > log.largest[0]:
+            log.largest = grown, number
+        log.slowest = max(log.slowest, (spent, number))
+        log.inputs += 1
+        log.outcomes[item.mutation, found] += 1
+    return log
+
+
+@cache
+def _baseline(files: tuple[bytes, ...]) -> float:
+    """The most memory that this process has had, in MB, after everything that good files need is there."""
+    warnings.simplefilter("ignore", aecodec.errors.AecWarning)
+    for data in files:
+        aecodec.decode(data)
+    return _peak_megabytes()
+
+
+def _peak_megabytes() -> float:
+    try:
+        import resource
+    except ImportError:
+        return 0.0  # Windows: the limit on memory is not checked there
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+# The program ---
+
+
+def campaign(files: Sequence[bytes], seed: int, start: int, count: int, jobs: int, limits: Limits) -> tuple[Log, int]:
+    """The log, and the number of the first input that was not reached: Ctrl-C ends a campaign early."""
+    chunks = [range(at, min(at + CHUNK, start + count)) for at in range(start, start + count, CHUNK)]
+    logs: dict[int, Log] = {}
+    began = time.monotonic()
+    work = partial(judge_chunk, seed, files, limits)
+    with suppress(KeyboardInterrupt):
+        if jobs == 1:
+            results = ((chunk, work(chunk)) for chunk in chunks)
+        else:
+            results = spread(work, chunks, min(jobs, len(chunks)))
+        for chunk, log in results:
+            # A chunk without a result killed its process; its inputs have to be tried one by one.
+            logs[chunk.start] = log or Log(len(chunk), failures=[(chunk.start, f"the process died in {chunk}")])
+            done = sum(log.inputs for log in logs.values())
+            rate = done / (time.monotonic() - began)
+            failures = sum(len(log.failures) for log in logs.values())
+            progress(f"{done:,} of {count:,}, {rate:,.0f}/s, {failures} failures")
+    progress("")
+    total = Log()
+    end = start
+    while end in logs:  # without what came after a gap: --start goes on from there
+        total.add(logs[end])
+        end += logs[end].inputs
+    return total, end
+
+
+def judge_chunk(seed: int, files: Sequence[bytes], limits: Limits, numbers: range) -> Log:
+    return judge(seed, numbers, files, limits)
+
+
+def report(log: Log, seed: int, start: int, end: int, files: int, rate: float) -> str:
+    """The log as Markdown."""
+    mutations = [*MUTATIONS, SEVERAL]
+    totals: Counter[str] = Counter()
+    for (_, found), count in log.outcomes.items():
+        totals[found] += count
+    names = [name for name, _ in totals.most_common()]
+    rows = [(m, *(f"{log.outcomes[m, name]:,}" for name in names)) for m in mutations]
+    rows.append(("all", *(f"{totals[name]:,}" for name in names)))
+    return "\n\n".join(
+        [
+            f"# {log.inputs:,} damaged and hostile files",
+            f"    {command_line(__file__)}",
+            f"Made from {files} files with seed {seed}: numbers {start:,} to {end - 1:,}, {rate:,.0f} a second."
+            f" **{len(log.failures)} failures.** The slowest (number {log.slowest[1]}) took {log.slowest[0]:.0f} ms;"
+            f" the largest (number {log.largest[1]}) {log.largest[0]:.0f} MB more than good files.",
+            table(("mutation", *names), rows),
+            environment() + ".",
+        ]
+    )
+
+
+def read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-n", "--number", type=int, default=100_000, metavar="N", help="of inputs (default: 100000)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=int, default=0, metavar="I", help="the first input's number (default: 0)")
+    parser.add_argument("--jobs", type=int, default=cores(), help="processes (default: one a core)")
+    parser.add_argument("--largest", type=int, metavar="BYTES", help="leave larger good files out")
+    parser.add_argument("--milliseconds", type=float, default=100.0, help="for each input (default: 100)")
+    parser.add_argument("--megabytes", type=float, default=50.0, help="for each input (default: 50)")
+    parser.add_argument("--failures", type=Path, default=Path("fuzz-failures"), metavar="FOLDER")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the Markdown there as well")
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = read_arguments()
+    files = originals(arguments.largest)
+    limits = Limits(arguments.milliseconds, arguments.megabytes)
+    began = time.monotonic()
+    log, end = campaign(files, arguments.seed, arguments.start, arguments.number, arguments.jobs, limits)
+    rate = log.inputs / (time.monotonic() - began)
+    text = report(log, arguments.seed, arguments.start, end, len(files), rate)
+    print(text)
+    if arguments.output:
+        arguments.output.write_text(text + "\n")
+    for number, why in log.failures:
+        arguments.failures.mkdir(exist_ok=True)
+        (arguments.failures / f"{arguments.seed}-{number}.aec").write_bytes(make(arguments.seed, number, files).data)
+        (arguments.failures / f"{arguments.seed}-{number}.txt").write_text(why + "\n")
+    if end < arguments.start + arguments.number:
+        sys.exit(f"fuzz.py: interrupted: --start {end} goes on from here")
+    if log.failures:
+        sys.exit(f"fuzz.py: {len(log.failures)} failures, kept in {arguments.failures}")
+
+
+if __name__ == "__main__":
+    run(main)

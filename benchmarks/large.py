@@ -1,0 +1,131 @@
+"""Time and peak memory of coding pictures that are large, each step in a process of its own.
+
+    python benchmarks/large.py [--gray 20000x20000] [--rgb 12500x8000] [-m auto] [-q 75] [-o docs/large.md]
+
+The pictures are made here: soft shapes, edges and grain, the same every time. The first row of each is a process that
+only holds the picture; "above" is what the others take beyond Python and its libraries, in multiples of the picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from reporting import command_line, environment, number, progress, run, table
+
+import aecodec
+
+BAND = 256  # rows made at once
+SEED = 12
+MEBI = 1 << 20
+REGION = 256
+THUMBNAIL = 400
+STEPS = ("hold", "encode", "decode", "region", "thumbnail")
+
+
+def size(text: str) -> tuple[int, int]:
+    width, height = text.lower().split("x")
+    return int(width), int(height)
+
+
+def make(file: Path, width: int, height: int, channels: int) -> None:
+    """A picture of that size as an .npy file, made and written by bands of rows."""
+    shape = (height, width) if channels == 1 else (height, width, channels)
+    picture = np.lib.format.open_memmap(file, "w+", np.uint8, shape)
+    random = np.random.default_rng(SEED)
+    x = np.arange(width, dtype=np.float32)
+    for begin in range(0, height, BAND):
+        y = np.arange(begin, min(begin + BAND, height), dtype=np.float32)[:, None]
+        edges = 40 * ((x // 173 + y // 131) % 3 == 0)
+        grain = random.normal(0, 3, (len(y), width)).astype(np.float32)
+        for channel in range(channels):
+            soft = 60 * np.sin(x / (90 + 9 * channel) + y / 310) * np.cos(y / 70 - channel)
+            plane = np.clip(110 + soft + edges + grain, 0, 255).astype(np.uint8)
+            picture[begin : begin + len(y), ..., *([] if channels == 1 else [channel])] = plane
+    picture.flush()
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has held."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def step(name: str, source: Path, file: Path, model: str, quality: int) -> None:
+    """One step, in this process; prints seconds, peak bytes, and the bytes at rest before it."""
+    tiny = aecodec.encode(np.zeros((8, 8, 3), np.uint8))  # loads the models
+    aecodec.decode(tiny)
+    rest = peak_bytes()
+    begin = time.perf_counter()
+    if name == "hold":
+        np.load(source)
+    elif name == "encode":
+        file.write_bytes(aecodec.encode(np.load(source), model=model, quality=quality))
+    else:
+        data = file.read_bytes()
+        info = aecodec.inspect(data)
+        corner = (info.width // 2, info.height // 2, min(REGION, info.width // 2), min(REGION, info.height // 2))
+        options = {"decode": {}, "region": {"region": corner}, "thumbnail": {"thumbnail": THUMBNAIL}}[name]
+        aecodec.decode(data, max_pixels=None, **options)
+    print(time.perf_counter() - begin, peak_bytes(), rest)
+
+
+def measured(label: str, width: int, height: int, channels: int, model: str, quality: int) -> list[list[str]]:
+    rows = []
+    raw = width * height * channels
+    with tempfile.TemporaryDirectory() as folder:
+        source, file = Path(folder) / "picture.npy", Path(folder) / "picture.aec"
+        progress(f"making {label}")
+        make(source, width, height, channels)
+        for name in STEPS:
+            progress(f"{label}: {name}")
+            command = [sys.executable, __file__, "--step", name, "--files", str(source), str(file)]
+            done = subprocess.run([*command, "-m", model, "-q", str(quality)], capture_output=True, text=True)
+            if done.returncode:
+                raise ValueError(f"{name} of {label} failed: {done.stderr.strip().splitlines()[-1]}")
+            seconds, peak, rest = map(float, done.stdout.split())
+            written = number(file.stat().st_size, 0) if name == "encode" else "-"
+            above = number((peak - rest) / raw, 2)
+            rows.append([f"{label}: {name}", number(seconds), number(peak / MEBI, 0), above, written])
+    progress("")
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gray", type=size, default=(20000, 20000), metavar="WxH")
+    parser.add_argument("--rgb", type=size, default=(12500, 8000), metavar="WxH")
+    parser.add_argument("-m", "--model", default="auto")
+    parser.add_argument("-q", "--quality", type=int, default=75)
+    parser.add_argument("-o", "--output", type=Path, help="write the page there too")
+    parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
+    parser.add_argument("--files", type=Path, nargs=2, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.step:
+        step(arguments.step, *arguments.files, arguments.model, arguments.quality)
+        return
+    rows = []
+    for kind, (width, height), channels in (("gray", arguments.gray, 1), ("RGB", arguments.rgb, 3)):
+        label = f"{width}x{height} {kind}"
+        rows += measured(label, width, height, channels, arguments.model, arguments.quality)
+    page = "\n\n".join(
+        [
+            "# Large pictures",
+            f"    {command_line(__file__)}",
+            table(("", "seconds", "peak MiB", "above, x raw", "file bytes"), rows),
+            f"region: {REGION}x{REGION} pixels in the middle; thumbnail: at most {THUMBNAIL} pixels. {environment()}.",
+        ]
+    )
+    print(page)
+    if arguments.output:
+        arguments.output.write_text(page + "\n")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,137 @@
+"""What becomes of every kind of picture: each is made, coded and decoded here, and the table says what came back.
+
+python benchmarks/modes.py [-o docs/modes.md]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from reporting import command_line, environment, run, table
+
+import aecodec
+from aecodec.modes import TARGETS
+
+WIDTH, HEIGHT = 48, 40
+QUALITY = 90
+UNKNOWN = ("LAB",)  # modes of Pillow that no picture file is opened in
+GRAY_16 = {"I;16": "<u2", "I;16L": "<u2", "I;16B": ">u2", "I;16N": "=u2"}
+
+
+def colours() -> Image.Image:
+    """A smooth RGB picture."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    planes = [128 + 90 * np.sin(x / 9 + c) * np.cos(y / 11 - c) for c in range(3)]
+    return Image.fromarray(np.stack(planes, axis=-1).astype(np.uint8))
+
+
+def opacity() -> Image.Image:
+    return Image.linear_gradient("L").resize((WIDTH, HEIGHT))
+
+
+def of_mode(mode: str) -> Image.Image:
+    """A picture of a mode of Pillow, with opacity that varies where the mode has any."""
+    if mode in GRAY_16:
+        samples = np.asarray(colours().convert("L")).astype(GRAY_16[mode]) * 257
+        return Image.frombytes(mode, (WIDTH, HEIGHT), samples.astype(GRAY_16[mode]).tobytes())
+    if mode == "I":
+        return Image.fromarray(np.asarray(colours().convert("L")).astype(np.int32) * 257)
+    if mode in ("LA", "La", "RGBA", "RGBa"):
+        with_alpha = colours().convert(mode.upper())
+        with_alpha.putalpha(opacity())
+        return with_alpha.convert(mode)
+    if mode == "PA":
+        return colours().convert("P").convert("PA")
+    return Image.new("LAB", (WIDTH, HEIGHT)) if mode == "LAB" else colours().convert(mode)
+
+
+def with_info(mode: str, key: Any) -> Image.Image:
+    image = of_mode(mode)
+    image.info["transparency"] = key(image)
+    return image
+
+
+def animation() -> Image.Image:
+    buffer = BytesIO()
+    frames = [colours(), colours().transpose(Image.Transpose.ROTATE_180)]
+    frames[0].save(buffer, "TIFF", save_all=True, append_images=frames[1:])
+    return Image.open(buffer)
+
+
+def turned() -> Image.Image:
+    image = colours()
+    image.getexif()[0x0112] = 6
+    return image
+
+
+def corner(image: Image.Image) -> Any:
+    return image.getpixel((0, 0))
+
+
+def array(*shape: int, dtype: type = np.uint8) -> np.ndarray:
+    return np.full(shape, 77, dtype)
+
+
+def pictures() -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Every kind of picture by its name."""
+    for mode in (*TARGETS, *UNKNOWN):
+        yield f"mode {mode}", lambda mode=mode: of_mode(mode)
+    yield "mode P, gray palette", lambda: of_mode("L").convert("P")
+    yield "mode P, entries with opacity", lambda: with_info("P", lambda image: bytes(range(256)))
+    for mode in ("L", "RGB", "P", "I;16"):
+        yield f"mode {mode}, a transparent colour", lambda mode=mode: with_info(mode, corner)
+    yield "several frames", animation
+    yield "EXIF orientation 6", turned
+    for channels in ((), (1,), (2,), (3,), (4,), (5,)):
+        shape = ", ".join(["H", "W", *map(str, channels)])
+        yield f"array ({shape})", lambda channels=channels: array(HEIGHT, WIDTH, *channels)
+    for dtype in (np.uint16, np.float32, np.bool_):
+        yield f"array of {np.dtype(dtype).name}", lambda dtype=dtype: array(HEIGHT, WIDTH, dtype=dtype)
+
+
+def row(name: str, make: Callable[[], Any]) -> tuple[str, str, str]:
+    """Name, what came back, and what was said."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", aecodec.AecWarning)
+        try:
+            decoded = aecodec.decode_image(aecodec.encode(make(), quality=QUALITY))
+        except aecodec.UnsupportedImage as error:
+            return name, "refused", str(error)
+    back = decoded.mode + ("" if decoded.size == (WIDTH, HEIGHT) else f", {decoded.width}x{decoded.height}")
+    notes = [str(w.message) for w in said if w.category is aecodec.AecWarning]
+    return name, back, "; ".join(notes) or "-"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-o", "--output", type=Path, help="write the page there too")
+    arguments = parser.parse_args()
+    rows = [row(name, make) for name, make in pictures()]
+    page = "\n\n".join(
+        [
+            "# What becomes of every kind of picture",
+            f"    {command_line(__file__)}",
+            f"Pictures of {WIDTH}x{HEIGHT} pixels, as Pillow's modes and as NumPy arrays. What is said is said once,"
+            " in a\nPython warning of the category `aecodec.AecWarning`; what is refused raises"
+            " `aecodec.UnsupportedImage`.",
+            table(("picture", "comes back as", "what is said"), rows, left=3),
+            f"{environment()}.",
+        ]
+    )
+    print(page)
+    if arguments.output:
+        arguments.output.write_text(page + "\n")
+    if len({name for name, *_ in rows}) < len(TARGETS):
+        sys.exit("a mode is missing")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,195 @@
+"""Files damaged on purpose: a mutation knows something of the format's structure, and needs an .aec file to start from.
+
+`fuzz.py` decodes what they make.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import aecodec
+from aecodec import container
+from aecodec.container import Section
+from aecodec.files import File
+from aecodec.models import ladder
+from aecodec.packing import frames
+
+CHECK_BYTES = 4  # of the packing zstd, behind its frame
+
+# (random numbers, a file, all files) -> another file ---
+
+
+def truncated(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
+    return data[: random.randrange(len(data))]
+
+
+def extended(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
+    return data + random.choice([bytes(random.randint(1, 9)), random.randbytes(random.randint(1, 99))])
+
+
+def bits_flipped(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
+    changed = bytearray(data)
+    for _ in range(random.choice([1, 1, 2, 8])):
+        changed[random.randrange(len(changed))] ^= 1 << random.randrange(8)
+    return bytes(changed)
+
+
+def bytes_changed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
+    changed = bytearray(data)
+    for _ in range(random.choice([1, 2, 5])):
+        changed[random.randrange(len(changed))] = random.choice([0, 0x7F, 0x80, 0xFF, random.randrange(256)])
+    return bytes(changed)
+
+
+def bytes_moved(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
+    """A slice is left out, repeated, reversed or zeroed."""
+    begin = random.randrange(len(data))
+    end = random.randint(begin, len(data))
+    piece = data[begin:end]
+    return data[:begin] + random.choice([b"", piece * 2, piece[::-1], bytes(len(piece))]) + data[end:]
+
+
+def header_changed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
+    """One field of the header has another value, and is written as it should be."""
+    header, begin = container.read_header(data)
+    sides = [1, 2, 27, 28, 29, 512, 513, 5000, 1 << 16, 1 << 32]
+    size = random.choice(sides), random.choice(sides)
+    number = random.choice([0, 1, 2, 3, 4, 15])
+    other: dict[str, Any] = random.choice(
+        [
+            {"quality": random.randint(1, 100)},
+            {"packing": "zstd" if header.packing == "rans" else "rans"},
+            {"model_number": number, "model_id": b"" if number else random.randbytes(8)},
+            {"size": size},
+            {"size": None},
+            {"inverted": not header.inverted},
+            {"gray": not header.gray},
+        ]
+    )
+    return container.write_header(replace(header, **other)) + data[begin:]
+
+
+def varints_changed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
+    """A size, or a length at the payload's begin: overlong, above 32 bits, cut off or just large."""
+    header, begin = container.read_header(data)
+    bare = container.write_header(replace(header, size=None, sections=()))
+    odd = [b"\x80\x00", b"\xff" * 5, b"\xff\xff\xff\xff\x1f", b"\x80", b"\xff\xff\xff\xff\x0f", random.randbytes(2)]
+    good = container.write_varint(random.choice([0, 1, 31, 511, 1 << 14, 1 << 31]))
+    if random.random() < 0.3:
+        return data[:begin] + random.choice(odd) + data[begin:]
+    sizes = b"".join(random.choice([good, random.choice(odd)]) for _ in range(2))
+    return bare[:2] + bytes([bare[2] | 0x10]) + bare[3:] + sizes + data[begin:]
+
+
+def sections_changed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
+    """Sections are added, emptied or shortened; their order, lengths and end are wrong."""
+    header, begin = container.read_header(data)
+    tag = random.choice([*container.SECTION_NAMES, random.randint(1, 255)])
+    content = random.choice(
+        [
+            b"",
+            random.randbytes(random.randint(1, 40)),
+            container.write_varint(random.choice([0, 5, 1 << 20, (1 << 32) - 1])) + frames.compress(bytes(99), [3]),
+            container.write_varint(1 << 20) + frames.compress(bytes(1 << 20), [3]),
+        ]
+    )
+    kept = [section for section in header.sections if section.tag != tag]
+    sections = (*kept, Section(tag, content))
+    if random.random() < 0.6:
+        written = replace(header, sections=tuple(sorted(sections, key=lambda section: section.tag)))
+        return container.write_header(written) + data[begin:]
+    raw = bytearray(container.write_sections(sections[:: random.choice([1, -1])]))
+    raw[random.randrange(len(raw))] = random.randrange(256)
+    bare = container.write_header(replace(header, sections=()))
+    return bare[:2] + bytes([bare[2] | 0x80]) + bare[3:] + bytes(raw) + data[begin:]
+
+
+def sections_sealed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
+    """A section is changed, and the checksum with it: damage that only the section's own reader can find."""
+    file = File.parse(data, None)
+    if not _has_one_frame(file):
+        return sections_changed(random, data, files)
+    kept = {section.tag: section.data for section in file.header.sections}
+    tag = random.choice([*kept, *container.SECTION_NAMES])
+    content = kept.get(tag) or container.write_varint(random.choice([0, 9, 784, 1024])) + random.randbytes(20)
+    for _ in range(random.choice([0, 1, 3])):
+        mutation = random.choice([truncated, extended, bits_flipped, bytes_changed, bytes_moved])
+        content = mutation(random, content or b"\0", files)
+    kept[tag] = content
+    sections = tuple(Section(tag, kept[tag]) for tag in sorted(kept))
+    header = container.write_header(replace(file.header, sections=sections))
+    # A CRC is linear: a change of what comes first changes it by the same, whatever follows.
+    followed = bytes(4 * ladder.elements(file.model, *file.model.description.grid(*file.size)))
+    difference = zlib.crc32(followed, file.seed) ^ zlib.crc32(followed, zlib.crc32(header))
+    check = int.from_bytes(data[-CHECK_BYTES:], "little") ^ difference
+    return header + data[file.begin : -CHECK_BYTES] + check.to_bytes(CHECK_BYTES, "little")
+
+
+def payload_changed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
+    """A good header with random, zero, repeated or another payload."""
+    _, begin = container.read_header(data)
+    length = random.choice([0, 1, len(data) - begin, random.randint(0, 600)])
+    other = random.choice(files)
+    return data[:begin] + random.choice(
+        [
+            random.randbytes(length),
+            bytes(length),
+            b"\xff" * length,
+            data[begin:] * 2,
+            other[container.read_header(other)[1] :],
+        ]
+    )
+
+
+def frame_changed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
+    """What is inside a zstd frame is changed, and framed again: damage behind what zstd itself would notice."""
+    file = File.parse(data, None)
+    if not _has_one_frame(file):
+        return bits_flipped(random, data, files)
+    body = bytes(frames.decompress(file.payload[:-CHECK_BYTES], 1 << 20)) or b"\0"
+    mutation = random.choice([truncated, extended, bits_flipped, bytes_changed, bytes_moved])
+    body = random.choice([mutation(random, body, files), body * random.randint(2, 9), bytes(1 << 20)])
+    return data[: file.begin] + frames.compress(body, [3]) + data[-CHECK_BYTES:]
+
+
+def _has_one_frame(file: File) -> bool:
+    return file.header.packing == "zstd" and file.layout.count == 1
+
+
+def spliced(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
+    other = random.choice(files)
+    return data[: random.randint(0, len(data))] + other[random.randint(0, len(other)) :]
+
+
+def several(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
+    """One mutation upon another; a file that has lost its header gets the mutations that need none."""
+    for _ in range(random.randint(2, 4)):
+        try:
+            data = random.choice(list(MUTATIONS.values()))(random, data, files)
+        except (aecodec.AecError, ValueError, IndexError):
+            data = bytes_changed(random, data or b"\xae", files)
+    return data
+
+
+Mutation = Callable[[Random, bytes, Sequence[bytes]], bytes]
+MUTATIONS: dict[str, Mutation] = {
+    mutation.__name__.replace("_", " "): mutation
+    for mutation in (
+        truncated,
+        extended,
+        bits_flipped,
+        bytes_changed,
+        bytes_moved,
+        header_changed,
+        varints_changed,
+        sections_changed,
+        sections_sealed,
+        payload_changed,
+        frame_changed,
+        spliced,
+    )
+}

@@ -1,0 +1,278 @@
+"""The command line with many files: trees, processes, what fails, and what Ctrl-C leaves."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+from samples import COLOUR, DIGITS
+
+import aecodec
+from aecodec.cli import main, many, workers
+from aecodec.cli.plan import plan
+from aecodec.cli.progress import Totals, sized
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "benchmarks"))  # as for the scripts there
+
+from many import interrupt_and_resume  # noqa: E402
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with pictures in a tree of folders beside what is none."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(aecodec.__file__).parents[1]))
+    for name, picture in {"a.png": DIGITS[0], "in/b.png": DIGITS[1], "in/deeper/c.webp": COLOUR[0]}.items():
+        path = Path("photos", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(path, lossless=True)
+    Path("photos/notes.txt").write_text("no picture")
+    Path("photos/in/.hidden.png").write_bytes(Path("photos/a.png").read_bytes())
+    return tmp_path
+
+
+def aec(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments, prog_name="aec")
+
+
+def succeeds(*arguments: str) -> Result:
+    result = aec(*arguments)
+    assert (result.exit_code, result.stderr) == (0, "")
+    return result
+
+
+def files(folder: str | Path) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in Path(folder).rglob("*") if p.is_file())
+
+
+def test_a_folder_is_mirrored_both_ways(tree: Path) -> None:
+    succeeds("compress", "-r", "photos", "-o", "small")
+    assert files("small") == ["a.aec", "in/b.aec", "in/deeper/c.aec"]
+    assert Path("small/in/deeper/c.aec").read_bytes() == aecodec.encode(COLOUR[0])
+    succeeds("decompress", "--recursive", "small", "-o", "back", "--format", "webp")
+    assert files("back") == ["a.webp", "in/b.webp", "in/deeper/c.webp"]
+    decoded = np.asarray(Image.open("back/in/deeper/c.webp"))
+    assert np.array_equal(decoded, aecodec.decode(aecodec.encode(COLOUR[0])))
+
+
+def test_without_an_output_folder_files_go_beside_their_sources(tree: Path) -> None:
+    succeeds("compress", "-r", "photos/in")
+    assert files("photos/in") == [".hidden.png", "b.aec", "b.png", "deeper/c.aec", "deeper/c.webp"]
+
+
+def test_folders_need_recursive_and_something_in_them(tree: Path) -> None:
+    refused = aec("compress", "photos")
+    assert refused.exit_code == 2
+    assert "photos is a folder: -r" in refused.stderr
+    Path("empty").mkdir()
+    refused = aec("compress", "-r", "empty")
+    assert (refused.exit_code, refused.stderr) == (1, "aec: empty: nothing to do in this folder\n")
+    refused = aec("compress", "-r", "photos", "-o", "photos/a.png")
+    assert refused.exit_code == 2
+    assert "photos/a.png is no folder" in refused.stderr
+
+
+def test_two_pictures_of_one_name_are_refused_before_anything_is_written(tree: Path) -> None:
+    Path("photos/a.jpg").write_bytes(Path("photos/a.png").read_bytes())
+    refused = aec("compress", "-r", "photos", "-o", "small")
+    assert refused.exit_code == 2
+    assert "photos/a.jpg and photos/a.png" in refused.stderr
+    assert not Path("small").exists()
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_one_bad_file_is_reported_and_the_others_are_done(
+    tree: Path, jobs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(many, "CHUNK_FILES", 2)  # so that there is something to share out
+    Path("photos/bad.png").write_bytes(Path("photos/a.png").read_bytes()[:-30])
+    result = aec("compress", "-r", "photos", "-o", "small", "--jobs", jobs)
+    assert result.exit_code == 1
+    first, last = result.stderr.splitlines()
+    assert first.startswith("aec: photos/bad.png: the picture is damaged: ")
+    assert last.startswith("3 of 4 done, ") and last.endswith(", 1 failed")
+    assert files("small") == ["a.aec", "in/b.aec", "in/deeper/c.aec"]
+    Path("small/in/b.aec").write_bytes(b"nothing")
+    result = aec("decompress", "-r", "small", "-o", "back", "--jobs", jobs)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[0] == "aec: small/in/b.aec: this is not an .aec file"
+    assert files("back") == ["a.png", "in/deeper/c.png"]
+
+
+def test_one_picture_that_cannot_be_coded_does_not_spoil_its_batch(tree: Path) -> None:
+    result = aec("compress", "-r", "photos", "-o", "small", "-m", "mnist")
+    assert result.exit_code == 1
+    assert "photos/in/deeper/c.webp: the model mnist is for gray pictures" in result.stderr
+    assert files("small") == ["a.aec", "in/b.aec"]
+    damaged = bytearray(Path("small/a.aec").read_bytes())
+    damaged[-3] ^= 1
+    Path("small/a.aec").write_bytes(damaged)
+    result = aec("decompress", "-r", "small", "-o", "back")
+    assert result.exit_code == 1
+    assert "aec: small/a.aec: " in result.stderr
+    assert files("back") == ["in/b.png"]
+
+
+def test_what_exists_is_skipped_refused_or_overwritten(tree: Path) -> None:
+    Path("small/in").mkdir(parents=True)
+    Path("small/in/b.aec").write_bytes(b"precious")
+    refused = aec("compress", "-r", "photos", "-o", "small")
+    assert refused.exit_code == 1
+    assert "aec: small/in/b.aec: exists already" in refused.stderr
+    result = aec("compress", "-r", "photos", "-o", "small", "--skip-existing", "--verbose")
+    assert result.exit_code == 0
+    assert "0 of 3 done" in result.stderr and "3 skipped" in result.stderr
+    assert "small/in/b.aec: is there already" in result.stderr
+    assert Path("small/in/b.aec").read_bytes() == b"precious"
+    succeeds("compress", "-r", "photos", "-o", "small", "--force")
+    assert Path("small/in/b.aec").read_bytes() == aecodec.encode(DIGITS[1])
+    refused = aec("compress", "photos/a.png", "--force", "--skip-existing")
+    assert refused.exit_code == 2
+
+
+def test_verbose_has_a_line_a_file_and_quiet_only_failures(tree: Path) -> None:
+    lines = aec("compress", "-r", "photos", "-o", "small", "--verbose").stderr.splitlines()
+    assert [line.partition(" -> ")[0] for line in lines[:-1]] == [
+        "photos/a.png",
+        "photos/in/b.png",
+        "photos/in/deeper/c.webp",
+    ]
+    assert lines[-1].startswith("3 of 3 done")
+    Path("photos/bad.png").write_bytes(b"?")
+    result = aec("compress", "-r", "photos", "-o", "small", "--skip-existing", "--quiet")
+    assert result.stderr == "aec: photos/bad.png: this is not a picture that Pillow can read\n"
+    assert aec("compress", "photos/a.png", "--quiet", "--verbose").exit_code == 2
+
+
+def test_a_conversion_is_said_once_a_file_unless_quiet(tree: Path) -> None:
+    Image.new("CMYK", (9, 9), (1, 2, 3, 4)).save("photos/print.tif")
+    Image.new("HSV", (9, 9)).convert("P").save("photos/palette.png")
+    said = aec("compress", "-r", "photos", "-o", "small").stderr.splitlines()
+    assert said == [
+        "aec: photos/palette.png: mode P is coded as L",
+        "aec: photos/print.tif: mode CMYK is coded as RGB",
+    ]
+    assert aec("compress", "-r", "photos", "-o", "quiet", "--quiet").stderr == ""
+
+
+@pytest.mark.parametrize("direction", ["compress", "decompress"])
+def test_processes_write_the_same_files_as_one(direction: str, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(many, "CHUNK_FILES", 1)
+    source = "photos"
+    if direction == "decompress":
+        succeeds("compress", "-r", "photos", "-o", "small")
+        source = "small"
+    succeeds(direction, "-r", source, "-o", "by one", "--jobs", "1")
+    succeeds(direction, "-r", source, "-o", "by two", "--jobs", "2")
+    assert len(files("by one")) == 3
+    assert {n: Path("by one", n).read_bytes() for n in files("by one")} == {
+        n: Path("by two", n).read_bytes() for n in files("by two")
+    }
+
+
+def test_small_pictures_are_coded_together(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts: list[int] = []
+    encode_many = aecodec.encode_many
+
+    def counting(images: list[object], **settings: object) -> list[bytes]:
+        counts.append(len(images))
+        return encode_many(images, **settings)
+
+    monkeypatch.setattr(aecodec, "encode_many", counting)
+    succeeds("compress", "-r", "photos", "-o", "small", "--jobs", "1")
+    assert counts == [3]
+
+
+def test_a_batch_ends_where_it_would_hold_too_many_pixels(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts: list[int] = []
+    monkeypatch.setattr(many, "BATCH_PIXELS", 28 * 28 + 1)
+    decode_many = aecodec.decode_many
+    monkeypatch.setattr(aecodec, "decode_many", lambda b, **s: counts.append(len(b)) or decode_many(b, **s))
+    for index in range(5):
+        Path(f"{index}.aec").write_bytes(aecodec.encode(DIGITS[index]))
+    succeeds("decompress", *(f"{index}.aec" for index in range(5)), "--jobs", "1")
+    assert counts == [2, 2]  # and one by itself
+
+
+def die_at_two(number: int) -> int:
+    if number == 2:
+        os._exit(9)
+    return 10 * number
+
+
+def test_a_process_that_dies_costs_only_its_own_work() -> None:
+    results = dict(workers.spread(die_at_two, range(6), 2))
+    assert results == {0: 0, 1: 10, 2: None, 3: 30, 4: 40, 5: 50}
+
+
+def threads_there(number: int) -> tuple[str, ...]:
+    return tuple(os.environ[name] for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"))
+
+
+def test_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    assert dict(workers.spread(threads_there, [0, 1], 2)) == {0: ("1",) * 3, 1: ("1",) * 3}
+    assert dict(workers.spread(threads_there, [0], 1, threads=3)) == {0: ("3",) * 3}
+    assert "OMP_NUM_THREADS" not in os.environ
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")  # the user knows better
+    assert dict(workers.spread(threads_there, [0], 1))[0][0] == "7"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGINT")
+def test_ctrl_c_leaves_whole_files_and_a_second_run_adds_the_rest(tmp_path: Path, tree: Path) -> None:
+    pictures = [np.roll(DIGITS[i % 20], i // 20, axis=1) for i in range(300)]
+    broken, resumed, _ = interrupt_and_resume(pictures, tmp_path, ["--jobs", "2"], interrupt_at=1)
+    assert broken.exit_code == 130
+    assert 1 <= len(broken.files) < 300 == len(resumed.files)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGINT")
+def test_ctrl_c_without_processes_does_the_same(tmp_path: Path, tree: Path) -> None:
+    pictures = [np.tile(np.roll(DIGITS[i % 20], i // 20, axis=1), (9, 9)) for i in range(60)]  # several batches
+    broken, resumed, _ = interrupt_and_resume(pictures, tmp_path, ["--jobs", "1", "-m", "mnist"], interrupt_at=1)
+    assert 1 <= len(broken.files) < 60 == len(resumed.files)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+def test_a_terminal_gets_a_bar_if_the_work_lasts_and_a_summary(tree: Path) -> None:
+    import pty
+
+    program = (
+        "import aecodec.cli.progress as p; p._DELAY_SECONDS = 0.001; p._REDRAW_SECONDS = 0.02\n"
+        "from aecodec.cli import main; main(['compress', '-r', 'photos', '-o', 'small'])"
+    )
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    seen = b""
+    with suppress(OSError):  # what Linux has for the end of a terminal
+        while part := os.read(ours, 10_000):
+            seen += part
+    os.close(ours)
+    assert process.wait() == 0
+    shown = seen.decode()
+    assert "[--------------------]   0%  0/3  " in shown
+    assert "images/s" in shown and "saved" in shown
+    last = shown.rstrip().rpartition("\033[K")[2]
+    assert last.startswith("3 of 3 done, ")
+
+
+def test_the_plan_keeps_names_apart_that_only_look_alike() -> None:
+    pairs = plan(["x/a.png", "y/a.png"], None, ".aec", recursive=False, wanted=bool)
+    assert pairs == [("x/a.png", "x/a.aec"), ("y/a.png", "y/a.aec")]
+
+
+def test_totals_are_said_in_words() -> None:
+    totals = Totals(files=4, done=2, skipped=1, failed=1, read_bytes=2_000, written_bytes=500)
+    assert totals.summary().startswith("2 of 4 done, 2.0 kB -> 500 B (25.0%), ")
+    assert totals.summary().endswith(", 1 skipped, 1 failed")
+    assert [sized(n) for n in (0, 999, 1000, 1_234_567, 10**13)] == ["0 B", "999 B", "1.0 kB", "1.2 MB", "10.0 TB"]
