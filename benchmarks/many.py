@@ -29,6 +29,7 @@ import aecodec
 
 FOLDERS = 16
 POLL_SECONDS = 0.01
+AEC = (sys.executable, "-m", "aecodec")
 INTERRUPTED = 130  # the exit code after Ctrl-C
 
 
@@ -53,9 +54,17 @@ def write_tree(pictures: Sequence[Picture], folder: Path) -> list[str]:
     return sorted(names)
 
 
-def compress(name: str, source: Path, target: Path, options: Sequence[str], *, interrupt_at: int | None = None) -> Run:
+def compress(
+    name: str,
+    source: Path,
+    target: Path,
+    options: Sequence[str],
+    *,
+    interrupt_at: int | None = None,
+    aec: Sequence[str] = AEC,
+) -> Run:
     """Runs `aec compress -r`; sends it SIGINT when so many files are there."""
-    command = [sys.executable, "-m", "aecodec", "compress", "-r", str(source), "-o", str(target), *options]
+    command = [*aec, "compress", "-r", str(source), "-o", str(target), *options]
     began = time.monotonic()
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     while interrupt_at is not None and process.poll() is None:
@@ -77,13 +86,13 @@ def count_files(folder: Path) -> int:
 
 
 def interrupt_and_resume(
-    pictures: Sequence[Picture], folder: Path, options: Sequence[str], interrupt_at: int
+    pictures: Sequence[Picture], folder: Path, options: Sequence[str], interrupt_at: int, aec: Sequence[str] = AEC
 ) -> tuple[Run, Run, Run]:
     """The run that was broken off, the one that resumed, and one in one go. Raises ValueError if anything is wrong."""
     names = write_tree(pictures, folder / "pictures")
     target = folder / "resumed"
     progress(f"{len(names)} pictures, to be broken off")
-    broken = compress("broken off", folder / "pictures", target, options, interrupt_at=interrupt_at)
+    broken = compress("broken off", folder / "pictures", target, options, interrupt_at=interrupt_at, aec=aec)
     if not interrupt_at <= len(broken.files) < len(names):
         raise ValueError(f"{len(broken.files)} of {len(names)} files were there after Ctrl-C")
     whole = {f"{name}.aec" for name in names}
@@ -92,13 +101,13 @@ def interrupt_and_resume(
     aecodec.decode_many(list(broken.files.values()))  # each is checked by its checksum
     times = {name: (target / name).stat().st_mtime_ns for name in broken.files}
     progress(f"{len(names)} pictures, to be resumed at {len(broken.files)}")
-    resumed = compress("resumed", folder / "pictures", target, [*options, "--skip-existing"])
+    resumed = compress("resumed", folder / "pictures", target, [*options, "--skip-existing"], aec=aec)
     if resumed.files.keys() != whole:
         raise ValueError(f"{len(whole - resumed.files.keys())} files are missing in the end")
     if any((target / name).stat().st_mtime_ns != times[name] for name in times):
         raise ValueError("resuming has written files anew")
     progress(f"{len(names)} pictures in one go")
-    once = compress("in one go", folder / "pictures", folder / "once", options)
+    once = compress("in one go", folder / "pictures", folder / "once", options, aec=aec)
     if once.files != resumed.files:
         raise ValueError("the resumed run wrote other files than one in one go")
     progress("")

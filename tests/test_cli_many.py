@@ -227,19 +227,21 @@ def test_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     assert dict(workers.spread(threads_there, [0], 1))[0][0] == "7"
 
 
+# `aec`, but with so few pictures at a time that there is a half-way in little work.
+IN_SMALL_STEPS = (
+    "import aecodec.cli.many as many; many.CHUNK_FILES, many.BATCH_PIXELS = 5, 1\n"
+    "if __name__ == '__main__': from aecodec.cli import main; main()"
+)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGINT")
-def test_ctrl_c_leaves_whole_files_and_a_second_run_adds_the_rest(tmp_path: Path, tree: Path) -> None:
-    pictures = [np.roll(DIGITS[i % 20], i // 20, axis=1) for i in range(300)]
-    broken, resumed, _ = interrupt_and_resume(pictures, tmp_path, ["--jobs", "2"], interrupt_at=1)
+@pytest.mark.parametrize("jobs, count", [("1", 30), ("2", 100)])
+def test_ctrl_c_leaves_whole_files_and_a_second_run_adds_the_rest(jobs: str, count: int, tree: Path) -> None:
+    pictures = [np.roll(DIGITS[i % 20], i // 20, axis=1) for i in range(count)]
+    aec = [sys.executable, "-c", IN_SMALL_STEPS]
+    broken, resumed, _ = interrupt_and_resume(pictures, tree, ["--jobs", jobs, "-m", "mnist"], 1, aec)
     assert broken.exit_code == 130
-    assert 1 <= len(broken.files) < 300 == len(resumed.files)
-
-
-@pytest.mark.skipif(os.name == "nt", reason="needs SIGINT")
-def test_ctrl_c_without_processes_does_the_same(tmp_path: Path, tree: Path) -> None:
-    pictures = [np.tile(np.roll(DIGITS[i % 20], i // 20, axis=1), (9, 9)) for i in range(60)]  # several batches
-    broken, resumed, _ = interrupt_and_resume(pictures, tmp_path, ["--jobs", "1", "-m", "mnist"], interrupt_at=1)
-    assert 1 <= len(broken.files) < 60 == len(resumed.files)
+    assert 1 <= len(broken.files) < count == len(resumed.files)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
