@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from aecodec.pictures import Picture
 
-TRIAL_TILES = 64  # a trial looks at no more tiles of a picture
-TRIAL_SIDE = 64  # in pixels, of what stands for a tile where a model has none
+TRIAL_PARTS = 4  # a trial looks at no more parts of a large picture
+TRIAL_SIDE = 128  # in pixels, about: a part is made of whole units
 LEAST_PIXELS = 256  # a smaller picture's error counts as if it had so many: a wrong colour is worse than a few bytes
 
 
@@ -90,10 +90,10 @@ def trial(stack: Picture, form: Form, quality: int, engine_name: str) -> NDArray
     effort: (S,). Of a large picture only a sample is looked at.
     """
     d, engine = form.model.description, engines.engine(engine_name)
-    piece = d.tile or (TRIAL_SIDE, TRIAL_SIDE)
-    if stack.shape[1] * stack.shape[2] > TRIAL_TILES * piece[0] * piece[1]:
-        negative = np.repeat(inverted(stack, form), TRIAL_TILES)
-        shown = samples(tiles.sample(stack, piece, TRIAL_TILES), form, negative)
+    part = tiles.covered((TRIAL_SIDE, TRIAL_SIDE), d.unit)
+    if stack.shape[1] * stack.shape[2] > TRIAL_PARTS * part[0] * part[1]:
+        negative = np.repeat(inverted(stack, form), TRIAL_PARTS)
+        shown = samples(tiles.sample(stack, part, TRIAL_PARTS), form, negative)
         choice = choose(form.model, engine, shown, np.full(len(shown), quality), effort=0, measured=True)
     else:
         shown = samples(stack, form)

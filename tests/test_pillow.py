@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,25 @@ from samples import COLOUR, DIGITS, mosaic
 import aecodec
 import aecodec.pillow
 
-aecodec.pillow.register()
-
 ICC = b"a profile, as far as anybody here knows"
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'
 LA = np.dstack([DIGITS[0], DIGITS[1]])
 RGBA = np.dstack([COLOUR[0], COLOUR[1][..., 0]])
 PICTURES = {"L": DIGITS[0], "LA": LA, "RGB": COLOUR[0], "RGBA": RGBA}
+
+
+@pytest.fixture(autouse=True)
+def registered() -> Iterator[None]:
+    """Pillow knows .aec within these tests, and no longer."""
+    tables = (Image.OPEN, Image.SAVE, Image.EXTENSION, Image.MIME)
+    before = [dict(table) for table in tables]
+    names = list(Image.ID)
+    aecodec.pillow.register()
+    yield
+    for table, kept in zip(tables, before, strict=True):
+        table.clear()
+        table.update(kept)
+    Image.ID[:] = names
 
 
 def file_of(picture: np.ndarray, **settings: object) -> io.BytesIO:
