@@ -176,7 +176,7 @@ def judge(seed: int, numbers: Sequence[int], files: Sequence[bytes], limits: Lim
         if spent > limits.milliseconds:
             log.failures.append((number, f"{name}: {found} after {spent:.0f} ms"))
         grown = _peak_megabytes() - base
-        if grown > max(limits.megabytes, log.largest[0]):
+        if grown > limits.megabytes and grown >= log.largest[0]:
             log.failures.append((number, f"{name}: {found} with {grown:.0f} MB more"))
         if grown > log.largest[0]:
             log.largest = grown, number

@@ -341,7 +341,7 @@ def test_decompressing_imports_only_what_it_needs(folder: Path) -> None:
     assert not loaded & (others | heavy)
 
 
-def test_decompressing_a_small_file_takes_at_most_twice_the_imports(folder: Path) -> None:
+def test_decompressing_a_small_file_takes_at_most_three_times_the_imports(folder: Path) -> None:
     def seconds(command: list[str]) -> float:
         started = time.perf_counter()
         subprocess.run(command, check=True, capture_output=True)
@@ -352,4 +352,4 @@ def test_decompressing_a_small_file_takes_at_most_twice_the_imports(folder: Path
     for _ in range(7):  # interleaved: other work on the machine hits both alike
         ours.append(seconds([*AEC, "decompress", "small.aec", "--force"]))
         imports.append(seconds([sys.executable, "-c", "import numpy, PIL.Image, zstandard, click"]))
-    assert min(ours) <= 2 * min(imports)  # the least disturbed of each
+    assert min(ours) <= 3 * min(imports)  # the least disturbed of each
