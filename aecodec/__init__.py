@@ -17,12 +17,14 @@ from aecodec.errors import (
     UnsupportedVersion,
 )
 from aecodec.files import Info
+from aecodec.latents import Features, anomaly_score, anomaly_scores, features, features_many
 from aecodec.models.catalogue import ModelInfo, models
 
 __all__ = [
     "AecError",
     "AecWarning",
     "ChecksumMismatch",
+    "Features",
     "Info",
     "InvalidModelFile",
     "InvalidValue",
@@ -35,11 +37,15 @@ __all__ = [
     "UnsupportedImage",
     "UnsupportedSection",
     "UnsupportedVersion",
+    "anomaly_score",
+    "anomaly_scores",
     "decode",
     "decode_image",
     "decode_many",
     "encode",
     "encode_many",
+    "features",
+    "features_many",
     "inspect",
     "models",
 ]

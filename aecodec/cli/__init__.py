@@ -9,7 +9,17 @@ import click
 
 from aecodec.cli.failures import in_one_sentence
 
-COMMANDS: Final = ("compress", "decompress", "info", "models", "train", "completion")
+COMMANDS: Final = (
+    "compress",
+    "decompress",
+    "info",
+    "models",
+    "train",
+    "features",
+    "anomalies",
+    "robustness",
+    "completion",
+)
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
 
 

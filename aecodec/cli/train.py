@@ -30,6 +30,8 @@ AUGMENTATIONS = ("none", "mirror", "colour", "shift", "pen")
 @click.option("--balance", is_flag=True, help="Draw every class alike, by the labels beside idx images.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--init", type=click.Path(exists=True, path_type=Path), help="Start from this model file's weights.")
+@click.option("--distort", metavar="SPEC", help="Train on distorted pictures, like gaussian:0.1-0.3,none.")
+@click.option("--denoise", metavar="SPEC", help="Train to decode the clean pictures of distorted ones.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
 @click.option("--checkpoints", type=click.Path(path_type=Path), help="Their folder. [default: OUTPUT.training]")
 @click.option("--note", help="A remark for the model's card.")
@@ -45,6 +47,7 @@ def command(data: tuple[str, ...], output: Path, force: bool, quiet: bool, **opt
     \b
     Example:
       aec train train-images-idx3-ubyte.gz -o digits-1.safetensors --preset mnist
+      aec train digits.gz -o noisy-1.safetensors --preset mnist --distort gaussian:0.05-0.3,none
       aec train letters.gz@0.7 digits.gz@0.3 -o letters-1.safetensors --preset alphabet --balance
     """
     if not re.fullmatch(r".+-[0-9]+\.safetensors", output.name):

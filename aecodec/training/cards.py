@@ -26,6 +26,13 @@ def markdown(model: Model) -> str:
         f"- Command: `{card['command']}`",
         f"- Seed {card['seed']}, {card['backend']}, {card['hours_of_training']} hours.",
     ]
+    if card.get("distorted"):
+        how = (
+            "figures compare with the clean pictures, at effort 0"
+            if card["distorted"]["denoising"]
+            else "those of the figures too"
+        )
+        lines.append(f"- Pictures distorted before they are coded: `{card['distorted']['by']}`; {how}.")
     if card["note"]:
         lines.append(f"- {card['note']}")
     lines += [

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from aecodec.distortions import Mixture
 from aecodec.models.description import QUALITIES
 from aecodec.training.augmentation import AUGMENTATIONS
 from aecodec.training.export import start_from
@@ -59,12 +60,33 @@ def draw_larger(pools: Sequence[Pool], count: int, random: np.random.Generator) 
     return mosaic.reshape(count, 2 * height, 2 * width, channels)
 
 
+@dataclass(frozen=True)
+class Distorting:
+    """What is done to training pictures before they are coded, and whether the loss compares with them as they were."""
+
+    mixture: Mixture
+    denoising: bool
+
+    def group(self, pictures: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, ...]:
+        """(distorted pictures (N, H, W, C),), with the clean ones behind them where the loss wants those."""
+        distorted = self.mixture.apply(pictures, random)
+        return (distorted, pictures) if self.denoising else (distorted,)
+
+
 class Batches(keras.utils.PyDataset):
     """Batches of two groups, tiles and larger pictures, each with qualities; the same for the same seed and epoch."""
 
-    def __init__(self, pools: Sequence[Pool], preset: Preset, augmentation: str, seed: int, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        pools: Sequence[Pool],
+        preset: Preset,
+        augmentation: str,
+        seed: int,
+        distorting: Distorting | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(workers=2, max_queue_size=16, **kwargs)
-        self.pools, self.preset, self.seed = pools, preset, seed
+        self.pools, self.preset, self.seed, self.distorting = pools, preset, seed, distorting
         self.augment = AUGMENTATIONS[augmentation]
         self.epoch = 0
 
@@ -79,7 +101,9 @@ class Batches(keras.utils.PyDataset):
         groups = []
         for drawn in (draw(self.pools, self.preset.tiles, random), draw_larger(self.pools, self.preset.larger, random)):
             quality = random.integers(1, QUALITIES + 1, len(drawn)).astype(np.int32)
-            groups.append((self.augment(drawn, random), quality))
+            shown = self.augment(drawn, random)
+            seen, *clean = self.distorting.group(shown, random) if self.distorting else (shown,)
+            groups.append((seen, quality, *clean))
         return tuple(groups), np.zeros(self.preset.tiles, np.float32)
 
 
@@ -98,7 +122,7 @@ class Objective(Ladder):
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
         total, weight = 0.0, 0.0
-        for (pictures, quality), result in zip(x, y_pred, strict=True):
+        for (pictures, quality, *_), result in zip(x, y_pred, strict=True):
             lambda_ = ops.take(self.lambdas, ops.cast(ops.reshape(quality, (-1,)), "int32"))
             total += ops.sum((result["bits"] + lambda_ * result["error"]) / ops.sqrt(lambda_))
             weight += ops.cast(ops.size(pictures), "float32")
@@ -116,7 +140,7 @@ class Objective(Ladder):
 def train(
     preset: Preset,
     pools: Sequence[Pool],
-    validation: np.ndarray,
+    validation: Sequence[np.ndarray],
     folder: Path,
     *,
     steps: int | None = None,
@@ -125,12 +149,14 @@ def train(
     seed: int = 0,
     resume: bool = False,
     init: Path | None = None,
+    distorting: Distorting | None = None,
     verbose: int = 1,
 ) -> Objective:
     """Train a ladder; checkpoints and ``log.jsonl`` are kept in ``folder``.
 
-    The linear transforms stay what the data's statistics say: everything else is learned. ``init``: a model file of the
-    same shape whose weights to start from.
+    The linear transforms stay what the data's statistics say: everything else is learned. ``validation``: pictures as
+    they are coded, and the clean ones where they are others. ``init``: a model file of the same shape whose weights to
+    start from. ``distorting``: what is done to the training pictures.
     """
     keras.utils.set_random_seed(seed)
     epochs = max(2, round((steps or preset.steps) / STEPS_PER_EPOCH))
@@ -153,7 +179,7 @@ def train(
         first = restore(checkpoint, model, optimizer)
     elif init is not None:
         start_from(model, init.read_bytes())
-    batches = Batches(pools, preset, augmentation or preset.augmentation, seed)
+    batches = Batches(pools, preset, augmentation or preset.augmentation, seed, distorting)
     batches.epoch = first
     if first < epochs:
         model.compile(optimizer=optimizer, jit_compile=True)
@@ -165,7 +191,7 @@ def train(
 class Keeper(keras.callbacks.Callback):
     """Writes a checkpoint every epoch and validation figures every tenth."""
 
-    def __init__(self, folder: Path, optimizer: Any, validation: Array) -> None:
+    def __init__(self, folder: Path, optimizer: Any, validation: Sequence[Array]) -> None:
         super().__init__()
         self.folder, self.optimizer, self.validation = folder, optimizer, validation
         self.started = time.monotonic()
@@ -175,17 +201,20 @@ class Keeper(keras.callbacks.Callback):
         entry: dict[str, Any] = {"epoch": epoch + 1, "seconds": round(time.monotonic() - self.started, 1)}
         entry |= {name: float(value) for name, value in (logs or {}).items()}
         if (epoch + 1) % 10 == 0:
-            entry["validation"] = validate(self.model, self.validation)
+            entry["validation"] = validate(self.model, *self.validation)
         with (self.folder / "log.jsonl").open("a") as log:
             log.write(json.dumps(entry) + "\n")
 
 
-def validate(model: Ladder, tiles: np.ndarray) -> list[dict[str, float]]:
-    """Payload bytes by ideal code length and PSNR (dB) at a few qualities, with the layers in their present mode."""
+def validate(model: Ladder, tiles: np.ndarray, *clean: np.ndarray) -> list[dict[str, float]]:
+    """Payload bytes by ideal code length and PSNR (dB) at a few qualities, with the layers in their present mode.
+
+    clean: what the decoded pictures are compared with, where that is not what is coded.
+    """
     figures = []
     for quality in REPORTED_QUALITIES:
         qualities = np.full(len(tiles), quality, np.int32)
-        result = model.predict(((tiles, qualities),), batch_size=256, verbose=0)[0]
+        result = model.predict(((tiles, qualities, *clean),), batch_size=256, verbose=0)[0]
         mse = float(result["error"].sum(dtype=np.float64)) / tiles.size
         figures.append(
             {

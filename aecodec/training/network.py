@@ -63,8 +63,8 @@ class Ladder(keras.Model):
     """Passes from coarse to fine, trained for all qualities at once, with the integer layers and the hard rounding that
     the codec has.
 
-    ``call`` takes a tuple of groups, each of pictures (N, H, W, C) of one size, whole tiles, in 0..255 and qualities
-    (N,). It returns for each group, per picture, bits (N,), the sum of squared errors (N,) and the reconstruction.
+    ``call`` takes a tuple of groups, each of pictures (N, H, W, C) of one size, whole tiles, in 0..255, qualities (N,)
+    and, where the error is not that against the pictures themselves, what to compare with. It returns for each group, per picture, bits (N,), the sum of squared errors (N,) and the reconstruction.
     """
 
     def __init__(self, description: Description, statistics: Statistics, **kwargs: Any) -> None:
@@ -171,10 +171,10 @@ class Ladder(keras.Model):
         decoded = mean + moved * step
         return straight_through(decoded, round_half_up(decoded * unit) / unit), bits
 
-    def call(self, groups: tuple[tuple[Tensor, Tensor], ...], training: bool = False) -> tuple[dict[str, Tensor], ...]:
-        return tuple(self._walk(pictures, quality) for pictures, quality in groups)
+    def call(self, groups: tuple[tuple[Tensor, ...], ...], training: bool = False) -> tuple[dict[str, Tensor], ...]:
+        return tuple(self._walk(*group) for group in groups)
 
-    def _walk(self, pictures: Tensor, quality: Tensor) -> dict[str, Tensor]:
+    def _walk(self, pictures: Tensor, quality: Tensor, clean: Tensor | None = None) -> dict[str, Tensor]:
         d, s = self.description, self.statistics
         assert d.tile is not None
         pictures = ops.cast(pictures, "float32")
@@ -225,7 +225,8 @@ class Ladder(keras.Model):
         pixels = straight_through(pixels, ops.clip(pixels, 0.0, 255.0))
         pixels = ops.reshape(pixels, (-1, rows, columns, d.block, d.block, d.channels))
         pixels = ops.reshape(ops.transpose(pixels, (0, 1, 3, 2, 4, 5)), (-1, height, width, d.channels))
-        error = ops.sum((pixels - pictures) ** 2, axis=(1, 2, 3))
+        wanted = pictures if clean is None else ops.cast(clean, "float32")
+        error = ops.sum((pixels - wanted) ** 2, axis=(1, 2, 3))
         return {"bits": bits, "error": error, "pixels": pixels}
 
     def _features(self, tiles: Tensor, step: Tensor, cues: Tensor, lambda_: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,15 +12,16 @@ from typing import Any
 import keras
 import numpy as np
 
+from aecodec import distortions
 from aecodec.codec import write
 from aecodec.engines import engine
 from aecodec.forms import Form
 from aecodec.models import model as models
 from aecodec.models.model import Model
-from aecodec.search import choose
+from aecodec.search import DEFAULT_EFFORT, choose
 from aecodec.training.cards import markdown
 from aecodec.training.export import export, with_card
-from aecodec.training.fitting import REPORTED_QUALITIES, Objective, Pool, draw, train, validate
+from aecodec.training.fitting import REPORTED_QUALITIES, Distorting, Objective, Pool, draw, train, validate
 from aecodec.training.presets import PRESETS, Preset
 from aecodec.training.sources import load, load_crops, read_idx
 
@@ -92,20 +93,32 @@ def run(
     balance: bool = False,
     seed: int = 0,
     init: Path | None = None,
+    distort: str | None = None,
+    denoise: str | None = None,
     resume: bool = False,
     checkpoints: Path | None = None,
     note: str | None = None,
     progress: bool = True,
 ) -> Model:
-    """Train, export, measure, write: ``output`` holds the model and its card, which is written beside it as well."""
+    """Train, export, measure, write: ``output`` holds the model and its card, which is written beside it as well.
+
+    ``distort`` and ``denoise``, not both: what is done to all pictures before they are coded, as ``distortions.parse``
+    has it; with ``denoise`` what is decoded is compared with the pictures as they were.
+    """
+    if distort and denoise:
+        raise ValueError("a model is trained on distorted pictures or to denoise them, not both")
+    spec = distort or denoise
+    distorting = Distorting(distortions.parse(spec), denoising=bool(denoise)) if spec else None
     chosen = PRESETS[preset]
     pools, held_out = gather(data, chosen, validation=validation, balance=balance, crops=crops, seed=seed)
+    random = np.random.default_rng(seed)
+    held: tuple[np.ndarray, ...] = distorting.group(held_out, random) if distorting else (held_out,)
     folder = checkpoints or output.with_name(output.name + ".training")
     started = time.monotonic()
     trained = train(
         chosen,
         pools,
-        held_out,
+        held,
         folder,
         steps=steps,
         learning_rate=learning_rate,
@@ -113,22 +126,25 @@ def run(
         seed=seed,
         resume=resume,
         init=init,
+        distorting=distorting,
         verbose=(1 if sys.stderr.isatty() else 2) if progress else 0,
     )
     metadata = {"name": name or output.stem, "purpose": chosen.purpose}
     sample = draw(pools, TABLE_TILES, np.random.default_rng(seed))
+    sample = distorting.group(sample, random)[0] if distorting else sample
     data_bytes = export(trained, sample, metadata, seed=seed)
     model = models.load(data_bytes)
     card = {
         "data": [{"source": describe(text), "tiles": len(p.tiles)} for text, p in zip(data, pools, strict=True)],
         "held_out": {"source": describe(data[0]), "tiles": len(held_out)},
+        "distorted": {"by": distorting.mixture.name, "denoising": distorting.denoising} if distorting else None,
         "command": command_line(),
         "seed": seed,
         "note": note or "",
         "hours_of_training": round(seconds_of_training(folder, time.monotonic() - started) / 3600, 2),
         "backend": f"keras {keras.__version__} on {keras.backend.backend()}",
-        "figures": measure(model, held_out),
-        "loss_of_exactness": exactness(trained, held_out),
+        "figures": measure(model, *held),
+        "loss_of_exactness": exactness(trained, *held),
     }
     data_bytes = with_card(data_bytes, card)
     model = models.load(data_bytes)
@@ -177,17 +193,23 @@ def seconds_of_training(folder: Path, now: float) -> float:
     return total
 
 
-def measure(model: Model, tiles: np.ndarray) -> list[dict[str, float]]:
-    """Mean bytes of whole files and PSNR of the pooled mean squared error (dB), at a few qualities."""
+def measure(model: Model, tiles: np.ndarray, *clean: np.ndarray) -> list[dict[str, float]]:
+    """Mean bytes of whole files and PSNR of the pooled mean squared error (dB), at a few qualities.
+
+    clean: what the decoded pictures are compared with, where that is not what is coded; then with the least effort, as
+    more of it aims at what is coded.
+    """
+    wanted = clean[0] if clean else tiles
+    effort = 0 if clean else DEFAULT_EFFORT
     figures = []
     form = Form(model, gray=False)
     for quality in REPORTED_QUALITIES:
         size, error = 0, 0.0
         for begin in range(0, len(tiles), 500):
             part = tiles[begin : begin + 500]
-            choice = choose(model, engine(), part, np.full(len(part), quality), measured=True)
+            choice = choose(model, engine(), part, np.full(len(part), quality), effort=effort, measured=True)
             assert choice.pixels is not None
-            error += float(((choice.pixels.astype(np.float64) - part) ** 2).sum())
+            error += float(((choice.pixels.astype(np.float64) - wanted[begin : begin + 500]) ** 2).sum())
             # Light-framed pictures have one bit more in their header, which costs no byte.
             size += sum(map(len, write(part, form, choice, quality, "auto")))
         figures.append(
@@ -200,12 +222,12 @@ def measure(model: Model, tiles: np.ndarray) -> list[dict[str, float]]:
     return figures
 
 
-def exactness(trained: Objective, tiles: np.ndarray) -> dict[str, Any]:
+def exactness(trained: Objective, *held: np.ndarray) -> dict[str, Any]:
     """What integer layers cost: ideal payload bytes and PSNR (dB) with the same rounding, float and exact."""
-    found: dict[str, Any] = {"exact": validate(trained, tiles)}
+    found: dict[str, Any] = {"exact": validate(trained, *held)}
     trained.set_exact(False)
     trained.compile()
-    found["float"] = validate(trained, tiles)
+    found["float"] = validate(trained, *held)
     trained.set_exact(True)
     trained.compile()
     return found

@@ -1,0 +1,117 @@
+"""The figures of the robustness study: bytes and PSNR by the strength of each distortion, and a contact sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aecodec.studies.figures import COLOURS, DPI, MARKERS, STYLE, pyplot
+from aecodec.studies.robustness import Result, code, distort
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PLAIN = "none"
+WHAT = {
+    "poisson": "photons at white",
+    "white": "half width / white",
+    "salt-pepper": "share of pixels",
+    "speckle": "standard deviation",
+    "gaussian": "standard deviation / white",
+}
+
+
+def plot(results: Sequence[Result], title: str, path: Path) -> None:
+    """Bytes above, PSNR to the clean picture below; a column for each kind of distortion."""
+    kinds = list(dict.fromkeys(r.distortion.partition(":")[0] for r in results if r.distortion != PLAIN))
+    models = list(dict.fromkeys(r.model for r in results))
+    filters = [kind for kind in kinds if kind not in WHAT]
+    columns = [[kind] for kind in kinds if kind in WHAT] + ([filters] if filters else [])
+    with pyplot.rc_context(STYLE):
+        figure, panels = pyplot.subplots(
+            2, len(columns), figsize=(2.55 * len(columns), 5.6), layout="constrained", sharey="row", squeeze=False
+        )
+        for column, names in enumerate(columns):
+            mine = [r for r in results if r.distortion.partition(":")[0] in names]
+            for panel, value in ((panels[0, column], "file_bytes"), (panels[1, column], "psnr")):
+                _lines(panel, mine, models, value, [r for r in results if r.distortion == PLAIN])
+            panels[0, column].set_title(names[0] if len(names) == 1 else "filters")
+            panels[1, column].set_xlabel(WHAT.get(names[0], "window"))
+        panels[0, 0].set_ylabel("bytes a file")
+        panels[1, 0].set_ylabel("PSNR to the clean picture (dB)")
+        handles, labels = panels[1, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+        figure.suptitle(title, fontsize=12, fontweight="bold")
+        figure.savefig(path, dpi=DPI, metadata={"Software": None})
+        pyplot.close(figure)
+
+
+def _lines(panel: Any, results: Sequence[Result], models: Sequence[str], value: str, plain: Sequence[Result]) -> None:
+    names = list(dict.fromkeys(r.distortion for r in results))
+    filters = len({r.distortion.partition(":")[0] for r in results}) > 1
+    shown = [name.replace(":", "\n") if filters else name.partition(":")[2] for name in names]
+    for number, model in enumerate(models):
+        mine = {r.distortion: r for r in results if r.model == model}
+        heights = [mine[n].file_bytes if value == "file_bytes" else mine[n].decoded_clean.psnr for n in names]
+        style: dict[str, Any] = {"linestyle": "none"} if filters else {"linestyle": "-"}
+        panel.plot(
+            range(len(names)), heights, MARKERS[number], color=COLOURS[number], label=f"decoded, {model}", **style
+        )
+        for clean in plain:
+            if clean.model == model:
+                level = clean.file_bytes if value == "file_bytes" else clean.decoded_clean.psnr
+                label = f"undistorted, {model}"
+                panel.axhline(level, color=COLOURS[number], linestyle=":", linewidth=1.2, label=label)
+    if value == "psnr":
+        before = {r.distortion: r.distorted_clean.psnr for r in results}
+        style = {"linestyle": "none"} if filters else {"linestyle": "--"}
+        panel.plot(range(len(names)), [before[n] for n in names], "x", color="#333333", label="distorted", **style)
+    else:
+        panel.set_yscale("log")
+        panel.yaxis.set_major_formatter(lambda height, _: f"{height:g}")
+        panel.set_yticks([20, 50, 100, 200, 500], minor=False)
+        panel.minorticks_off()
+    panel.set_xticks(range(len(names)), shown)
+    panel.set_xlim(-0.4, len(names) - 0.6)
+
+
+def sheet(
+    pictures: NDArray[np.uint8],
+    models: Sequence[str],
+    specs: Sequence[str],
+    path: Path,
+    *,
+    quality: int,
+    effort: int,
+    seed: int,
+) -> None:
+    """A row for each distortion: for each of a few pictures (N, H, W, C) the distorted one, then as each model decodes
+    it.
+    """
+    count = len(pictures)
+    heads = ["as coded", *models]
+    with pyplot.rc_context(STYLE):
+        figure, panels = pyplot.subplots(
+            len(specs),
+            count * len(heads),
+            figsize=(0.95 * count * len(heads) + 1.4, 0.98 * len(specs) + 0.4),
+            layout="constrained",
+            squeeze=False,
+        )
+        for row, spec in enumerate(specs):
+            distorted = distort(pictures, spec, seed)
+            shown = [distorted, *(code(distorted, model, quality, effort)[0] for model in models)]
+            for column, panel in enumerate(panels[row]):
+                picture = shown[column % len(heads)][column // len(heads)]
+                panel.imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+                panel.set_xticks([])
+                panel.set_yticks([])
+                panel.grid(False)
+                if row == 0:
+                    panel.set_title(heads[column % len(heads)], fontsize=8)
+            panels[row, 0].set_ylabel(spec, rotation=0, ha="right", va="center", fontsize=9)
+        figure.savefig(path, dpi=DPI, metadata={"Software": None})
+        pyplot.close(figure)
