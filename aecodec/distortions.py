@@ -1,4 +1,4 @@
-"""Distortions of pictures: five kinds of noise and two filters. Training draws from them, the robustness study measures.
+"""Distortions of pictures: five kinds of noise and two filters, for training and for the study of robustness.
 
 Each works on pictures (N, H, W, C) uint8 and gives the same. What its number means:
 

@@ -27,11 +27,8 @@ def markdown(model: Model) -> str:
         f"- Seed {card['seed']}, {card['backend']}, {card['hours_of_training']} hours.",
     ]
     if card.get("distorted"):
-        how = (
-            "figures compare with the clean pictures, at effort 0"
-            if card["distorted"]["denoising"]
-            else "those of the figures too"
-        )
+        clean = "the figures compare with the clean pictures, at effort 0"
+        how = clean if card["distorted"]["denoising"] else "those of the figures too"
         lines.append(f"- Pictures distorted before they are coded: `{card['distorted']['by']}`; {how}.")
     if card["note"]:
         lines.append(f"- {card['note']}")

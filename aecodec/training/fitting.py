@@ -189,7 +189,7 @@ def train(
 
 
 class Keeper(keras.callbacks.Callback):
-    """Writes a checkpoint every epoch and validation figures every tenth."""
+    """Writes a checkpoint every epoch and validation figures every tenth and after the last."""
 
     def __init__(self, folder: Path, optimizer: Any, validation: Sequence[Array]) -> None:
         super().__init__()
@@ -200,7 +200,7 @@ class Keeper(keras.callbacks.Callback):
         save(self.folder / "checkpoint.npz", self.model, self.optimizer, epoch + 1)
         entry: dict[str, Any] = {"epoch": epoch + 1, "seconds": round(time.monotonic() - self.started, 1)}
         entry |= {name: float(value) for name, value in (logs or {}).items()}
-        if (epoch + 1) % 10 == 0:
+        if (epoch + 1) % 10 == 0 or epoch + 1 == self.params["epochs"]:
             entry["validation"] = validate(self.model, *self.validation)
         with (self.folder / "log.jsonl").open("a") as log:
             log.write(json.dumps(entry) + "\n")

@@ -64,7 +64,8 @@ class Ladder(keras.Model):
     the codec has.
 
     ``call`` takes a tuple of groups, each of pictures (N, H, W, C) of one size, whole tiles, in 0..255, qualities (N,)
-    and, where the error is not that against the pictures themselves, what to compare with. It returns for each group, per picture, bits (N,), the sum of squared errors (N,) and the reconstruction.
+    and, where the error is not that against the pictures themselves, what to compare with. It returns for each group,
+    per picture, bits (N,), the sum of squared errors (N,) and the reconstruction.
     """
 
     def __init__(self, description: Description, statistics: Statistics, **kwargs: Any) -> None:

@@ -152,7 +152,19 @@ def run(
     temporary.write_bytes(data_bytes)
     temporary.replace(output)
     output.with_suffix(".md").write_text(markdown(model))
+    draw_pictures(folder, model, held)
     return model
+
+
+def draw_pictures(folder: Path, model: Model, held: Sequence[np.ndarray]) -> None:
+    """Curves and reconstructions in the folder of checkpoints, or a sentence where matplotlib is missing."""
+    try:
+        from aecodec.studies import training_pictures
+    except ValueError as error:
+        print(f"aec: no pictures of the training: {error}", file=sys.stderr)
+        return
+    training_pictures.curves(folder / "log.jsonl", folder / "curves.png")
+    training_pictures.reconstructions(model, held[0][: training_pictures.SHOWN], folder / "reconstructions.png")
 
 
 def describe(source: str) -> str:
