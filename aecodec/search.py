@@ -66,7 +66,7 @@ def choose(
     if not 0 <= effort < len(WALKS):
         raise InvalidValue(f"effort must be 0..{len(WALKS) - 1}, not {effort}")
     search = _Search(model, engine, pictures, quality, inside)
-    walks = WALKS[effort]
+    walks = WALKS[effort] if model.description.passes else 1  # a vector alone leaves nothing to try
     best = search.walk(measured=measured or walks > 1, proposing=walks > 2)
     if walks > 1:
         best = search.aim(best)

@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aecodec.models import encoder
 from aecodec.models.model import Model
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+PART = 64  # tiles that an encoder's layers see at once
 
 
 def blocks_of(pictures: NDArray[Any], height: int, width: int) -> NDArray[Any]:
@@ -23,6 +27,12 @@ def analyse(model: Model, pictures: NDArray[np.uint8]) -> tuple[NDArray[np.float
     """(vectors (N, tiles * vector), plane (N, rows, columns, coefficients)) of pictures (N, H, W, C) of whole tiles."""
     d, a = model.description, model.arrays
     samples = pictures.astype(np.float32)
+    if d.synthesis_layers:
+        assert d.tile is not None
+        n, rows, columns = len(pictures), pictures.shape[1] // d.block, pictures.shape[2] // d.block
+        tiles = blocks_of(samples, *d.tile).reshape(-1, *d.tile, d.channels)
+        found = np.concatenate([encoder.run(model.encoder, a, tiles[i : i + PART]) for i in range(0, len(tiles), PART)])
+        return found.reshape(n, -1), np.zeros((n, rows, columns, 0), np.float32)
     blocks = blocks_of(samples, d.block, d.block)
     # One product of two dimensions: NumPy would make many small ones of more.
     plane = (blocks.reshape(-1, d.coefficients) - a["analysis.block_mean"]) @ a["analysis.block"]

@@ -7,6 +7,9 @@ Elements come in two kinds. The *vector* is a handful of numbers for a whole til
 the picture, the coefficients of a linear block transform. A pass decodes the channels ``lo..hi`` of the plane at the
 positions of one ``lattice``; what it decodes is context for every later pass. *Features* are what networks have made of
 everything decoded so far: the vector gives each block its first ones, updates between passes replace them.
+
+A model may also have no plane at all, only the vector: then layers of its *synthesis* lead from there to the pixels of
+the tile, as the decoder of an autoencoder does.
 """
 
 from __future__ import annotations
@@ -49,6 +52,29 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class SynthesisLayer:
+    """One exact layer on the way from a tile's vector to its pixels: ``kernel`` x ``kernel`` convolution, optional
+    leaky ReLU or ReLU, depth to space by ``grow`` in both directions, and ``crop`` rows and columns off each side.
+    """
+
+    kernel: int
+    units: int
+    leaky: bool = False
+    relu: bool = False
+    grow: int = 1
+    crop: int = 0
+
+    @property
+    def channels(self) -> int:
+        """What is left of the units after depth to space."""
+        return self.units // self.grow**2
+
+    def side(self, side: int) -> int:
+        """Height or width of what comes of a grid of that height or width."""
+        return side * self.grow - 2 * self.crop
+
+
+@dataclass(frozen=True)
 class Description:
     """The shape of a model.
 
@@ -56,6 +82,7 @@ class Description:
     ``channels``: 1 (gray) or 3 (RGB). ``block``: side of a block in pixels. ``vector``: numbers in the tile vector.
     ``features``: channels of the features of a block. ``cues``: constant planes that tell the quality.
     ``update_layers``: for each pass the network that replaces the features after it, or no layers.
+    ``synthesis_layers``: where there are no passes, what makes pixels of the vector; else none.
     """
 
     tile: tuple[int, int] | None
@@ -69,11 +96,12 @@ class Description:
     pass_layers: tuple[tuple[Layer, ...], ...]
     update_layers: tuple[tuple[Layer, ...], ...]
     correction_layers: tuple[Layer, ...]
+    synthesis_layers: tuple[SynthesisLayer, ...] = ()
 
     @property
     def coefficients(self) -> int:
-        """Plane elements of one block."""
-        return self.block * self.block * self.channels
+        """Plane elements of one block: none in a model that has only the vector."""
+        return self.block * self.block * self.channels if self.passes else 0
 
     @property
     def unit(self) -> tuple[int, int]:
@@ -100,7 +128,10 @@ class Description:
         return stage.hi if index and self.passes[index - 1].lo == stage.lo else stage.lo
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), separators=(",", ":"), sort_keys=True)
+        raw = asdict(self)
+        if not self.synthesis_layers:
+            del raw["synthesis_layers"]
+        return json.dumps(raw, separators=(",", ":"), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Description:
@@ -119,6 +150,7 @@ class Description:
             pass_layers=tuple(_layers(items) for items in raw["pass_layers"]),
             update_layers=tuple(_layers(items) for items in raw["update_layers"]),
             correction_layers=_layers(raw["correction_layers"]),
+            synthesis_layers=tuple(SynthesisLayer(**item) for item in raw.get("synthesis_layers", [])),
         )
 
 

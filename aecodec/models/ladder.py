@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import numpy as np
 
 from aecodec.engines import Engine, Tensor
+from aecodec.models import synthesis
 from aecodec.models.description import ACTIVATION_LIMIT, COEFFICIENT_LIMIT, Pass
 from aecodec.models.model import Model
 from aecodec.packing.tables import CLASSES
@@ -83,9 +84,11 @@ def walk(model: Model, engine: Engine, quality: NDArray[np.intp], rows: int, col
         vector = decoded(mean, code(VECTOR, mean, np.tile(classes, down * across), steps), steps)
         known = activation(vector.reshape(n, -1, d.vector), model.context_scale[kinds])
         known = np.concatenate([known, np.repeat(cue[:, None, :], down * across, axis=1)], axis=2)
-        made = engine.run(model.vector_network, known[:, None]).reshape(
-            n, down, across, rows // down, columns // across, d.features
-        )
+        if d.vector_layers:
+            made = engine.run(model.vector_network, known[:, None])
+        else:  # nothing is made of the vector yet: each block has it as it is
+            made = np.repeat(known[..., : d.features], rows // down * (columns // across), axis=1)
+        made = made.reshape(n, down, across, rows // down, columns // across, d.features)
         grid[..., : d.features] = made.swapaxes(2, 3).reshape(n, rows, columns, d.features)
 
     plane = np.zeros((n, rows * columns, d.coefficients), np.float32)
@@ -125,6 +128,8 @@ def activation(values: Integers, scale: NDArray[np.float32]) -> Tensor:
 
 def correct(model: Model, engine: Engine, latent: Latent) -> Tensor:
     """What the correction network adds to the plane (N, rows, columns, coefficients), in units of an element."""
+    if not model.description.correction_layers:
+        return np.zeros_like(latent.plane)
     return engine.run(model.correction_network, latent.context).reshape(latent.plane.shape)
 
 
@@ -132,6 +137,8 @@ def synthesize(model: Model, engine: Engine, latent: Latent, correction: Tensor 
     """Pixels (N, H, W, C) of a latent: correction, inverse transform, blocks to their places."""
     d = model.description
     n, rows, columns, _ = latent.plane.shape
+    if d.synthesis_layers:
+        return synthesis.draw(model, engine, latent.context)
     correction = correct(model, engine, latent) if correction is None else correction
     samples = engine.run(model.synthesis, latent.plane + correction)
     pixels = np.clip(samples, 0, 255).astype(np.uint8)

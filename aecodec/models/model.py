@@ -7,12 +7,15 @@ Arrays, all normative but those of ``analysis``:
     updateI.J.weight, .bias, .shift       layers of the network that makes new features after pass I, where it has any
     correction.I.weight, .bias, .shift    layers of the correction network
     synthesis.weight, .bias, .shift       inverse block transform; weight (coefficients, samples of a block)
+    synthesis.I.weight, .bias, .shift     in its place, where there is no plane: layers from the vector to pixels
+    tone                                  (2047,), with them: the sample that an output -1023..1023 of the last one is
     step, offset                          (100, kinds): quantization step, and what it adds to a class
     vector_class                          (vector,): the class of each vector element before the offset
     context_exponent                      (kinds,): an element times two to this is its context value
     cue                                   (100, cues): what the constant planes hold at each quality
     tables.extents, .shifts, .skip, .frequencies    the distributions of the 64 classes
-    analysis.*                            float32: block_mean, block, tile_mean, tile; the forward transforms
+    analysis.*                            float32: block_mean, block, tile_mean, tile, the forward transforms; without
+                                          a plane the encoder's layers: ``aecodec.models.encoder``
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ import numpy as np
 
 from aecodec.container import MODEL_ID_BYTES
 from aecodec.errors import InvalidModelFile
-from aecodec.models import network, safetensors
+from aecodec.models import encoder, network, safetensors, synthesis
 from aecodec.models.description import (
     ACTIVATION_LIMIT,
     CLASS_LIMIT,
@@ -36,6 +39,7 @@ from aecodec.models.description import (
     Description,
     Layer,
 )
+from aecodec.models.encoder import EncoderLayer
 from aecodec.models.network import Network
 from aecodec.models.safetensors import Arrays
 from aecodec.packing.tables import CLASSES, Tables
@@ -55,7 +59,9 @@ class Model:
     pass_networks: tuple[Network, ...]
     update_networks: tuple[Network | None, ...]
     correction_network: Network
-    synthesis: Network
+    synthesis: Network  # without layers where there is no plane
+    drawing: tuple[Network, ...]  # of one layer each, from the vector to the pixels, where there is no plane
+    tone: NDArray[np.uint8]
     step: NDArray[np.int64]
     offset: NDArray[np.int64]
     vector_class: NDArray[np.int64]
@@ -82,6 +88,11 @@ class Model:
         return value if isinstance(value, dict) else {}
 
     @cached_property
+    def encoder(self) -> tuple[EncoderLayer, ...]:
+        """What makes the vector of a tile where there is no plane; not normative."""
+        return encoder.layers(self.metadata)
+
+    @cached_property
     def id(self) -> bytes:
         """First bytes of the SHA-256 of the normative content: description, then every array in order of name."""
         import hashlib  # needed for models without a number only: decoding starts faster without it
@@ -103,6 +114,7 @@ class Model:
             *self.update_networks,
             self.correction_network,
             self.synthesis,
+            *self.drawing,
         )
         return sum(part.parameters for part in every if part)
 
@@ -111,6 +123,8 @@ class Model:
         """Multiply-adds that decoding needs for a pixel, on a picture of whole tiles."""
         d = self.description
         pixels = d.block**2
+        if d.synthesis_layers and d.tile is not None:
+            return synthesis.multiply_adds(d) / (d.tile[0] * d.tile[1])
         per_block = float(self.correction_network.multiply_adds + self.synthesis.multiply_adds)
         for stage, net, update in zip(d.passes, self.pass_networks, self.update_networks, strict=True):
             per_block += net.multiply_adds * len(stage.lattice) / 4.0 + (update.multiply_adds if update else 0)
@@ -143,9 +157,13 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
     expect(arrays, "tables.skip", (1,), 0, CLASSES)
     expect(arrays, "cue", (QUALITIES, d.cues), -ACTIVATION_LIMIT, ACTIVATION_LIMIT)
     samples = d.channels * d.tile[0] * d.tile[1] if d.tile else 0
-    expect_floats(arrays, "analysis.block_mean", (n,))
-    expect_floats(arrays, "analysis.block", (n, n))
-    if d.vector:
+    if d.synthesis_layers:
+        expect(arrays, "tone", (2 * ACTIVATION_LIMIT + 1,), 0, 255)
+        encoder.check(d, arrays, metadata)
+    else:
+        expect_floats(arrays, "analysis.block_mean", (n,))
+        expect_floats(arrays, "analysis.block", (n, n))
+    if d.vector and not d.synthesis_layers:
         expect_floats(arrays, "analysis.tile_mean", (samples,))
         expect_floats(arrays, "analysis.tile", (samples, d.vector))
     unknown = {name for name in arrays if not name.startswith("analysis.")} - known(d)
@@ -159,7 +177,7 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
         nets.append(network.read(arrays, f"pass{index}", layers, d.context(d.seen(index)), limits))
         updates.append(network.read(arrays, f"update{index}", update, d.context(stage.hi)) if update else None)
     correction_limits = np.full(n, COEFFICIENT_LIMIT, np.int64)
-    inverse = network.read_layer(arrays, "synthesis", Layer(1, n), correction_limits)
+    inverse = () if d.synthesis_layers else (network.read_layer(arrays, "synthesis", Layer(1, n), correction_limits),)
     return Model(
         description=d,
         metadata=metadata,
@@ -168,7 +186,9 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
         pass_networks=tuple(nets),
         update_networks=tuple(updates),
         correction_network=network.read(arrays, "correction", d.correction_layers, d.context(n), correction_limits),
-        synthesis=network.prove((inverse,), np.full(n, 2 * COEFFICIENT_LIMIT, np.int64)),
+        synthesis=network.prove(inverse, np.full(n, 2 * COEFFICIENT_LIMIT, np.int64)),
+        drawing=synthesis.read(d, arrays),
+        tone=arrays["tone"].astype(np.uint8) if d.synthesis_layers else np.zeros(0, np.uint8),
         step=arrays["step"].astype(np.int64),
         offset=arrays["offset"].astype(np.int64),
         vector_class=arrays["vector_class"].astype(np.int64),
@@ -203,7 +223,8 @@ def known(d: Description) -> set[str]:
     """The names of all normative arrays of a model of that shape."""
     names = {"step", "offset", "vector_class", "context_exponent", "cue"}
     names |= {f"tables.{part}" for part in ("extents", "shifts", "skip", "frequencies")}
-    layers = ["synthesis"]
+    layers = [f"synthesis.{i}" for i in range(len(d.synthesis_layers))] or ["synthesis"]
+    names |= {"tone"} if d.synthesis_layers else set()
     layers += [f"vector.{i}" for i in range(len(d.vector_layers))]
     layers += [f"pass{p}.{i}" for p, items in enumerate(d.pass_layers) for i in range(len(items))]
     layers += [f"update{p}.{i}" for p, items in enumerate(d.update_layers) for i in range(len(items))]
@@ -222,6 +243,11 @@ def check_types(d: Description) -> None:
         raise InvalidModelFile("the model's description has a value that is no integer of 0 or more")
     if any(type(layer.leaky) is not bool or layer.units == 0 for layer in layers):
         raise InvalidModelFile("the model's description has an impossible layer")
+    numbers = [v for part in d.synthesis_layers for v in (part.kernel, part.units, part.grow, part.crop)]
+    if any(type(v) is not int or v < 0 for v in numbers):
+        raise InvalidModelFile("the model's description has a layer with a value that is no integer of 0 or more")
+    if any(type(part.leaky) is not bool or type(part.relu) is not bool for part in d.synthesis_layers):
+        raise InvalidModelFile("the model's description has an impossible layer")
     if any(list(stage.lattice) != sorted(set(stage.lattice)) for stage in d.passes):
         raise InvalidModelFile("the positions of a pass are not in rising order")
 
@@ -235,6 +261,9 @@ def check_shape(d: Description) -> None:
         raise InvalidModelFile("the model's tile is not made of whole blocks")
     if (d.tile is None) != (d.vector == 0) or (d.vector == 0) != (d.features == 0) or d.vector == 0 and d.vector_layers:
         raise InvalidModelFile("a tile vector needs a tile, and gives features")
+    if d.synthesis_layers:
+        synthesis.check(d)
+        return
     if d.tile is not None:
         rows, columns = d.grid(*d.tile)
         if d.vector_layers[-1].units != rows * columns * d.features or any(p.kernel != 1 for p in d.vector_layers):

@@ -1,0 +1,227 @@
+"""The autoencoders that people build first, as their authors train them: in floats, for one fixed code.
+
+A classic is data: the stages of its encoder and decoder. From the same stages come the Keras networks here and the exact
+layers that ``aecodec.training.conversion`` makes of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from aecodec.models.description import Description, SynthesisLayer
+from aecodec.models.encoder import LEAK
+
+Tensor = Any  # of whatever backend Keras runs on
+KERNEL = 3
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A 3x3 convolution and what stands around it, in this order.
+
+    upsample: nearest neighbours before it. stride: of the convolution; where ``transposed`` it enlarges. crop: pixels
+    off each side, which make a convolution with padding one without. norm: batch normalisation "before" or "after" the
+    activation, or "" for none. pool: the largest of each 2x2.
+    """
+
+    units: int
+    activation: str = "relu"
+    upsample: int = 1
+    stride: int = 1
+    transposed: bool = False
+    crop: int = 0
+    norm: str = ""
+    pool: bool = False
+
+    @property
+    def grow(self) -> int:
+        return self.upsample * (self.stride if self.transposed else 1)
+
+    @property
+    def constant(self) -> int:
+        """Channels that carry a one beside the units: what follows needs it for the shift of a normalisation."""
+        return 1 if self.norm == "after" else 0
+
+
+@dataclass(frozen=True)
+class Classic:
+    """``code``: (height, width, channels) of the grid with which the decoder begins. ``latent``: numbers of a dense
+    latent, or 0 where the encoder's last grid is the latent itself. ``loss``: a name of Keras.
+    """
+
+    tile: tuple[int, int]
+    channels: int
+    purpose: str
+    encoder: tuple[Stage, ...]
+    latent: int
+    code: tuple[int, int, int]
+    decoder: tuple[Stage, ...]
+    loss: str
+    epochs: int
+    batch: int
+    block: int = 4
+
+    @property
+    def vector(self) -> int:
+        return self.latent or int(np.prod(self.code))
+
+    @property
+    def description(self) -> Description:
+        """The shape of the model file."""
+        side, _, channels = self.code
+        layers = [SynthesisLayer(1, side * side * channels, grow=side)]
+        for stage in self.decoder:
+            layers.append(
+                SynthesisLayer(
+                    KERNEL,
+                    (stage.units + stage.constant) * stage.grow**2,
+                    leaky=stage.activation == "leaky",
+                    relu=stage.activation == "relu",
+                    grow=stage.grow,
+                    crop=stage.crop,
+                )
+            )
+        return Description(
+            tile=self.tile,
+            channels=self.channels,
+            block=self.block,
+            vector=self.vector,
+            features=self.vector,
+            cues=0,
+            passes=(),
+            vector_layers=(),
+            pass_layers=(),
+            update_layers=(),
+            correction_layers=(),
+            synthesis_layers=tuple(layers),
+        )
+
+
+@dataclass(frozen=True)
+class Autoencoder:
+    """Two Keras models, and the layers (convolution, normalisation or None) of each stage."""
+
+    classic: Classic
+    encoder: keras.Model
+    decoder: keras.Model
+    encoder_layers: list[tuple[Any, Any]]
+    decoder_layers: list[tuple[Any, Any]]
+
+    @property
+    def parameters(self) -> int:
+        return int(self.encoder.count_params() + self.decoder.count_params())
+
+    def joined(self) -> keras.Model:
+        """Tiles (N, H, W, C) in 0..1 to their reconstructions."""
+        return keras.Sequential([self.encoder, self.decoder])
+
+
+def build(classic: Classic) -> Autoencoder:
+    """Networks with fresh weights."""
+    x = inputs = keras.Input((*classic.tile, classic.channels))
+    encoder_layers = []
+    for stage in classic.encoder:
+        x, made = _stage(x, stage)
+        encoder_layers.append(made)
+    if classic.latent:
+        dense = keras.layers.Dense(classic.latent)
+        encoder_layers.append((dense, None))
+        x = dense(keras.layers.Flatten()(x))
+    else:
+        x = keras.layers.Flatten()(x)
+    encoder = keras.Model(inputs, x, name="encoder")
+
+    x = inputs = keras.Input((classic.vector,))
+    decoder_layers: list[tuple[Any, Any]] = []
+    if classic.latent:
+        dense = keras.layers.Dense(int(np.prod(classic.code)))
+        decoder_layers.append((dense, None))
+        x = dense(x)
+    x = keras.layers.Reshape(classic.code)(x)
+    for stage in classic.decoder:
+        x, made = _stage(x, stage)
+        decoder_layers.append(made)
+    return Autoencoder(classic, encoder, keras.Model(inputs, x, name="decoder"), encoder_layers, decoder_layers)
+
+
+def _stage(x: Tensor, stage: Stage) -> tuple[Tensor, tuple[Any, Any]]:
+    if stage.upsample > 1:
+        x = keras.layers.UpSampling2D(stage.upsample)(x)
+    kind = keras.layers.Conv2DTranspose if stage.transposed else keras.layers.Conv2D
+    convolution = kind(stage.units, KERNEL, strides=stage.stride, padding="same")
+    x = convolution(x)
+    if stage.crop:
+        x = keras.layers.Cropping2D(stage.crop)(x)
+    normalisation = keras.layers.BatchNormalization() if stage.norm else None
+    if stage.norm == "before":
+        x = normalisation(x)
+    if stage.activation == "leaky":
+        x = keras.layers.LeakyReLU(negative_slope=LEAK)(x)
+    elif stage.activation != "none":
+        x = keras.layers.Activation(stage.activation)(x)
+    if stage.norm == "after":
+        x = normalisation(x)
+    if stage.pool:
+        x = keras.layers.MaxPooling2D(padding="same")(x)
+    return x, (convolution, normalisation)
+
+
+_NORMAL = {"activation": "leaky", "norm": "after"}
+_BLOCK: dict[str, Any] = {"norm": "before"}
+
+CLASSICS = {
+    "keras-blog": Classic(
+        tile=(28, 28),
+        channels=1,
+        purpose="digits or letters, 28x28 gray: a convolutional autoencoder with a code of 4x4",
+        encoder=(Stage(16, pool=True), Stage(8, pool=True), Stage(1, "sigmoid", pool=True)),
+        latent=0,
+        code=(4, 4, 1),
+        decoder=(
+            Stage(8),
+            Stage(8, upsample=2),
+            Stage(16, upsample=2, crop=1),
+            Stage(1, "sigmoid", upsample=2),
+        ),
+        loss="binary_crossentropy",
+        epochs=20,
+        batch=128,
+    ),
+    "vector16": Classic(
+        tile=(28, 28),
+        channels=1,
+        purpose="digits, 28x28 gray: an autoencoder with a latent of 16 numbers",
+        encoder=(Stage(32, stride=2, **_NORMAL), Stage(64, stride=2, **_NORMAL)),
+        latent=16,
+        code=(7, 7, 64),
+        decoder=(
+            Stage(64, stride=2, transposed=True, **_NORMAL),
+            Stage(32, stride=2, transposed=True, **_NORMAL),
+            Stage(1, "sigmoid", transposed=True),
+        ),
+        loss="mse",
+        epochs=25,
+        batch=32,
+    ),
+    "cifar-dense": Classic(
+        tile=(32, 32),
+        channels=3,
+        purpose="small colour pictures, 32x32: an autoencoder with a latent of 128 numbers",
+        encoder=(Stage(32, pool=True, **_BLOCK), Stage(64, pool=True, **_BLOCK), Stage(64, pool=True, **_BLOCK)),
+        latent=128,
+        code=(4, 4, 64),
+        decoder=(
+            Stage(64, upsample=2, **_BLOCK),
+            Stage(64, upsample=2, **_BLOCK),
+            Stage(32, upsample=2, **_BLOCK),
+            Stage(3, "sigmoid"),
+        ),
+        loss="mse",
+        epochs=20,
+        batch=128,
+    ),
+}
