@@ -13,7 +13,7 @@ import click
 
 from aecodec.cli.failures import Failure
 
-PRESETS = ("mnist", "alphabet", "cifar")
+PRESETS = ("mnist", "alphabet", "cifar", "keras-blog", "vector16", "cifar-dense")
 AUGMENTATIONS = ("none", "mirror", "colour", "shift", "pen")
 
 

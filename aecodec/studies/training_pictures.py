@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 SHOWN = 12
 QUALITIES = (10, 50, 90)
-TRAINED = {"loss": "loss", "bits": "rate (bits a tile)", "mse": "distortion (mean squared error)"}
+TRAINED = {
+    "loss": "loss",
+    "bits": "rate (bits a tile)",
+    "mse": "distortion (mean squared error)",
+    "val_loss": "loss of held-out tiles",
+}
 
 
 def curves(log: Path, path: Path) -> None:
@@ -32,11 +37,15 @@ def curves(log: Path, path: Path) -> None:
     entries: list[dict[str, Any]] = [json.loads(line) for line in log.read_text().splitlines()]
     with pyplot.rc_context(STYLE):
         names = [name for name in TRAINED if any(name in entry for entry in entries)]
-        figure, panels = pyplot.subplots(1, len(names) + 1, figsize=(3.4 * (len(names) + 1), 3.2), layout="constrained")
+        tested = [entry for entry in entries if entry.get("validation")]
+        count = len(names) + bool(tested)
+        figure, panels = pyplot.subplots(1, count, figsize=(3.4 * count, 3.2), layout="constrained", squeeze=False)
+        panels = panels[0]
         for panel, name in zip(panels, names, strict=False):
             panel.plot(*zip(*((e["epoch"], e[name]) for e in entries if name in e), strict=True), color=COLOURS[0])
             panel.set_title(TRAINED[name])
-        _validation(panels[-1], [entry for entry in entries if entry.get("validation")])
+        if tested:
+            _validation(panels[-1], tested)
         for panel in panels:
             panel.set_xlabel("epoch")
             panel.xaxis.get_major_locator().set_params(integer=True)
@@ -46,13 +55,12 @@ def curves(log: Path, path: Path) -> None:
 
 def _validation(panel: Any, entries: list[dict[str, Any]]) -> None:
     panel.set_title("held-out tiles: PSNR (dB)")
-    qualities = [figure["quality"] for figure in entries[-1]["validation"]] if entries else []
+    qualities = [figure["quality"] for figure in entries[-1]["validation"]]
     for number, quality in enumerate(qualities):
         points = [(e["epoch"], f["psnr"]) for e in entries for f in e["validation"] if f["quality"] == quality]
         style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
         panel.plot(*zip(*points, strict=True), label=f"q {quality}", markersize=4, **style)
-    if qualities:
-        panel.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    panel.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def reconstructions(model: Model, tiles: NDArray[np.uint8], path: Path) -> None:

@@ -18,8 +18,7 @@ def markdown(model: Model) -> str:
         "",
         f"For {model.purpose}. Id `{model.id.hex()}`, permanent number {number_of(model) or 'none'}.",
         "",
-        f"- Shape: tiles of {tile}, {d.channels} channel{'s' if d.channels > 1 else ''}; a vector of {d.vector}, then"
-        f" {d.coefficients} coefficients of each {d.block}x{d.block} block in {len(d.passes)} passes;"
+        f"- Shape: tiles of {tile}, {d.channels} channel{'s' if d.channels > 1 else ''}; {_parts(model)};"
         f" {model.parameters:,} parameters, {model.macs_per_pixel:,.0f} multiply-adds a pixel to decode.",
         "- Data: " + "; ".join(f"{part['source']}, {part['tiles']:,} tiles" for part in card["data"]) + ".",
         f"- Held out: {card['held_out']['tiles']:,} tiles of the first source. No test split was looked at.",
@@ -41,6 +40,23 @@ def markdown(model: Model) -> str:
         "| quality | bytes | PSNR (dB) |",
         "|---:|---:|---:|",
         *(f"| {f['quality']} | {f['bytes']:.1f} | {f['psnr']:.2f} |" for f in card["figures"]),
+    ]
+    lines += _classic(card) if "float" in card else _exactness(card)
+    return "\n".join(lines) + "\n"
+
+
+def _parts(model: Model) -> str:
+    """What a tile is coded as."""
+    d = model.description
+    if not d.passes:
+        return f"a vector of {d.vector} and {len(d.synthesis_layers)} layers from there to the pixels"
+    return f"a vector of {d.vector}, then {d.coefficients} coefficients of each {d.block}x{d.block} block in" + (
+        f" {len(d.passes)} passes"
+    )
+
+
+def _exactness(card: dict[str, Any]) -> list[str]:
+    lines = [
         "",
         "## What exact integers cost",
         "",
@@ -50,8 +66,25 @@ def markdown(model: Model) -> str:
         "|---:|---:|---:|---:|---:|",
     ]
     pairs = zip(card["loss_of_exactness"]["float"], card["loss_of_exactness"]["exact"], strict=True)
-    lines += [
+    return lines + [
         f"| {f['quality']} | {f['bytes']:.1f} | {f['psnr']:.2f} | {e['bytes']:.1f} | {e['psnr']:.2f} |"
         for f, e in pairs
     ]
-    return "\n".join(lines) + "\n"
+
+
+def _classic(card: dict[str, Any]) -> list[str]:
+    """The network as it was trained, with its latent in float32, and the model file at the highest quality."""
+    lines = [
+        "",
+        "## The network and the model file",
+        "",
+        f"The network as it was trained has {card['float']['parameters']:,} parameters; its latent counts as float32.",
+        "The model file is measured at quality 100, in whole files.",
+        "",
+        "| | bytes | cross-entropy | MSE (of 0..1) | PSNR (dB) | UQI |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for what, f in (("network", card["float"]), ("model file", card["integers"])):
+        numbers = f"{f['cross_entropy']:.4f} | {f['mse']:.5f} | {f['psnr']:.2f} | {f['uqi']:.3f}"
+        lines.append(f"| {what} | {f['bytes']:.1f} | {numbers} |")
+    return lines

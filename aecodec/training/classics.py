@@ -1,7 +1,7 @@
 """The autoencoders that people build first, as their authors train them: in floats, for one fixed code.
 
-A classic is data: the stages of its encoder and decoder. From the same stages come the Keras networks here and the exact
-layers that ``aecodec.training.conversion`` makes of them.
+A classic is data: the stages of its encoder and decoder. From the same stages come the Keras networks here and the
+exact layers that ``aecodec.training.conversion`` makes of them.
 """
 
 from __future__ import annotations

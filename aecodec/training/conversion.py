@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 
 from aecodec.models import encoder, safetensors
@@ -52,7 +53,7 @@ class Real:
 
 
 def arrays_of(trained: Autoencoder, tiles: np.ndarray) -> tuple[safetensors.Arrays, dict[str, str]]:
-    """(all arrays but the tables, metadata) of the model file; ``tiles`` (N, H, W, C) uint8 say how large values get."""
+    """(all arrays but the tables, metadata) of the model file; ``tiles`` (N, H, W, C) uint8 say the sizes of values."""
     classic = trained.classic
     d = classic.description
     seen = tiles.astype(np.float32) / 255.0
@@ -65,12 +66,10 @@ def arrays_of(trained: Autoencoder, tiles: np.ndarray) -> tuple[safetensors.Arra
     arrays, metadata = _encoder_arrays(trained, centre, gain)
     inputs = 2.0**-exponent / (gain * 2.0**COEFFICIENT_BITS)  # what a context value of one stands for
     sizes = _sizes(trained, latent)
-    scale = np.ones(classic.vector)
-    shift = centre
     for index, (real, layer, size) in enumerate(zip(_reals(trained), d.synthesis_layers, sizes, strict=True)):
         if index == 0:
-            weight = real.weight * (inputs * scale)[None, None, :, None, None, None]
-            bias = real.bias + np.tensordot(shift, real.weight[0, 0], axes=1)
+            weight = real.weight * inputs[None, None, :, None, None, None]
+            bias = real.bias + np.tensordot(centre, real.weight[0, 0], axes=1)
         else:
             weight, bias = real.weight * inputs[None, None, :, None, None, None], real.bias
         last = index == len(d.synthesis_layers) - 1
@@ -98,10 +97,8 @@ def gains(trained: Autoencoder, latent: np.ndarray, spread: np.ndarray) -> np.nd
     for index in range(latent.shape[1]):
         nudge = np.zeros(latent.shape[1])
         nudge[index] = NUDGE * spread[index]
-        up, down = (
-            np.asarray(trained.decoder.predict((latent + sign * nudge).astype(np.float32), batch_size=256, verbose=0))
-            for sign in (1, -1)
-        )
+        moved = np.concatenate([latent + nudge, latent - nudge]).astype(np.float32)
+        up, down = np.split(keras.ops.convert_to_numpy(trained.decoder(moved, training=False)), 2)
         energy = ((255.0 * (up - down).astype(np.float64)) ** 2).reshape(len(latent), -1).sum(axis=1).mean()
         found.append(np.sqrt(energy) / (2 * nudge[index]))
     return np.maximum(np.array(found), 1.0)
@@ -215,8 +212,6 @@ def _tap(k: int, phase: int, stage: Stage) -> int | None:
 
 def _sizes(trained: Autoencoder, latent: np.ndarray) -> list[np.ndarray]:
     """The largest magnitude of each channel after each layer's activation, over latents (N, vector)."""
-    import keras
-
     classic = trained.classic
     side = classic.code
     names, taken = [], []

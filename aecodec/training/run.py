@@ -20,6 +20,7 @@ from aecodec.models import model as models
 from aecodec.models.model import Model
 from aecodec.search import DEFAULT_EFFORT, choose
 from aecodec.training.cards import markdown
+from aecodec.training.classics import CLASSICS, Classic
 from aecodec.training.export import export, with_card
 from aecodec.training.fitting import REPORTED_QUALITIES, Distorting, Objective, Pool, draw, train, validate
 from aecodec.training.presets import PRESETS, Preset
@@ -53,7 +54,7 @@ def class_odds(source: str, count: int) -> np.ndarray | None:
 
 
 def gather(
-    sources: Sequence[str], preset: Preset, *, validation: int, balance: bool, crops: int, seed: int
+    sources: Sequence[str], preset: Preset | Classic, *, validation: int, balance: bool, crops: int, seed: int
 ) -> tuple[list[Pool], np.ndarray]:
     """Pools of training tiles, and ``validation`` tiles (N, H, W, C) held out of the first source."""
     description = preset.description
@@ -105,6 +106,30 @@ def run(
     ``distort`` and ``denoise``, not both: what is done to all pictures before they are coded, as ``distortions.parse``
     has it; with ``denoise`` what is decoded is compared with the pictures as they were.
     """
+    if preset in CLASSICS:
+        fixed = {
+            "a learning rate": learning_rate,
+            "an augmentation": augmentation,
+            "--balance": balance,
+            "--init": init,
+        }
+        fixed |= {"--distort": distort, "--denoise": denoise, "--resume": resume}
+        given = [what for what, value in fixed.items() if value]
+        if given:
+            raise ValueError(f"{preset} is trained as its authors do it, without {given[0]}")
+        return run_classic(
+            data,
+            output,
+            CLASSICS[preset],
+            name=name,
+            steps=steps,
+            validation=validation,
+            crops=crops,
+            seed=seed,
+            checkpoints=checkpoints,
+            note=note,
+            progress=progress,
+        )
     if distort and denoise:
         raise ValueError("a model is trained on distorted pictures or to denoise them, not both")
     spec = distort or denoise
@@ -146,7 +171,11 @@ def run(
         "figures": measure(model, *held),
         "loss_of_exactness": exactness(trained, *held),
     }
-    data_bytes = with_card(data_bytes, card)
+    return finish(with_card(data_bytes, card), output, folder, held)
+
+
+def finish(data_bytes: bytes, output: Path, folder: Path, held: Sequence[np.ndarray]) -> Model:
+    """Write the model file, its card and the pictures of the training."""
     model = models.load(data_bytes)
     temporary = output.with_name(output.name + ".new")
     temporary.write_bytes(data_bytes)
@@ -243,3 +272,50 @@ def exactness(trained: Objective, *held: np.ndarray) -> dict[str, Any]:
     trained.set_exact(True)
     trained.compile()
     return found
+
+
+# The classics ---
+
+
+def run_classic(
+    data: Sequence[str],
+    output: Path,
+    classic: Classic,
+    *,
+    name: str | None,
+    steps: int | None,
+    validation: int,
+    crops: int,
+    seed: int,
+    checkpoints: Path | None,
+    note: str | None,
+    progress: bool,
+) -> Model:
+    """Train an autoencoder as its authors do, convert it to exact integers, measure both, write the model file."""
+    from aecodec.training import classic_training
+
+    pools, held_out = gather(data, classic, validation=validation, balance=False, crops=crops, seed=seed)
+    folder = checkpoints or output.with_name(output.name + ".training")
+    started = time.monotonic()
+    tiles = np.concatenate([pool.tiles for pool in pools])
+    verbose = (1 if sys.stderr.isatty() else 2) if progress else 0
+    trained = classic_training.train(classic, tiles, held_out, folder, steps=steps, seed=seed, verbose=verbose)
+    seconds = time.monotonic() - started
+    random = np.random.default_rng(seed)
+    sample = tiles[random.permutation(len(tiles))[:TABLE_TILES]]
+    metadata = {"name": name or output.stem, "purpose": classic.purpose}
+    data_bytes = classic_training.export(trained, sample, metadata, seed=seed)
+    model = models.load(data_bytes)
+    card = {
+        "data": [{"source": describe(text), "tiles": len(p.tiles)} for text, p in zip(data, pools, strict=True)],
+        "held_out": {"source": describe(data[0]), "tiles": len(held_out)},
+        "command": command_line(),
+        "seed": seed,
+        "note": note or "",
+        "hours_of_training": round(seconds / 3600, 2),
+        "backend": f"keras {keras.__version__} on {keras.backend.backend()}",
+        "figures": measure(model, held_out),
+        "float": classic_training.figures(trained, held_out),
+        "integers": classic_training.exact_figures(model, held_out),
+    }
+    return finish(with_card(data_bytes, card), output, folder, (held_out,))
