@@ -160,7 +160,8 @@ class Model:
         self.number = NUMBERS.get(self.name, 0)
         self.tile, self.block, self.channels = d["tile"], d["block"], d["channels"]
         self.vector, self.features, self.cues = d["vector"], d["features"], d["cues"]
-        self.coefficients = self.block * self.block * self.channels
+        self.drawn = d.get("synthesis_layers")
+        self.coefficients = 0 if self.drawn else self.block * self.block * self.channels
         self.first = self.features + self.cues
         self.kinds = self.vector + self.coefficients
         self.used: set[str] = set()
@@ -186,7 +187,15 @@ class Model:
         inputs, limits = self.first + n, [32767] * n
         self.correction_network = self.network("correction", d["correction_layers"], inputs, limits)
         inverse = {"kernel": 1, "units": n, "leaky": False, "add": None}
-        self.synthesis = self.layer("synthesis", inverse, [65534] * n, limits)
+        if self.drawn:
+            self.tone = self.table("tone", (2047,), 0, 255)
+            self.drawing, inputs = [], self.vector
+            for index, item in enumerate(self.drawn):
+                limits = [1023] * item["units"]
+                self.drawing.append(self.layer(f"synthesis.{index}", {**item, "add": None}, [1023] * inputs, limits))
+                inputs = item["units"] // item["grow"] ** 2
+        else:
+            self.synthesis = self.layer("synthesis", inverse, [65534] * n, limits)
         self.tables = Tables(self)
         others = [name for name in self.arrays if name not in self.used and not name.startswith("analysis.")]
         require(not others, f"unknown arrays {others}")
@@ -194,7 +203,8 @@ class Model:
     def check_description(self) -> None:
         d = self.description
         names = "block channels correction_layers cues features pass_layers passes tile update_layers vector"
-        require(set(d) == {*names.split(), "vector_layers"}, "description")
+        drawn = {"synthesis_layers"} & set(d)
+        require(set(d) == {*names.split(), "vector_layers"} | drawn, "description")
         tile, block, vector, features = self.tile, self.block, self.vector, self.features
         integers = [block, self.channels, vector, features, self.cues, *(tile or [])]
         for p in d["passes"]:
@@ -207,6 +217,9 @@ class Model:
         require(all(type(v) is int and v >= 0 for v in integers), "description: integers")
         require(self.channels in (1, 3) and block in (2, 4, 8, 16), "description: sizes")
         require((tile is None) == (vector == 0) == (features == 0), "a vector, its tile and its features")
+        if drawn:
+            self.check_drawing()
+            return
         if tile is None:
             require(not d["vector_layers"], "layers without a vector")
         else:
@@ -228,6 +241,27 @@ class Model:
         require(len(updates) == len(d["passes"]) and not updates[-1], "update_layers")
         require(all(items[-1]["units"] == features for items in updates if items), "update_layers")
         require(d["correction_layers"][-1]["units"] == self.coefficients, "correction_layers")
+
+    def check_drawing(self) -> None:
+        d = self.description
+        empty = ("passes", "pass_layers", "update_layers", "vector_layers", "correction_layers")
+        require(d["synthesis_layers"] and not any(d[key] for key in empty) and self.cues == 0, "synthesis_layers")
+        require(self.tile is not None and self.features == self.vector, "synthesis_layers")
+        require(all(side >= self.block and side % self.block == 0 for side in self.tile), "tile")
+        height = width = 1
+        for item in d["synthesis_layers"]:
+            require(set(item) == {"crop", "grow", "kernel", "leaky", "relu", "units"}, "synthesis layer")
+            numbers = [item[key] for key in ("crop", "grow", "kernel", "units")]
+            require(all(type(v) is int and v >= 0 for v in numbers), "synthesis layer")
+            require(type(item["leaky"]) is bool and type(item["relu"]) is bool, "synthesis layer")
+            grow, units = item["grow"], item["units"]
+            require(1 <= grow <= 16 and units >= 1 and units % grow**2 == 0, "synthesis layer")
+            require(not (item["leaky"] and item["relu"]), "synthesis layer")
+            height, width = height * grow, width * grow
+            require(height <= 2 * self.tile[0] and width <= 2 * self.tile[1], "synthesis layer")
+            height, width = height - 2 * item["crop"], width - 2 * item["crop"]
+            require(height >= 1 and width >= 1, "synthesis layer")
+        require([height, width, units // grow**2] == [*self.tile, self.channels], "synthesis layers")
 
     def table(self, name: str, shape: tuple[int, ...], low: int, high: int) -> tuple[int, ...]:
         require(name in self.arrays, f"no array {name}")
@@ -558,6 +592,37 @@ class Picture(NamedTuple):
     samples: bytes  # row by row, pixel by pixel, channel by channel
 
 
+def draw(model: Model, vector: list[int]) -> Grid:
+    """The pixels of a tile, row by row: section 6.7."""
+    grid, height, width = [vector], 1, 1
+    for item, layer in zip(model.drawn, model.drawing, strict=True):
+        sums = run([layer], grid, height, width, range(height * width))
+        grow, crop, n = item["grow"], item["crop"], item["units"] // item["grow"] ** 2
+        rows, columns = range(crop, height * grow - crop), range(crop, width * grow - crop)
+        grid = []
+        for y in rows:
+            for x in columns:
+                unit = (y % grow * grow + x % grow) * n
+                found = sums[y // grow * width + x // grow][unit : unit + n]
+                grid.append([max(v, 0) for v in found] if item["relu"] else found)
+        height, width = len(rows), len(columns)
+    return [[model.tone[v + 1023] for v in pixel] for pixel in grid]
+
+
+def finish_drawn(model: Model, header: Header, drawn: list[Grid], across: int, height: int, width: int) -> Picture:
+    tall, wide = model.tile
+    pixels = bytearray()
+    for y in range(height):
+        for x in range(width):
+            pixels += bytes(drawn[y // tall * across + x // wide][y % tall * wide + x % wide])
+    channels = model.channels
+    if header.gray:
+        pixels, channels = pixels[1::3], 1
+    if header.inverted:
+        pixels = bytearray(255 - sample for sample in pixels)
+    return Picture(height, width, channels, bytes(pixels))
+
+
 def decode(data: bytes, models: Mapping[int | bytes, Model], log: Log | None = None) -> Picture:
     log = log or Log()
     log.header = header = read_header(data)
@@ -621,7 +686,9 @@ def decode(data: bytes, models: Mapping[int | bytes, Model], log: Log | None = N
             vector = vectors[t * model.vector : (t + 1) * model.vector]
             known = [activation(v, k) for k, v in enumerate(vector)] + cue
             log.known.append(known)
-            (output,) = run(model.vector_network, [known], 1, 1, [0])
+            (output,) = (
+                run(model.vector_network, [known], 1, 1, [0]) if not model.drawn else [known * tile_rows * tile_columns]
+            )
             corner = t // across * tile_rows * columns + t % across * tile_columns
             for i in range(tile_rows * tile_columns):
                 b = corner + i // tile_columns * columns + i % tile_columns
@@ -649,6 +716,11 @@ def decode(data: bytes, models: Mapping[int | bytes, Model], log: Log | None = N
     log.crc = crc
     decoder.finish(crc)
 
+    if model.drawn:
+        drawn = [
+            draw(model, context[t // across * tile_rows * columns + t % across * tile_columns]) for t in range(tiles)
+        ]
+        return finish_drawn(model, header, drawn, across, height, width)
     correction = run(model.correction_network, context, rows, columns, blocks)
     log.context, log.plane, log.correction = context, plane, correction
     canvas_width = columns * block

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from aecodec.models import registry, safetensors
-from aecodec.models.description import CHECKERBOARD, COEFFICIENT_LIMIT, Description, Layer, Pass
+from aecodec.models import encoder, registry, safetensors
+from aecodec.models.description import CHECKERBOARD, COEFFICIENT_LIMIT, Description, Layer, Pass, SynthesisLayer
 from aecodec.models.safetensors import Arrays
 from aecodec.packing import parametric
 
@@ -135,3 +135,64 @@ def tiny_file(tile: tuple[int, int] | None = (4, 6), channels: int = 1, updates:
     """A model file; its name is tiny-1 unless `metadata` says otherwise."""
     d = tiny_description(tile, channels, updates)
     return safetensors.dump(tiny_arrays(d), {"name": "tiny-1", "description": d.to_json(), **metadata})
+
+
+def planeless_description(channels: int = 1) -> Description:
+    """A model without a plane, with every kind of synthesis layer in it: tiles of 8x8 out of a vector of 3."""
+    return Description(
+        tile=(8, 8),
+        channels=channels,
+        block=2,
+        vector=3,
+        features=3,
+        cues=0,
+        passes=(),
+        vector_layers=(),
+        pass_layers=(),
+        update_layers=(),
+        correction_layers=(),
+        synthesis_layers=(
+            SynthesisLayer(1, 50, leaky=True, grow=5),
+            SynthesisLayer(3, 12, relu=True, grow=2),
+            SynthesisLayer(3, 4, leaky=True, crop=1),
+            SynthesisLayer(3, channels),
+        ),
+    )
+
+
+def planeless_file(channels: int = 1, d: Description | None = None, **changed: np.ndarray) -> bytes:
+    """Its model file, called planeless-1, with random weights and other arrays in place of its own where they are
+    given.
+    """
+    d = d or planeless_description(channels)
+    random = np.random.default_rng(SEED)
+    arrays: Arrays = {}
+    inputs = d.vector
+    for index, layer in enumerate(d.synthesis_layers):
+        shape = (layer.kernel**2 * inputs, layer.units)
+        arrays[f"synthesis.{index}.weight"] = random.integers(-60, 61, shape, dtype=np.int8)
+        arrays[f"synthesis.{index}.bias"] = random.integers(-999, 1000, layer.units, dtype=np.int32)
+        arrays[f"synthesis.{index}.shift"] = np.full(layer.units, 6 if layer.kernel == 1 else 8, np.uint8)
+        inputs = layer.channels
+    assert d.tile is not None
+    samples = d.tile[0] * d.tile[1] * channels
+    dense = random.normal(size=(samples, d.vector)).astype(np.float32) * 20
+    ones, zeros = np.ones(d.vector, np.float32), np.zeros(d.vector, np.float32)
+    ladder = tiny_arrays(tiny_description((4, 6), channels))
+    kinds = slice(0, d.kinds)
+    arrays |= {name: ladder[name] for name in ladder if name.startswith("tables.")}
+    arrays |= {
+        "tone": np.sort(random.integers(0, 256, 2047)).astype(np.uint8),
+        "step": ladder["step"][:, kinds],
+        "offset": ladder["offset"][:, kinds],
+        "vector_class": np.full(d.vector, 20, np.int16),
+        "context_exponent": np.full(d.vector, -1, np.int8),
+        "cue": np.zeros((100, 0), np.int16),
+        "analysis.0.weight": dense,
+        "analysis.0.bias": zeros,
+        "analysis.0.scale": ones,
+        "analysis.0.shift": zeros,
+    }
+    metadata = {"name": "planeless-1", "description": d.to_json()}
+    analysis = encoder.to_json([encoder.EncoderLayer("none", dense=True)])
+    return safetensors.dump(arrays | changed, metadata | {"analysis": analysis})

@@ -47,8 +47,9 @@ def check(d: Description) -> None:
             raise InvalidModelFile("the model's description has an impossible layer")
         if layer.units % layer.grow**2 or layer.kernel not in (1, 3):
             raise InvalidModelFile("the model's description has an impossible layer")
+        large = down * layer.grow > LARGEST * height or across * layer.grow > LARGEST * width
         down, across = layer.side(down), layer.side(across)
-        if not (1 <= down <= LARGEST * height and 1 <= across <= LARGEST * width):
+        if large or min(down, across) < 1:
             raise InvalidModelFile("the grid of a synthesis layer is empty or far larger than the tile")
     if (down, across, layer.channels) != (height, width, d.channels):
         raise InvalidModelFile("the synthesis does not end with the pixels of a tile")
