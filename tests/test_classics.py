@@ -1,0 +1,136 @@
+"""The classics: trained in floats, converted to exact integers, and then ordinary models."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from samples import COLOUR, DIGITS
+
+import aecodec
+from aecodec.engines import engine
+from aecodec.models import encoder, safetensors
+from aecodec.models.analysis import analyse
+from aecodec.models.model import load
+from aecodec.packing import parametric
+from aecodec.search import choose
+
+WITHOUT = "AECODEC_TEST_WITHOUT_TENSORFLOW"
+if WITHOUT in os.environ:
+    pytest.skip(f"{WITHOUT} is set: training is not tested", allow_module_level=True)
+
+import keras  # noqa: E402
+
+from aecodec.training import classics, conversion, run  # noqa: E402
+from aecodec.training.classics import CLASSICS, Autoencoder, Classic, Stage  # noqa: E402
+from aecodec.training.export import table_arrays  # noqa: E402
+
+
+def narrow(classic: Classic, width: int = 4, **changes: object) -> Classic:
+    """The same stages with few units, which take no time."""
+
+    def thin(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+        return tuple(replace(s, units=min(s.units, width)) for s in stages)
+
+    height, across, channels = classic.code
+    code = (height, across, min(channels, width))
+    latent = min(classic.latent, width)
+    return replace(
+        classic, encoder=thin(classic.encoder), decoder=thin(classic.decoder), code=code, latent=latent, **changes
+    )
+
+
+def roused(classic: Classic) -> Autoencoder:
+    """Networks whose normalisations and biases do something, as after training."""
+    keras.utils.set_random_seed(1)
+    made, random = classics.build(classic), np.random.default_rng(2)
+    for layer in (*made.encoder.layers, *made.decoder.layers):
+        weights = layer.get_weights()
+        if isinstance(layer, keras.layers.BatchNormalization):
+            shape = weights[0].shape
+            spread = (random.uniform(0.5, 1.5, shape), random.normal(0, 0.3, shape))
+            layer.set_weights([*spread, random.normal(0, 0.1, shape), random.uniform(0.3, 1, shape)])
+        elif weights:
+            layer.set_weights([weights[0] * 1.5, random.normal(0, 0.2, weights[1].shape)])
+    return made
+
+
+def tiles_for(classic: Classic) -> np.ndarray:
+    return np.stack(COLOUR if classic.channels == 3 else [d[..., None] for d in DIGITS])
+
+
+def test_the_network_with_16_numbers_is_the_one_that_people_know() -> None:
+    made = classics.build(CLASSICS["vector16"])
+    assert made.parameters == 178_769
+
+
+@pytest.mark.parametrize("name", CLASSICS)
+def test_the_shape_of_a_classic_leads_to_its_tile(name: str) -> None:
+    d = CLASSICS[name].description
+    side, inputs = 1, d.vector
+    for layer in d.synthesis_layers:
+        side, inputs = layer.side(side), layer.channels
+    assert (side, side) == d.tile and inputs == d.channels
+
+
+@pytest.mark.parametrize("name", CLASSICS)
+def test_the_model_file_computes_what_the_network_computes(name: str) -> None:
+    made = roused(narrow(CLASSICS[name]))
+    tiles = tiles_for(made.classic)
+    arrays, metadata = conversion.arrays_of(made, tiles)
+    model = load(safetensors.dump(arrays | table_arrays(parametric()), {**metadata, "name": "x-1"}))
+    latent = np.asarray(made.encoder(tiles / 255.0, training=False))
+    vectors, _ = analyse(model, tiles)
+    # The encoder: the same up to the centre and the gain of each element.
+    for element in range(made.classic.vector):
+        if latent[:, element].std() > 1e-3:
+            assert np.corrcoef(latent[:, element], vectors[:, element])[0, 1] > 0.9999
+    wanted = 255.0 * np.asarray(made.joined()(tiles / 255.0, training=False))
+    choice = choose(model, engine(), tiles, np.full(len(tiles), 100), measured=True)
+    assert choice.pixels is not None
+    difference = np.abs(choice.pixels - wanted)
+    assert wanted.std() > 3
+    assert difference.mean() < 0.6 and difference.max() < 6  # rounding alone makes 0.25 and 0.5
+    # Rows and columns at the edge are no worse: zeros beyond it are zeros after the normalisation.
+    assert difference[:, [0, -1]].mean() < 0.9 and difference[:, :, [0, -1]].mean() < 0.9
+
+
+@pytest.mark.parametrize("stride, side", [(1, 7), (2, 7), (2, 8)])
+def test_the_encoder_lays_its_windows_as_keras_does(stride: int, side: int) -> None:
+    layer = keras.layers.Conv2D(3, 3, strides=stride, padding="same")
+    pool = keras.layers.MaxPooling2D(padding="same")
+    x = np.random.default_rng(0).uniform(0, 255, (2, side, side, 2)).astype(np.float32)
+    expected = np.asarray(pool(layer(x / 255.0))).reshape(2, -1)
+    weight, bias = layer.get_weights()
+    values = dict(zip(encoder.PARTS, (weight, bias, np.ones(3, np.float32), np.zeros(3, np.float32)), strict=True))
+    arrays = {f"analysis.0.{part}": array for part, array in values.items()}
+    found = encoder.run([encoder.EncoderLayer("none", pool=True, stride=stride)], arrays, x)
+    assert np.allclose(found, expected, atol=1e-5)
+
+
+def test_a_run_writes_a_model_that_compresses_and_decompresses(own_folder: Path, tmp_path: Path) -> None:
+    data = np.stack([np.roll(digit, shift, 0) for digit in DIGITS for shift in range(3)])
+    np.savez(tmp_path / "digits.npz", digits=data)
+    small = narrow(CLASSICS["vector16"], epochs=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(CLASSICS, "vector16", small)
+        output = own_folder / "classic-1.safetensors"
+        source = [str(tmp_path / "digits.npz")]
+        model = run.run(source, output, preset="vector16", validation=15, progress=False)
+    assert model.card["float"]["parameters"] == classics.build(small).parameters
+    assert "model file" in output.with_suffix(".md").read_text()
+    assert (own_folder / "classic-1.safetensors.training" / "log.jsonl").read_text().count("\n") == 2
+    for quality in (1, 90):
+        encoded = aecodec.encode(DIGITS[0], model="classic", quality=quality)
+        decoded = aecodec.decode(encoded)
+        assert decoded.shape == (28, 28)
+        assert np.array_equal(decoded, aecodec.decode(encoded, engine="tensorflow"))
+
+
+def test_a_classic_refuses_what_its_authors_do_not_do(tmp_path: Path) -> None:
+    for option in ({"distort": "gaussian:0.1"}, {"denoise": "gaussian:0.1"}, {"balance": True}, {"resume": True}):
+        with pytest.raises(ValueError, match="as its authors do it"):
+            run.run(["nothing"], tmp_path / "x-1.safetensors", preset="keras-blog", **option)
