@@ -43,7 +43,7 @@ def plot(results: Sequence[Result], title: str, path: Path) -> None:
         panels[0, 0].set_ylabel("bytes a file")
         panels[1, 0].set_ylabel("PSNR to the clean picture (dB)")
         handles, labels = panels[1, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(handles), frameon=False)
         figure.suptitle(title, fontsize=12, fontweight="bold")
         figure.savefig(path, dpi=DPI, metadata={"Software": None})
         pyplot.close(figure)
