@@ -96,9 +96,9 @@ def _windows(x: NDArray[np.float32], kernel: int, stride: int, beyond: float) ->
 
 def _activated(x: NDArray[Any], activation: str) -> NDArray[np.float32]:
     if activation == "relu":
-        return np.maximum(x, np.float32(0))
-    if activation == "leaky":
-        return np.maximum(x, np.float32(LEAK) * x)
-    if activation == "sigmoid":
-        return np.float32(1) / (np.float32(1) + np.exp(-np.clip(x, -60, 60)))
+        x = np.maximum(x, np.float32(0))
+    elif activation == "leaky":
+        x = np.maximum(x, np.float32(LEAK) * x)
+    elif activation == "sigmoid":
+        x = np.float32(1) / (np.float32(1) + np.exp(-np.clip(x, -60, 60)))
     return x

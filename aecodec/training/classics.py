@@ -156,7 +156,7 @@ def _stage(x: Tensor, stage: Stage) -> tuple[Tensor, tuple[Any, Any]]:
     x = convolution(x)
     if stage.crop:
         x = keras.layers.Cropping2D(stage.crop)(x)
-    normalisation = keras.layers.BatchNormalization() if stage.norm else None
+    normalisation: Any = keras.layers.BatchNormalization() if stage.norm else None
     if stage.norm == "before":
         x = normalisation(x)
     if stage.activation == "leaky":
@@ -170,7 +170,7 @@ def _stage(x: Tensor, stage: Stage) -> tuple[Tensor, tuple[Any, Any]]:
     return x, (convolution, normalisation)
 
 
-_NORMAL = {"activation": "leaky", "norm": "after"}
+_NORMAL: dict[str, Any] = {"activation": "leaky", "norm": "after"}
 _BLOCK: dict[str, Any] = {"norm": "before"}
 
 CLASSICS = {

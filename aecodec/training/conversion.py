@@ -140,8 +140,8 @@ def _encoder_arrays(
     if not trained.classic.latent:  # the last grid is the vector: centred and scaled by a diagonal product
         count = len(layers)
         layers.append(EncoderLayer("none", dense=True))
-        values = (np.diag(gain), -centre * gain, np.ones(gain.size), np.zeros(gain.size))
-        for part, array in zip(encoder.PARTS, values, strict=True):
+        last = (np.diag(gain), -centre * gain, np.ones(gain.size), np.zeros(gain.size))
+        for part, array in zip(encoder.PARTS, last, strict=True):
             arrays[f"analysis.{count}.{part}"] = array.astype(np.float32)
     return arrays, {"analysis": encoder.to_json(layers)}
 
