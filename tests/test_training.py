@@ -120,6 +120,37 @@ def test_training_lowers_the_loss(trained: Path) -> None:
     assert losses[-1] < losses[0]
 
 
+def test_a_run_leaves_curves_and_reconstructions(trained: Path) -> None:
+    pytest.importorskip("matplotlib")
+    for name in ("curves.png", "reconstructions.png"):
+        with Image.open(trained.parent / "small-1.safetensors.training" / name) as image:
+            assert min(image.size) > 200
+
+
+@pytest.mark.parametrize("option", ["distort", "denoise"])
+def test_a_run_on_distorted_pictures_says_so_and_compares_with_what_it_is_meant_to(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    seen = []
+    validate = fitting.validate
+
+    def noted(model: object, tiles: np.ndarray, *clean: np.ndarray) -> object:
+        seen.append((tiles, *clean))
+        return validate(model, tiles, *clean)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting, "validate", noted)
+        spec = {option: "salt-pepper:0.3"}
+        model = train(trained.parent / "digits", tmp_path / "noisy-1.safetensors", steps=2 * STEPS_PER_EPOCH, **spec)
+    assert model.card["distorted"] == {"by": "salt-pepper:0.3", "denoising": option == "denoise"}
+    assert "salt-pepper:0.3" in (tmp_path / "noisy-1.md").read_text()
+    tiles, *clean = seen[0]
+    assert len(clean) == (option == "denoise")
+    known = {tile.tobytes() for tile in TILES}
+    assert not any(tile.tobytes() in known for tile in tiles)
+    assert all(tile.tobytes() in known for part in clean for tile in part)
+
+
 def test_nothing_is_left_to_train_when_a_finished_run_is_resumed(trained: Path, tmp_path: Path) -> None:
     checkpoints = trained.parent / "small-1.safetensors.training"
     before = epochs(checkpoints)
