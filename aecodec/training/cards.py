@@ -50,4 +50,21 @@ def markdown(model: Model) -> str:
         f"| {f['quality']} | {f['bytes']:.1f} | {f['psnr']:.2f} | {e['bytes']:.1f} | {e['psnr']:.2f} |"
         for f, e in pairs
     ]
+    if "remainder" in card:
+        told = card["remainder"]
+        lines += [
+            "",
+            "## Remainder",
+            "",
+            f"What lossless files need: {model.remainder_macs_per_pixel:,.0f} more multiply-adds a pixel. Ideal bytes of"
+            " held-out pictures at the quality that makes the sum smallest.",
+            "",
+            f"- Command: `{told['command']}`",
+            f"- {told['hours_of_training']} hours.",
+            *([f"- {told['note']}"] if told["note"] else []),
+            "",
+            "| largest error | quality | lossy part | remainder |",
+            "|---:|---:|---:|---:|",
+            *(f"| {f['error']} | {f['quality']} | {f['lossy']:.1f} | {f['remainder']:.1f} |" for f in told["figures"]),
+        ]
     return "\n".join(lines) + "\n"

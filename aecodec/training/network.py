@@ -59,6 +59,19 @@ def logistic_bits(residual: Tensor, log_scale: Tensor) -> Tensor:
     return -log_p / math.log(2.0)
 
 
+def network(
+    layers: tuple[Layer, ...], name: str, output_bits: Any = None, output_limits: Any = None
+) -> list[ExactConvolution]:
+    """Keras layers of a network; the last one has ``output_bits`` and ``output_limits`` where they are given."""
+    made = []
+    for index, layer in enumerate(layers):
+        own = {}
+        if output_bits is not None and index == len(layers) - 1:
+            own = {"output_bits": output_bits, "output_limits": output_limits, "gain": 0.1}
+        made.append(ExactConvolution(layer.kernel, layer.units, leaky=layer.leaky, name=f"{name}_{index}", **own))
+    return made
+
+
 class Ladder(keras.Model):
     """Passes from coarse to fine, trained for all qualities at once, with the integer layers and the hard rounding that
     the codec has.
@@ -80,33 +93,20 @@ class Ladder(keras.Model):
         # A mean of 1.0 stands for 2**gain_bits grey levels, a correction of 1.0 for a quarter of that.
         self.gain_bits = np.round(np.log2(spread)).astype(int)
 
-        self.vector_net = self._network(d.vector_layers, "vector")
+        self.vector_net = network(d.vector_layers, "vector")
         self.pass_nets, self.update_nets = [], []
         for index, (stage, layers) in enumerate(zip(d.passes, d.pass_layers, strict=True)):
             bits = [*(self.gain_bits[stage.lo : stage.hi] + COEFFICIENT_BITS), *[CLASS_BITS] * (stage.hi - stage.lo)]
             limits = [COEFFICIENT_LIMIT] * (stage.hi - stage.lo) + [CLASS_LIMIT] * (stage.hi - stage.lo)
-            self.pass_nets.append(self._network(layers, f"pass{index}", bits, limits))
-            self.update_nets.append(self._network(d.update_layers[index], f"update{index}"))
+            self.pass_nets.append(network(layers, f"pass{index}", bits, limits))
+            self.update_nets.append(network(d.update_layers[index], f"update{index}"))
         bits = [*(self.gain_bits - CORRECTION_BITS + COEFFICIENT_BITS)]
         limits = [COEFFICIENT_LIMIT] * d.coefficients
-        self.correction_net = self._network(d.correction_layers, "correction", bits, limits)
+        self.correction_net = network(d.correction_layers, "correction", bits, limits)
 
     @property
     def networks(self) -> list[list[ExactConvolution]]:
         return [self.vector_net, *self.pass_nets, *self.update_nets, self.correction_net]
-
-    @staticmethod
-    def _network(
-        layers: tuple[Layer, ...], name: str, output_bits: Any = None, output_limits: Any = None
-    ) -> list[ExactConvolution]:
-        """Keras layers of a network; the last one has ``output_bits`` and ``output_limits`` where they are given."""
-        made = []
-        for index, layer in enumerate(layers):
-            own = {}
-            if output_bits is not None and index == len(layers) - 1:
-                own = {"output_bits": output_bits, "output_limits": output_limits, "gain": 0.1}
-            made.append(ExactConvolution(layer.kernel, layer.units, leaky=layer.leaky, name=f"{name}_{index}", **own))
-        return made
 
     def build(self, shape: Any = None) -> None:
         d, s = self.description, self.statistics

@@ -130,10 +130,14 @@ def run(
         "figures": measure(model, held_out),
         "loss_of_exactness": exactness(trained, held_out),
     }
-    data_bytes = with_card(data_bytes, card)
-    model = models.load(data_bytes)
+    return store(with_card(data_bytes, card), output)
+
+
+def store(data: bytes, output: Path) -> Model:
+    """Write a model file and, beside it, its card."""
+    model = models.load(data)
     temporary = output.with_name(output.name + ".new")
-    temporary.write_bytes(data_bytes)
+    temporary.write_bytes(data)
     temporary.replace(output)
     output.with_suffix(".md").write_text(markdown(model))
     return model
