@@ -341,7 +341,7 @@ def check_passes(
         if (stage.lo, stage.hi) != (lo, hi) or hi <= lo or seen & places or not places or not places <= whole:
             raise InvalidModelFile("the passes do not cover the plane once, group after group")
         if layers[-1].units != 2 * (hi - lo) + (pairs(hi - lo) if shares else 0):
-            raise InvalidModelFile("a pass needs a mean and a class for every channel, and in a remainder their shares")
+            raise InvalidModelFile("a pass needs a mean and a class for every channel")
         seen |= places
     if seen != whole or hi != channels:
         raise InvalidModelFile("the passes do not cover the plane")

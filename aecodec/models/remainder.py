@@ -99,7 +99,7 @@ def walk(
         for channel in range(count):
             mean = means[..., channel]
             if off:
-                # Shares are within 255 and differences too: the sum is below 2**18 for three channels.
+                # Shares and differences are within 255 and no pass has 768 channels or more: the sum is below 2**26.
                 shared = sum(output[..., pair + other] * difference for other, difference in enumerate(off))
                 mean += (shared + (1 << (SHARE_BITS - 1))) >> SHARE_BITS
                 pair += channel
@@ -122,7 +122,7 @@ def _room(mean: Integers, step: Integers) -> tuple[Integers, Integers]:
     """Steps that can be needed towards the nearer end, and the sign of the other direction."""
     up = mean < 128
     near = np.where(up, mean, 255 - mean)
-    return (near + (step >> 1)) // step, np.where(up, 1, -1)
+    return (near + (step >> 1)) // step, np.where(up, np.int32(1), np.int32(-1))
 
 
 def folded(steps: Integers, mean: Integers, step: Integers) -> Integers:

@@ -56,8 +56,8 @@ def markdown(model: Model) -> str:
             "",
             "## Remainder",
             "",
-            f"What lossless files need: {model.remainder_macs_per_pixel:,.0f} more multiply-adds a pixel. Ideal bytes of"
-            " held-out pictures at the quality that makes the sum smallest.",
+            f"For lossless files: {model.remainder_macs_per_pixel:,.0f} more multiply-adds a pixel. Ideal bytes of"
+            " held-out pictures, at the quality that makes the sum smallest.",
             "",
             f"- Command: `{told['command']}`",
             f"- {told['hours_of_training']} hours.",

@@ -214,7 +214,7 @@ def run(
     note: str | None = None,
     progress: bool = True,
 ) -> Model:
-    """Train a remainder for the model file ``base``; ``output`` is that file with it, or with another one than before."""
+    """Train a remainder for the model file ``base``; ``output`` is that file with it, in place of one that it had."""
     data_bytes = base.read_bytes()
     model = models.load(data_bytes)
     chosen = PRESETS[preset]
