@@ -123,7 +123,7 @@ def encode_many(
         raise InvalidValue(f"a model is named by a string, not by {type(model).__name__}")
     if packing not in ("auto", *CODERS):
         raise InvalidValue(f"packing must be auto, zstd or rans, not {packing}")
-    manner = Manner(whole("effort", effort, 0, MOST_EFFORT), packing, engine, model == "auto", progress)
+    manner = Manner(whole("effort", effort, 0, MOST_EFFORT), packing, engine, model == packing == "auto", progress)
     loaded = [pictures.load(image, wide=wanted.bounded) for image in images]
     for source in loaded:
         pictures.warn(source.notes)

@@ -32,7 +32,7 @@ MOST_MORE = 1.01  # no file may exceed the raw samples by more than this, and pl
 
 @dataclass(frozen=True)
 class Manner:
-    """How to encode, whatever the quality. free: whether the encoder chooses the form of a picture by itself."""
+    """How to encode, whatever the quality. free: neither a model nor a packing was asked for, so that plain may be."""
 
     effort: int
     packing: str
@@ -82,14 +82,20 @@ def lossy(batch: Batch, form: Form, qualities: NDArray[np.intp], manner: Manner)
     return [_write_panels(batch.some(one), form, layout, int(qualities[one[0]]), manner) for one in every]
 
 
+def is_even(batch: Batch) -> bool:
+    """Whether there is one large picture of one colour: plain takes 17 bytes of it, a model a hundred times more."""
+    stack = batch.stack
+    return len(stack) == 1 and max(stack.shape[1:3]) > panels.SIDE and bool((stack == stack[:, :1, :1]).all())
+
+
 def or_plain(batch: Batch, files: Sequence[bytes], manner: Manner) -> list[bytes]:
-    """The files, or plain ones where these are no larger; of a form that the caller has named, and of a packing that
-    only models have, where the files exceed raw samples.
+    """The files, or plain ones where these are no larger. If the caller asked for something that only models have, then
+    where the files exceed the raw samples.
     """
     sizes = np.array(list(map(len, files))) - batch.section_bytes
     raw_bytes = batch.stack[0].nbytes
     tried = sizes > MOST_MORE * raw_bytes + plain.RAW_MORE_BYTES
-    if manner.free and manner.packing == "auto":
+    if manner.free:
         tried |= plain.promising(batch.stack, sizes)
     found = list(files)
     for index in np.flatnonzero(tried).tolist():

@@ -45,6 +45,8 @@ def encode(batch: Batch, forms: Sequence[Form], wanted: Wanted, manner: Manner) 
     if wanted.quality is None:
         return _within(batch, forms, _Goal(wanted, manner.engine_name), manner)
     files = [b""] * len(batch)
+    if manner.free and encoder.is_even(batch):
+        return encoder.bounded(batch, 0)
     best = _ranked(batch, forms, wanted.quality, manner)[0]
     for number, form in enumerate(forms):
         mine = np.flatnonzero(best == number)
