@@ -98,6 +98,13 @@ class Layout:
             -(-min(self.width, area.x1 + margin) // self.side[1]),
         )
 
+    def covering(self, area: Box) -> tuple[list[int], Box]:
+        """The panels that hold an area of pixels, and what they cover."""
+        chosen = self.around(area, 0)
+        indices = [y * self.columns + x for y in range(chosen.y0, chosen.y1) for x in range(chosen.x0, chosen.x1)]
+        first, last = self.box(indices[0]), self.box(indices[-1])
+        return indices, Box(first.y0, last.y1, first.x0, last.x1)
+
 
 def seed_of(index: int, count: int, seed: int) -> int:
     """What the checksum of a panel starts from, with `seed` the CRC-32 of the header: panels cannot change places."""
