@@ -42,6 +42,7 @@ class Header(NamedTuple):
     inverted: bool
     gray: bool
     length: int
+    remainder: bytes | None = None  # content of that section
 
 
 class Reader:
@@ -74,17 +75,21 @@ def read_header(data: bytes) -> Header:
     if model == 0:
         model = r.take(8)
     size = (r.varint() + 1, r.varint() + 1) if flags & 0x10 else None
+    remainder = None
     if flags & 0x80:
         previous = 0
         while (tag := r.take(1)[0]) != 0:
             require(tag > previous, "sections out of order")
-            r.take(r.varint())
-            require(tag >= 0x80, "an unknown critical section")
+            content = r.take(r.varint())
+            require(tag >= 0x80 or tag == 2, "an unknown critical section")
+            remainder = content if tag == 2 else remainder
             previous = tag
         require(previous != 0, "sections announced and none there")
     quality = last & 0x7F
     require(1 <= quality <= 100, "quality")
-    return Header(model, quality, ("rans", "zstd")[last >> 7], size, bool(flags & 0x20), bool(flags & 0x40), r.at)
+    return Header(
+        model, quality, ("rans", "zstd")[last >> 7], size, bool(flags & 0x20), bool(flags & 0x40), r.at, remainder
+    )
 
 
 class Picture(NamedTuple):
@@ -252,6 +257,20 @@ def read_safetensors(data: bytes) -> tuple[dict[str, Array], dict[str, str]]:
     return arrays, metadata
 
 
+def check_passes(passes: list[Any], pass_layers: list[Any], channels: int, *, shares: bool) -> None:
+    lo, hi, missing = 0, 0, set()
+    for p, layers in zip(passes, pass_layers, strict=True):
+        if not missing:
+            lo, hi, missing = hi, p["hi"], {(0, 0), (0, 1), (1, 0), (1, 1)}
+        places = {tuple(place) for place in p["lattice"]}
+        require((p["lo"], p["hi"]) == (lo, hi) and hi > lo and places and places <= missing, "passes")
+        count = hi - lo
+        require(layers[-1]["units"] == 2 * count + (count * (count - 1) // 2 if shares else 0), "pass_layers")
+        require(all(item["kernel"] == 1 for item in layers[1:]), "pass_layers")
+        missing -= places
+    require(not missing and hi == channels, "passes")
+
+
 class Model:
     def __init__(self, data: bytes) -> None:
         self.arrays, metadata = read_safetensors(data)
@@ -290,13 +309,14 @@ class Model:
         inverse = {"kernel": 1, "units": n, "leaky": False, "add": None}
         self.synthesis = self.layer("synthesis", inverse, [65534] * n, limits)
         self.tables = Tables(self)
+        self.remainder = Remainder(self, d["remainder"]) if "remainder" in d else None
         others = [name for name in self.arrays if name not in self.used and not name.startswith("analysis.")]
         require(not others, f"unknown arrays {others}")
 
     def check_description(self) -> None:
         d = self.description
         names = "block channels correction_layers cues features pass_layers passes tile update_layers vector"
-        require(set(d) == {*names.split(), "vector_layers"}, "description")
+        require(set(d) - {"remainder"} == {*names.split(), "vector_layers"}, "description")
         tile, block, vector, features = self.tile, self.block, self.vector, self.features
         integers = [block, self.channels, vector, features, self.cues, *(tile or [])]
         for p in d["passes"]:
@@ -316,16 +336,7 @@ class Model:
             blocks = tile[0] // block * (tile[1] // block)
             require(d["vector_layers"][-1]["units"] == blocks * features, "vector_layers")
             require(all(item["kernel"] == 1 for item in d["vector_layers"]), "vector_layers")
-        lo, hi, missing = 0, 0, set()
-        for p, layers in zip(d["passes"], d["pass_layers"], strict=True):
-            if not missing:
-                lo, hi, missing = hi, p["hi"], {(0, 0), (0, 1), (1, 0), (1, 1)}
-            places = {tuple(place) for place in p["lattice"]}
-            require((p["lo"], p["hi"]) == (lo, hi) and hi > lo and places and places <= missing, "passes")
-            require(layers[-1]["units"] == 2 * (hi - lo), "pass_layers")
-            require(all(item["kernel"] == 1 for item in layers[1:]), "pass_layers")
-            missing -= places
-        require(not missing and hi == self.coefficients, "passes")
+        check_passes(d["passes"], d["pass_layers"], self.coefficients, shares=False)
         updates = d["update_layers"]
         require(len(updates) == len(d["passes"]) and not updates[-1], "update_layers")
         require(all(items[-1]["units"] == features for items in updates if items), "update_layers")
@@ -413,18 +424,51 @@ def run(layers: Sequence[Layer], grid: Grid, rows: int, columns: int, positions:
 
 
 class Tables:
-    def __init__(self, model: Model) -> None:
-        self.extents = model.table("tables.extents", (64,), 0, 63)
-        self.shifts = model.table("tables.shifts", (64,), 0, 15)
-        (self.skip,) = model.table("tables.skip", (1,), 0, 64)
+    def __init__(self, model: Model, prefix: str = "", skipped: int = 64) -> None:
+        self.extents = model.table(f"{prefix}tables.extents", (64,), 0, 63)
+        self.shifts = model.table(f"{prefix}tables.shifts", (64,), 0, 15)
+        (self.skip,) = model.table(f"{prefix}tables.skip", (1,), 0, skipped)
         total = sum(2 * extent + 2 for extent in self.extents)
-        frequencies = model.table("tables.frequencies", (total,), 1, 4096)
+        frequencies = model.table(f"{prefix}tables.frequencies", (total,), 1, 4096)
         self.frequencies: list[tuple[int, ...]] = []
         for extent in self.extents:
             begin = sum(map(len, self.frequencies))
             self.frequencies.append(frequencies[begin : begin + 2 * extent + 2])
             require(sum(self.frequencies[-1]) == 4096, "frequencies of a class")
         self.frequencies += [(4096 >> n,) * (1 << n) for n in range(8)]  # kind 64 + n
+
+
+# 19.1 Model files with a remainder ---
+
+
+class Remainder:
+    def __init__(self, model: Model, shape: dict[str, Any]) -> None:
+        require(set(shape) == {"block", "cues", "order", "pass_layers", "passes"}, "remainder")
+        self.block, self.cues, self.order, self.passes = (shape[k] for k in ("block", "cues", "order", "passes"))
+        integers = [self.block, self.cues, *self.order]
+        for p in self.passes:
+            require(set(p) == PASS_KEYS and p["lattice"] == sorted(map(list, {*map(tuple, p["lattice"])})), "pass")
+            integers += [p["lo"], p["hi"], *(v for place in p["lattice"] for v in place)]
+        for item in (item for items in shape["pass_layers"] for item in items):
+            require(set(item) == LAYER_KEYS and type(item["leaky"]) is bool and item["units"] != 0, "layer")
+            integers += [item["kernel"], item["units"], 0 if item["add"] is None else item["add"]]
+        require(all(type(v) is int and v >= 0 for v in integers), "remainder: integers")
+        require(self.block in (1, 2, 4, 8, 16) and model.block % self.block == 0, "remainder: block")
+        self.samples = self.block * self.block * model.channels
+        require(sorted(self.order) == list(range(self.samples)), "remainder: order")
+        check_passes(self.passes, shape["pass_layers"], self.samples, shares=True)
+        self.offset = model.table("remainder.offset", (256, 1), -255, 255)
+        self.cue = model.table("remainder.cue", (256, self.cues), -1023, 1023)
+        self.tables = Tables(model, "remainder.", 0)
+        self.given = model.cues + self.cues + self.samples
+        self.networks, self.seen = [], []
+        decoded = 0
+        for index, (p, layers) in enumerate(zip(self.passes, shape["pass_layers"], strict=True)):
+            self.seen.append(p["hi"] if p["hi"] == decoded else p["lo"])
+            decoded = p["hi"]
+            limits = [255] * layers[-1]["units"]
+            name = f"remainder.pass{index}"
+            self.networks.append(model.network(name, layers, self.given + self.seen[-1], limits))
 
 
 Events = Callable[[list[int]], list[int]]  # kinds of a round's events -> their values
@@ -765,6 +809,9 @@ def decode(data: bytes, models: Mapping[int | bytes, Model], log: Log | None = N
         for index, sample in enumerate(samples):
             y, rest = divmod(index, block * model.channels)
             canvas[((top + y) * canvas_width + left) * model.channels + rest] = clamp(sample, 0, 255)
+    if header.remainder is not None:
+        canvas = finished(header, model, canvas, canvas_width, width, height)
+        canvas_width = width
     pixels = bytearray()
     for y in range(height):
         begin = y * canvas_width * model.channels
@@ -775,3 +822,69 @@ def decode(data: bytes, models: Mapping[int | bytes, Model], log: Log | None = N
     if header.inverted:
         pixels = bytearray(255 - sample for sample in pixels)
     return Picture(height, width, channels, bytes(pixels))
+
+
+# 19 The remainder (of pictures of a single panel) ---
+
+
+def finished(header: Header, model: Model, made: bytearray, made_width: int, width: int, height: int) -> bytearray:
+    """The samples of the picture, from the reconstruction."""
+    r, content = model.remainder, header.remainder
+    if r is None or not content:
+        raise Refused("a remainder that cannot be decoded")
+    n, block, channels = content[0], r.block, model.channels
+    rows, columns = -(-height // block), -(-width // block)
+    packing = Rans if header.packing == "rans" else Zstd
+    decoder = packing(r.tables, content[1:], rows * columns * r.samples, Log())
+
+    def pixel(cell: int, channel: int) -> tuple[int, int, int]:
+        """Row, column and colour of a channel of the plane."""
+        place, colour = divmod(r.order[channel], channels)
+        dy, dx = divmod(place, block)
+        return cell // columns * block + dy, cell % columns * block + dx, colour
+
+    q = header.quality - 1
+    cues = [*model.cue[q * model.cues : (q + 1) * model.cues], *r.cue[n * r.cues : (n + 1) * r.cues]]
+    base: Grid = []
+    for cell in range(rows * columns):
+        places = [pixel(cell, c) for c in range(r.samples)]
+        base.append([made[(y * made_width + x) * channels + colour] for y, x, colour in places])
+    context = [[*cues, *(8 * b - 1020 for b in known), *[0] * r.samples] for known in base]
+    values = [list(known) for known in base]
+    crc = 0
+    for p, network, seen in zip(r.passes, r.networks, r.seen, strict=True):
+        lo, hi = p["lo"], p["hi"]
+        count = hi - lo
+        cells = [c for c in range(rows * columns) if [c // columns % 2, c % columns % 2] in p["lattice"]]
+        outputs = run(network, [channels_[: r.given + seen] for channels_ in context], rows, columns, cells)
+        off: list[list[int]] = [[] for _ in cells]
+        for k in range(count):
+            means = []
+            for cell, out, before in zip(cells, outputs, off, strict=True):
+                first = 2 * count + k * (k - 1) // 2
+                shared = sum(map(mul, out[first : first + k], before))
+                means.append(clamp(base[cell][lo + k] + out[k] + (shared + 32 >> 6 if k else 0), 0, 255))
+            classes = [clamp(out[count + k] + r.offset[n], 0, 63) for out in outputs]
+            residuals = decode_pass(r.tables, classes, decoder.events)
+            crc = zlib.crc32(struct.pack(f"<{len(residuals)}i", *residuals), crc)
+            for cell, mean, residual, before in zip(cells, means, residuals, off, strict=True):
+                room = (min(mean, 255 - mean) + n) // (2 * n + 1)
+                steps = residual
+                if residual > room:
+                    steps = 2 * residual - room - 1
+                elif residual < -room:
+                    steps = -2 * residual - room
+                value = clamp(mean + (steps if mean < 128 else -steps) * (2 * n + 1), 0, 255)
+                values[cell][lo + k] = value
+                before.append(value - mean)
+        for cell in cells:
+            for c in range(lo, hi):
+                context[cell][r.given + c] = 4 * (values[cell][c] - base[cell][c])
+    decoder.finish(crc)
+    pixels = bytearray(height * width * channels)
+    for cell, found in enumerate(values):
+        for c, value in enumerate(found):
+            y, x, colour = pixel(cell, c)
+            if y < height and x < width:
+                pixels[(y * width + x) * channels + colour] = value
+    return pixels
