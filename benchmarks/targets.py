@@ -37,16 +37,28 @@ def reached_psnr(pictures: Sequence[Picture], files: Sequence[bytes]) -> np.ndar
     return np.array(found)
 
 
+def coded(pictures: Sequence[Picture], **settings: Any) -> list[bytes | None]:
+    """The files of pictures, many at once; None where there is none as it is wanted."""
+    try:
+        return list(aecodec.encode_many(pictures, **settings))
+    except aecodec.Unreachable:
+        if len(pictures) == 1:
+            return [None]
+    middle = len(pictures) // 2
+    return coded(pictures[:middle], **settings) + coded(pictures[middle:], **settings)
+
+
 def beside(pictures: Sequence[Picture], files: Sequence[bytes], step: int, **settings: Any) -> list[bytes | None]:
     """The files at a quality `step` from that of each; None at the end of the scale, or where a file is plain."""
-    found: list[bytes | None] = []
-    for picture, file in zip(pictures, files, strict=True):
-        info = aecodec.inspect(file)
-        quality = info.quality + step
-        if info.max_error is None and 1 <= quality <= 100:
-            found.append(aecodec.encode(picture, **{**settings, "model": info.model, "quality": quality}))
-        else:
-            found.append(None)
+    found: list[bytes | None] = [None] * len(files)
+    alike: dict[tuple[str, int], list[int]] = {}
+    for index, info in enumerate(map(aecodec.inspect, files)):
+        if info.max_error is None and 1 <= info.quality + step <= 100:
+            alike.setdefault((info.model, info.quality + step), []).append(index)
+    for (model, quality), indices in alike.items():
+        some = aecodec.encode_many([pictures[i] for i in indices], **{**settings, "model": model, "quality": quality})
+        for index, file in zip(indices, some, strict=True):
+            found[index] = file
     return found
 
 
@@ -54,14 +66,13 @@ def budgets(pictures: Sequence[Picture], limits: Sequence[int], **settings: Any)
     rows = []
     for limit in limits:
         progress(f"at most {limit} bytes")
-        kept, files = [], []
-        for picture in pictures:
-            try:
-                files.append(aecodec.encode(picture, max_bytes=limit, **settings))
-                kept.append(picture)
-            except aecodec.Unreachable:
-                continue
+        found = coded(pictures, max_bytes=limit, **settings)
+        kept = [picture for picture, file in zip(pictures, found, strict=True) if file is not None]
+        files = [file for file in found if file is not None]
         sizes = np.array([len(file) for file in files])
+        if not files:
+            rows.append((f"{limit:,}", "0", "0", "-", "-", "-", "-"))
+            continue
         far = [i for i in range(len(files)) if sizes[i] < NEAR * limit]
         more = beside([kept[i] for i in far], [files[i] for i in far], 1, **settings)
         early = sum(file is not None and len(file) <= limit for file in more)
@@ -78,13 +89,12 @@ def likenesses(pictures: Sequence[Picture], limits: Sequence[float], **settings:
     rows = []
     for limit in limits:
         progress(f"at least {limit} dB")
-        kept, files = [], []
-        for picture in pictures:
-            try:
-                files.append(aecodec.encode(picture, min_psnr=limit, **settings))
-                kept.append(picture)
-            except aecodec.Unreachable:
-                continue
+        found = coded(pictures, min_psnr=limit, **settings)
+        kept = [picture for picture, file in zip(pictures, found, strict=True) if file is not None]
+        files = [file for file in found if file is not None]
+        if not files:
+            rows.append((f"{limit:g}", "0", "0", "-", "-", "-"))
+            continue
         reached = reached_psnr(kept, files)
         less = beside(kept, files, -1, **settings)
         where = [i for i, file in enumerate(less) if file is not None]
@@ -170,8 +180,8 @@ def main() -> None:
         "# Files of a wanted size or likeness",
         f"    {command_line(__file__)}",
         f"{len(pictures)} pictures, each at every limit. A picture that no file suits has none (`files`). *early* counts"
-        "\nfiles that a neighbouring quality would have beaten: one more that fits, for those that stay 5 % below the"
-        "\nbudget or further; one less that still reaches the PSNR.",
+        "\nfiles that a neighbouring quality would have beaten: one more that fits, for those that stay 5 % or more below"
+        "\nthe budget; one less that still reaches the PSNR.",
         budgets(pictures, arguments.budgets, **settings),
         likenesses(pictures, arguments.psnr, **settings),
         "## Without loss, where no model fits",
