@@ -179,9 +179,9 @@ def main() -> None:
     page = [
         "# Files of a wanted size or likeness",
         f"    {command_line(__file__)}",
-        f"{len(pictures)} pictures, each at every limit. A picture that no file suits has none (`files`). *early*\ncounts"
-        " files that a neighbouring quality would have beaten: one more that fits, for those that stay 5 % or more\nbelow"
-        " the budget; one less that still reaches the PSNR.",
+        f"{len(pictures)} pictures, each at every limit. A picture that no file suits has none (`files`). *early*"
+        "\ncounts files that a neighbouring quality would have beaten: one more that fits, for those that stay 5 %"
+        "\nor more below the budget; one less that still reaches the PSNR.",
         budgets(pictures, arguments.budgets, **settings),
         likenesses(pictures, arguments.psnr, **settings),
         "## Without loss, where no model fits",
