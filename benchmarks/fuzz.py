@@ -89,7 +89,7 @@ def originals(most_bytes: int | None = None) -> list[bytes]:
     gray = Image.fromarray(np.dstack([opacity, opacity])[:28, 200:228])
     for picture in (small, gray, rich):
         found += [aecodec.encode(picture, quality=20, packing=packing) for packing in ("rans", "zstd")]
-    found += [aecodec.encode(small, lossless=True), aecodec.encode(np.dstack([colours[:8, :8, :2]]) * 257, max_error=9)]
+    found += [aecodec.encode(small, lossless=True), aecodec.encode(colours[:8, :8, :2] * np.uint16(257), max_error=9)]
     found.sort(key=lambda data: (len(data), data))
     return [data for data in found if most_bytes is None or len(data) <= most_bytes]
 

@@ -96,7 +96,9 @@ def test_enlarged_pixels_cost_little_more_than_themselves() -> None:
 def test_one_colour_more_than_a_palette_holds_is_coded_without() -> None:
     colours = np.random.default_rng(3).permutation(2**24)[:257]
     rows = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=-1).astype(np.uint8)
-    picture = np.repeat(rows[:, None], 8, axis=1)
+    random = np.random.default_rng(4)
+    order = np.concatenate([random.permuted(np.tile(np.arange(256), (8, 1)), axis=1).T, np.full((1, 8), 256)])
+    picture = rows[order]
     assert pack(picture[:256])[0] == 4
     assert pack(picture)[0] != 4
     assert np.array_equal(unpack(pack(picture), picture.shape), picture)

@@ -77,7 +77,7 @@ def _compared(info: aecodec.Info, decoded: Picture, against: str, max_pixels: in
         source = read_picture(read(against), max_pixels, wide=info.bits == 16)
     original = joined(source.samples, source.alpha)
     if original.shape != decoded.shape or original.dtype != decoded.dtype:
-        raise Failure(f"its picture is {_size(decoded)}, and {name} is {_size(original)}")
+        raise aecodec.AecError(f"its picture is {_size(decoded)}, and {name} is {_size(original)}")
     error = np.abs(original.astype(np.int64) - decoded)
     colours = error
     if source.alpha is not None:
@@ -86,7 +86,7 @@ def _compared(info: aecodec.Info, decoded: Picture, against: str, max_pixels: in
             colours[source.alpha == 0] = 0
     largest = int(error.max())
     if info.max_error is not None and largest > info.max_error:
-        raise Failure(f"a sample is off by {largest}, more than the {info.max_error} that the file promises")
+        raise aecodec.AecError(f"a sample is off by {largest}, more than the {info.max_error} that the file promises")
     if not largest:
         return "every sample equal"
     mean = float((colours.astype(np.float64) ** 2).mean())
