@@ -15,7 +15,7 @@ from PIL import Image
 from aecodec import decoder, pictures
 from aecodec.errors import AecError, InvalidValue
 from aecodec.files import File, Info
-from aecodec.panels import Layout, Progress
+from aecodec.panels import Layout, Progress, in_threads
 from aecodec.pictures import Picture, Source
 from aecodec.scaling import Region
 from aecodec.wanted import DEFAULT_EFFORT, MOST_EFFORT, Wanted, whole
@@ -112,7 +112,7 @@ def encode_many(
     """
     from aecodec import targets
     from aecodec.encoder import Batch, Manner
-    from aecodec.forms import forms_for
+    from aecodec.forms import Form, forms_for
     from aecodec.packing import CODERS
 
     wanted = Wanted.of(quality, max_bytes, min_psnr, min_ssim, max_error, lossless)
@@ -131,16 +131,22 @@ def encode_many(
     for (shape, _), indices in _alike([(source.samples.shape, source.samples.dtype.str) for source in loaded]):
         forms = forms_for(shape, model)
         layouts = [Layout.of(shape[:2], form.model.description.unit) for form in forms]
-        for part in _chunks(indices, max(layout.height * layout.width for layout in layouts)):
+
+        def work(part: list[int], shape: tuple[int, ...] = shape, forms: list[Form] = forms) -> list[bytes]:
             some = [loaded[i] for i in part]
             seen = [source.samples if exact_transparent or wanted.bounded else _seen(source) for source in some]
             stack = (np.stack(seen) if len(seen) > 1 else seen[0][None]).reshape(len(part), shape[0], shape[1], -1)
             batch = Batch(stack, [_sections(source, strip, alpha_quality) for source in some])
             try:
-                coded = targets.encode(batch, forms, wanted, manner)
+                return targets.encode(batch, forms, wanted, manner)
             except targets.Missed as missed:
                 with _noted(part[missed.index], len(loaded)):
                     raise missed.error from None
+
+        parts = list(_chunks(indices, max(layout.height * layout.width for layout in layouts)))
+        # Large pictures share the threads panel by panel, one after the other.
+        each = map if any(layout.count > 1 for layout in layouts) else in_threads
+        for part, coded in zip(parts, each(work, parts), strict=True):
             for index, file in zip(part, coded, strict=True):
                 files[index] = file
     return files
@@ -200,14 +206,19 @@ def decode_many(
     decoded: list[Picture] = [np.zeros(0, np.uint8)] * len(parsed)
     for _, indices in _alike([(f.form_name, f.size, f.header.packing) for f in parsed]):
         layout = parsed[indices[0]].layout
-        for part in _chunks(indices, layout.height * layout.width):
+
+        def work(part: list[int]) -> list[Picture]:
             try:
-                found = decoder.decode_alike([parsed[i] for i in part], engine)
+                return decoder.decode_alike([parsed[i] for i in part], engine)
             except AecError:
                 for index in part:  # whose error is it?
                     with _noted(index, len(blobs)):
                         decoder.decode_alike([parsed[index]], engine)
                 raise
+
+        parts = list(_chunks(indices, layout.height * layout.width))
+        each = map if layout.count > 1 else in_threads
+        for part, found in zip(parts, each(work, parts), strict=True):
             for index, picture in zip(part, found, strict=True):
                 decoded[index] = picture
     return decoded
