@@ -87,6 +87,108 @@ def read_header(data: bytes) -> Header:
     return Header(model, quality, ("rans", "zstd")[last >> 7], size, bool(flags & 0x20), bool(flags & 0x40), r.at)
 
 
+class Picture(NamedTuple):
+    height: int
+    width: int
+    channels: int
+    samples: (
+        bytes  # row by row, pixel by pixel, channel by channel; two bytes each, little-endian, if they have 16 bits
+    )
+
+
+# 17.1 Lossless planes, 18 Plain pictures ---
+
+
+def read_planes(data: bytes, height: int, width: int, channels: int, size: int, crc: int = 0) -> list[int]:
+    """The samples of `size` bytes each, pixel by pixel; `crc` is what their checksum continues."""
+    require(len(data) >= 5, "truncated")
+    method, content, check = data[0], data[1:-4], int.from_bytes(data[-4:], "little")
+    pixel = channels * size
+
+    def numbers(raw: bytes) -> list[int]:
+        return [int.from_bytes(raw[i : i + size], "little") for i in range(0, len(raw), size)]
+
+    require(method <= 4 and (method != 3 or channels >= 3), "method")
+    covered = b""
+    if method == 0:
+        require(len(content) == height * width * pixel, "not the samples of the picture")
+        samples = numbers(content)
+    elif method == 1:
+        require(len(content) == pixel, "not one pixel")
+        covered, samples = content, numbers(content) * (height * width)
+    elif method == 4:
+        require(len(content) > 0, "truncated")
+        colours, begin = content[0] + 1, 1 + (content[0] + 1) * pixel
+        require(colours >= 2 and begin <= len(content), "palette")
+        table = [numbers(content[1 + i * pixel : 1 + (i + 1) * pixel]) for i in range(colours)]
+        require(all(a < b for a, b in zip(table, table[1:], strict=False)), "colours that do not rise")
+        bits = min(bits for bits in (1, 2, 4, 8) if 2**bits >= colours)
+        packed = -(-width * bits // 8)
+        rows = differences(content[begin:], height, packed, 1, 1)[0]
+        samples = []
+        for row in rows:
+            digits = "".join(f"{sample:08b}" for sample in row)
+            require("1" not in digits[width * bits :], "bits left that are not 0")
+            for x in range(width):
+                index = int(digits[x * bits : (x + 1) * bits], 2)
+                require(index < colours, "an index beyond the palette")
+                samples += table[index]
+    else:
+        planes = differences(content, height, width, channels, size)
+        if method == 3:
+            for c in (0, 2):
+                for row, green in zip(planes[c], planes[1], strict=True):
+                    row[:] = [(a + b) % 256**size for a, b in zip(row, green, strict=True)]
+        samples = [planes[c][y][x] for y in range(height) for x in range(width) for c in range(channels)]
+    covered = covered or b"".join(sample.to_bytes(size, "little") for sample in samples)
+    require(zlib.crc32(covered, crc) == check, "the checksum does not match")
+    return samples
+
+
+def differences(frame: bytes, height: int, width: int, channels: int, size: int) -> list[list[list[int]]]:
+    """The planes in a frame: channel, row, column."""
+    content = unframed(frame)
+    require(len(content) == channels * height * (1 + width * size), "not the samples of the picture")
+    modulus, at = 256**size, channels * height
+    planes = []
+    for c in range(channels):
+        stored = content[at : at + height * width * size]
+        at += len(stored)
+        plane = [[0] * width for _ in range(height)]
+        for y in range(height):
+            predictor = content[c * height + y]
+            require(predictor <= 3, "predictor")
+            for x in range(width):
+                d = stored[y * width + x]
+                if size == 2:
+                    z = d * 256 + stored[(height + y) * width + x]
+                    d = z // 2 if z % 2 == 0 else 2**16 - (z + 1) // 2
+                left = plane[y][x - 1] if x else 0
+                above = plane[y - 1][x] if y else 0
+                corner = plane[y - 1][x - 1] if x and y else 0
+                plane[y][x] = (d + (0, left, above, left + above - corner)[predictor]) % modulus
+        planes.append(plane)
+    return planes
+
+
+def decode_plain(data: bytes, header: Header) -> Picture:
+    require(header.quality == 100 and header.packing == "zstd" and not header.inverted, "no plain header")
+    require(header.size is not None, "no size")
+    assert header.size is not None
+    width, height = header.size
+    channels = 1 if header.gray else 3
+    r = Reader(data)
+    r.at = header.length
+    max_error, wide = divmod(r.varint(), 2)
+    top, step = 65535 if wide else 255, 2 * max_error + 1
+    require(max_error <= top, "error")
+    levels = (top + max_error) // step + 1
+    steps = read_planes(data[r.at :], height, width, channels, 2 if levels > 256 else 1, zlib.crc32(data[: r.at]))
+    require(max(steps) < levels, "a sample beyond the largest")
+    samples = [min(s * step, top) for s in steps]
+    return Picture(height, width, channels, b"".join(s.to_bytes(1 + wide, "little") for s in samples))
+
+
 # 4 Model files ---
 
 DTYPES = {"U8": "|u1 B", "I8": "|i1 b", "U16": "<u2 H", "I16": "<i2 h", "U32": "<u4 I", "I32": "<i4 i"}
@@ -458,16 +560,24 @@ def tree(frequencies: Sequence[int]) -> Node:
     return node
 
 
+def unframed(frame: bytes) -> bytes:
+    import zstandard
+
+    require(frame[:1] == b"\0" and frame[1:2] <= b"\x50", "the header of the frame")
+    reader = zstandard.ZstdDecompressor(format=zstandard.FORMAT_ZSTD1_MAGICLESS).decompressobj()
+    try:
+        content = reader.decompress(frame)
+    except zstandard.ZstdError as error:
+        raise Refused(str(error)) from None
+    require(reader.eof and not reader.unused_data, "the frame ends early, or bytes follow it")
+    return content
+
+
 class Zstd:
     def __init__(self, tables: Tables, payload: bytes, elements: int, log: Log) -> None:
-        import zstandard
-
         require(len(payload) >= 4, "truncated")
-        self.check, frame = int.from_bytes(payload[-4:], "little"), payload[:-4]
-        require(frame[:1] == b"\0" and frame[1:2] <= b"\x50", "the header of the frame")
-        reader = zstandard.ZstdDecompressor(format=zstandard.FORMAT_ZSTD1_MAGICLESS).decompressobj()
-        self.body = reader.decompress(frame)
-        require(reader.eof and not reader.unused_data, "the frame ends early, or bytes follow it")
+        self.check = int.from_bytes(payload[-4:], "little")
+        self.body = unframed(payload[:-4])
         require(len(self.body) <= 74 * elements, "more than the elements can need")
         self.log, log.body = log, self.body
         self.trees = [tree(f) for f in tables.frequencies]
@@ -551,16 +661,11 @@ class Log:
         self.levels: list[list[tuple[int, int, bytes]]] = []  # zstd: (group, decisions, bytes taken)
 
 
-class Picture(NamedTuple):
-    height: int
-    width: int
-    channels: int
-    samples: bytes  # row by row, pixel by pixel, channel by channel
-
-
 def decode(data: bytes, models: Mapping[int | bytes, Model], log: Log | None = None) -> Picture:
     log = log or Log()
     log.header = header = read_header(data)
+    if header.model == 15:
+        return decode_plain(data, header)
     require(header.model in models, "unknown model")
     model = models[header.model]
     require(not (isinstance(header.model, bytes) and model.number), "a numbered model named by its id")

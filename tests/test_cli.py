@@ -24,7 +24,8 @@ from aecodec.cli.completion import SHELLS
 
 AEC = [sys.executable, "-m", "aecodec"]
 ROWS, COLUMNS = np.mgrid[:28, :28]
-RING = (255 * (abs(np.hypot(ROWS - 13.5, COLUMNS - 13.5) - 8) < 2)).astype(np.uint8)  # much like the digit 0
+DISTANCES = abs(np.hypot(ROWS - 13.5, COLUMNS - 13.5) - 8)
+RING = (255 * np.clip(2.5 - DISTANCES, 0, 1)).astype(np.uint8)  # much like the digit 0
 SKY = np.stack([ROWS * 4, COLUMNS * 5, ROWS + COLUMNS + 60], axis=-1).astype(np.uint8)
 
 

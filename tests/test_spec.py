@@ -329,7 +329,7 @@ CASES = [
     ("mnist-1", "noise", 28, 28, 1, 100, "rans"),
     ("mnist-1", "negative", 28, 28, 1, 50, "rans"),
     ("mnist-1", "disc", 20, 37, 1, 60, "zstd"),
-    ("cifar-2", "noise", 33, 30, 3, 95, "zstd"),
+    ("cifar-2", "noise", 33, 30, 3, 70, "zstd"),
     ("cifar-2", "disc", 5, 241, 1, 30, "rans"),  # gray, and 8 tiles: two lanes
     ("mnist-1", "disc", 56, 84, 1, 50, "rans"),  # two by three tiles
     ("cifar-2", "disc", 64, 96, 3, 40, "zstd"),

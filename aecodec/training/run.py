@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from aecodec.codec import write
+from aecodec.encoder import Batch, write
 from aecodec.engines import engine
 from aecodec.forms import Form
 from aecodec.models import model as models
@@ -191,11 +191,12 @@ def measure(model: Model, tiles: np.ndarray) -> list[dict[str, float]]:
         size, error = 0, 0.0
         for begin in range(0, len(tiles), 500):
             part = tiles[begin : begin + 500]
-            choice = choose(model, engine(), part, np.full(len(part), quality), measured=True)
+            qualities = np.full(len(part), quality)
+            choice = choose(model, engine(), part, qualities, measured=True)
             assert choice.pixels is not None
             error += float(((choice.pixels.astype(np.float64) - part) ** 2).sum())
             # Light-framed pictures have one bit more in their header, which costs no byte.
-            size += sum(map(len, write(part, form, choice, quality, "auto")))
+            size += sum(map(len, write(Batch(part, [()] * len(part)), form, choice, qualities, "auto")))
         figures.append(
             {
                 "quality": quality,
