@@ -1,6 +1,6 @@
 """Time and peak memory of coding pictures that are large, each step in a process of its own.
 
-    python benchmarks/large.py [--gray 20000x20000] [--rgb 12500x8000] [-m auto] [-q 75] [-o docs/large.md]
+    python benchmarks/large.py [--gray 20000x20000] [--rgb 12500x8000] [-m auto] [-q 75] [-e 3] [-o docs/large.md]
 
 The pictures are made here: soft shapes, edges and grain, the same every time. The first row of each is a process that
 only holds the picture; "above" is what the others take beyond Python and its libraries, in multiples of the picture.
@@ -20,6 +20,7 @@ import numpy as np
 from reporting import command_line, environment, number, progress, run, table
 
 import aecodec
+from aecodec.search import DEFAULT_EFFORT
 
 BAND = 256  # rows made at once
 SEED = 12
@@ -57,7 +58,7 @@ def peak_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def step(name: str, source: Path, file: Path, model: str, quality: int) -> None:
+def step(name: str, source: Path, file: Path, model: str, quality: int, effort: int) -> None:
     """One step, in this process; prints seconds, peak bytes, and the bytes at rest before it."""
     tiny = aecodec.encode(np.zeros((8, 8, 3), np.uint8))  # loads the models
     aecodec.decode(tiny)
@@ -66,7 +67,7 @@ def step(name: str, source: Path, file: Path, model: str, quality: int) -> None:
     if name == "hold":
         np.load(source)
     elif name == "encode":
-        file.write_bytes(aecodec.encode(np.load(source), model=model, quality=quality))
+        file.write_bytes(aecodec.encode(np.load(source), model=model, quality=quality, effort=effort))
     else:
         data = file.read_bytes()
         info = aecodec.inspect(data)
@@ -76,7 +77,7 @@ def step(name: str, source: Path, file: Path, model: str, quality: int) -> None:
     print(time.perf_counter() - begin, peak_bytes(), rest)
 
 
-def measured(label: str, width: int, height: int, channels: int, model: str, quality: int) -> list[list[str]]:
+def measured(label: str, width: int, height: int, channels: int, options: list[str]) -> list[list[str]]:
     rows = []
     raw = width * height * channels
     with tempfile.TemporaryDirectory() as folder:
@@ -86,7 +87,7 @@ def measured(label: str, width: int, height: int, channels: int, model: str, qua
         for name in STEPS:
             progress(f"{label}: {name}")
             command = [sys.executable, __file__, "--step", name, "--files", str(source), str(file)]
-            done = subprocess.run([*command, "-m", model, "-q", str(quality)], capture_output=True, text=True)
+            done = subprocess.run([*command, *options], capture_output=True, text=True)
             if done.returncode:
                 raise ValueError(f"{name} of {label} failed: {done.stderr.strip().splitlines()[-1]}")
             seconds, peak, rest = map(float, done.stdout.split())
@@ -103,17 +104,19 @@ def main() -> None:
     parser.add_argument("--rgb", type=size, default=(12500, 8000), metavar="WxH")
     parser.add_argument("-m", "--model", default="auto")
     parser.add_argument("-q", "--quality", type=int, default=75)
+    parser.add_argument("-e", "--effort", type=int, default=DEFAULT_EFFORT)
     parser.add_argument("-o", "--output", type=Path, help="write the page there too")
     parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
     parser.add_argument("--files", type=Path, nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.step:
-        step(arguments.step, *arguments.files, arguments.model, arguments.quality)
+        step(arguments.step, *arguments.files, arguments.model, arguments.quality, arguments.effort)
         return
+    options = ["-m", arguments.model, "-q", str(arguments.quality), "-e", str(arguments.effort)]
     rows = []
     for kind, (width, height), channels in (("gray", arguments.gray, 1), ("RGB", arguments.rgb, 3)):
         label = f"{width}x{height} {kind}"
-        rows += measured(label, width, height, channels, arguments.model, arguments.quality)
+        rows += measured(label, width, height, channels, options)
     page = "\n\n".join(
         [
             "# Large pictures",

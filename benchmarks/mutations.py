@@ -20,6 +20,7 @@ from aecodec.files import File
 from aecodec.models import ladder
 from aecodec.packing import frames
 
+MOST_PIXELS = 1 << 18  # of a plain file whose checksum is made anew
 CHECK_BYTES = 4  # of the packing zstd, behind its frame
 
 # (random numbers, a file, all files) -> another file ---
@@ -135,15 +136,14 @@ def sections_sealed(random: Random, data: bytes, files: Sequence[bytes]) -> byte
 
 def _sealed_plain(file: File, header: bytes) -> bytes:
     """A plain file whose header is another; the checksum of its planes covers that."""
-    at = plain.read_precision(file.data, file.begin)[1]
-    planes_, covered = file.data[at:], 1 if file.data[at] == 1 else file.size[0] * file.size[1]
-    channels = 1 if file.one_channel else 3
-    covered *= channels * np.dtype(plain.read_precision(file.data, file.begin)[0].steps_type).itemsize
+    precision, at = plain.read_precision(file.data, file.begin)
+    pixels = 1 if file.data[at] == 1 else file.size[0] * file.size[1]  # a constant plane's checksum covers one
+    covered = pixels * (1 if file.one_channel else 3) * np.dtype(precision.steps_type).itemsize
     followed, between = bytes(covered), file.data[file.begin : at]
     old = zlib.crc32(followed, zlib.crc32(file.data[:at]))
     new = zlib.crc32(followed, zlib.crc32(between, zlib.crc32(header)))
     check = int.from_bytes(file.data[-CHECK_BYTES:], "little") ^ old ^ new
-    return header + between + planes_[:-CHECK_BYTES] + check.to_bytes(CHECK_BYTES, "little")
+    return header + between + file.data[at:-CHECK_BYTES] + check.to_bytes(CHECK_BYTES, "little")
 
 
 def planes_changed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
@@ -200,7 +200,9 @@ def _frame_begin(file: File) -> int | None:
 
 
 def _has_one_frame(file: File) -> bool:
-    return file.is_plain or file.header.packing == "zstd" and file.layout.count == 1
+    if file.is_plain:
+        return file.size[0] * file.size[1] <= MOST_PIXELS
+    return file.header.packing == "zstd" and file.layout.count == 1
 
 
 def spliced(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:

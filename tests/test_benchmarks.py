@@ -20,6 +20,7 @@ import datasets  # noqa: E402
 import figure  # noqa: E402
 import klt  # noqa: E402
 import measuring  # noqa: E402
+import photographs  # noqa: E402
 import rate_distortion  # noqa: E402
 import reporting  # noqa: E402
 import rivals  # noqa: E402
@@ -268,6 +269,26 @@ def test_budgets_show_who_fits() -> None:
     assert cells(figure.budget_table([budget])) == [line]
     shown = figure.budget_sections([budget], 2)[1]
     assert [[cell.stressed for cell in row.cells] for row in shown.rows] == [[False, False], [False, True]]
+
+
+def test_photographs_come_back_upright_with_what_they_carry(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (24, 40, 3), np.uint8))
+    exif = Image.Exif()
+    exif[0x010F] = "a camera"
+    picture.save(source / "a.jpg", exif=exif.tobytes(), icc_profile=b"profile" * 20, dpi=(300, 300))
+    rows = photographs.round_trip(source, tmp_path, ("-q", "20", "-m", "cifar"))
+    assert [row[:3] for row in rows[:2]] == [("a.jpg", "40x24 RGB", "1"), ("orientation-1.jpg", "40x24 RGB", "1")]
+    assert [row[2] for row in rows[1:]] == list("12345678")
+    assert {row[1] for row in rows} == {"40x24 RGB"}
+    original, file = tmp_path / "photographs" / "a.jpg", tmp_path / "compressed" / "a.aec"
+    with Image.open(tmp_path / "back" / "a.png") as back:
+        back.load()
+        for lost in ({"exif": b""}, {"icc_profile": None}, {"dpi": None}):
+            back.save(tmp_path / "less.png", **{"exif": back.info["exif"], "dpi": back.info["dpi"]} | lost)
+            with pytest.raises(ValueError, match="a.jpg came back changed"):
+                photographs.check(original, file, tmp_path / "less.png")
 
 
 def run_script(monkeypatch: pytest.MonkeyPatch, name: str, *words: str) -> None:

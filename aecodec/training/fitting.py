@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,12 @@ import numpy as np
 from keras import ops
 
 from aecodec.models.description import QUALITIES
+from aecodec.models.model import Model
 from aecodec.training.augmentation import AUGMENTATIONS
 from aecodec.training.export import start_from
 from aecodec.training.network import Ladder
 from aecodec.training.presets import Preset
-from aecodec.training.statistics import measure
+from aecodec.training.statistics import measure, of_model
 
 Array = np.ndarray[Any, Any]
 
@@ -124,20 +125,21 @@ def train(
     augmentation: str | None = None,
     seed: int = 0,
     resume: bool = False,
-    init: Path | None = None,
+    init: Model | None = None,
     verbose: int = 1,
 ) -> Objective:
     """Train a ladder; checkpoints and ``log.jsonl`` are kept in ``folder``.
 
-    The linear transforms stay what the data's statistics say: everything else is learned. ``init``: a model file of the
-    same shape whose weights to start from.
+    The linear transforms stay what the data's statistics say: everything else is learned. ``init``: a model to start
+    from; shape, transforms and steps are then its own.
     """
     keras.utils.set_random_seed(seed)
     pooled = np.concatenate([pool.tiles for pool in pools])
-    model = Objective(preset.description, measure(pooled, preset.description), name="objective")
+    description = replace(init.description, remainder=None) if init else preset.description
+    model = Objective(description, of_model(init, pooled) if init else measure(pooled, description), name="objective")
     model.build()
     if init is not None:
-        start_from(model, init.read_bytes())
+        start_from(model, init)
     batches = Batches(pools, preset, augmentation or preset.augmentation, seed)
     fit(
         model,

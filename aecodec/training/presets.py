@@ -95,8 +95,12 @@ GRAY_REMAINDER = remainder(channels=1, first=64, width=48)
 COLOUR_REMAINDER = remainder(channels=3, first=96, width=64)
 
 PRESETS = {
-    "mnist": Preset(ladder(**GRAY_28), "handwritten digits, 28x28 gray", "shift", 100000, GRAY_REMAINDER),
-    "alphabet": Preset(ladder(**GRAY_28), "handwritten capital letters, 28x28 gray", "pen", 100000, GRAY_REMAINDER),
+    "mnist": Preset(
+        ladder(**GRAY_28), "handwritten digits, 28x28 gray", "none", 100000, GRAY_REMAINDER, tiles=28, larger=1
+    ),
+    "alphabet": Preset(
+        ladder(**GRAY_28), "handwritten capital letters, 28x28 gray", "pen", 100000, GRAY_REMAINDER, tiles=28, larger=1
+    ),
     "cifar": Preset(
         ladder(**COLOUR_32), "small colour pictures; any colour or gray picture", "colour", 50000, COLOUR_REMAINDER
     ),

@@ -61,7 +61,7 @@ class Head(keras.Model):
         assert description.remainder is not None
         self.description, self.remainder = description, description.remainder
         r = self.remainder
-        _, _, cues = quality_tables(description)
+        _, cues = quality_tables()
         self.cue_table = cues.astype(np.float32)
         self.error_cues = cues_of_errors(r.cues).astype(np.float32)
         self.pass_nets = []

@@ -99,6 +99,12 @@ def run(
 ) -> Model:
     """Train, export, measure, write: ``output`` holds the model and its card, which is written beside it as well."""
     chosen = PRESETS[preset]
+    start = models.load(init.read_bytes()) if init else None
+    if start and (start.description.tile, start.description.channels) != (
+        chosen.description.tile,
+        chosen.description.channels,
+    ):
+        raise ValueError(f"{start.name} is for other pictures than the preset {preset}")
     pools, held_out = gather(data, chosen, validation=validation, balance=balance, crops=crops, seed=seed)
     folder = checkpoints or output.with_name(output.name + ".training")
     started = time.monotonic()
@@ -112,7 +118,7 @@ def run(
         augmentation=augmentation,
         seed=seed,
         resume=resume,
-        init=init,
+        init=start,
         verbose=(1 if sys.stderr.isatty() else 2) if progress else 0,
     )
     metadata = {"name": name or output.stem, "purpose": chosen.purpose}
