@@ -69,9 +69,10 @@ def ladder(
 
 GRAY_28: dict[str, Any] = {"side": 28, "channels": 1, "vector": 16, "groups": (0, 4), "features": 32, "width": 32}
 COLOUR_32: dict[str, Any] = {"side": 32, "channels": 3, "vector": 24, "groups": (0, 6, 18), "features": 48, "width": 48}
+GRAY = ladder(**GRAY_28)
 
 PRESETS = {
-    "mnist": Preset(ladder(**GRAY_28), "handwritten digits, 28x28 gray", "none", steps=100000, tiles=28, larger=1),
-    "alphabet": Preset(ladder(**GRAY_28), "handwritten capital letters, 28x28 gray", "pen", steps=100000, tiles=28, larger=1),
+    "mnist": Preset(GRAY, "handwritten digits, 28x28 gray", "none", steps=100000, tiles=28, larger=1),
+    "alphabet": Preset(GRAY, "handwritten capital letters, 28x28 gray", "pen", steps=100000, tiles=28, larger=1),
     "cifar": Preset(ladder(**COLOUR_32), "small colour pictures; any colour or gray picture", "colour", steps=50000),
 }
