@@ -29,9 +29,7 @@ AUGMENTATIONS = ("none", "mirror", "colour", "shift", "pen")
 @click.option("--crops", type=click.IntRange(min=1), default=64, show_default=True, help="Crops of a large picture.")
 @click.option("--balance", is_flag=True, help="Draw every class alike, by the labels beside idx images.")
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option(
-    "--init", type=click.Path(exists=True, path_type=Path), help="Start from this model file, with its shape."
-)
+@click.option("--init", type=click.Path(exists=True, path_type=Path), help="Start from this model, with its shape.")
 @click.option(
     "--remainder",
     "base",

@@ -88,7 +88,7 @@ class Model:
 
     @property
     def name(self) -> str:
-        """Name and version, for example ``mnist-1``."""
+        """Name and version, for example ``mnist-2``."""
         return self.metadata["name"]
 
     @property

@@ -90,16 +90,15 @@ def remainder(*, channels: int, first: int, width: int) -> Remainder:
 
 GRAY_28: dict[str, Any] = {"side": 28, "channels": 1, "vector": 16, "groups": (0, 4), "features": 32, "width": 32}
 COLOUR_32: dict[str, Any] = {"side": 32, "channels": 3, "vector": 24, "groups": (0, 6, 18), "features": 48, "width": 48}
+GRAY = ladder(**GRAY_28)
 
 GRAY_REMAINDER = remainder(channels=1, first=64, width=48)
 COLOUR_REMAINDER = remainder(channels=3, first=96, width=64)
 
 PRESETS = {
-    "mnist": Preset(
-        ladder(**GRAY_28), "handwritten digits, 28x28 gray", "none", 100000, GRAY_REMAINDER, tiles=28, larger=1
-    ),
+    "mnist": Preset(GRAY, "handwritten digits, 28x28 gray", "none", 100000, GRAY_REMAINDER, tiles=28, larger=1),
     "alphabet": Preset(
-        ladder(**GRAY_28), "handwritten capital letters, 28x28 gray", "pen", 100000, GRAY_REMAINDER, tiles=28, larger=1
+        GRAY, "handwritten capital letters, 28x28 gray", "pen", 100000, GRAY_REMAINDER, tiles=28, larger=1
     ),
     "cifar": Preset(
         ladder(**COLOUR_32), "small colour pictures; any colour or gray picture", "colour", 50000, COLOUR_REMAINDER

@@ -21,6 +21,7 @@ sys.path.insert(0, str(FOLDER.parent))
 from samples import COLOUR, DIGITS, GRAY_SCENES, LETTERS, mosaic, waves  # noqa: E402
 
 import aecodec  # noqa: E402
+from aecodec import plain  # noqa: E402
 from aecodec.models import registry  # noqa: E402
 
 
@@ -50,13 +51,14 @@ def plain_pictures() -> dict[str, tuple[np.ndarray, dict[str, int]]]:
     """name -> (picture, what is wanted of it): every method of planes, 8 and 16 bits, gray and colour, some error."""
     random = np.random.default_rng(11)
     colours = random.integers(0, 256, (9, 3)).astype(np.uint8)
+    flat = np.kron(colours[random.integers(0, 9, (7, 7))], np.ones((3, 3, 1), np.uint8))
     return {
         "plain-gray": (DIGITS[0], {"max_error": 0}),
         "plain-colour": (COLOUR[0], {"max_error": 0}),
         "plain-one-pixel": (COLOUR[0][:1, :1], {"max_error": 0}),
         "plain-noise": (random.integers(0, 256, (9, 11)).astype(np.uint8), {"max_error": 0}),
         "plain-palette": (
-            np.kron(colours[random.integers(0, 9, (7, 6))], np.ones((3, 3, 1), np.uint8)),
+            flat,
             {"max_error": 0},
         ),
         "plain-code": (
@@ -66,7 +68,20 @@ def plain_pictures() -> dict[str, tuple[np.ndarray, dict[str, int]]]:
         "plain-near": (mosaic(40, 35), {"max_error": 4}),
         "plain-gray-16": (waves(24, 31, 1).astype(np.uint16) * 200, {"max_error": 0}),
         "plain-near-16": (waves(20, 21, 3).astype(np.uint16) * 257, {"max_error": 300}),
-        "plain-alpha": (np.dstack([mosaic(20, 20), np.eye(20, dtype=np.uint8) * 255]), {"max_error": 0}),
+        "plain-alpha": (np.dstack([flat[:20, :20], np.eye(20, dtype=np.uint8) * 255]), {"max_error": 0}),
+    }
+
+
+def bounded_pictures() -> dict[str, tuple[np.ndarray, dict[str, int | str]]]:
+    """name -> (picture, what is wanted of it): remainders of every model, lossless and not, in one panel and in two."""
+    return {
+        "lossless-digit": (DIGITS[0], {"max_error": 0}),
+        "lossless-letter": (255 - LETTERS[0], {"max_error": 0, "model": "alphabet"}),
+        "lossless-colour-rans": (COLOUR[0], {"max_error": 0, "packing": "rans"}),
+        "lossless-colour-zstd": (mosaic(40, 35), {"max_error": 0, "packing": "zstd"}),
+        "lossless-panels": (mosaic(20, 530), {"max_error": 0, "packing": "zstd"}),
+        "near-digit": (DIGITS[1], {"max_error": 2}),
+        "near-colour": (COLOUR[3], {"max_error": 3}),
     }
 
 
@@ -110,7 +125,14 @@ def main() -> None:
     for old in FOLDER.glob("*.aec"):
         old.unlink()
     rows = {}
-    files = {name: aecodec.encode(picture, **wanted) for name, (picture, wanted) in plain_pictures().items()}
+    files = {}
+    for name, (picture, wanted) in plain_pictures().items():
+        has_alpha = picture.shape[2:] == (4,)
+        files[name] = aecodec.encode(picture, **wanted) if has_alpha else plain.write(picture, **wanted)
+        assert aecodec.inspect(files[name]).model == plain.NAME, name
+    for name, (picture, options) in bounded_pictures().items():
+        files[name] = aecodec.encode(picture, **options)
+        assert "remainder" in aecodec.inspect(files[name]).sections, name
     for name, (picture, model, quality, packing) in pictures().items():
         files[name] = aecodec.encode(picture, model=model, quality=quality, packing=packing)
     for name, data in sorted(files.items()):
