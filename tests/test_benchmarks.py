@@ -327,17 +327,13 @@ def test_a_page_without_a_folder_is_refused_before_anything_is_measured(
 # targets ---
 
 
-def columns_of(table: str) -> list[list[str]]:
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
-
-
 def test_limits_that_no_file_keeps_count_no_files() -> None:
     some = [np.full((28, 28), value, np.uint8) for value in (0, 90)] + [np.eye(28, dtype=np.uint8) * 255]
     settings = {"model": "mnist", "effort": 0}
-    (impossible, possible) = columns_of(targets.budgets(some, [2, 4000], **settings))
+    (impossible, possible) = cells(targets.budgets(some, [2, 4000], **settings))
     assert impossible[:3] == ["2", "0", "0"]
     assert possible[:3] == ["4,000", "3", "0"]
-    (reached, beyond) = columns_of(targets.likenesses(some, [5.0, 200.0], **settings))
+    (reached, beyond) = cells(targets.likenesses(some, [5.0, 200.0], **settings))
     assert reached[:3] == ["5", "3", "0"]
     assert int(beyond[1]) < 3
 
