@@ -80,7 +80,9 @@ def lossy(batch: Batch, form: Form, qualities: NDArray[np.intp], manner: Manner)
 def is_even(batch: Batch) -> bool:
     """Whether there is one large picture of one colour: plain takes 17 bytes of it, a model a hundred times more."""
     stack = batch.stack
-    return len(stack) == 1 and max(stack.shape[1:3]) > panels.SIDE and bool((stack == stack[:, :1, :1]).all())
+    if len(stack) > 1 or max(stack.shape[1:3]) <= panels.SIDE:
+        return False
+    return all(bool((row == stack[0, 0, 0]).all()) for row in stack[0])  # ends at the first row that is not
 
 
 def or_plain(batch: Batch, files: Sequence[bytes], manner: Manner) -> list[bytes]:

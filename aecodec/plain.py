@@ -32,7 +32,7 @@ RAW_MORE_BYTES: Final = 20  # header 4, size 6, precision 1 to 3, method 1, chec
 _NOVEL_BYTES: Final = 1  # what a pixel unlike its neighbours to the left and above takes, and rarely less
 _QUICK_LEVEL: Final = 1
 _QUICK_MARGIN: Final = 0.85  # predictors and slow levels rarely make less than this of what zstd's fastest makes
-_BAND: Final = 1 << 20  # samples that are quantized at once
+_BAND: Final = 1 << 20  # samples that are looked at, or quantized, at once
 
 
 @dataclass(frozen=True)
@@ -131,11 +131,17 @@ def promising(stack: NDArray[np.uint8], most_bytes: NDArray[np.int64]) -> NDArra
     Two cheap looks, so that pictures that models are made for need not be packed to find out: the number of pixels
     that are unlike those to the left and above, and, where that leaves hope, zstd's fastest level.
     """
-    across, down = stack[:, 1:, 1:] != stack[:, 1:, :-1], stack[:, 1:, 1:] != stack[:, :-1, 1:]
-    if stack.shape[3] > 1:
-        across, down = across.any(axis=3), down.any(axis=3)
-    across &= down.reshape(across.shape)
-    novel = np.count_nonzero(across.reshape(len(stack), -1), axis=1)
+    rows = max(1, _BAND // max(1, stack[:, 0].size))
+    novel = np.zeros(len(stack), np.int64)
+    for begin in range(1, stack.shape[1], rows):
+        band = stack[:, begin - 1 : begin + rows]
+        across, down = band[:, 1:, 1:] != band[:, 1:, :-1], band[:, 1:, 1:] != band[:, :-1, 1:]
+        if stack.shape[3] > 1:
+            across, down = across.any(axis=3), down.any(axis=3)
+        across &= down
+        novel += np.count_nonzero(across.reshape(len(stack), -1), axis=1)
+        if (novel * _NOVEL_BYTES > most_bytes).all():
+            break
     found = np.asarray(novel * _NOVEL_BYTES <= most_bytes)
     if not found.any():
         return found

@@ -25,6 +25,7 @@ import rate_distortion  # noqa: E402
 import reporting  # noqa: E402
 import rivals  # noqa: E402
 import sheets  # noqa: E402
+import targets  # noqa: E402
 from curves import Curve, Point  # noqa: E402
 
 import aecodec  # noqa: E402
@@ -342,3 +343,25 @@ def test_a_page_without_a_folder_is_refused_before_anything_is_measured(
     words = [str(ROOT / "examples" / "digit.png"), "-m", "mnist", "-o", str(tmp_path / "none" / "a.md")]
     with pytest.raises(SystemExit, match="none is not a folder"):
         run_script(monkeypatch, "rate_distortion", *words)
+
+
+# targets ---
+
+
+def test_limits_that_no_file_keeps_count_no_files() -> None:
+    some = [np.full((28, 28), value, np.uint8) for value in (0, 90)] + [np.eye(28, dtype=np.uint8) * 255]
+    settings = {"model": "mnist", "effort": 0}
+    (impossible, possible) = cells(targets.budgets(some, [2, 4000], **settings))
+    assert impossible[:3] == ["2", "0", "0"]
+    assert possible[:3] == ["4,000", "3", "0"]
+    (reached, beyond) = cells(targets.likenesses(some, [5.0, 200.0], **settings))
+    assert reached[:3] == ["5", "3", "0"]
+    assert int(beyond[1]) < 3
+
+
+def test_a_neighbour_is_of_the_same_model_and_another_quality() -> None:
+    picture = np.eye(28, dtype=np.uint8) * 255
+    files = [aecodec.encode(picture, model="mnist", quality=quality, effort=0) for quality in (50, 100)]
+    below, end = targets.beside([picture, picture], files, 1, effort=0)
+    assert end is None
+    assert below is not None and aecodec.inspect(below).quality == 51
