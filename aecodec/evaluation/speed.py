@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import datasets
-from curves import Point, point
-from datasets import Picture
+from aecodec.evaluation.curves import Point, point
+from aecodec.evaluation.datasets import Picture
 from reporting import command_line, environment, number, progress, run, table
-from rivals import Rival, available
+from aecodec.evaluation.rivals import Rival, available
 
 import aecodec
 

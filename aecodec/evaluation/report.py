@@ -21,10 +21,10 @@ from typing import Any
 
 import datasets
 import klt
-from curves import Curve, Point, bd_rate, bytes_at, front
-from measuring import QUALITIES, ours, sweep, theirs
+from aecodec.evaluation.curves import Curve, Point, bd_rate, bytes_at, front
+from aecodec.evaluation.codecs import QUALITIES, ours, sweep, theirs
 from reporting import command_line, environment, number, numbers, progress, publish, require_folders, run, table
-from rivals import RIVALS, Rival, available
+from aecodec.evaluation.rivals import RIVALS, Rival, available
 
 CLASSICS = Path(__file__).with_name("classics.json")
 PSNR_POINTS = (20.0, 22.0, 23.0, 25.0, 27.5, 30.0, 32.5, 34.0, 36.0, 40.0)

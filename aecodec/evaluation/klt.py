@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from curves import Curve, Point, point_of_bytes, with_similarity
-from datasets import Picture
+from aecodec.evaluation.curves import Curve, Point, point_of_bytes, with_similarity
+from aecodec.evaluation.datasets import Picture
 from numpy.typing import NDArray
 from reporting import progress
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from datasets import Picture
+from aecodec.evaluation.datasets import Picture
 from PIL import Image, ImageDraw, ImageFont
 
 MARGIN, GAP = 28, 10

@@ -15,7 +15,7 @@ try:
 except ImportError as error:
     raise ValueError("plots need matplotlib: pip install 'aecodec[bench]'") from error
 
-from curves import Curve, front
+from aecodec.evaluation.curves import Curve, front
 
 if TYPE_CHECKING:
     from rate_distortion import Classic
