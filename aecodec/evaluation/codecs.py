@@ -16,6 +16,8 @@ from aecodec.panels import workers
 
 BATCH_PIXELS = 1 << 21  # between two signs of life, about
 ALL_QUALITIES = range(1, 101)
+HIGHEST = 99  # 100 is another codec in some formats: lossless
+SEARCHED_PIXELS = 1 << 13
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -39,7 +41,7 @@ class Codec:
     qualities: Sequence[int]
 
 
-def ours(model: str, effort: int | None = None) -> Codec:
+def ours(model: str, effort: int | None = None, name: str = "aecodec") -> Codec:
     """aecodec with a model; None leaves the effort to the library."""
     options: dict[str, Any] = {} if effort is None else {"effort": effort}
 
@@ -49,7 +51,7 @@ def ours(model: str, effort: int | None = None) -> Codec:
     def decode(files: Sequence[bytes]) -> list[Picture]:
         return _in_parts(aecodec.decode_many, files)
 
-    return Codec("aecodec" if effort is None else f"aecodec, effort {effort}", encode, decode, ALL_QUALITIES)
+    return Codec(name, encode, decode, ALL_QUALITIES)
 
 
 def theirs(rival: Rival, gray: bool) -> Codec:
@@ -144,14 +146,16 @@ def within(
 
 
 def fitted(codec: Codec, picture: Picture, budget: int, tell: Tell = silent) -> Fitted:
-    """A picture at the highest quality of 0..100 whose file is not larger than a budget, or the smallest file.
+    """A picture at the highest quality below 100 whose file is not larger than a budget, or the smallest file.
 
-    Tens first, then the ones above the best of them: files grow with the quality, or nearly.
+    All qualities are tried on a small picture. On a large one, whose files grow with the quality or nearly, tens first
+    and then the ones above the best of them.
     """
     lowest = min(codec.qualities)
-    tens = sorted({lowest, *range((lowest + 9) // 10 * 10, 101, 10)})
-    best = within(replace(codec, qualities=tens), [picture], [budget], tell)[0][0]
-    if not best.fits or best.quality == tens[-1]:
+    small = picture.shape[0] * picture.shape[1] <= SEARCHED_PIXELS
+    steps = sorted({*range(lowest, HIGHEST + 1, 1 if small else 10), HIGHEST})
+    best = within(replace(codec, qualities=steps), [picture], [budget], tell)[0][0]
+    if not best.fits or best.quality == HIGHEST:
         return best
-    ones = range(best.quality, tens[tens.index(best.quality) + 1])
+    ones = range(best.quality, steps[steps.index(best.quality) + 1])
     return within(replace(codec, qualities=ones), [picture], [budget], tell)[0][0]
