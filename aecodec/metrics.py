@@ -66,13 +66,15 @@ def psnr_of_mse(mean_squared_error: ArrayLike) -> Values:
 def mean_absolute_error(originals: Pictures, decoded: Pictures) -> Values:
     """The mean absolute difference of each picture's samples, in levels of 0..255."""
     _require_alike(originals, decoded, 1)
-    return _differences(originals, decoded).mean(axis=(1, 2, 3), dtype=np.float64)
+    found: Values = _differences(originals, decoded).mean(axis=(1, 2, 3), dtype=np.float64)
+    return found
 
 
 def largest_error(originals: Pictures, decoded: Pictures) -> NDArray[np.int64]:
     """The largest absolute difference of any of each picture's samples, int64 (N,)."""
     _require_alike(originals, decoded, 1)
-    return _differences(originals, decoded).max(axis=(1, 2, 3)).astype(np.int64)
+    found: NDArray[np.int64] = _differences(originals, decoded).max(axis=(1, 2, 3)).astype(np.int64)
+    return found
 
 
 def cross_entropy(originals: Pictures, decoded: Pictures) -> Values:

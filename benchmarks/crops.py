@@ -18,11 +18,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import datasets
-from aecodec.evaluation.curves import Curve, bd_rate, bytes_at
 from datasets import Picture, spread
 from figure import fitted_row
-from aecodec.evaluation.codecs import ours, sweep, theirs, within
 from reporting import command_line, environment, number, numbers, progress, publish, require_folders, run, table
+
+from aecodec.evaluation.codecs import ours, sweep, theirs, within
+from aecodec.evaluation.curves import Curve, bd_rate, bytes_at
 from aecodec.evaluation.rivals import RIVALS, Rival, available
 from aecodec.evaluation.sheets import Cell, Row, Section, draw
 

@@ -10,7 +10,6 @@ from PIL import Image
 from aecodec.evaluation import datasets
 from aecodec.evaluation.datasets import SHEET_TILES, Picture, spread
 
-
 __all__ = ["Picture", "crops", "gray", "load", "spread"]
 
 

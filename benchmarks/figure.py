@@ -20,14 +20,14 @@ from pathlib import Path
 
 import datasets
 import numpy as np
-from aecodec.evaluation.curves import Point, point
 from datasets import Picture, spread
-from aecodec.evaluation.codecs import Fitted, ours, theirs, within
 from reporting import command_line, environment, number, numbers, progress, publish, require_folders, run, table
-from aecodec.evaluation.rivals import RIVALS
-from aecodec.evaluation.sheets import Cell, Row, Section, draw
 
 import aecodec
+from aecodec.evaluation.codecs import Fitted, ours, theirs, within
+from aecodec.evaluation.curves import Point, point
+from aecodec.evaluation.rivals import RIVALS
+from aecodec.evaluation.sheets import Cell, Row, Section, draw
 
 
 @dataclass(frozen=True)

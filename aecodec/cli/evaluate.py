@@ -13,7 +13,7 @@ import click
 from aecodec.cli.columns import aligned
 from aecodec.cli.files import write
 from aecodec.cli.measuring import (
-    Qualities,
+    Numbers,
     Status,
     coding_options,
     data_options,
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 @click.command("evaluate")
 @data_options
 @coding_options
-@click.option("-q", "--quality", type=Qualities(), default="75", show_default=True, help="From 1 to 100.")
+@click.option(
+    "-q", "--quality", type=Numbers(1, 100), default="75", show_default=True, metavar="Q,Q,...", help="From 1 to 100."
+)
 @output_path("--json", "json_file", text="The figures of each quality, in the form of CompressAI's results.")
 @output_path("--csv", "csv_file", text="A line for each picture and quality.")
 @click.option("--force", is_flag=True, help="Overwrite existing files.")

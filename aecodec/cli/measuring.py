@@ -26,17 +26,22 @@ _REDRAW_SECONDS: Final = 0.1
 _CLEAR: Final = "\r\033[K"
 
 
-class Qualities(click.ParamType):
-    """Whole numbers of 1..100 with commas between."""
+class Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Whole numbers within bounds, with commas between."""
 
-    name = "Q,Q,..."
+    name = "N,N,..."
+
+    def __init__(self, least: int, most: int) -> None:
+        self.least, self.most = least, most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
         if isinstance(value, tuple):
             return value
         parts = [part.strip() for part in str(value).split(",")]
-        if not all(part.isdecimal() and 1 <= int(part) <= 100 for part in parts):
-            self.fail(f"{value!r} is no list of qualities from 1 to 100, like 10,50,90", param, ctx)
+        if not all(part.isdecimal() and self.least <= int(part) <= self.most for part in parts):
+            self.fail(
+                f"{value!r} is no list of numbers from {self.least} to {self.most} with commas between", param, ctx
+            )
         return tuple(dict.fromkeys(map(int, parts)))
 
 
@@ -59,24 +64,17 @@ _DATA: Final = (
     ),
     click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N pictures."),
 )
-_CODING: Final = (
-    click.option(
-        "-m",
-        "--model",
-        default="auto",
-        show_default=True,
-        metavar="NAME",
-        callback=_known_model,
-        help="As `aec models` lists them; auto tries.",
-    ),
-    click.option(
-        "-e",
-        "--effort",
-        type=click.IntRange(0, 9),
-        default=DEFAULT_EFFORT,
-        show_default=True,
-        help="As of `aec compress`.",
-    ),
+model_option = click.option(
+    "-m",
+    "--model",
+    default="auto",
+    show_default=True,
+    metavar="NAME",
+    callback=_known_model,
+    help="As `aec models` lists them; auto tries.",
+)
+_EFFORT: Final = click.option(
+    "-e", "--effort", type=click.IntRange(0, 9), default=DEFAULT_EFFORT, show_default=True, help="As of `aec compress`."
 )
 quiet_option = click.option("--quiet", is_flag=True, help="No progress.")
 
@@ -90,9 +88,8 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def coding_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """-m and -e."""
-    for option in reversed(_CODING):
-        command = option(command)
-    return command
+    decorated: Callable[..., Any] = model_option(_EFFORT(command))
+    return decorated
 
 
 def output_path(*names: str, text: str, required: bool = False) -> Callable[[Any], Any]:

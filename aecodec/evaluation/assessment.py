@@ -18,7 +18,6 @@ from aecodec.evaluation.pages import finite, number
 from aecodec.evaluation.rivals import PNG
 from aecodec.evaluation.scores import Values, mean, measured
 
-
 WARM_UP = 32  # pixels each way
 
 

@@ -11,7 +11,15 @@ from aecodec.evaluation.datasets import Picture
 
 # From light to dark in one hue; and two hues away from white, which nobody takes for one another.
 ERROR: Final = ((255, 255, 255), (254, 217, 166), (240, 127, 40), (166, 54, 3), (70, 16, 0))
-SIGNED: Final = ((178, 88, 6), (241, 163, 64), (254, 224, 182), (247, 247, 247), (209, 229, 240), (67, 147, 195), (5, 48, 97))
+SIGNED: Final = (
+    (178, 88, 6),
+    (241, 163, 64),
+    (254, 224, 182),
+    (247, 247, 247),
+    (209, 229, 240),
+    (67, 147, 195),
+    (5, 48, 97),
+)
 
 
 def coloured(values: NDArray[Any], scale: tuple[tuple[int, int, int], ...]) -> Picture:
@@ -31,8 +39,8 @@ def errors(original: Picture, decoded: Picture, most: int) -> Picture:
 
 def difference(original: Picture, decoded: Picture) -> NDArray[np.int16]:
     """The largest error of each pixel's samples, (H, W)."""
-    found = np.abs(original.astype(np.int16) - decoded)
-    return found if found.ndim == 2 else found.max(axis=2)
+    found: NDArray[np.int16] = np.abs(original.astype(np.int16) - decoded)
+    return found if found.ndim == 2 else np.maximum.reduce(found, axis=2)
 
 
 def signed(values: NDArray[Any], most: float) -> Picture:

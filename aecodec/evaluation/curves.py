@@ -69,7 +69,8 @@ def point_of_bytes(
 def with_similarity(measured_point: Point, originals: Sequence[Picture], decoded: Sequence[Picture]) -> Point:
     """The point with its SSIM, MS-SSIM and UQI, means over pictures."""
     found = measured(originals, decoded, SIMILARITIES)
-    return replace(measured_point, **{name: mean(values) for name, values in found.items()})
+    ssim, ms_ssim, uqi = (mean(found[name]) for name in SIMILARITIES)
+    return replace(measured_point, ssim=ssim, ms_ssim=ms_ssim, uqi=uqi)
 
 
 def by_mean_psnr(curve: Curve) -> Curve:

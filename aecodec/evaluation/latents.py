@@ -91,7 +91,7 @@ def _known(file: File, model: Model, latent: ladder.Latent, hi: int) -> Picture:
 
 def drawn(values: NDArray[np.float64], most: float, side: int) -> Picture:
     """Elements as one picture (H, W, 3) of about `side` pixels: planes (rows, columns, E) side by side, a vector's
-    numbers (tiles, E) as squares, as near to a square in all as their number allows. +-most are the ends of the colours.
+    numbers (tiles, E) as squares; as near to a square in all as their number allows. +-most end the colours.
     """
     grid = values if values.ndim == 3 else values.reshape(1, 1, -1)
     height, width, count = grid.shape

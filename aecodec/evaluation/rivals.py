@@ -41,7 +41,7 @@ class Rival:
 
     def described(self) -> str:
         """Its name and what it is given: "WebP (method 6)"."""
-        options = ", ".join(f"{name} {value}" for name, value in self.best.items())
+        options = ", ".join(name if value is True else f"{name} {value}" for name, value in self.best.items())
         return f"{self.name} ({options})" if options else self.name
 
     def missing(self) -> str | None:

@@ -98,7 +98,8 @@ def _cell_width(section: Section, font: ImageFont.FreeTypeFont | ImageFont.Image
     cells = [cell for row in section.rows for cell in row.cells]
     wide = [cell.picture.shape[1] * section.scale for cell in cells if cell.picture is not None]
     texts = [*section.heads, *(line for cell in cells for line in cell.note.splitlines())]
-    return max([*wide, *(int(font.getlength(text)) + 1 for text in texts)])
+    width: int = max([*wide, *(int(font.getlength(text)) + 1 for text in texts)])
+    return width
 
 
 def _row_height(section: Section, row: Row) -> int:

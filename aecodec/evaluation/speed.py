@@ -1,123 +1,118 @@
-"""Pictures a second, both ways, in one process: aecodec's batches beside Pillow's loops over the same pictures.
-
-    python benchmarks/throughput.py DATA -m MODEL [-n 10000] [-o FILE.md]
-
-aecodec codes all pictures with one call of `encode_many` and one of `decode_many`; a rival with one `Image.save` and
-one `Image.open` a picture, in memory, at Pillow's own defaults unless the table says otherwise. The codecs take turns;
-the best of the rounds counts. "a CPU second" divides by the processor time of all threads instead of the time that
-passed: it is what remains comparable on a machine that does other work meanwhile.
-"""
+"""Pictures a second and peak memory of a codec, each in a process of its own, over the same pictures."""
 
 from __future__ import annotations
 
-import argparse
+import multiprocessing
+import os
+import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-import datasets
+from aecodec.evaluation.codecs import Codec, Tell, ours, silent, theirs
 from aecodec.evaluation.curves import Point, point
-from aecodec.evaluation.datasets import Picture
-from reporting import command_line, environment, number, progress, run, table
-from aecodec.evaluation.rivals import Rival, available
+from aecodec.evaluation.datasets import Picture, spread
+from aecodec.evaluation.pages import number, table
+from aecodec.evaluation.rivals import RIVALS, available
 
-import aecodec
+ROUNDS = 3  # the best counts
+TIMED_PIXELS = 1 << 20
+WARM_UP = 16
+MEBI = 1 << 20
+EXPLANATION = (
+    "The same pictures by each codec in a process of its own, all at once by aecodec, one file after the other by the"
+    f" others, with the options of the curves; the best of {ROUNDS} rounds. Peak: of the whole process; above rest: of"
+    " that what Python, the libraries and the pictures themselves did not need."
+)
 
-Result = TypeVar("Result")
-RIVALS = ("webp", "avif", "jxl", "png")
-WARM_UP = 20
 
-
-@dataclass
-class Codec:
-    """Both ways over a list of pictures, and the best times so far, in seconds."""
+@dataclass(frozen=True)
+class Job:
+    """A codec at one setting, as it can be sent to a process: a key of RIVALS, or "" for aecodec."""
 
     name: str
-    encode: Callable[[Sequence[Picture]], list[bytes]]
-    decode: Callable[[Sequence[bytes]], list[Picture]]
-    seconds: dict[str, float] = field(default_factory=dict)
-    result: Point | None = None
+    rival: str
+    quality: int
+    model: str = "auto"
+    effort: int | None = None
 
-    def run(self, pictures: Sequence[Picture]) -> None:
-        files = self._timed("encode", lambda: self.encode(pictures))
-        decoded = self._timed("decode", lambda: self.decode(files))
-        self.result = point(0, pictures, files, decoded)
-
-    def _timed(self, what: str, call: Callable[[], Result]) -> Result:
-        wall, cpu = time.perf_counter(), time.process_time()
-        result = call()
-        spent = {what: time.perf_counter() - wall, f"{what} cpu": time.process_time() - cpu}
-        for name, seconds in spent.items():
-            self.seconds[name] = min(seconds, self.seconds.get(name, seconds))
-        return result
+    def codec(self, gray: bool) -> Codec:
+        if not self.rival:
+            return ours(self.model, self.effort, self.name)
+        available([self.rival])  # loads its plugin
+        return theirs(RIVALS[self.rival], gray)
 
 
-def ours(model: str, quality: int) -> Codec:
-    return Codec(
-        f"aecodec (quality {quality})",
-        lambda pictures: aecodec.encode_many(pictures, model=model, quality=quality),
-        aecodec.decode_many,
-    )
+@dataclass(frozen=True)
+class Speed:
+    """What a job took for all pictures, in seconds; the most memory of its process, and what it held before coding."""
+
+    job: Job
+    pictures: int
+    encode_seconds: float
+    decode_seconds: float
+    peak_bytes: int
+    rest_bytes: int
+    result: Point
 
 
-def theirs(rival: Rival, gray: bool) -> Codec:
-    return Codec(
-        rival.name,
-        lambda pictures: [rival.encode(picture) for picture in pictures],
-        lambda files: [rival.decode(data, gray) for data in files],
-    )
+def timed(pictures: Sequence[Picture]) -> list[Picture]:
+    """Pictures at even distances, as many as TIMED_PIXELS have room for, one at least."""
+    mean = sum(p.shape[0] * p.shape[1] for p in pictures) / len(pictures)
+    return spread(pictures, max(1, int(TIMED_PIXELS / mean)))
 
 
-def report(codecs: Sequence[Codec], count: int) -> str:
-    head = ("", "encode /s", "decode /s", "encode /CPU s", "decode /CPU s", "bytes", "PSNR dB")
-    columns = ("encode", "decode", "encode cpu", "decode cpu")
+def measure(jobs: Sequence[Job], pictures: Sequence[Picture], tell: Tell = silent) -> list[Speed]:
+    """Each job in a fresh process, one after the other."""
+    context = multiprocessing.get_context("spawn")
+    found = []
+    for index, job in enumerate(jobs):
+        tell(f"speed and memory of {job.name}", index, len(jobs))
+        with context.Pool(1) as pool:
+            found.append(pool.apply(_run, (job, list(pictures))))
+    return found
+
+
+def _run(job: Job, pictures: list[Picture]) -> Speed:
+    codec = job.codec(pictures[0].ndim == 2)
+    rest = peak_bytes()
+    small = [picture[:WARM_UP, :WARM_UP] for picture in pictures[:1]]
+    codec.decode(codec.encode(small, job.quality))  # without a clock: models and libraries are loaded
+    spent = []
+    for _ in range(ROUNDS):
+        begin = time.perf_counter()
+        files = codec.encode(pictures, job.quality)
+        middle = time.perf_counter()
+        decoded = codec.decode(files)
+        spent.append((middle - begin, time.perf_counter() - middle))
+    peak = peak_bytes()
+    encode_seconds, decode_seconds = map(min, zip(*spent, strict=True))
+    result = point(job.quality, pictures, files, decoded)
+    return Speed(job, len(pictures), encode_seconds, decode_seconds, peak, rest, result)
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has held; not that of the one that started it, which getrusage counts too."""
+    try:
+        with open("/proc/self/status", encoding="ascii") as status:
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        pass
+    if os.name != "posix":
+        return 0
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def report(found: Sequence[Speed]) -> str:
+    """A line a job."""
+    head = ("codec", "quality", "encoded /s", "decoded /s", "peak MiB", "above rest", "bytes", "PSNR dB")
     rows = []
-    for codec in codecs:
-        assert codec.result is not None
-        rates = [number(count / codec.seconds[name], 0) for name in columns]
-        rows.append((codec.name, *rates, number(codec.result.file_bytes), number(codec.result.psnr, 1)))
+    for s in found:
+        memory = (number(s.peak_bytes / MEBI, 0), number((s.peak_bytes - s.rest_bytes) / MEBI, 0))
+        rates = (number(s.pictures / s.encode_seconds, 1), number(s.pictures / s.decode_seconds, 1))
+        result = (number(s.result.file_bytes), number(s.result.psnr, 2))
+        rows.append((s.job.name, f"{s.job.quality}", *rates, *memory, *result))
     return table(head, rows)
-
-
-def read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", nargs="+", metavar="DATA", help="idx file, tile sheet, picture or folder")
-    parser.add_argument("-m", "--model", required=True, help="as `aec models` lists them")
-    parser.add_argument("-n", "--number", type=int, default=10_000, metavar="N", help="of pictures (default: 10000)")
-    parser.add_argument("-q", "--quality", type=int, default=75, help="of aecodec (default: 75)")
-    parser.add_argument("--tile", type=int, default=32, metavar="N", help="width and height of a sheet's tiles")
-    parser.add_argument("--rounds", type=int, default=3, help="the best of them counts (default: 3)")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the Markdown there as well")
-    return parser.parse_args()
-
-
-def main() -> None:
-    arguments = read_arguments()
-    pictures = datasets.load(arguments.data, (arguments.tile, arguments.tile), arguments.number)
-    gray = pictures[0].ndim == 2
-    rivals, notes = available(RIVALS)
-    codecs = [ours(arguments.model, arguments.quality), *(theirs(rival, gray) for rival in rivals)]
-    for codec in codecs:  # loads the model, the plugins and the libraries
-        codec.decode(codec.encode(pictures[:WARM_UP]))
-    for round_ in range(arguments.rounds):
-        for codec in codecs:
-            progress(f"round {round_ + 1} of {arguments.rounds}: {codec.name}")
-            codec.run(pictures)
-    progress("")
-    page = [
-        f"# Throughput: {len(pictures):,} pictures in one process",
-        f"    {command_line(__file__)}",
-        report(codecs, len(pictures)),
-        *notes,
-        environment(rivals, [arguments.model]) + ".",
-    ]
-    text = "\n\n".join(page)
-    print(text)
-    if arguments.output:
-        arguments.output.write_text(text + "\n")
-
-
-if __name__ == "__main__":
-    run(main)

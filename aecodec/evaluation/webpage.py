@@ -95,8 +95,8 @@ def _section(comparison: Comparison, number: int) -> str:
     scale = max(1, SHOWN_WIDTH // max(original.shape[:2]))
     images = [f'<img alt="original" src="{_data_uri(original)}">']
     images += [
-        f'<img class="decoded" data-codec="{escape(s.name)}" alt="{escape(s.name)}" src="{_data_uri(s.fitted.picture)}">'
-        for s in comparison.shown
+        f'<img class="decoded" data-codec="{name}" alt="{name}" src="{_data_uri(picture)}">'
+        for name, picture in ((escape(s.name), s.fitted.picture) for s in comparison.shown)
     ]
     stacked = "\n".join(images)
     rows = "\n".join(_row(shown, number, index == 0) for index, shown in enumerate(comparison.shown))
