@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from aecodec.evaluation import datasets
-from aecodec.evaluation.datasets import SHEET_TILES, Picture, spread
+from aecodec.evaluation.datasets import SHEET_TILES, Picture, sheet_tiles, spread
 
-__all__ = ["Picture", "crops", "gray", "load", "spread"]
+__all__ = ["Picture", "crops", "gray", "load", "sheet_tiles", "spread"]
 
 
 def load(paths: Sequence[str], tile: tuple[int, int] = (32, 32), limit: int | None = None) -> list[Picture]:
