@@ -33,9 +33,9 @@ GAP = 2  # pixels between the planes of a level
 class Level:
     """One level of one file: the vector, or a group of coefficients.
 
-    values: elements in grey levels, the vector's (tiles, E) or a group's planes (rows, columns, E). cost: ideal bytes.
-    picture: what a decoder would show if all later levels were zero, (H, W) or (H, W, 3); None for the vector, which
-    tells only what is to be expected of the others.
+    values: elements in grey levels, (rows, columns, E): of tiles for the vector, of blocks for a group. cost: in ideal
+    bytes. picture: what a decoder would show if all later levels were zero, (H, W) or (H, W, 3); None for the vector,
+    which tells only what is to be expected of the others.
     """
 
     name: str
@@ -69,8 +69,10 @@ def levels(data: bytes) -> list[Level]:
     unit = 1 << COEFFICIENT_BITS
     found = []
     if d.vector:
-        vector = elements[ladder.VECTOR].reshape(-1, d.vector) / unit
-        found.append(Level(f"vector: {d.vector} numbers", vector, bits[ladder.VECTOR] / 8, None))
+        down, across = ladder.vectors(model, rows, columns)
+        vector = elements[ladder.VECTOR].reshape(down, across, d.vector) / unit
+        name = f"vector: {d.vector} numbers" + (" a tile" if down * across > 1 else "")
+        found.append(Level(name, vector, bits[ladder.VECTOR] / 8, None))
     plane = latent.plane[0].astype(np.float64) / unit
     for lo, hi in sorted({(stage.lo, stage.hi) for stage in d.passes}):
         cost = sum(bits[index] for index, stage in enumerate(d.passes) if (stage.lo, stage.hi) == (lo, hi)) / 8
@@ -90,11 +92,10 @@ def _known(file: File, model: Model, latent: ladder.Latent, hi: int) -> Picture:
 
 
 def drawn(values: NDArray[np.float64], most: float, side: int) -> Picture:
-    """Elements as one picture (H, W, 3) of about `side` pixels: planes (rows, columns, E) side by side, a vector's
-    numbers (tiles, E) as squares; as near to a square in all as their number allows. +-most end the colours.
+    """Elements (rows, columns, E) as one picture (H, W, 3) of about `side` pixels: E planes side by side, as near to a
+    square in all as their number allows. +-most end the colours.
     """
-    grid = values if values.ndim == 3 else values.reshape(1, 1, -1)
-    height, width, count = grid.shape
+    height, width, count = values.shape
     across = max(range(1, count + 1), key=lambda n: (-abs(math.log(n * width / (-(-count // n) * height))), n))
     down = -(-count // across)
     scale = max(1, (side - GAP * (max(across, down) - 1)) // max(across * width, down * height))
@@ -102,7 +103,7 @@ def drawn(values: NDArray[np.float64], most: float, side: int) -> Picture:
     canvas = np.full((down * (tall + GAP) - GAP, across * (wide + GAP) - GAP, 3), 255, np.uint8)
     for index in range(count):
         y, x = index // across * (tall + GAP), index % across * (wide + GAP)
-        plane = colours.signed(grid[..., index], most)
+        plane = colours.signed(values[..., index], most)
         canvas[y : y + tall, x : x + wide] = plane.repeat(scale, axis=0).repeat(scale, axis=1)
     return canvas
 
@@ -121,14 +122,14 @@ def section(coded: Sequence[Coded], side: int) -> Section:
         column = [one[depth] for one in found]
         most = float(np.quantile(np.abs(np.concatenate([one.values.ravel() for one in column])), 0.99)) or 1.0
         cost = float(np.mean([one.cost for one in column]))
-        label = f"{level.name}\nmean {cost:.1f} bytes\n(brown -{most:.0f}, blue +{most:.0f})"
+        label = f"{level.name}\nmean {cost:,.1f} bytes\n(brown -{most:,.0f}, blue +{most:,.0f})"
         rows.append(Row([Cell(drawn(one.values, most, side), framed=False) for one in column], label))
         if level.picture is not None:
             rows.append(Row([_cell(one.picture, scale) for one in column], "known so far"))
     rows.append(Row([_cell(c.decoded, scale, f"{len(c.data):,} B, {c.psnr:.1f} dB") for c in coded], "decoded"))
     info = aecodec.inspect(first.data)
     bytes_ = float(np.mean([len(c.data) for c in coded]))
-    title = f"{info.model}, quality {info.quality}, {info.width}x{info.height}: mean {bytes_:.1f} bytes a file"
+    title = f"{info.model}, quality {info.quality}, {info.width}x{info.height}: mean {bytes_:,.1f} bytes a file"
     return Section(title, rows, 1)
 
 
