@@ -37,7 +37,7 @@ def overview(bench: Bench) -> str:
     rows = []
     for curve in bench.curves:
         best = front(curve.points)
-        row = [curve.name, _range([p.file_bytes for p in best], 1), _range([p.psnr for p in best], 2)]
+        row = [curve.name, _range([p.file_bytes for p in best or curve.points], 1), _range([p.psnr for p in best], 2)]
         for mine in bench.ours:
             found = None if curve is mine else bd_rate(mine.points, curve.points)
             row += ["-", "-"] if found is None else [f"{found[0]:+.1f} %", _range(found[1:], 1)]
@@ -46,7 +46,9 @@ def overview(bench: Bench) -> str:
 
 
 def _range(values: Sequence[float], digits: int) -> str:
-    return f"{number(values[0], digits)} to {number(values[-1], digits)}" if values else "-"
+    if len(values) < 2:
+        return number(values[0] if values else None, digits)
+    return f"{number(values[0], digits)} to {number(values[-1], digits)}"
 
 
 def steps(curve: Curve) -> list[float]:
@@ -59,9 +61,10 @@ def steps(curve: Curve) -> list[float]:
 
 
 def by_psnr(bench: Bench, points_db: Sequence[float]) -> str:
-    """Bytes at a PSNR, everything interpolated."""
-    rows = [[number(at), *(number(bytes_at(curve.points, at)) for curve in bench.curves)] for at in points_db]
-    return table(["PSNR dB", *(curve.name for curve in bench.curves)], rows, left=0)
+    """Bytes at a PSNR, everything interpolated; single points are no curves."""
+    curves = [curve for curve in bench.curves if len(front(curve.points)) > 1]
+    rows = [[number(at), *(number(bytes_at(curve.points, at)) for curve in curves)] for at in points_db]
+    return table(["PSNR dB", *(curve.name for curve in curves)], rows, left=0)
 
 
 def by_setting(curve: Curve, label: str, most: int | None = None) -> str:
