@@ -68,12 +68,14 @@ def command(
     items = load(data, tile, limit)
     with measuring(), Status(quiet) as status:
         png = png_bytes(items, status)
-        found = [assess(items, q, png, {"model": model, "effort": effort}, status) for q in quality]
+        options = {"model": model, "effort": effort}
+        found = [assess(items, q, png, options, status.part(i, len(quality))) for i, q in enumerate(quality)]
     columns = [assessment.rows() for assessment in found]
     rows = [("quality", *(str(q) for q in quality))]
     rows += [(what, *(column[row][1] for column in columns)) for row, (what, _) in enumerate(columns[0])]
     models = {name for assessment in found for name in assessment.models}
-    click.echo(f"{len(items):,} pictures, model {' and '.join(sorted(models))}, effort {effort}\n")
+    word = "model" if len(models) == 1 else "models"
+    click.echo(f"{len(items):,} pictures, {word} {' and '.join(sorted(models))}, effort {effort}\n")
     click.echo(aligned(rows, right=range(1, len(quality) + 1)))
     if json_file is not None:
         write(str(json_file), _json(found, model, effort))

@@ -144,6 +144,10 @@ class Status:
         sys.stderr.write(_CLEAR + line[: columns() - 1])
         sys.stderr.flush()
 
+    def part(self, index: int, parts: int) -> Callable[[str, int, int], None]:
+        """The same for one of several equal parts of the work."""
+        return lambda text, done, count: self(text, index * count + done, parts * count)
+
     def __enter__(self) -> Status:
         return self
 

@@ -14,7 +14,7 @@ from aecodec.evaluation.datasets import Picture
 from aecodec.evaluation.rivals import Rival
 from aecodec.panels import workers
 
-BATCH_PIXELS = 1 << 21  # between two signs of life, about
+BATCH_PIXELS = 1 << 19  # between two signs of life, about
 ALL_QUALITIES = range(1, 101)
 HIGHEST = 99  # 100 is another codec in some formats: lossless
 SEARCHED_PIXELS = 1 << 13

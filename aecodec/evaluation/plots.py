@@ -16,6 +16,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 from matplotlib.ticker import FuncFormatter, NullFormatter  # noqa: E402
 
+from aecodec.evaluation import rivals  # noqa: E402
 from aecodec.evaluation.curves import Curve, Point, front  # noqa: E402
 from aecodec.evaluation.report import Bench  # noqa: E402
 
@@ -26,6 +27,7 @@ RIVALS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("s", "D", "^", "v", "P")
 PUBLISHED = ("#000000", "#5c5c5c", "#9a9a9a")
 DASHES = ("--", ":", "-.", (0, (6, 2, 1, 2, 1, 2)))
+HOLLOW = "o^sDv<>ph"
 POINT_MARKERS = "*X"
 LINEAR: dict[str, Any] = {"color": "#8c564b", "linestyle": (0, (4, 2)), "marker": "x"}
 BASE: dict[str, Any] = {"linewidth": 1.6, "markersize": 4.5}
@@ -49,16 +51,19 @@ def draw(title: str, bench: Bench, pixels: float) -> tuple[bytes, bytes]:
     styled: list[tuple[Curve, dict[str, Any]]] = []
     for curve, (dashes, marker) in zip(bench.ours, _effort_styles(len(bench.ours)), strict=True):
         styled.append((curve, {"color": OURS, "linestyle": dashes, "marker": marker, "linewidth": 2.2, "zorder": 5}))
-    for number, curve in enumerate(bench.rivals):
+    names = [rival.name for rival in rivals.RIVALS.values()]  # a codec has its colour whoever else is there
+    for curve in bench.rivals:
+        number = names.index(curve.name)
         styled.append((curve, {"color": RIVALS[number % len(RIVALS)], "marker": MARKERS[number % len(MARKERS)]}))
     styled += [(curve, LINEAR) for curve in bench.linear]
     for number, curve in enumerate(bench.published):
-        style = {"color": PUBLISHED[number % len(PUBLISHED)], "linewidth": 1.1}
+        style: dict[str, Any] = {"color": PUBLISHED[number % len(PUBLISHED)], "linewidth": 1.1}
         if len(curve.points) == 1:
             marker = POINT_MARKERS[number % len(POINT_MARKERS)]
             styled.append((curve, {**style, "linestyle": "none", "marker": marker, "markersize": 10}))
         else:
-            styled.append((curve, {**style, "linestyle": DASHES[number // len(PUBLISHED) % len(DASHES)]}))
+            style |= {"linestyle": DASHES[number % len(DASHES)], "marker": HOLLOW[number % len(HOLLOW)]}
+            styled.append((curve, {**style, "markerfacecolor": "white"}))
     measures = {name: label for name, label in MEASURES.items() if name == "psnr" or _has(bench, name)}
     with pyplot.rc_context(STYLE):
         figure, panels = _panels(list(measures))
