@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 from datasets import Picture, load
 from reporting import command_line, environment, number, progress, publish, require_folders, run, table
-from rivals import Rival, available
 
 import aecodec
 from aecodec import plain
+from aecodec.evaluation.rivals import PNG, Rival, available
 
 LOSSLESS = {"webp": {"lossless": True, "quality": 100}, "jxl": {"lossless": True}}
 
@@ -78,7 +78,8 @@ def main() -> None:
     options = parser.parse_args()
     require_folders([options.output])
     pictures = load(options.pictures, limit=options.number)
-    rivals, notes = available([name for name in ("png", "webp", "jxl") if name not in options.without])
+    rivals, notes = available([name for name in ("webp", "jxl") if name not in options.without])
+    rivals = rivals if "png" in options.without else [PNG, *rivals]
     codecs = [theirs(rival, LOSSLESS.get(rival.format.lower(), {}), pictures[0].ndim == 2) for rival in rivals]
     if "plain" not in options.without:
         codecs.append(without_network())

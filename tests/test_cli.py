@@ -271,7 +271,7 @@ def test_commands_and_options_are_completed(folder: Path) -> None:
         done = subprocess.run(AEC, env={**os.environ, **asked}, capture_output=True, text=True)
         return [line.partition(",")[2] for line in done.stdout.splitlines()]
 
-    assert completed("aec", "comp") == ["compress", "completion"]
+    assert completed("aec", "comp") == ["compress", "compare", "completion"]
     assert completed("aec", "decompress", "--thumb") == ["--thumbnail"]
     assert completed("aec", "completion", "f") == ["fish"]
 

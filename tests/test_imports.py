@@ -12,7 +12,7 @@ import pytest
 import aecodec
 
 PACKAGE = Path(aecodec.__file__).parent
-TRAINING = ("tensorflow", "keras", "torch", "jax", "aecodec.training")
+TRAINING = ("tensorflow", "keras", "torch", "jax", "matplotlib", "aecodec.training", "aecodec.evaluation")
 
 
 def loaded_by(program: str, folder: Path) -> set[str]:
@@ -86,7 +86,9 @@ LAYERS = [
     {"bounding"},
     {"targets"},
     {"codec"},
-    {"cli", "training", "pillow"},
+    {"training", "pillow"},
+    {"evaluation"},
+    {"cli"},
 ]
 # The engines run networks that models hold, and the ladder of a model runs on an engine: these two name each other.
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts} | {"engines": 4}

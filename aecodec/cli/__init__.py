@@ -9,7 +9,19 @@ import click
 
 from aecodec.cli.failures import in_one_sentence
 
-COMMANDS: Final = ("compress", "decompress", "info", "verify", "models", "train", "completion")
+COMMANDS: Final = (
+    "compress",
+    "decompress",
+    "info",
+    "verify",
+    "models",
+    "train",
+    "evaluate",
+    "compare",
+    "bench",
+    "reconstruct",
+    "completion",
+)
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
 
 

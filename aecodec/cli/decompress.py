@@ -71,7 +71,7 @@ class Decompression:
         return self.picture_format or format_for(pair[1])
 
 
-def _region(ctx: click.Context, param: click.Parameter, value: str | None) -> Region | None:
+def parse_region(ctx: click.Context, param: click.Parameter, value: str | None) -> Region | None:
     """Four whole numbers, as click's callback."""
     if value is None:
         return None
@@ -97,7 +97,7 @@ def _region(ctx: click.Context, param: click.Parameter, value: str | None) -> Re
 @click.option(
     "--region",
     metavar="X,Y,W,H",
-    callback=_region,
+    callback=parse_region,
     help="Only this part, in pixels; no more is decoded than it needs.",
 )
 @click.option(

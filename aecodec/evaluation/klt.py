@@ -11,30 +11,32 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from curves import Curve, Point, point_of_bytes, with_similarity
-from datasets import Picture
 from numpy.typing import NDArray
-from reporting import progress
+
+from aecodec.evaluation.codecs import Tell, silent
+from aecodec.evaluation.curves import Curve, Point, point_of_bytes, with_similarity
+from aecodec.evaluation.datasets import Picture
 
 NAME = "linear KLT, payload only"
 STEPS = tuple(8.0 * 2.0 ** (k / 2) for k in range(11))  # of coefficients of an orthonormal transform of 8-bit samples
 ROUNDING = 1 / 3  # what is added before the fraction is cut: less than 1/2 widens the interval of zero
-BATCH = 2000
 
 Floats = NDArray[Any]  # float32
 
 
-def measure(training: Sequence[Picture], pictures: Sequence[Picture], steps: Sequence[float] = STEPS) -> Curve:
+def measure(
+    training: Sequence[Picture], pictures: Sequence[Picture], steps: Sequence[float] = STEPS, tell: Tell = silent
+) -> Curve:
     """One point a step, fine to coarse. Raises ValueError unless all pictures have one shape."""
     shapes = {picture.shape for picture in (*training, *pictures)}
     if len(shapes) != 1:
         raise ValueError(f"the KLT needs pictures of one shape, not of {' and '.join(map(str, sorted(shapes)))}")
-    progress(f"{NAME}: learning from {len(training):,} pictures")
+    tell(f"{NAME}: learning from {len(training):,} pictures", 0, len(steps))
     mean, basis = learn(_rows(training))
     exact = (_rows(pictures) - mean) @ basis
     points: list[Point] = []
-    for step in steps:
-        progress(f"{NAME}: step {step:.3g}")
+    for number, step in enumerate(steps):
+        tell(f"{NAME}: step {step:.3g}", number, len(steps))
         symbols = quantized(exact, step)
         values = np.clip(np.rint((symbols.astype(np.float32) * step) @ basis.T + mean), 0, 255)
         decoded = list(values.astype(np.uint8).reshape(len(pictures), *pictures[0].shape))

@@ -1,34 +1,29 @@
 """Rate-distortion curves: what a codec makes of a data set at each setting, and where two codecs meet.
 
-PSNR is that of the mean squared error pooled over all pictures, SSIM and UQI are means over pictures. A curve is made
-of those of its points that no other point beats in bytes and PSNR, and is a monotone piecewise cubic between them
-(aecodec.metrics.pchip) in (PSNR, log bytes).
+PSNR is that of the mean squared error pooled over all pictures, SSIM, MS-SSIM and UQI are means over pictures. A curve
+is made of those of its points that no other point beats in bytes and PSNR, and is a monotone piecewise cubic between
+them (aecodec.metrics.pchip) in (PSNR, log bytes).
 """
 
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aecodec import metrics
-
-Picture = NDArray[np.uint8]
-
-BATCH_SAMPLES = 1 << 20
+from aecodec.evaluation.datasets import Picture
+from aecodec.evaluation.scores import ERRORS, SIMILARITIES, mean, measured
 
 
 @dataclass(frozen=True)
 class Point:
     """What one codec makes of a whole data set at one setting.
 
-    `psnr` is infinite if nothing was lost; `ssim` and `uqi` are None where they were not measured, or pictures are
-    smaller than a window.
+    `psnr` is infinite if nothing was lost; the others are None where they were not measured, or pictures are smaller
+    than a window. `mean_psnr` is the mean of the pictures' own PSNRs, which is what most publications give.
     """
 
     setting: float
@@ -37,6 +32,8 @@ class Point:
     psnr: float
     ssim: float | None = None
     uqi: float | None = None
+    ms_ssim: float | None = None
+    mean_psnr: float | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ class Curve:
 
 
 def point(setting: float, originals: Sequence[Picture], files: Sequence[bytes], decoded: Sequence[Picture]) -> Point:
-    """Mean size of whole files and pooled PSNR. Raises ValueError if a picture came back in another shape."""
+    """Mean size of whole files, and PSNR. Raises ValueError if a picture came back in another shape."""
     return point_of_bytes(setting, sum(map(len, files)), originals, decoded)
 
 
@@ -57,42 +54,29 @@ def point_of_bytes(
     setting: float, total_bytes: float, originals: Sequence[Picture], decoded: Sequence[Picture]
 ) -> Point:
     """The same of what all pictures take together."""
-    error = sum(int(metrics.squared_error(a, b).sum()) for a, b in alike(originals, decoded))
+    found = measured(originals, decoded, ERRORS)
     pixels = sum(picture.shape[0] * picture.shape[1] for picture in originals)
     samples = sum(picture.size for picture in originals)
-    psnr = float(metrics.psnr_of_mse(error / samples))
-    return Point(setting, total_bytes / len(originals), 8.0 * total_bytes / pixels, psnr)
+    return Point(
+        setting,
+        total_bytes / len(originals),
+        8.0 * total_bytes / pixels,
+        float(metrics.psnr_of_mse(found["squared_error"].sum() / samples)),
+        mean_psnr=mean(found["psnr"]),
+    )
 
 
-def with_similarity(measured: Point, originals: Sequence[Picture], decoded: Sequence[Picture]) -> Point:
-    """The point with its SSIM and UQI, means over pictures."""
-
-    def both(pair: tuple[Picture, Picture]) -> NDArray[np.float64]:
-        return np.stack([metrics.ssim(*pair), metrics.uqi(*pair)])
-
-    if min(min(picture.shape[:2]) for picture in originals) < max(metrics.SSIM_WINDOW, metrics.UQI_WINDOW):
-        return measured
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        ssim, uqi = np.concatenate(list(pool.map(both, alike(originals, decoded))), axis=1).mean(axis=1)
-    return replace(measured, ssim=float(ssim), uqi=float(uqi))
+def with_similarity(measured_point: Point, originals: Sequence[Picture], decoded: Sequence[Picture]) -> Point:
+    """The point with its SSIM, MS-SSIM and UQI, means over pictures."""
+    found = measured(originals, decoded, SIMILARITIES)
+    ssim, ms_ssim, uqi = (mean(found[name]) for name in SIMILARITIES)
+    return replace(measured_point, ssim=ssim, ms_ssim=ms_ssim, uqi=uqi)
 
 
-def alike(originals: Sequence[Picture], decoded: Sequence[Picture]) -> Iterator[tuple[Picture, Picture]]:
-    """Stacks (n, H, W, C) of neighbours of one shape, a few at a time."""
-    begin = 0
-    while begin < len(originals):
-        shape, end = originals[begin].shape, begin
-        while end < len(originals) and originals[end].shape == shape and (end - begin) * np.prod(shape) < BATCH_SAMPLES:
-            if decoded[end].shape != shape:
-                raise ValueError(f"a picture of {shape} came back as {decoded[end].shape}")
-            end += 1
-        yield _stack(originals[begin:end]), _stack(decoded[begin:end])
-        begin = end
-
-
-def _stack(pictures: Sequence[Picture]) -> Picture:
-    stack = np.stack(pictures)
-    return stack[..., None] if stack.ndim == 3 else stack
+def by_mean_psnr(curve: Curve) -> Curve:
+    """The curve with the mean of the pictures' PSNRs in place of the PSNR of the pooled error."""
+    points = [replace(p, psnr=math.inf if p.mean_psnr is None else p.mean_psnr) for p in curve.points]
+    return replace(curve, points=points)
 
 
 def front(points: Sequence[Point]) -> list[Point]:

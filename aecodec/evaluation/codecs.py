@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, TypeVar
-
-from curves import Curve, Point, point, with_similarity
-from datasets import Picture
-from reporting import progress
-from rivals import Rival
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias, TypeVar
 
 import aecodec
+from aecodec.evaluation.curves import Curve, Point, point, with_similarity
+from aecodec.evaluation.datasets import Picture
+from aecodec.evaluation.rivals import Rival
+from aecodec.panels import workers
 
-BATCH = 2000  # pictures between two signs of life
-QUALITIES = (1, 10, 20, 30, 40, 50, 60, 70, 75, 80, 90, 100)
+BATCH_PIXELS = 1 << 19  # between two signs of life, about
 ALL_QUALITIES = range(1, 101)
+HIGHEST = 99  # 100 is another codec in some formats: lossless
+SEARCHED_PIXELS = 1 << 13
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Encode = Callable[[Sequence[Picture], int], list[bytes]]
-Decode = Callable[[Sequence[bytes]], list[Picture]]
+Encode: TypeAlias = Callable[[Sequence[Picture], int], list[bytes]]
+Decode: TypeAlias = Callable[[Sequence[bytes]], list[Picture]]
+Tell: TypeAlias = Callable[[str, int, int], object]
+"""Is told what is being done, and how much of it is done of how much in all."""
+
+
+def silent(text: str, done: int, count: int) -> None:
+    """Tells nobody."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Codec:
     qualities: Sequence[int]
 
 
-def ours(model: str, effort: int | None = None) -> Codec:
+def ours(model: str, effort: int | None = None, name: str = "aecodec") -> Codec:
     """aecodec with a model; None leaves the effort to the library."""
     options: dict[str, Any] = {} if effort is None else {"effort": effort}
 
@@ -46,14 +51,14 @@ def ours(model: str, effort: int | None = None) -> Codec:
     def decode(files: Sequence[bytes]) -> list[Picture]:
         return _in_parts(aecodec.decode_many, files)
 
-    return Codec("aecodec" if effort is None else f"aecodec, effort {effort}", encode, decode, ALL_QUALITIES)
+    return Codec(name, encode, decode, ALL_QUALITIES)
 
 
 def theirs(rival: Rival, gray: bool) -> Codec:
     """A rival at its best, one file a picture."""
 
     def encode(pictures: Sequence[Picture], quality: int) -> list[bytes]:
-        return _in_parts(lambda part: [rival.encode(p, quality=quality, **rival.best) for p in part], pictures)
+        return _in_parts(lambda part: [rival.at(p, quality) for p in part], pictures)
 
     def decode(files: Sequence[bytes]) -> list[Picture]:
         return _in_parts(lambda part: [rival.decode(data, gray) for data in part], files)
@@ -62,31 +67,44 @@ def theirs(rival: Rival, gray: bool) -> Codec:
 
 
 def _in_parts(call: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item]) -> list[Result]:
-    """What a call makes of the items, a part of them on each processor."""
-    count = os.cpu_count() or 1
+    """What a call makes of the items, a part of them in each thread."""
+    count = workers()
     size = -(-len(items) // count) or 1
     with ThreadPoolExecutor(count) as pool:
         parts = pool.map(call, [items[begin : begin + size] for begin in range(0, len(items), size)])
         return [result for part in parts for result in part]
 
 
-def sweep(codec: Codec, pictures: Sequence[Picture], qualities: Sequence[int], similarity: bool = True) -> Curve:
-    """One point a quality; with or without SSIM and UQI."""
+def batches(pictures: Sequence[Picture]) -> Iterable[slice]:
+    """Neighbours that are coded in one call."""
+    begin = pixels = 0
+    for index, picture in enumerate(pictures):
+        pixels += picture.shape[0] * picture.shape[1]
+        if pixels >= BATCH_PIXELS or index + 1 == len(pictures):
+            yield slice(begin, index + 1)
+            begin, pixels = index + 1, 0
+
+
+def sweep(
+    codec: Codec, pictures: Sequence[Picture], qualities: Sequence[int], similarity: bool = True, tell: Tell = silent
+) -> Curve:
+    """One point a quality; with or without SSIM, MS-SSIM and UQI."""
     points: list[Point] = []
     seconds = 0.0
-    for quality in qualities:
+    whole = len(qualities) * len(pictures)
+    for number, quality in enumerate(qualities):
         files: list[bytes] = []
         decoded: list[Picture] = []
-        for begin in range(0, len(pictures), BATCH):
-            progress(f"{codec.name}, quality {quality}: {begin:,} of {len(pictures):,}")
+        for part in batches(pictures):
+            tell(f"{codec.name}, quality {quality}", number * len(pictures) + part.start, whole)
             started = time.perf_counter()
-            part = codec.encode(pictures[begin : begin + BATCH], quality)
+            written = codec.encode(pictures[part], quality)
             seconds += time.perf_counter() - started
-            decoded += codec.decode(part)
-            files += part
+            decoded += codec.decode(written)
+            files += written
         measured = point(quality, pictures, files, decoded)
         points.append(with_similarity(measured, pictures, decoded) if similarity else measured)
-    return Curve(codec.name, points, len(pictures) * len(qualities) / seconds)
+    return Curve(codec.name, points, whole / seconds)
 
 
 @dataclass(frozen=True)
@@ -100,12 +118,14 @@ class Fitted:
     fits: bool
 
 
-def within(codec: Codec, pictures: Sequence[Picture], budgets: Sequence[int]) -> list[list[Fitted]]:
+def within(
+    codec: Codec, pictures: Sequence[Picture], budgets: Sequence[int], tell: Tell = silent
+) -> list[list[Fitted]]:
     """For each budget each picture at the highest quality whose file is not larger."""
     best: list[list[tuple[int, bytes] | None]] = [[None] * len(pictures) for _ in budgets]
     smallest: list[tuple[int, bytes]] = []
-    for quality in sorted(codec.qualities):
-        progress(f"{codec.name}, quality {quality}")
+    for number, quality in enumerate(sorted(codec.qualities)):
+        tell(f"{codec.name}, quality {quality}", number, len(codec.qualities))
         found = [(quality, data) for data in codec.encode(pictures, quality)]
         smallest = [min(pair, key=lambda f: len(f[1])) for pair in zip(smallest or found, found, strict=True)]
         for row, budget in zip(best, budgets, strict=True):
@@ -123,3 +143,19 @@ def within(codec: Codec, pictures: Sequence[Picture], budgets: Sequence[int]) ->
             ]
         )
     return rows
+
+
+def fitted(codec: Codec, picture: Picture, budget: int, tell: Tell = silent) -> Fitted:
+    """A picture at the highest quality below 100 whose file is not larger than a budget, or the smallest file.
+
+    All qualities are tried on a small picture. On a large one, whose files grow with the quality or nearly, tens first
+    and then the ones above the best of them.
+    """
+    lowest = min(codec.qualities)
+    small = picture.shape[0] * picture.shape[1] <= SEARCHED_PIXELS
+    steps = sorted({*range(lowest, HIGHEST + 1, 1 if small else 10), HIGHEST})
+    best = within(replace(codec, qualities=steps), [picture], [budget], tell)[0][0]
+    if not best.fits or best.quality == HIGHEST:
+        return best
+    ones = range(best.quality, steps[steps.index(best.quality) + 1])
+    return within(replace(codec, qualities=ones), [picture], [budget], tell)[0][0]
