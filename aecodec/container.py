@@ -2,7 +2,7 @@
 
     byte 0       0xAE
     byte 1       0xC in the high nibble, the version of the format in the low one (0: draft)
-    byte 2       bits 0-3  number of a bundled model, 1..15; 0: the model's id follows
+    byte 2       bits 0-3  number of a bundled model, 1..14; 15: plain, without a model; 0: the model's id follows
                  bit 4     the size follows
                  bit 5     inverted: the picture's negative was coded
                  bit 6     gray: a colour model coded a gray picture as three equal channels
@@ -23,8 +23,9 @@ before the ignorable ones (top bit set). A reader must refuse a file with a crit
 know, and must skip an ignorable one. What is in the sections is no business of this module.
 
 Every header has exactly one encoding: `write_header(read_header(data)[0]) == data[:length]` for all data that
-can be read. Two rules of it need knowledge of the models and are the codec's: the size is left out if and
-only if it is the model's own tile, and a model that has a number is not named by its id.
+can be read. Some rules of it need knowledge of the models and are those of `aecodec.files`: the size is left out if and
+only if it is the model's own tile, a model that has a number is not named by its id, and a plain file says nothing that
+only a model could mean.
 
 The checksum covers these bytes and lies in the payload, as the packings define.
 """
@@ -37,6 +38,7 @@ from typing import Final, Literal
 from aecodec.errors import InvalidValue, NotAnAecFile, TruncatedFile, UnsupportedSection, UnsupportedVersion
 
 VERSION: Final = 0
+PLAIN: Final = 15  # in place of a model's number
 MODEL_ID_BYTES: Final = 8
 MAX_QUALITY: Final = 100
 MAX_SIDE: Final = 1 << 32
@@ -58,11 +60,19 @@ Packing = Literal["rans", "zstd"]
 PACKINGS: Final[tuple[Packing, Packing]] = ("rans", "zstd")  # the index is the bit
 
 ALPHA: Final = 1  # opacity, as `aecodec.planes` packs it
+REMAINDER: Final = 2  # what takes the decoded picture to the original, as `aecodec.remainders` packs it
 ICC: Final = 128
 EXIF: Final = 129
 XMP: Final = 130
 RESOLUTION: Final = 131
-SECTION_NAMES: Final = {ALPHA: "alpha", ICC: "icc", EXIF: "exif", XMP: "xmp", RESOLUTION: "resolution"}
+SECTION_NAMES: Final = {
+    ALPHA: "alpha",
+    REMAINDER: "remainder",
+    ICC: "icc",
+    EXIF: "exif",
+    XMP: "xmp",
+    RESOLUTION: "resolution",
+}
 
 
 @dataclass(frozen=True)
@@ -86,13 +96,13 @@ class Section:
 class Header:
     """All that an .aec file says outside its payload. Raises InvalidValue for what no file can say.
 
-    model_number: 1..15, a bundled model; 0: the model is named by model_id.
+    model_number: 1..14, a bundled model; PLAIN, no model; 0: the model is named by model_id.
     model_id: 8 bytes if model_number is 0, empty otherwise.
     quality: 1..100.
     packing: "rans" or "zstd".
     size: (width, height), each 1..2^32; None: the model's own tile.
     inverted: the payload holds the picture's negative.
-    gray: a colour model coded a gray picture; only one of its channels is the picture.
+    gray: a colour model coded a gray picture, only one of its channels is the picture; or a plain picture is gray.
     sections: strictly rising by tag.
     """
 

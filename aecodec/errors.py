@@ -58,6 +58,10 @@ class InvalidValue(AecError):
     """The file, or an argument, holds a value that is not allowed. Nothing can be done with such a file."""
 
 
+class Unreachable(AecError):
+    """No file can be made that is as small, or as good, as was asked for. Ask for what the message says there is."""
+
+
 class UnsupportedImage(AecError):
     """The picture cannot be encoded as it is. Convert it as the message says, or choose another model."""
 

@@ -47,13 +47,14 @@ def forms_for(shape: tuple[int, ...], name: str) -> list[Form]:
 def choose_in(
     stack: Picture,
     form: Form,
-    quality: int,
+    qualities: NDArray[np.intp],
     effort: int,
     engine_name: str,
     negative: NDArray[np.bool_] | None = None,
     measured: bool = False,
 ) -> Choice:
-    """Residuals for pictures (S, H, W, C) in a form, with an effort of 0..9; measured: with the pixels they will give.
+    """Residuals for pictures (S, H, W, C) in a form, each at its quality (S,), with an effort of 0..9; measured: with
+    the pixels they will give.
 
     negative: which pictures to invert (S,), where they are parts of others.
     """
@@ -62,7 +63,6 @@ def choose_in(
     # Most pictures have no padding without a pixel: theirs need not be looked for in every pass.
     inside = None if shown.all() else np.broadcast_to(shown, (len(stack), *shown.shape))
     grown = tiles.grow(samples(stack, form, negative), d.unit)
-    qualities = np.full(len(stack), quality)
     return choose(form.model, engines.engine(engine_name), grown, qualities, inside, effort, measured)
 
 
@@ -97,7 +97,7 @@ def trial(stack: Picture, form: Form, quality: int, engine_name: str) -> NDArray
         choice = choose(form.model, engine, shown, np.full(len(shown), quality), effort=0, measured=True)
     else:
         shown = samples(stack, form)
-        choice = choose_in(stack, form, quality, 0, engine_name, measured=True)
+        choice = choose_in(stack, form, np.full(len(stack), quality), 0, engine_name, measured=True)
     assert choice.pixels is not None
     again = choice.pixels[:, : shown.shape[1], : shown.shape[2]]
     error = ((shown.astype(np.float64) - again) ** 2).reshape(len(stack), -1).sum(axis=1) / shown.shape[-1]

@@ -1,4 +1,4 @@
-"""How alike pictures are, and how far two rate-distortion curves lie apart: PSNR, SSIM, MS-SSIM, UQI, BD-rate.
+"""How alike pictures are, and how far two rate-distortion curves lie apart: errors, PSNR, SSIM, MS-SSIM, UQI, BD-rate.
 
 Pictures are uint8 arrays (N, H, W, C), originals and decoded of one shape; a measure gives one value a picture,
 float64 (N,). Colour is measured channel by channel and averaged. Other dtypes, unequal shapes and pictures smaller than
@@ -29,6 +29,9 @@ MS_SSIM_WEIGHTS: Final = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 MS_SSIM_LEAST: Final = (SSIM_WINDOW - 1) * 2 ** (len(MS_SSIM_WEIGHTS) - 1) + 1
 """The least width and height for MS-SSIM: what is still a window wide after four halvings, rounded up."""
 
+CROSS_ENTROPY_LEAST: Final = 1e-7
+"""A predicted probability counts as at least so much, and as at most one less it: Keras' epsilon."""
+
 _SIGMA: Final = 1.5
 _C1: Final = (0.01 * PEAK) ** 2
 _C2: Final = (0.03 * PEAK) ** 2
@@ -58,6 +61,39 @@ def psnr_of_mse(mean_squared_error: ArrayLike) -> Values:
     """PSNR in dB of mean squared errors of 8-bit samples, any shape; infinite where the error is 0."""
     with np.errstate(divide="ignore"):
         return 10.0 * np.log10(PEAK**2 / np.asarray(mean_squared_error, np.float64))
+
+
+def mean_absolute_error(originals: Pictures, decoded: Pictures) -> Values:
+    """The mean absolute difference of each picture's samples, in levels of 0..255."""
+    _require_alike(originals, decoded, 1)
+    found: Values = _differences(originals, decoded).mean(axis=(1, 2, 3), dtype=np.float64)
+    return found
+
+
+def largest_error(originals: Pictures, decoded: Pictures) -> NDArray[np.int64]:
+    """The largest absolute difference of any of each picture's samples, int64 (N,)."""
+    _require_alike(originals, decoded, 1)
+    found: NDArray[np.int64] = _differences(originals, decoded).max(axis=(1, 2, 3)).astype(np.int64)
+    return found
+
+
+def cross_entropy(originals: Pictures, decoded: Pictures) -> Values:
+    """Binary cross-entropy of each picture, the mean over its samples, in nats.
+
+    -t log p - (1 - t) log(1 - p), with t = original / 255 and p = decoded / 255, kept CROSS_ENTROPY_LEAST away from 0
+    and 1: the loss that autoencoders with a sigmoid output report. A perfect copy has the mean entropy of its samples,
+    which is 0 only where all are black or white.
+    """
+    _require_alike(originals, decoded, 1)
+    levels = np.arange(256) / PEAK
+    predicted = np.clip(levels, CROSS_ENTROPY_LEAST, 1 - CROSS_ENTROPY_LEAST)
+    table = -np.outer(levels, np.log(predicted)) - np.outer(1 - levels, np.log(1 - predicted))
+    size = max(1, _BATCH_SAMPLES // _samples(originals))
+    parts = [
+        table[originals[i : i + size], decoded[i : i + size]].mean(axis=(1, 2, 3))
+        for i in range(0, len(originals), size)
+    ]
+    return np.concatenate(parts) if parts else np.zeros(0)
 
 
 def ssim(originals: Pictures, decoded: Pictures) -> Values:
@@ -194,6 +230,11 @@ def _curve(rate: ArrayLike, psnr: ArrayLike) -> tuple[Values, Values]:
     if not (np.isfinite(x).all() and (np.diff(x) > 0).all() and np.isfinite(r).all() and (r > 0).all()):
         raise ValueError("a curve needs finite rates above 0 and finite PSNRs, none of them twice")
     return x, np.log(r)
+
+
+def _differences(originals: Pictures, decoded: Pictures) -> NDArray[np.uint8]:
+    """Absolute differences; maximum less minimum does not wrap."""
+    return np.maximum(originals, decoded) - np.minimum(originals, decoded)
 
 
 def _samples(pictures: Pictures) -> int:

@@ -16,7 +16,7 @@ from PIL import Image
 from aecodec import exif
 from aecodec.errors import UnsupportedImage
 from aecodec.metadata import MAX_BYTES, Metadata, resolution
-from aecodec.pictures import Source, eight_bits, require_pixels
+from aecodec.pictures import Picture, Source, require_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,14 +24,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Target:
-    """What a mode becomes: `mode` L or RGB, or the same with A; `note` says it where something is converted."""
+    """What a mode becomes: `mode` L, RGB, the same with A, or I;16; `note` says it where something is converted. What
+    becomes of 16 bits is the codec's business.
+    """
 
     mode: str
     note: str = ""
 
 
 _TURNED = "mode {} is coded as {}"
-_SIXTEEN = "mode {} is rounded to 8 bits a sample, 65535 to 255"
 TARGETS: Final[dict[str, Target]] = {
     "1": Target("L", _TURNED),
     "L": Target("L"),
@@ -46,11 +47,11 @@ TARGETS: Final[dict[str, Target]] = {
     "CMYK": Target("RGB", _TURNED),
     "YCbCr": Target("RGB", _TURNED),
     "HSV": Target("RGB", _TURNED),
-    "I;16": Target("L", _SIXTEEN),
-    "I;16L": Target("L", _SIXTEEN),
-    "I;16B": Target("L", _SIXTEEN),
-    "I;16N": Target("L", _SIXTEEN),
-    "I": Target("L", _SIXTEEN),
+    "I;16": Target("I;16"),
+    "I;16L": Target("I;16"),
+    "I;16B": Target("I;16"),
+    "I;16N": Target("I;16"),
+    "I": Target("I;16", _TURNED),
     "F": Target("L", "mode {} is rounded to whole numbers"),
 }
 _WIDE: Final = {"I;16": 65535, "I;16L": 65535, "I;16B": 65535, "I;16N": 65535, "I": 65535, "F": 255}  # largest value
@@ -100,14 +101,15 @@ def read(image: Image.Image) -> Source:
     samples, alpha = _samples(upright, target.mode)
     if target.note:
         name = ("L" if samples.ndim == 2 else "RGB") + ("" if alpha is None else "A")
+        name = "I;16" if samples.dtype == np.uint16 else name
         notes.append(target.note.format(image.mode, name))
     return Source(samples, alpha, _metadata(image, taken, sideways or orientation >= _SIDEWAYS, notes), tuple(notes))
 
 
-def _samples(image: Image.Image, target: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+def _samples(image: Image.Image, target: str) -> tuple[Picture, Picture | None]:
     key = image.info.get("transparency")
     if image.mode in _WIDE:
-        return _narrowed(image, key)
+        return _wide(image, key)
     if image.mode in ("La", "RGBa"):
         image = image.convert(target)  # Pillow converts these to no other modes
     if target.endswith("A") or not image.has_transparency_data:
@@ -127,16 +129,17 @@ def _is_gray(colours: NDArray[np.uint8]) -> bool:
     return bool((colours == colours[..., :1]).all())
 
 
-def _narrowed(image: Image.Image, key: Any) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """Gray of 16 bits, or of floating point 0..255, as 8 bits; the key colour as opacity."""
+def _wide(image: Image.Image, key: Any) -> tuple[Picture, Picture | None]:
+    """Gray of 16 bits, or of floating point 0..255 as 8 bits; the key colour as opacity."""
     values = np.asarray(image)
     largest = _WIDE[image.mode]
     if not (values.min() >= 0 and values.max() <= largest):  # also where one is not a number
         raise UnsupportedImage(f"a picture of mode {image.mode} needs values 0..{largest}: scale it first")
     alpha = None
     if isinstance(key, int) and bool((values == key).any()):
-        alpha = np.where(values == key, 0, 255).astype(np.uint8)
-    return (eight_bits(values) if largest > 255 else np.rint(values).astype(np.uint8)), alpha
+        alpha = np.where(values == key, 0, largest)
+    dtype = np.uint16 if largest > 255 else np.uint8
+    return np.rint(values).astype(dtype), None if alpha is None else alpha.astype(dtype)
 
 
 def _orientation(image: Image.Image) -> int:

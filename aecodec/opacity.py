@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from aecodec import planes
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LOSSLESS: Final = 100
+LOSSLESS: Final = 100  # aecodec.codec has the same limit
 _CELL: Final = 8  # hidden colours are filled in by squares of so many pixels: the blocks of the models divide it
 _BAND: Final = 512  # rows looked at at once; a multiple of _CELL
 
@@ -21,8 +21,10 @@ def levels(quality: int) -> int:
     return int(2 * 128 ** ((quality - 1) / (LOSSLESS - 1)) + 0.5)
 
 
-def pack(alpha: NDArray[np.uint8], quality: int) -> bytes:
-    """The bytes of opacity (height, width) at a quality of 1..100; 100 keeps all of it, others 0 and 255 exactly."""
+def pack(alpha: NDArray[Any], quality: int) -> bytes:
+    """The bytes of opacity (height, width), uint8 at a quality of 1..100, of which 100 keeps all and others keep 0 and
+    255 exactly; or uint16 at 100.
+    """
     if quality < LOSSLESS:
         steps = levels(quality) - 1
         table = (np.rint(np.arange(256) * steps / 255) * 255 / steps).round().astype(np.uint8)
@@ -30,11 +32,6 @@ def pack(alpha: NDArray[np.uint8], quality: int) -> bytes:
         table[1:-1] = table[1:-1].clip(1, 254) if steps > 1 else table[1:-1]
         alpha = table[alpha]
     return planes.pack(alpha[..., None])
-
-
-def unpack(data: bytes, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The opacity (height, width) that was packed. Raises AecError."""
-    return planes.unpack(data, (*size, 1))[..., 0]
 
 
 def filled(samples: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -98,6 +98,13 @@ class Layout:
             -(-min(self.width, area.x1 + margin) // self.side[1]),
         )
 
+    def covering(self, area: Box) -> tuple[list[int], Box]:
+        """The panels that hold an area of pixels, and what they cover."""
+        chosen = self.around(area, 0)
+        indices = [y * self.columns + x for y in range(chosen.y0, chosen.y1) for x in range(chosen.x0, chosen.x1)]
+        first, last = self.box(indices[0]), self.box(indices[-1])
+        return indices, Box(first.y0, last.y1, first.x0, last.x1)
+
 
 def seed_of(index: int, count: int, seed: int) -> int:
     """What the checksum of a panel starts from, with `seed` the CRC-32 of the header: panels cannot change places."""
@@ -119,7 +126,12 @@ def join(parts: Sequence[bytes]) -> bytes:
 
 def split(payload: bytes, layout: Layout, model: Model, packing: str) -> list[bytes]:
     """The inverse. Raises TruncatedFile where some panel cannot be whole, and InvalidValue."""
-    count = layout.count
+    return split_by(payload, [least_bytes(packing, _elements(model, layout.box(i))) for i in range(layout.count)])
+
+
+def split_by(payload: bytes, least: Sequence[int]) -> list[bytes]:
+    """The inverse of `join`, given the fewest bytes that each part can have. Raises as `split`."""
+    count = len(least)
     lengths, at = [], 0
     if len(payload) < count - 1:
         raise TruncatedFile("the packed data is too short for the picture's panels")
@@ -130,8 +142,8 @@ def split(payload: bytes, layout: Layout, model: Model, packing: str) -> list[by
     if last < 0:
         raise TruncatedFile("the packed data ends before its last panel")
     parts = []
-    for index, length in enumerate([*lengths, last]):
-        if length < least_bytes(packing, _elements(model, layout.box(index))):
+    for length, fewest in zip([*lengths, last], least, strict=True):
+        if length < fewest:
             raise TruncatedFile("the packed data is too short for the picture's panels")
         parts.append(payload[at : at + length])
         at += length

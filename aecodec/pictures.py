@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
@@ -19,11 +19,13 @@ from aecodec.metadata import Metadata
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Picture: TypeAlias = "NDArray[np.uint8]"
+Picture: TypeAlias = "NDArray[Any]"
+"""uint8; or uint16 where samples of 16 bits are kept."""
 
 MAX_PIXELS: Final = 1024**3 // 4 // 3
 """The most pixels that a file may declare unless the caller allows more: Pillow's own limit."""
 
+_NARROWED: Final = "samples of 16 bits are rounded to 8, which lossless and max_error do not"
 _SHAPES: Final = "(height, width), or (height, width, channels) with 1 to 4 channels"
 
 
@@ -31,9 +33,9 @@ _SHAPES: Final = "(height, width), or (height, width, channels) with 1 to 4 chan
 class Source:
     """A picture as the encoder takes it.
 
-    samples: uint8, (height, width) if it is gray, (height, width, 3) if it is RGB. alpha: uint8 (height, width), 0
-    transparent, 255 opaque, or None where the picture has no such channel. notes: what was converted, in a few words
-    each.
+    samples: uint8 or uint16, (height, width) if it is gray, (height, width, 3) if it is RGB. alpha: of the same type,
+    (height, width), from 0, transparent, to the largest value, opaque, or None where the picture has no such channel.
+    notes: what was converted, in a few words each.
     """
 
     samples: Picture
@@ -41,23 +43,32 @@ class Source:
     metadata: Metadata = Metadata()
     notes: tuple[str, ...] = ()
 
+    def narrowed(self) -> Source:
+        """The same in 8 bits a sample."""
+        if self.samples.dtype == np.uint8:
+            return self
+        alpha = None if self.alpha is None else eight_bits(self.alpha)
+        return replace(self, samples=eight_bits(self.samples), alpha=alpha, notes=(*self.notes, _NARROWED))
 
-def load(image: Any) -> Source:
-    """A picture that is given as a Pillow image, as an array, or as a Source already.
+
+def load(image: Any, *, wide: bool = False) -> Source:
+    """A picture that is given as a Pillow image, as an array, or as a Source already; wide: with samples of 16 bits.
 
     An array has uint8 or uint16 samples and the shape (height, width), or (height, width, channels) with 1 channel
-    (gray), 2 (gray, opacity), 3 (RGB) or 4 (RGB, opacity); it is not copied. Samples of 16 bits are rounded to 8. For
-    Pillow images see `aecodec.modes.read`.
+    (gray), 2 (gray, opacity), 3 (RGB) or 4 (RGB, opacity); it is not copied, but where samples of 16 bits are rounded
+    to 8. For Pillow images see `aecodec.modes.read`.
 
     Raises UnsupportedImage for other dtypes, shapes and modes, and for pictures without pixels.
     """
     if isinstance(image, Source):
-        return image
-    if isinstance(image, Image.Image):
+        source = image
+    elif isinstance(image, Image.Image):
         from aecodec import modes
 
-        return modes.read(image)
-    return _load_array(image)
+        source = modes.read(image)
+    else:
+        source = _load_array(image)
+    return source if wide else source.narrowed()
 
 
 def require_within_limit(width: int, height: int, max_pixels: int | None) -> None:
@@ -85,7 +96,10 @@ def joined(samples: Picture, alpha: Picture | None) -> Picture:
 
 
 def to_pillow(picture: Picture, metadata: Metadata) -> Image.Image:
-    """A Pillow image of mode L, LA, RGB or RGBA, with the metadata in its `info`."""
+    """A Pillow image of mode L, LA, RGB, RGBA or I;16, with the metadata in its `info`."""
+    if picture.dtype == np.uint16 and picture.ndim == 3:
+        picture = eight_bits(picture)
+        warn(("samples of 16 bits are rounded to 8: Pillow holds no more of them than gray without opacity",))
     image = Image.fromarray(picture)
     image.info.update(metadata.info())
     return image
@@ -109,11 +123,9 @@ def _load_array(image: Any) -> Source:
     if not (samples.ndim == 2 or (samples.ndim == 3 and 1 <= samples.shape[2] <= 4)):
         raise UnsupportedImage(f"expected the shape {_SHAPES}, not {samples.shape}")
     require_pixels(samples.shape[1], samples.shape[0])
-    notes: tuple[str, ...] = ()
-    if samples.dtype == np.uint16:
-        samples, notes = eight_bits(samples), ("samples of 16 bits are rounded to 8",)
+    samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
     if samples.ndim == 2:
-        return Source(samples, notes=notes)
+        return Source(samples)
     channels = samples.shape[2]
     alpha = samples[..., -1] if channels in (2, 4) else None
-    return Source(samples[..., 0] if channels <= 2 else samples[..., :3], alpha, notes=notes)
+    return Source(samples[..., 0] if channels <= 2 else samples[..., :3], alpha)

@@ -7,8 +7,8 @@
     with Image.open("photo.aec") as image:  # size, mode and info are known; nothing is decoded before it is needed
         image.save("copy.aec", quality=40)
 
-`save` takes the options of `aecodec.encode` (`model`, `quality`, `packing`, `strip`, ...), and `icc_profile`, `exif`,
-`xmp` and `dpi`, which replace what the picture's `info` says.
+`save` takes the options of `aecodec.encode` (`model`, `quality`, `lossless`, `max_bytes`, `strip`, ...), and
+`icc_profile`, `exif`, `xmp` and `dpi`, which replace what the picture's `info` says.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import inspect
 from io import BytesIO
 from typing import IO, Any, Final
 
+import numpy as np
 from PIL import Image, ImageFile
 
 import aecodec
-from aecodec import container, scaling
-from aecodec.errors import AecError, InvalidValue, NotAnAecFile, UnknownModel
+from aecodec import container, pictures, scaling
+from aecodec.errors import AecError, InvalidValue, NotAnAecFile, UnknownModel, Unreachable
 from aecodec.files import File
 
 FORMAT: Final = "AEC"
@@ -70,7 +71,9 @@ class AecImageFile(ImageFile.ImageFile):
         """Decodes a smaller picture, of no less than `size`, which takes less time; `Image.thumbnail` asks for it."""
         if self._file is None or self._thumbnail is not None or size is None:
             return None
-        (height, width), block = self._file.size, self._file.model.description.block
+        (height, width), block = self._file.size, self._file.block
+        if block is None:
+            return None
         most = min(width // max(1, size[0]), height // max(1, size[1]))
         if most > block:
             most -= most % block
@@ -103,7 +106,10 @@ class AecImageFile(ImageFile.ImageFile):
     def _decoded(self, file: File) -> bytes:
         limit = None if Image.MAX_IMAGE_PIXELS is None else _HARD_LIMIT * Image.MAX_IMAGE_PIXELS
         try:
-            return aecodec.decode(file.data, max_pixels=limit, thumbnail=self._thumbnail).tobytes()
+            samples = aecodec.decode(file.data, max_pixels=limit, thumbnail=self._thumbnail)
+            if samples.dtype == np.uint16:
+                samples = samples.astype("<u2") if file.mode == "I;16" else pictures.eight_bits(samples)
+            return samples.tobytes()
         except AecError as error:
             raise OSError(str(error)) from error
 
@@ -129,7 +135,7 @@ def _save(image: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
         image.info.update(replaced)
     try:
         encoded = aecodec.encode(image, **settings)
-    except (InvalidValue, UnknownModel) as error:
+    except (InvalidValue, UnknownModel, Unreachable) as error:
         raise ValueError(str(error)) from error
     except AecError as error:
         raise OSError(f"cannot write mode {image.mode} as {FORMAT}: {error}") from error

@@ -1,16 +1,20 @@
 """A plain lossless coder for planes of samples: no network, a row of differences at a time, one zstd frame.
 
-    1 byte    method: 0 raw, 1 constant, 2 differences, 3 differences after the colour transform
+    1 byte    method: 0 raw, 1 constant, 2 differences, 3 differences after the colour transform, 4 palette
     content   raw: the samples, row by row, those of a pixel together, little-endian
               constant: one pixel
               differences: a Zstandard frame, as section 9 of the format has it
-    4 bytes   CRC-32 of the raw samples, little-endian
+              palette: the number of colours less one, the colours as raw has them, rising; then a frame
+    4 bytes   CRC-32 of the raw samples, little-endian; of a constant plane, of its one pixel
 
 The frame holds a byte for each row of channel 0, then of channel 1, ..., that says what its samples are counted from:
 0 nothing, 1 the sample to the left, 2 the sample above, 3 left + above - above left, a sample outside the picture
 being 0. Then come the differences, channel after channel, row by row, modulo 2^8 or 2^16. Those of 16 bits are first
 folded, 0 -1 1 -2 2 ... to 0 1 2 3 4 ..., and a channel's high bytes come before its low ones. The colour transform
 subtracts channel 1 from channels 0 and 2, with the same modulus.
+
+With a palette the frame holds a single channel of 8 bits instead: rows of indices, as many to a byte as fit, 1, 2, 4 or
+8 bits each, the first in the highest bits, the rest of a row's last byte 0. So zstd sees up to eight pixels at once.
 
 Every predictor is a difference along an axis, so its inverse is a running sum: decoding has no loop over samples.
 """
@@ -32,34 +36,54 @@ _RAW: Final = 0
 _CONSTANT: Final = 1
 _DIFFERENCES: Final = 2
 _COLOUR: Final = 3
+_PALETTE: Final = 4
 _LEFT: Final = 1
 _ABOVE: Final = 2
 _CHECK_BYTES: Final = 4
+_COLOURS: Final = 256  # of a palette at most
+_GRAY_COLOURS: Final = 128  # where a sample has 8 bits anyway, a palette must leave out half of the values to pay
+_GLANCE: Final = 4096  # pixels that a picture with too many colours is known by
+_BAND: Final = 64  # rows that are changed at once: little memory beside the picture
 _WHAT: Final = "a lossless plane"
-_SMALL_BYTES: Final = 1 << 22  # more than so many are not worth zstd's slowest level
+_LEVELS: Final = ((1 << 19, 19), (1 << 22, 9), (1 << 63, 6))  # zstd's level up to so many bytes: seconds, not minutes
+_ALL_BYTES: Final = 1 << 16  # of a longer body zstd's fast level says which one the slow one will pack best
+_FAST: Final = 3
 
 
-def pack(samples: NDArray[Any]) -> bytes:
-    """The bytes of samples (height, width, channels), uint8 or uint16: never more than they take raw, and five."""
+def pack(samples: NDArray[Any], seed: int = 0) -> bytes:
+    """The bytes of samples (height, width, channels), uint8 or uint16: never more than they take raw, and five.
+
+    seed: what the checksum starts from.
+    """
     little = samples.astype(samples.dtype.newbyteorder("<"), copy=False)
     raw = np.ascontiguousarray(little)
-    check = zlib.crc32(raw.data if raw.size else b"").to_bytes(_CHECK_BYTES, "little")
     if samples.size and bool((samples == samples[:1, :1]).all()):
-        return b"".join([bytes([_CONSTANT]), raw[0, 0].tobytes(), check])
-    levels = (19,) if raw.nbytes <= _SMALL_BYTES else (6,)
-    found = [(_DIFFERENCES, samples)]
+        pixel = raw[0, 0].tobytes()
+        return b"".join([bytes([_CONSTANT]), pixel, _check(pixel, seed)])
+    coloured = [(_DIFFERENCES, samples)]
     if samples.shape[2] >= 3:
-        found.append((_COLOUR, _transformed(samples, np.subtract)))
-    method, planes = min(found, key=lambda item: _cost(item[1]))
-    predicted, plain = _body(planes, range(4)), _body(samples, range(1))
-    packed = [(method, frames.compress(predicted, levels)), (_DIFFERENCES, frames.compress(plain, levels))]
-    method, frame = min(packed, key=lambda item: len(item[1]))
-    if len(frame) >= raw.nbytes:
-        return b"".join([bytes([_RAW]), raw.tobytes(), check])
-    return bytes([method]) + frame + check
+        coloured.append((_COLOUR, _transformed(samples, np.subtract)))
+    method, changed = min(coloured, key=lambda item: _cost(item[1]))
+    tried = [
+        (method, b"", _body(changed, range(4))),
+        (_DIFFERENCES, b"", _body(samples, range(1))),
+    ]
+    found = _palette(samples)
+    if found is not None:
+        colours, indices = found
+        head = bytes([len(colours) - 1]) + colours.astype(little.dtype).tobytes()
+        packed = _joined(indices, _index_bits(len(colours)))[..., None]
+        tried += [(_PALETTE, head, _body(packed, predictors)) for predictors in (range(4), range(1))]
+    if raw.nbytes > _ALL_BYTES:
+        tried = [min(tried, key=lambda item: len(item[1]) + len(frames.compress(item[2], (_FAST,))))]
+    parts = [(method, head + frames.compress(body, (_level(body),))) for method, head, body in tried]
+    method, content = min(parts, key=lambda item: len(item[1]))
+    if len(content) >= raw.nbytes:
+        method, content = _RAW, raw.tobytes()
+    return b"".join([bytes([method]), content, _check(raw.data if raw.size else b"", seed)])
 
 
-def unpack(data: bytes, shape: tuple[int, int, int], dtype: DTypeLike = np.uint8) -> NDArray[Any]:
+def unpack(data: bytes, shape: tuple[int, int, int], dtype: DTypeLike = np.uint8, seed: int = 0) -> NDArray[Any]:
     """The samples (height, width, channels) that `pack` was given; dtype is uint8 or uint16.
 
     Allocates no more than a few times those samples, and nothing for data that cannot hold them. Raises
@@ -68,30 +92,40 @@ def unpack(data: bytes, shape: tuple[int, int, int], dtype: DTypeLike = np.uint8
     native = np.dtype(dtype)
     little = native.newbyteorder("<")
     height, width, channels = shape
-    size = height * width * channels * native.itemsize
+    pixel = channels * native.itemsize
     if len(data) < 1 + _CHECK_BYTES:
         raise TruncatedFile(f"{_WHAT} ends before its checksum")
-    method, content = data[0], data[1:-_CHECK_BYTES]
-    if method > _COLOUR or method == _COLOUR and channels < 3:
+    method, content, check = data[0], data[1:-_CHECK_BYTES], data[-_CHECK_BYTES:]
+    if method > _PALETTE or method == _COLOUR and channels < 3:
         raise InvalidValue(f"{_WHAT} is packed by a method that there is not")
-    if method in (_RAW, _CONSTANT):
-        _require_size(len(content), size if method == _RAW else channels * native.itemsize)
-        given = np.frombuffer(content, little).reshape(-1, 1 if method == _CONSTANT else width, channels)
-        samples = np.array(np.broadcast_to(given, shape), dtype=native)
+    if method == _CONSTANT:
+        _require_size(len(content), pixel)
+        _require_check(content, seed, check)  # before there is a picture
+        return np.array(np.broadcast_to(np.frombuffer(content, little), shape), dtype=native)
+    if method == _RAW:
+        _require_size(len(content), height * width * pixel)
+        samples = np.frombuffer(content, little).reshape(shape).astype(native)
+    elif method == _PALETTE:
+        samples = _by_palette(content, shape, native)
     else:
-        rows = channels * height
-        if rows + size > (len(content) // 4 + 1) * frames.BLOCK_BYTES:
-            raise TruncatedFile(f"{_WHAT} has too few bytes for its picture")
-        body = frames.decompress(content, rows + size, _WHAT)
-        _require_size(len(body), rows + size)
-        samples = _samples(np.frombuffer(body, np.uint8), shape, native)
+        samples = _unframed(content, shape, native)
         if method == _COLOUR:
-            samples = _transformed(samples, np.add)
-    if zlib.crc32(np.ascontiguousarray(samples.astype(little, copy=False)).data) != int.from_bytes(
-        data[-_CHECK_BYTES:], "little"
-    ):
-        raise ChecksumMismatch(f"{_WHAT} is damaged: its checksum does not match")
+            _transformed(samples, np.add, out=samples)
+    _require_check(np.ascontiguousarray(samples.astype(little, copy=False)).data, seed, check)
     return samples
+
+
+def _level(body: bytes) -> int:
+    return next(level for most, level in _LEVELS if len(body) <= most)
+
+
+def _check(content: bytes | memoryview, seed: int) -> bytes:
+    return zlib.crc32(content, seed).to_bytes(_CHECK_BYTES, "little")
+
+
+def _require_check(content: bytes | memoryview, seed: int, check: bytes) -> None:
+    if _check(content, seed) != check:
+        raise ChecksumMismatch(f"{_WHAT} is damaged: its checksum does not match")
 
 
 def _require_size(found: int, expected: int) -> None:
@@ -101,12 +135,79 @@ def _require_size(found: int, expected: int) -> None:
         raise TrailingBytes(f"{_WHAT} has more bytes than its picture")
 
 
-def _transformed(samples: NDArray[Any], combine: np.ufunc) -> NDArray[Any]:
+def _transformed(samples: NDArray[Any], combine: np.ufunc, out: NDArray[Any] | None = None) -> NDArray[Any]:
     """Channel 1 taken from, or added to, channels 0 and 2; unsigned integers wrap around."""
-    changed = samples.copy()
+    changed = samples.copy() if out is None else out
     for channel in (0, 2):
         combine(samples[..., channel], samples[..., 1], out=changed[..., channel])
     return changed
+
+
+# Palettes ---
+
+
+def _palette(samples: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.uint8]] | None:
+    """The colours (count, channels) of a picture, rising, and the index of each pixel (height, width); None where
+    there are too many for that to pay.
+    """
+    height, width, channels = samples.shape
+    most = _GRAY_COLOURS if samples.dtype.itemsize * channels == 1 else _COLOURS
+    shifts = 8 * samples.dtype.itemsize * np.arange(channels - 1, -1, -1, dtype=np.uint64)
+
+    def keys(pixels: NDArray[Any]) -> NDArray[np.uint64]:
+        """As integers, the first channel in the highest bits: at most 4 * 16 bits."""
+        return np.asarray(np.bitwise_or.reduce(pixels.astype(np.uint64) << shifts, axis=-1))
+
+    pixels = samples.reshape(-1, channels)
+    if not pixels.size or len(np.unique(keys(pixels[:: 1 + len(pixels) // _GLANCE]))) > most:
+        return None
+    whole = keys(pixels)
+    found, places = np.unique(whole, return_index=True)
+    if not 2 <= len(found) <= most:
+        return None
+    return pixels[places], np.searchsorted(found, whole).astype(np.uint8).reshape(height, width)
+
+
+def _by_palette(content: bytes, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
+    height, width, channels = shape
+    pixel = channels * dtype.itemsize
+    count = content[0] + 1 if content else 0
+    begin = 1 + count * pixel
+    if len(content) < begin:
+        raise TruncatedFile(f"{_WHAT} ends within its palette")
+    colours = np.frombuffer(content[1:begin], dtype.newbyteorder("<")).reshape(-1, channels).astype(dtype)
+    rows = list(map(tuple, colours.tolist()))
+    if count < 2 or any(a >= b for a, b in zip(rows, rows[1:], strict=False)):
+        raise InvalidValue(f"{_WHAT} has a palette whose colours do not rise")
+    bits = _index_bits(count)
+    joined = _unframed(content[begin:], (height, -(-width * bits // 8), 1), np.dtype(np.uint8))[..., 0]
+    indices = _parted(joined, bits)
+    if indices[:, :width].max() >= count or indices[:, width:].any():
+        raise InvalidValue(f"{_WHAT} has an index beyond its palette")
+    return colours[indices[:, :width]]
+
+
+def _index_bits(count: int) -> int:
+    """Of the index of one of 2 to 256 colours: 1, 2, 4 or 8, so that bytes hold whole indices."""
+    return next(bits for bits in (1, 2, 4, 8) if count <= 1 << bits)
+
+
+def _joined(indices: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
+    """Indices (height, width) side by side in bytes (height, ceil(width * bits / 8))."""
+    height, width = indices.shape
+    each = 8 // bits
+    padded = np.pad(indices, ((0, 0), (0, -width % each))).reshape(height, -1, each)
+    return np.asarray(np.bitwise_or.reduce(padded << np.arange(8 - bits, -1, -bits, dtype=np.uint8), axis=2))
+
+
+def _parted(joined: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
+    """The inverse of `_joined`: with what fills the last byte of a row."""
+    shifts = np.arange(8 - bits, -1, -bits, dtype=np.uint8)
+    indices = joined[..., None] >> shifts & np.uint8((1 << bits) - 1)
+    return indices.reshape(len(joined), -1)
+
+
+# Differences ---
 
 
 def _magnitudes(differences: NDArray[Any]) -> NDArray[np.int64]:
@@ -151,26 +252,42 @@ def _body(samples: NDArray[Any], predictors: range) -> bytes:
     return chosen.tobytes() + b"".join(parts)
 
 
-def _samples(body: NDArray[np.uint8], shape: tuple[int, int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """The inverse of `_body`."""
+def _unframed(frame: bytes, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The inverse: the samples of a frame whose content is a body."""
     height, width, channels = shape
-    chosen = body[: channels * height].reshape(channels, height)
+    rows, size = channels * height, channels * height * width * dtype.itemsize
+    if rows + size > (len(frame) // 4 + 1) * frames.BLOCK_BYTES:
+        raise TruncatedFile(f"{_WHAT} has too few bytes for its picture")
+    body = frames.decompress(frame, rows + size, _WHAT)
+    _require_size(len(body), rows + size)
+    content = np.frombuffer(body, np.uint8)
+    chosen = content[:rows].reshape(channels, height)
     if chosen.max(initial=0) > _LEFT | _ABOVE:
         raise InvalidValue(f"{_WHAT} has a predictor that there is not")
-    stored = body[channels * height :].reshape(channels, dtype.itemsize, height, width)
+    stored = content[rows:].reshape(channels, dtype.itemsize, height, width)
     samples = np.empty(shape, dtype)
     for channel in range(channels):
-        if dtype.itemsize == 1:
-            plane = stored[channel, 0].copy()
-        else:
-            folded = stored[channel, 0].astype(dtype) << 8 | stored[channel, 1]
+        plane = stored[channel, 0]
+        if dtype.itemsize > 1:
+            folded = plane.astype(dtype) << 8 | stored[channel, 1]
             plane = folded >> 1 ^ (0 - (folded & 1))
-        across = (chosen[channel] & _LEFT).astype(bool)
-        plane[across] = np.cumsum(plane[across], axis=1, dtype=dtype)
-        plane = np.cumsum(plane, axis=0, dtype=dtype)
-        # A row that is not counted from the one above starts anew: all above its run add up to what is taken away.
-        first = np.maximum.accumulate(np.where(chosen[channel] & _ABOVE, 0, np.arange(height)))
-        below = first > 0
-        plane[below] -= plane[first[below] - 1]
+        _sum_up(plane, chosen[channel])
         samples[..., channel] = plane
     return samples
+
+
+def _sum_up(plane: NDArray[Any], predictors: NDArray[np.uint8]) -> None:
+    """Differences (height, width) become samples, in place, a few rows at a time."""
+    height = len(plane)
+    across = np.flatnonzero(predictors & _LEFT)
+    for begin in range(0, across.size, _BAND):
+        some = across[begin : begin + _BAND]
+        plane[some] = np.cumsum(plane[some], axis=1, dtype=plane.dtype)
+    np.add.accumulate(plane, axis=0, out=plane)
+    # A row that is not counted from the one above starts anew: all above its run add up to what is taken away. From
+    # the last row up, so that what is taken away is still a sum.
+    first = np.maximum.accumulate(np.where(predictors & _ABOVE, 0, np.arange(height)))
+    below = np.flatnonzero(first)[::-1]
+    for begin in range(0, below.size, _BAND):
+        some = below[begin : begin + _BAND]
+        plane[some] -= plane[first[some] - 1]

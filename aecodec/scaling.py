@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -32,9 +32,9 @@ def area(region: Region | None, size: tuple[int, int]) -> Box:
     return Box(y, y + height, x, x + width)
 
 
-def factors(size: tuple[int, int], longest: int, block: int) -> tuple[int, int]:
+def factors(size: tuple[int, int], longest: int, block: int | None) -> tuple[int, int]:
     """By how much a thumbnail is smaller than a picture of `size`: (pixels, blocks) that one of its pixels stands for
-    in each direction. Blocks is 0 where it is made from the pixels. Raises InvalidValue.
+    in each direction. Blocks is 0 where it is made from the pixels: always, if `block` is None. Raises InvalidValue.
     """
     try:
         limit = 0 if isinstance(longest, bool) else operator.index(longest)
@@ -43,13 +43,13 @@ def factors(size: tuple[int, int], longest: int, block: int) -> tuple[int, int]:
     if limit < 1:
         raise InvalidValue(f"a thumbnail has a whole number of pixels, 1 or more, not {longest!r}")
     factor = -(-max(size) // limit)
-    if factor < block:
+    if block is None or factor < block:
         return factor, 0
     blocks = -(-factor // block)
     return blocks * block, blocks
 
 
-def reduced(picture: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+def reduced(picture: NDArray[Any], factor: int) -> NDArray[Any]:
     """Means, half up, of squares of factor x factor pixels, of what there is of them at the right and lower edge:
     (H, W, ...) -> (ceil(H / factor), ceil(W / factor), ...).
     """
@@ -58,7 +58,7 @@ def reduced(picture: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
     height, width = picture.shape[:2]
     down, across = np.arange(0, height, factor), np.arange(0, width, factor)
     counts = np.diff(across, append=width)
-    made = np.empty((down.size, across.size, *picture.shape[2:]), np.uint8)
+    made = np.empty((down.size, across.size, *picture.shape[2:]), picture.dtype)
     rows = max(1, _BAND // (width * factor))  # of the result
     for begin in range(0, down.size, rows):
         some = down[begin : begin + rows]

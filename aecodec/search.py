@@ -26,12 +26,12 @@ from aecodec.models.analysis import analyse, blocks_of
 from aecodec.models.description import COEFFICIENT_BITS, QUALITIES, lambda_of_quality
 from aecodec.models.model import Model
 from aecodec.packing.tables import MAX_RESIDUAL
+from aecodec.wanted import DEFAULT_EFFORT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WALKS = (1, 2, 3, 4, 5, 6, 9, 14, 24, 48)  # by effort
-DEFAULT_EFFORT = 3
 CELL = 4  # blocks: changes so far apart hardly touch each other
 NEARLY_AS_GOOD = 2.0  # bits that a change may seem to cost and still be tried
 LEAST_FRACTION = 0.25  # a residual of zero is tried as one where its element is further than this from zero

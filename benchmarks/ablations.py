@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,16 @@ from aecodec.training.fitting import train, validate
 from aecodec.training.run import gather
 
 SHAPES = {"mnist": presets.GRAY_28, "alphabet": presets.GRAY_28, "cifar": presets.COLOUR_32}
-VARIANTS: dict[str, dict[str, Any]] = {
-    "as it is": {},
-    "no updates of the features": {"update_depth": 0},
-    "first group in two passes instead of four": {"first": CHECKERBOARD},
-    "groups: two instead of three": {"groups": (0, 6)},
-    "vector of 4 numbers": {"vector": 4},
-    "half as wide": {"features": 24, "width": 24},
-    "correction of one layer": {"correction_depth": 1},
+Shape = dict[str, Any]
+VARIANTS: dict[str, Callable[[Shape], Shape]] = {
+    "as it is": lambda shape: {},
+    "no updates of the features": lambda shape: {"update_depth": 0},
+    "first group in two passes instead of four": lambda shape: {"first": CHECKERBOARD},
+    "one group less": lambda shape: {"groups": shape["groups"][:-1]},
+    "vector of a quarter": lambda shape: {"vector": shape["vector"] // 4},
+    "half as wide": lambda shape: {"features": shape["features"] // 2, "width": shape["width"] // 2},
+    "half as wide again": lambda shape: {"features": shape["features"] * 3 // 2, "width": shape["width"] * 3 // 2},
+    "correction of one layer": lambda shape: {"correction_depth": 1},
 }
 
 
@@ -48,11 +51,11 @@ def main() -> None:
     parser.add_argument("--validation", type=int, default=500)
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
-    preset = presets.PRESETS[options.preset]
+    preset, shape = presets.PRESETS[options.preset], SHAPES[options.preset]
     pools, held_out = gather(options.data, preset, validation=options.validation, balance=False, crops=16, seed=0)
     found = {}
     for name in options.variants:
-        description = presets.ladder(**{**SHAPES[options.preset], **VARIANTS[name]})
+        description = presets.ladder(**(shape | VARIANTS[name](shape)))
         variant = dataclasses.replace(preset, description=description)
         with tempfile.TemporaryDirectory() as folder:
             trained = train(variant, pools, held_out, Path(folder), steps=options.steps, verbose=0)

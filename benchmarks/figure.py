@@ -20,14 +20,14 @@ from pathlib import Path
 
 import datasets
 import numpy as np
-from curves import Point, point
 from datasets import Picture, spread
-from measuring import Fitted, ours, theirs, within
 from reporting import command_line, environment, number, numbers, progress, publish, require_folders, run, table
-from rivals import RIVALS
-from sheets import Cell, Row, Section, draw
 
 import aecodec
+from aecodec.evaluation.codecs import Fitted, ours, theirs, within
+from aecodec.evaluation.curves import Point, point
+from aecodec.evaluation.rivals import RIVALS
+from aecodec.evaluation.sheets import Cell, Row, Section, draw
 
 
 @dataclass(frozen=True)

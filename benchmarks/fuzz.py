@@ -89,6 +89,7 @@ def originals(most_bytes: int | None = None) -> list[bytes]:
     gray = Image.fromarray(np.dstack([opacity, opacity])[:28, 200:228])
     for picture in (small, gray, rich):
         found += [aecodec.encode(picture, quality=20, packing=packing) for packing in ("rans", "zstd")]
+    found += [aecodec.encode(small, lossless=True), aecodec.encode(colours[:8, :8, :2] * np.uint16(257), max_error=9)]
     found.sort(key=lambda data: (len(data), data))
     return [data for data in found if most_bytes is None or len(data) <= most_bytes]
 
@@ -117,8 +118,8 @@ def make(seed: int, number: int, files: Sequence[bytes]) -> Input:
 
 def _whole(data: bytes) -> None:
     picture, info = aecodec.decode(data), aecodec.inspect(data)
-    assert picture.dtype == np.uint8, picture.dtype
-    channels = {"L": (), "LA": (2,), "RGB": (3,), "RGBA": (4,)}[info.mode]
+    assert 8 * picture.dtype.itemsize == info.bits, picture.dtype
+    channels = {"L": (), "I;16": (), "LA": (2,), "RGB": (3,), "RGBA": (4,)}[info.mode]
     assert picture.shape == (info.height, info.width, *channels), picture.shape
 
 

@@ -97,17 +97,23 @@ def pictures() -> Iterator[tuple[str, Callable[[], Any]]]:
         yield f"array of {np.dtype(dtype).name}", lambda dtype=dtype: array(HEIGHT, WIDTH, dtype=dtype)
 
 
-def row(name: str, make: Callable[[], Any]) -> tuple[str, str, str]:
-    """Name, what came back, and what was said."""
+def row(name: str, make: Callable[[], Any]) -> tuple[str, str, str, str]:
+    """Name, what came back, and what was said; and what came back of a lossless file."""
+    back, said = tried(make, quality=QUALITY)
+    return name, back, said, "refused" if back == "refused" else tried(make, lossless=True)[0]
+
+
+def tried(make: Callable[[], Any], **wanted: Any) -> tuple[str, str]:
+    """What came back, and what was said."""
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", aecodec.AecWarning)
         try:
-            decoded = aecodec.decode_image(aecodec.encode(make(), quality=QUALITY))
+            decoded = aecodec.decode_image(aecodec.encode(make(), **wanted))
         except aecodec.UnsupportedImage as error:
-            return name, "refused", str(error)
+            return "refused", str(error)
     back = decoded.mode + ("" if decoded.size == (WIDTH, HEIGHT) else f", {decoded.width}x{decoded.height}")
     notes = [str(w.message) for w in said if w.category is aecodec.AecWarning]
-    return name, back, "; ".join(notes) or "-"
+    return back, "; ".join(notes) or "-"
 
 
 def main() -> None:
@@ -121,8 +127,8 @@ def main() -> None:
             f"    {command_line(__file__)}",
             f"Pictures of {WIDTH}x{HEIGHT} pixels, as Pillow's modes and as NumPy arrays. What is said is said once,"
             " in a\nPython warning of the category `aecodec.AecWarning`; what is refused raises"
-            " `aecodec.UnsupportedImage`.",
-            table(("picture", "comes back as", "what is said"), rows, left=3),
+            " `aecodec.UnsupportedImage`.\nThe last column is what comes back where every sample is promised.",
+            table(("picture", "comes back as", "what is said", "lossless"), rows, left=4),
             f"{environment()}.",
         ]
     )

@@ -11,13 +11,16 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+import numpy as np
+
 import aecodec
-from aecodec import container
+from aecodec import container, plain
 from aecodec.container import Section
 from aecodec.files import File
 from aecodec.models import ladder
 from aecodec.packing import frames
 
+MOST_PIXELS = 1 << 18  # of a plain file whose checksum is made anew
 CHECK_BYTES = 4  # of the packing zstd, behind its frame
 
 # (random numbers, a file, all files) -> another file ---
@@ -122,11 +125,37 @@ def sections_sealed(random: Random, data: bytes, files: Sequence[bytes]) -> byte
     kept[tag] = content
     sections = tuple(Section(tag, kept[tag]) for tag in sorted(kept))
     header = container.write_header(replace(file.header, sections=sections))
+    if file.is_plain:
+        return _sealed_plain(file, header)
     # A CRC is linear: a change of what comes first changes it by the same, whatever follows.
     followed = bytes(4 * ladder.elements(file.model, *file.model.description.grid(*file.size)))
     difference = zlib.crc32(followed, file.seed) ^ zlib.crc32(followed, zlib.crc32(header))
     check = int.from_bytes(data[-CHECK_BYTES:], "little") ^ difference
     return header + data[file.begin : -CHECK_BYTES] + check.to_bytes(CHECK_BYTES, "little")
+
+
+def _sealed_plain(file: File, header: bytes) -> bytes:
+    """A plain file whose header is another; the checksum of its planes covers that."""
+    precision, at = plain.read_precision(file.data, file.begin)
+    pixels = 1 if file.data[at] == 1 else file.size[0] * file.size[1]  # a constant plane's checksum covers one
+    covered = pixels * (1 if file.one_channel else 3) * np.dtype(precision.steps_type).itemsize
+    followed, between = bytes(covered), file.data[file.begin : at]
+    old = zlib.crc32(followed, zlib.crc32(file.data[:at]))
+    new = zlib.crc32(followed, zlib.crc32(between, zlib.crc32(header)))
+    check = int.from_bytes(file.data[-CHECK_BYTES:], "little") ^ old ^ new
+    return header + between + file.data[at:-CHECK_BYTES] + check.to_bytes(CHECK_BYTES, "little")
+
+
+def planes_changed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
+    """The method, the precision or the palette of a plain file is another."""
+    file = File.parse(data, None)
+    if not file.is_plain:
+        return bytes_changed(random, data, files)
+    changed = bytearray(data)
+    for _ in range(random.choice([1, 2])):
+        at = file.begin + random.randrange(min(6, len(data) - file.begin))
+        changed[at] = random.choice([0, 1, 2, 3, 4, 5, 0x80, 0xFF, random.randrange(256)])
+    return bytes(changed)
 
 
 def payload_changed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
@@ -150,13 +179,29 @@ def frame_changed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
     file = File.parse(data, None)
     if not _has_one_frame(file):
         return bits_flipped(random, data, files)
-    body = bytes(frames.decompress(file.payload[:-CHECK_BYTES], 1 << 20)) or b"\0"
+    begin = _frame_begin(file)
+    if begin is None:
+        return bits_flipped(random, data, files)
+    body = bytes(frames.decompress(data[begin:-CHECK_BYTES], 1 << 20)) or b"\0"
     mutation = random.choice([truncated, extended, bits_flipped, bytes_changed, bytes_moved])
     body = random.choice([mutation(random, body, files), body * random.randint(2, 9), bytes(1 << 20)])
-    return data[: file.begin] + frames.compress(body, [3]) + data[-CHECK_BYTES:]
+    return data[:begin] + frames.compress(body, [3]) + data[-CHECK_BYTES:]
+
+
+def _frame_begin(file: File) -> int | None:
+    """Where the only frame of a payload begins; None where there is none."""
+    if not file.is_plain:
+        return file.begin
+    precision, at = plain.read_precision(file.data, file.begin)
+    method, palette_bytes = file.data[at], np.dtype(precision.steps_type).itemsize * (1 if file.one_channel else 3)
+    if method not in (2, 3, 4):
+        return None
+    return at + 1 + (1 + (file.data[at + 1] + 1) * palette_bytes if method == 4 else 0)
 
 
 def _has_one_frame(file: File) -> bool:
+    if file.is_plain:
+        return file.size[0] * file.size[1] <= MOST_PIXELS
     return file.header.packing == "zstd" and file.layout.count == 1
 
 
@@ -188,6 +233,7 @@ MUTATIONS: dict[str, Mutation] = {
         varints_changed,
         sections_changed,
         sections_sealed,
+        planes_changed,
         payload_changed,
         frame_changed,
         spliced,

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import mul
 from typing import Any, NamedTuple
 
-NUMBERS = {"mnist-1": 1, "alphabet-1": 2, "cifar-2": 3}  # section 4.6
+NUMBERS = {"mnist-2": 1, "alphabet-2": 2, "cifar-2": 3}  # section 4.6
 
 
 class Refused(ValueError):
@@ -42,6 +42,7 @@ class Header(NamedTuple):
     inverted: bool
     gray: bool
     length: int
+    remainder: bytes | None = None  # content of that section
 
 
 class Reader:
@@ -74,17 +75,123 @@ def read_header(data: bytes) -> Header:
     if model == 0:
         model = r.take(8)
     size = (r.varint() + 1, r.varint() + 1) if flags & 0x10 else None
+    remainder = None
     if flags & 0x80:
         previous = 0
         while (tag := r.take(1)[0]) != 0:
             require(tag > previous, "sections out of order")
-            r.take(r.varint())
-            require(tag >= 0x80, "an unknown critical section")
+            content = r.take(r.varint())
+            require(tag >= 0x80 or tag == 2, "an unknown critical section")
+            remainder = content if tag == 2 else remainder
             previous = tag
         require(previous != 0, "sections announced and none there")
     quality = last & 0x7F
     require(1 <= quality <= 100, "quality")
-    return Header(model, quality, ("rans", "zstd")[last >> 7], size, bool(flags & 0x20), bool(flags & 0x40), r.at)
+    return Header(
+        model, quality, ("rans", "zstd")[last >> 7], size, bool(flags & 0x20), bool(flags & 0x40), r.at, remainder
+    )
+
+
+class Picture(NamedTuple):
+    height: int
+    width: int
+    channels: int
+    samples: (
+        bytes  # row by row, pixel by pixel, channel by channel; two bytes each, little-endian, if they have 16 bits
+    )
+
+
+# 17.1 Lossless planes, 18 Plain pictures ---
+
+
+def read_planes(data: bytes, height: int, width: int, channels: int, size: int, crc: int = 0) -> list[int]:
+    """The samples of `size` bytes each, pixel by pixel; `crc` is what their checksum continues."""
+    require(len(data) >= 5, "truncated")
+    method, content, check = data[0], data[1:-4], int.from_bytes(data[-4:], "little")
+    pixel = channels * size
+
+    def numbers(raw: bytes) -> list[int]:
+        return [int.from_bytes(raw[i : i + size], "little") for i in range(0, len(raw), size)]
+
+    require(method <= 4 and (method != 3 or channels >= 3), "method")
+    covered = b""
+    if method == 0:
+        require(len(content) == height * width * pixel, "not the samples of the picture")
+        samples = numbers(content)
+    elif method == 1:
+        require(len(content) == pixel, "not one pixel")
+        covered, samples = content, numbers(content) * (height * width)
+    elif method == 4:
+        require(len(content) > 0, "truncated")
+        colours, begin = content[0] + 1, 1 + (content[0] + 1) * pixel
+        require(colours >= 2 and begin <= len(content), "palette")
+        table = [numbers(content[1 + i * pixel : 1 + (i + 1) * pixel]) for i in range(colours)]
+        require(all(a < b for a, b in zip(table, table[1:], strict=False)), "colours that do not rise")
+        bits = min(bits for bits in (1, 2, 4, 8) if 2**bits >= colours)
+        packed = -(-width * bits // 8)
+        rows = differences(content[begin:], height, packed, 1, 1)[0]
+        samples = []
+        for row in rows:
+            digits = "".join(f"{sample:08b}" for sample in row)
+            require("1" not in digits[width * bits :], "bits left that are not 0")
+            for x in range(width):
+                index = int(digits[x * bits : (x + 1) * bits], 2)
+                require(index < colours, "an index beyond the palette")
+                samples += table[index]
+    else:
+        planes = differences(content, height, width, channels, size)
+        if method == 3:
+            for c in (0, 2):
+                for row, green in zip(planes[c], planes[1], strict=True):
+                    row[:] = [(a + b) % 256**size for a, b in zip(row, green, strict=True)]
+        samples = [planes[c][y][x] for y in range(height) for x in range(width) for c in range(channels)]
+    covered = covered or b"".join(sample.to_bytes(size, "little") for sample in samples)
+    require(zlib.crc32(covered, crc) == check, "the checksum does not match")
+    return samples
+
+
+def differences(frame: bytes, height: int, width: int, channels: int, size: int) -> list[list[list[int]]]:
+    """The planes in a frame: channel, row, column."""
+    content = unframed(frame)
+    require(len(content) == channels * height * (1 + width * size), "not the samples of the picture")
+    modulus, at = 256**size, channels * height
+    planes = []
+    for c in range(channels):
+        stored = content[at : at + height * width * size]
+        at += len(stored)
+        plane = [[0] * width for _ in range(height)]
+        for y in range(height):
+            predictor = content[c * height + y]
+            require(predictor <= 3, "predictor")
+            for x in range(width):
+                d = stored[y * width + x]
+                if size == 2:
+                    z = d * 256 + stored[(height + y) * width + x]
+                    d = z // 2 if z % 2 == 0 else 2**16 - (z + 1) // 2
+                left = plane[y][x - 1] if x else 0
+                above = plane[y - 1][x] if y else 0
+                corner = plane[y - 1][x - 1] if x and y else 0
+                plane[y][x] = (d + (0, left, above, left + above - corner)[predictor]) % modulus
+        planes.append(plane)
+    return planes
+
+
+def decode_plain(data: bytes, header: Header) -> Picture:
+    require(header.quality == 100 and header.packing == "zstd" and not header.inverted, "no plain header")
+    require(header.size is not None, "no size")
+    assert header.size is not None
+    width, height = header.size
+    channels = 1 if header.gray else 3
+    r = Reader(data)
+    r.at = header.length
+    max_error, wide = divmod(r.varint(), 2)
+    top, step = 65535 if wide else 255, 2 * max_error + 1
+    require(max_error <= top, "error")
+    levels = (top + max_error) // step + 1
+    steps = read_planes(data[r.at :], height, width, channels, 2 if levels > 256 else 1, zlib.crc32(data[: r.at]))
+    require(max(steps) < levels, "a sample beyond the largest")
+    samples = [min(s * step, top) for s in steps]
+    return Picture(height, width, channels, b"".join(s.to_bytes(1 + wide, "little") for s in samples))
 
 
 # 4 Model files ---
@@ -150,6 +257,20 @@ def read_safetensors(data: bytes) -> tuple[dict[str, Array], dict[str, str]]:
     return arrays, metadata
 
 
+def check_passes(passes: list[Any], pass_layers: list[Any], channels: int, *, shares: bool) -> None:
+    lo, hi, missing = 0, 0, set()
+    for p, layers in zip(passes, pass_layers, strict=True):
+        if not missing:
+            lo, hi, missing = hi, p["hi"], {(0, 0), (0, 1), (1, 0), (1, 1)}
+        places = {tuple(place) for place in p["lattice"]}
+        require((p["lo"], p["hi"]) == (lo, hi) and hi > lo and places and places <= missing, "passes")
+        count = hi - lo
+        require(layers[-1]["units"] == 2 * count + (count * (count - 1) // 2 if shares else 0), "pass_layers")
+        require(all(item["kernel"] == 1 for item in layers[1:]), "pass_layers")
+        missing -= places
+    require(not missing and hi == channels, "passes")
+
+
 class Model:
     def __init__(self, data: bytes) -> None:
         self.arrays, metadata = read_safetensors(data)
@@ -197,14 +318,16 @@ class Model:
         else:
             self.synthesis = self.layer("synthesis", inverse, [65534] * n, limits)
         self.tables = Tables(self)
+        self.remainder = Remainder(self, d["remainder"]) if "remainder" in d else None
         others = [name for name in self.arrays if name not in self.used and not name.startswith("analysis.")]
         require(not others, f"unknown arrays {others}")
 
     def check_description(self) -> None:
         d = self.description
         names = "block channels correction_layers cues features pass_layers passes tile update_layers vector"
-        drawn = {"synthesis_layers"} & set(d)
-        require(set(d) == {*names.split(), "vector_layers"} | drawn, "description")
+        drawn = "synthesis_layers" in d
+        optional = {"remainder", "synthesis_layers"}
+        require(set(d) - optional == {*names.split(), "vector_layers"}, "description")
         tile, block, vector, features = self.tile, self.block, self.vector, self.features
         integers = [block, self.channels, vector, features, self.cues, *(tile or [])]
         for p in d["passes"]:
@@ -227,16 +350,7 @@ class Model:
             blocks = tile[0] // block * (tile[1] // block)
             require(d["vector_layers"][-1]["units"] == blocks * features, "vector_layers")
             require(all(item["kernel"] == 1 for item in d["vector_layers"]), "vector_layers")
-        lo, hi, missing = 0, 0, set()
-        for p, layers in zip(d["passes"], d["pass_layers"], strict=True):
-            if not missing:
-                lo, hi, missing = hi, p["hi"], {(0, 0), (0, 1), (1, 0), (1, 1)}
-            places = {tuple(place) for place in p["lattice"]}
-            require((p["lo"], p["hi"]) == (lo, hi) and hi > lo and places and places <= missing, "passes")
-            require(layers[-1]["units"] == 2 * (hi - lo), "pass_layers")
-            require(all(item["kernel"] == 1 for item in layers[1:]), "pass_layers")
-            missing -= places
-        require(not missing and hi == self.coefficients, "passes")
+        check_passes(d["passes"], d["pass_layers"], self.coefficients, shares=False)
         updates = d["update_layers"]
         require(len(updates) == len(d["passes"]) and not updates[-1], "update_layers")
         require(all(items[-1]["units"] == features for items in updates if items), "update_layers")
@@ -345,18 +459,51 @@ def run(layers: Sequence[Layer], grid: Grid, rows: int, columns: int, positions:
 
 
 class Tables:
-    def __init__(self, model: Model) -> None:
-        self.extents = model.table("tables.extents", (64,), 0, 63)
-        self.shifts = model.table("tables.shifts", (64,), 0, 15)
-        (self.skip,) = model.table("tables.skip", (1,), 0, 64)
+    def __init__(self, model: Model, prefix: str = "", skipped: int = 64) -> None:
+        self.extents = model.table(f"{prefix}tables.extents", (64,), 0, 63)
+        self.shifts = model.table(f"{prefix}tables.shifts", (64,), 0, 15)
+        (self.skip,) = model.table(f"{prefix}tables.skip", (1,), 0, skipped)
         total = sum(2 * extent + 2 for extent in self.extents)
-        frequencies = model.table("tables.frequencies", (total,), 1, 4096)
+        frequencies = model.table(f"{prefix}tables.frequencies", (total,), 1, 4096)
         self.frequencies: list[tuple[int, ...]] = []
         for extent in self.extents:
             begin = sum(map(len, self.frequencies))
             self.frequencies.append(frequencies[begin : begin + 2 * extent + 2])
             require(sum(self.frequencies[-1]) == 4096, "frequencies of a class")
         self.frequencies += [(4096 >> n,) * (1 << n) for n in range(8)]  # kind 64 + n
+
+
+# 19.1 Model files with a remainder ---
+
+
+class Remainder:
+    def __init__(self, model: Model, shape: dict[str, Any]) -> None:
+        require(set(shape) == {"block", "cues", "order", "pass_layers", "passes"}, "remainder")
+        self.block, self.cues, self.order, self.passes = (shape[k] for k in ("block", "cues", "order", "passes"))
+        integers = [self.block, self.cues, *self.order]
+        for p in self.passes:
+            require(set(p) == PASS_KEYS and p["lattice"] == sorted(map(list, {*map(tuple, p["lattice"])})), "pass")
+            integers += [p["lo"], p["hi"], *(v for place in p["lattice"] for v in place)]
+        for item in (item for items in shape["pass_layers"] for item in items):
+            require(set(item) == LAYER_KEYS and type(item["leaky"]) is bool and item["units"] != 0, "layer")
+            integers += [item["kernel"], item["units"], 0 if item["add"] is None else item["add"]]
+        require(all(type(v) is int and v >= 0 for v in integers), "remainder: integers")
+        require(self.block in (1, 2, 4, 8, 16) and model.block % self.block == 0, "remainder: block")
+        self.samples = self.block * self.block * model.channels
+        require(sorted(self.order) == list(range(self.samples)), "remainder: order")
+        check_passes(self.passes, shape["pass_layers"], self.samples, shares=True)
+        self.offset = model.table("remainder.offset", (256, 1), -255, 255)
+        self.cue = model.table("remainder.cue", (256, self.cues), -1023, 1023)
+        self.tables = Tables(model, "remainder.", 0)
+        self.given = model.cues + self.cues + self.samples
+        self.networks, self.seen = [], []
+        decoded = 0
+        for index, (p, layers) in enumerate(zip(self.passes, shape["pass_layers"], strict=True)):
+            self.seen.append(p["hi"] if p["hi"] == decoded else p["lo"])
+            decoded = p["hi"]
+            limits = [255] * layers[-1]["units"]
+            name = f"remainder.pass{index}"
+            self.networks.append(model.network(name, layers, self.given + self.seen[-1], limits))
 
 
 Events = Callable[[list[int]], list[int]]  # kinds of a round's events -> their values
@@ -492,16 +639,24 @@ def tree(frequencies: Sequence[int]) -> Node:
     return node
 
 
+def unframed(frame: bytes) -> bytes:
+    import zstandard
+
+    require(frame[:1] == b"\0" and frame[1:2] <= b"\x50", "the header of the frame")
+    reader = zstandard.ZstdDecompressor(format=zstandard.FORMAT_ZSTD1_MAGICLESS).decompressobj()
+    try:
+        content = reader.decompress(frame)
+    except zstandard.ZstdError as error:
+        raise Refused(str(error)) from None
+    require(reader.eof and not reader.unused_data, "the frame ends early, or bytes follow it")
+    return content
+
+
 class Zstd:
     def __init__(self, tables: Tables, payload: bytes, elements: int, log: Log) -> None:
-        import zstandard
-
         require(len(payload) >= 4, "truncated")
-        self.check, frame = int.from_bytes(payload[-4:], "little"), payload[:-4]
-        require(frame[:1] == b"\0" and frame[1:2] <= b"\x50", "the header of the frame")
-        reader = zstandard.ZstdDecompressor(format=zstandard.FORMAT_ZSTD1_MAGICLESS).decompressobj()
-        self.body = reader.decompress(frame)
-        require(reader.eof and not reader.unused_data, "the frame ends early, or bytes follow it")
+        self.check = int.from_bytes(payload[-4:], "little")
+        self.body = unframed(payload[:-4])
         require(len(self.body) <= 74 * elements, "more than the elements can need")
         self.log, log.body = log, self.body
         self.trees = [tree(f) for f in tables.frequencies]
@@ -585,13 +740,6 @@ class Log:
         self.levels: list[list[tuple[int, int, bytes]]] = []  # zstd: (group, decisions, bytes taken)
 
 
-class Picture(NamedTuple):
-    height: int
-    width: int
-    channels: int
-    samples: bytes  # row by row, pixel by pixel, channel by channel
-
-
 def draw(model: Model, vector: list[int]) -> Grid:
     """The pixels of a tile, row by row: section 6.7."""
     grid, height, width = [vector], 1, 1
@@ -609,23 +757,11 @@ def draw(model: Model, vector: list[int]) -> Grid:
     return [[model.tone[v + 1023] for v in pixel] for pixel in grid]
 
 
-def finish_drawn(model: Model, header: Header, drawn: list[Grid], across: int, height: int, width: int) -> Picture:
-    tall, wide = model.tile
-    pixels = bytearray()
-    for y in range(height):
-        for x in range(width):
-            pixels += bytes(drawn[y // tall * across + x // wide][y % tall * wide + x % wide])
-    channels = model.channels
-    if header.gray:
-        pixels, channels = pixels[1::3], 1
-    if header.inverted:
-        pixels = bytearray(255 - sample for sample in pixels)
-    return Picture(height, width, channels, bytes(pixels))
-
-
 def decode(data: bytes, models: Mapping[int | bytes, Model], log: Log | None = None) -> Picture:
     log = log or Log()
     log.header = header = read_header(data)
+    if header.model == 15:
+        return decode_plain(data, header)
     require(header.model in models, "unknown model")
     model = models[header.model]
     require(not (isinstance(header.model, bytes) and model.number), "a numbered model named by its id")
@@ -716,22 +852,27 @@ def decode(data: bytes, models: Mapping[int | bytes, Model], log: Log | None = N
     log.crc = crc
     decoder.finish(crc)
 
-    if model.drawn:
-        drawn = [
-            draw(model, context[t // across * tile_rows * columns + t % across * tile_columns]) for t in range(tiles)
-        ]
-        return finish_drawn(model, header, drawn, across, height, width)
-    correction = run(model.correction_network, context, rows, columns, blocks)
-    log.context, log.plane, log.correction = context, plane, correction
     canvas_width = columns * block
     canvas = bytearray(rows * block * canvas_width * model.channels)
-    for b in blocks:
-        total = [value + change for value, change in zip(plane[b], correction[b], strict=True)]
-        ((*samples,),) = run([model.synthesis], [total], 1, 1, [0])
-        top, left = b // columns * block, b % columns * block
-        for index, sample in enumerate(samples):
-            y, rest = divmod(index, block * model.channels)
-            canvas[((top + y) * canvas_width + left) * model.channels + rest] = clamp(sample, 0, 255)
+    if model.drawn:
+        for t in range(tiles):
+            top, left = t // across * unit_height, t % across * unit_width
+            for index, pixel in enumerate(draw(model, context[top // block * columns + left // block])):
+                place = (top + index // unit_width) * canvas_width + left + index % unit_width
+                canvas[place * model.channels : (place + 1) * model.channels] = bytes(pixel)
+    else:
+        correction = run(model.correction_network, context, rows, columns, blocks)
+        log.context, log.plane, log.correction = context, plane, correction
+        for b in blocks:
+            total = [value + change for value, change in zip(plane[b], correction[b], strict=True)]
+            ((*samples,),) = run([model.synthesis], [total], 1, 1, [0])
+            top, left = b // columns * block, b % columns * block
+            for index, sample in enumerate(samples):
+                y, rest = divmod(index, block * model.channels)
+                canvas[((top + y) * canvas_width + left) * model.channels + rest] = clamp(sample, 0, 255)
+    if header.remainder is not None:
+        canvas = finished(header, model, canvas, canvas_width, width, height)
+        canvas_width = width
     pixels = bytearray()
     for y in range(height):
         begin = y * canvas_width * model.channels
@@ -742,3 +883,69 @@ def decode(data: bytes, models: Mapping[int | bytes, Model], log: Log | None = N
     if header.inverted:
         pixels = bytearray(255 - sample for sample in pixels)
     return Picture(height, width, channels, bytes(pixels))
+
+
+# 19 The remainder (of pictures of a single panel) ---
+
+
+def finished(header: Header, model: Model, made: bytearray, made_width: int, width: int, height: int) -> bytearray:
+    """The samples of the picture, from the reconstruction."""
+    r, content = model.remainder, header.remainder
+    if r is None or not content:
+        raise Refused("a remainder that cannot be decoded")
+    n, block, channels = content[0], r.block, model.channels
+    rows, columns = -(-height // block), -(-width // block)
+    packing = Rans if header.packing == "rans" else Zstd
+    decoder = packing(r.tables, content[1:], rows * columns * r.samples, Log())
+
+    def pixel(cell: int, channel: int) -> tuple[int, int, int]:
+        """Row, column and colour of a channel of the plane."""
+        place, colour = divmod(r.order[channel], channels)
+        dy, dx = divmod(place, block)
+        return cell // columns * block + dy, cell % columns * block + dx, colour
+
+    q = header.quality - 1
+    cues = [*model.cue[q * model.cues : (q + 1) * model.cues], *r.cue[n * r.cues : (n + 1) * r.cues]]
+    base: Grid = []
+    for cell in range(rows * columns):
+        places = [pixel(cell, c) for c in range(r.samples)]
+        base.append([made[(y * made_width + x) * channels + colour] for y, x, colour in places])
+    context = [[*cues, *(8 * b - 1020 for b in known), *[0] * r.samples] for known in base]
+    values = [list(known) for known in base]
+    crc = 0
+    for p, network, seen in zip(r.passes, r.networks, r.seen, strict=True):
+        lo, hi = p["lo"], p["hi"]
+        count = hi - lo
+        cells = [c for c in range(rows * columns) if [c // columns % 2, c % columns % 2] in p["lattice"]]
+        outputs = run(network, [channels_[: r.given + seen] for channels_ in context], rows, columns, cells)
+        off: list[list[int]] = [[] for _ in cells]
+        for k in range(count):
+            means = []
+            for cell, out, before in zip(cells, outputs, off, strict=True):
+                first = 2 * count + k * (k - 1) // 2
+                shared = sum(map(mul, out[first : first + k], before))
+                means.append(clamp(base[cell][lo + k] + out[k] + (shared + 32 >> 6 if k else 0), 0, 255))
+            classes = [clamp(out[count + k] + r.offset[n], 0, 63) for out in outputs]
+            residuals = decode_pass(r.tables, classes, decoder.events)
+            crc = zlib.crc32(struct.pack(f"<{len(residuals)}i", *residuals), crc)
+            for cell, mean, residual, before in zip(cells, means, residuals, off, strict=True):
+                room = (min(mean, 255 - mean) + n) // (2 * n + 1)
+                steps = residual
+                if residual > room:
+                    steps = 2 * residual - room - 1
+                elif residual < -room:
+                    steps = -2 * residual - room
+                value = clamp(mean + (steps if mean < 128 else -steps) * (2 * n + 1), 0, 255)
+                values[cell][lo + k] = value
+                before.append(value - mean)
+        for cell in cells:
+            for c in range(lo, hi):
+                context[cell][r.given + c] = 4 * (values[cell][c] - base[cell][c])
+    decoder.finish(crc)
+    pixels = bytearray(height * width * channels)
+    for cell, found in enumerate(values):
+        for c, value in enumerate(found):
+            y, x, colour = pixel(cell, c)
+            if y < height and x < width:
+                pixels[(y * width + x) * channels + colour] = value
+    return pixels

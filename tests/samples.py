@@ -8,7 +8,16 @@ import numpy as np
 from PIL import Image
 
 from aecodec.models import encoder, registry, safetensors
-from aecodec.models.description import CHECKERBOARD, COEFFICIENT_LIMIT, Description, Layer, Pass, SynthesisLayer
+from aecodec.models.description import (
+    CHECKERBOARD,
+    COEFFICIENT_LIMIT,
+    Description,
+    Layer,
+    Pass,
+    Remainder,
+    SynthesisLayer,
+    pairs,
+)
 from aecodec.models.safetensors import Arrays
 from aecodec.packing import parametric
 
@@ -54,7 +63,24 @@ def psnr(pairs: list[tuple[np.ndarray, np.ndarray]]) -> float:
     return float(10 * np.log10(255**2 / error)) if error else float("inf")
 
 
-def tiny_description(tile: tuple[int, int] | None, channels: int = 1, updates: bool = True) -> Description:
+def tiny_remainder(channels: int) -> Remainder:
+    """A group in two passes, and one of several channels in a single pass: samples from the last to the first."""
+    samples = 4 * channels
+    at = CHECKERBOARD[0] + CHECKERBOARD[1]
+    passes = (*(Pass(0, 1, lattice) for lattice in CHECKERBOARD), Pass(1, samples, tuple(sorted(at))))
+    counts = [p.hi - p.lo for p in passes]
+    return Remainder(
+        block=2,
+        cues=1,
+        order=tuple(range(samples - 1, -1, -1)),
+        passes=passes,
+        pass_layers=tuple((Layer(3, 4, leaky=True), Layer(1, 4, add=0), Layer(1, 2 * n + pairs(n))) for n in counts),
+    )
+
+
+def tiny_description(
+    tile: tuple[int, int] | None, channels: int = 1, updates: bool = True, remainder: bool = False
+) -> Description:
     """A ladder of few and narrow layers, with every kind of layer in it. Without a tile it has no vector and no update;
     with one it has updates after the first group and within the second, unless it is to have none.
     """
@@ -82,6 +108,7 @@ def tiny_description(tile: tuple[int, int] | None, channels: int = 1, updates: b
         pass_layers=tuple((Layer(3, width, leaky=True), Layer(1, 2 * (p.hi - p.lo))) for p in passes),
         update_layers=update_layers,
         correction_layers=(Layer(3, width, leaky=True), Layer(1, width, leaky=True, add=0), Layer(1, coefficients)),
+        remainder=tiny_remainder(channels) if remainder else None,
     )
 
 
@@ -124,6 +151,21 @@ def tiny_arrays(d: Description) -> Arrays:
         "analysis.block_mean": np.full(n, 128, np.float32),
         "analysis.block": np.eye(n, dtype=np.float32),
     }
+    if d.remainder:
+        r = d.remainder
+        for index, layers in enumerate(r.pass_layers):
+            network(f"remainder.pass{index}", layers, d.cues + r.cues + len(r.order) + r.seen(index), 8)
+        errors = np.arange(256)[:, None]
+        exact = parametric()
+        arrays |= {
+            "remainder.offset": np.round(-5 * np.log2(2 * errors + 1)).astype(np.int16) + 40,
+            "remainder.cue": (errors * 2).astype(np.int16),
+            "remainder.tables.extents": exact.extents.astype(np.uint8),
+            "remainder.tables.shifts": exact.shifts.astype(np.uint8),
+            "remainder.tables.skip": np.array([0], np.uint8),
+            "remainder.tables.frequencies": exact.frequencies.astype(np.uint16),
+            "analysis.remainder_quality": np.full(256, 50, np.float32),
+        }
     samples = d.channels * (d.tile[0] * d.tile[1] if d.tile else 0)
     arrays["analysis.tile_mean"] = np.full(samples, 128, np.float32)
     arrays["analysis.tile"] = random.choice(np.array([-1, 1], np.float32), (samples, d.vector))
@@ -131,9 +173,15 @@ def tiny_arrays(d: Description) -> Arrays:
     return arrays
 
 
-def tiny_file(tile: tuple[int, int] | None = (4, 6), channels: int = 1, updates: bool = True, **metadata: str) -> bytes:
+def tiny_file(
+    tile: tuple[int, int] | None = (4, 6),
+    channels: int = 1,
+    updates: bool = True,
+    remainder: bool = False,
+    **metadata: str,
+) -> bytes:
     """A model file; its name is tiny-1 unless `metadata` says otherwise."""
-    d = tiny_description(tile, channels, updates)
+    d = tiny_description(tile, channels, updates, remainder)
     return safetensors.dump(tiny_arrays(d), {"name": "tiny-1", "description": d.to_json(), **metadata})
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from samples import COLOUR, DIGITS, GRAY_SCENES, LETTERS, MODELS, mosaic, psnr, squared_error, tiny_file, waves
 
 import aecodec
-from aecodec.container import Header, read_header, write_header
+from aecodec.container import PLAIN, Header, read_header, write_header
 from aecodec.errors import (
     AecError,
     InvalidValue,
@@ -27,8 +27,8 @@ from aecodec.models import registry
 from aecodec.models.description import lambda_of_quality
 
 # What "next to nothing" is, in bytes of a whole file at the default quality.
-FLAT_1000_RGB_BYTES = 16000
-FLAT_1000_GRAY_BYTES = 2500
+FLAT_1000_RGB_BYTES = 17
+FLAT_1000_GRAY_BYTES = 15
 ONE_PIXEL_RGB_BYTES = 200
 ONE_PIXEL_GRAY_BYTES = 80
 
@@ -80,9 +80,10 @@ def test_any_picture_comes_back_with_its_shape_and_dtype(
     info = aecodec.inspect(data)
     assert (info.height, info.width) == picture.shape[:2]
     assert info.mode == ("L" if picture.ndim == 2 else "RGB")
-    assert info.quality == quality
-    assert packing in ("auto", info.packing)
-    assert model in ("auto", info.model)
+    if info.model != "plain":
+        assert info.quality == quality
+        assert packing in ("auto", info.packing)
+        assert model in ("auto", info.model)
     assert sum(info.parts.values()) == info.file_bytes == len(data)
 
 
@@ -236,7 +237,11 @@ def test_auto_writes_zstd_unless_rans_is_smaller_by_two_per_cent(quality: int) -
     noise = np.random.default_rng(3).integers(0, 256, (32, 32, 3)).astype(np.uint8)
     for picture in (DIGITS[0], COLOUR[3], noise, mosaic(128, 160), np.full((90, 90), 9, np.uint8)):
         auto, rans, zstd = (aecodec.encode(picture, quality=quality, packing=p) for p in ("auto", "rans", "zstd"))
-        assert auto == (rans if len(rans) < 0.98 * len(zstd) else zstd)
+        chosen = rans if len(rans) < 0.98 * len(zstd) else zstd
+        if aecodec.inspect(auto).model == "plain":
+            assert len(auto) <= len(chosen)
+        else:
+            assert auto == chosen
 
 
 @pytest.mark.parametrize("ink", [DIGITS, LETTERS])
@@ -289,7 +294,7 @@ def test_a_gray_model_forced_on_colour_is_refused(model: str) -> None:
             aecodec.encode(COLOUR[0], model=name)
 
 
-@pytest.mark.parametrize("quality", [0, 101, -1, 50.0, "50", None])
+@pytest.mark.parametrize("quality", [0, 101, -1, 50.0, "50"])
 def test_a_quality_is_a_whole_number_from_1_to_100(quality: object) -> None:
     with pytest.raises(InvalidValue, match="quality must be a whole number from 1 to 100"):
         aecodec.encode(DIGITS[0], quality=quality)  # type: ignore[arg-type]
@@ -378,7 +383,7 @@ def test_a_flag_that_means_nothing_is_refused(model: str) -> None:
             read(odd + data[begin:])
 
 
-@pytest.mark.parametrize("number", [number for number in range(1, 16) if number not in registry.NUMBERS])
+@pytest.mark.parametrize("number", [number for number in range(1, PLAIN) if number not in registry.NUMBERS])
 def test_a_number_that_no_model_has_is_refused(number: int) -> None:
     with pytest.raises(UnknownModel) as caught:
         aecodec.decode(write_header(Header(number, 50, "rans")) + b"\1\2")
@@ -406,7 +411,7 @@ def own_models(own_folder: Path) -> Path:
 
 def test_a_model_without_a_number_is_named_by_its_id(own_models: Path) -> None:
     for name, picture in (("tiny-1", waves(4, 6, 1)), ("tiny", waves(23, 31, 1)), ("wide", waves(23, 31))):
-        data = aecodec.encode(picture, model=name, quality=90)
+        data = aecodec.encode(picture, model=name, quality=10)
         info = aecodec.inspect(data)
         assert data[4:12].hex() == info.model_id == registry.by_name(name).id.hex()
         assert info.model == registry.by_name(name).name
@@ -426,7 +431,7 @@ def test_a_file_of_a_model_that_is_gone_says_which(own_models: Path) -> None:
 
 def test_a_model_without_a_tile_has_no_size_of_its_own(own_models: Path) -> None:
     picture = waves(10, 11)
-    data = aecodec.encode(picture, model="wide", quality=90)
+    data = aecodec.encode(picture, model="wide", quality=10)
     header, begin = read_header(data)
     assert header.size == (11, 10)
     sizeless = write_header(Header(0, header.quality, header.packing, header.model_id))
@@ -461,7 +466,7 @@ def require_seen(data: bytes, damaged: bytes, at: int, picture: np.ndarray) -> N
     assert decoded is None or (at in harmless(data) and np.array_equal(decoded, picture))
 
 
-LARGER = ["colour-one-pixel", "gray-5x70", "noise"]
+LARGER = ["colour-5x7", "gray-5x70", "noise"]
 
 
 @pytest.mark.parametrize("packing", ["rans", "zstd"])
@@ -504,20 +509,23 @@ def test_damage_to_a_byte_of_a_larger_file_is_an_error(name: str, packing: str) 
         require_seen(data, bytes(damaged), at, picture)
 
 
-@given(st.binary(max_size=80), st.sampled_from([b"", b"\xae", b"\xae\xc0", b"\xae\xc0\x01", b"\xae\xc0\x13\x32"]))
+@given(
+    st.binary(max_size=80),
+    st.sampled_from([b"", b"\xae", b"\xae\xc0", b"\xae\xc0\x01", b"\xae\xc0\x13\x32", b"\xae\xc0\x1f\xe4"]),
+)
 @example(b"", b"")
 def test_any_bytes_are_a_picture_or_an_aec_error(data: bytes, begin: bytes) -> None:
     decoded = fate(begin + data)
-    assert decoded is None or decoded.dtype == np.uint8
+    assert decoded is None or decoded.dtype in (np.uint8, np.uint16)
 
 
 @given(
-    number=st.sampled_from([registry.number_of(registry.by_name(name)) for name in MODELS]),
+    number=st.sampled_from([PLAIN, *(registry.number_of(registry.by_name(name)) for name in MODELS)]),
     size=st.none() | st.tuples(st.integers(1, 300), st.integers(1, 300)),
     quality=st.integers(1, 100),
     flags=st.tuples(st.booleans(), st.booleans()),
     packing=st.sampled_from(["rans", "zstd"]),
-    source=st.sampled_from(["small-rans", "small-zstd", "colour-one-pixel-rans", "gray-5x70-zstd", ""]),
+    source=st.sampled_from(["small-rans", "small-zstd", "colour-5x7-rans", "gray-5x70-zstd", "plain-gray", ""]),
     payload=st.binary(max_size=40),
 )
 def test_any_header_before_any_payload_is_a_picture_or_an_aec_error(
@@ -534,4 +542,4 @@ def test_any_header_before_any_payload_is_a_picture_or_an_aec_error(
         payload = data[read_header(data)[1] :]
     header = Header(number, quality, packing, size=size, inverted=flags[0], gray=flags[1])  # type: ignore[arg-type]
     decoded = fate(write_header(header) + payload)
-    assert decoded is None or decoded.dtype == np.uint8
+    assert decoded is None or decoded.dtype in (np.uint8, np.uint16)

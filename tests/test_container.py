@@ -89,7 +89,7 @@ REFUSED = [
     ("AEC0 83 32 81 8000 00", InvalidValue),  # a length in more bytes than it needs
     ("AEC0 83 32 81 00 81 00 00", InvalidValue),  # the same tag twice
     ("AEC0 83 32 82 00 81 00 00", InvalidValue),  # falling tags
-    ("AEC0 83 32 02 00 00", UnsupportedSection),  # critical and unknown
+    ("AEC0 83 32 03 00 00", UnsupportedSection),  # critical and unknown
     ("AEC0 83 32 7F 00 81 00 00", UnsupportedSection),
 ]
 

@@ -218,3 +218,40 @@ def test_metrics_load_neither_scipy_nor_any_part_of_the_package() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert {name for name in done.stdout.split() if name.partition(".")[0] != "numpy"} == {"aecodec.metrics"}
+
+
+def test_errors_do_not_wrap_and_are_of_each_picture() -> None:
+    a, b = flat(0, 255, 7), flat(255, 250, 7)
+    b[2, 3, 3] = 17
+    assert metrics.largest_error(a, b).tolist() == [255, 5, 10]
+    assert metrics.mean_absolute_error(a, b) == pytest.approx([255, 5, 10 / 256])
+    assert metrics.largest_error(b, a).tolist() == [255, 5, 10]
+
+
+@pytest.mark.parametrize("shape", [(2, 28, 28, 1), (3, 20, 30, 3)])
+def test_mean_errors_are_those_of_scikit_image(shape: tuple[int, ...]) -> None:
+    library = pytest.importorskip("skimage.metrics")
+    originals, decoded = noisy(shape)
+    pairs = list(zip(originals, decoded, strict=True))
+    samples = originals[0].size
+    assert metrics.squared_error(originals, decoded) / samples == pytest.approx(
+        [library.mean_squared_error(a, b) for a, b in pairs]
+    )
+    assert metrics.psnr(originals, decoded) == pytest.approx(
+        [library.peak_signal_noise_ratio(a, b, data_range=255) for a, b in pairs]
+    )
+
+
+def test_cross_entropy_can_be_worked_out_by_hand() -> None:
+    half = -0.2 * math.log(0.6) - 0.8 * math.log(0.4)
+    assert metrics.cross_entropy(flat(51), flat(153)) == pytest.approx([half])
+    epsilon = metrics.CROSS_ENTROPY_LEAST
+    assert metrics.cross_entropy(flat(255, 0, 0), flat(0, 255, 0)) == pytest.approx(
+        [-math.log(epsilon), -math.log(epsilon), -math.log(1 - epsilon)], rel=1e-6
+    )
+
+
+def test_cross_entropy_is_that_of_keras() -> None:
+    # keras.losses.binary_crossentropy of Keras 3.15, in float64, of the pictures divided by 255.
+    originals, decoded = waves(28, 28, 1)
+    assert metrics.cross_entropy(originals, decoded) == pytest.approx([0.5367762099935397], rel=1e-9)

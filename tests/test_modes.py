@@ -17,7 +17,7 @@ from aecodec.modes import TARGETS  # noqa: E402
 DOCUMENTED = {
     cells[0]: tuple(cells)
     for line in (ROOT / "docs" / "modes.md").read_text().splitlines()
-    if line.startswith("| ") and len(cells := [cell.strip() for cell in line.strip("|").split("|")]) == 3
+    if line.startswith("| ") and len(cells := [cell.strip() for cell in line.strip("|").split("|")]) == 4
 }
 KINDS = dict(modes.pictures())
 

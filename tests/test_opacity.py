@@ -10,10 +10,15 @@ from hypothesis.extra.numpy import arrays
 from samples import COLOUR, mosaic, squared_error
 
 import aecodec
-from aecodec.opacity import filled, levels, pack, unpack
+from aecodec import planes
+from aecodec.opacity import filled, levels, pack
 
 alphas = arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40)))
 ALL = np.arange(256, dtype=np.uint8).reshape(16, 16)
+
+
+def unpack(data: bytes, size: tuple[int, ...]) -> np.ndarray:
+    return planes.unpack(data, (*size, 1))[..., 0]
 
 
 def disc(side: int) -> np.ndarray:

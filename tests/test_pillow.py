@@ -26,6 +26,7 @@ PICTURES = {"L": DIGITS[0], "LA": LA, "RGB": COLOUR[0], "RGBA": RGBA}
 @pytest.fixture(autouse=True)
 def registered() -> Iterator[None]:
     """Pillow knows .aec within these tests, and no longer."""
+    Image.init()  # a plugin that came in meanwhile would be forgotten below, and never be imported again
     tables = (Image.OPEN, Image.SAVE, Image.EXTENSION, Image.MIME)
     before = [dict(table) for table in tables]
     names = list(Image.ID)

@@ -13,11 +13,16 @@ COMMANDS: Final = (
     "compress",
     "decompress",
     "info",
+    "verify",
     "models",
     "train",
+    "evaluate",
+    "compare",
+    "bench",
+    "reconstruct",
+    "robustness",
     "features",
     "anomalies",
-    "robustness",
     "completion",
 )
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import click
 
 import aecodec
 from aecodec.cli.files import read, write
 from aecodec.cli.many import Loudness, Outcome, Tell, in_batches, run
-from aecodec.cli.options import Overwriting, described, output_option, shared_options
+from aecodec.cli.options import Overwriting, described, file_size, output_option, shared_options
 from aecodec.cli.picture_files import is_picture_name, read_picture
 from aecodec.cli.plan import Pair, plan
 from aecodec.models import registry
 from aecodec.pictures import Source
-from aecodec.search import DEFAULT_EFFORT
+from aecodec.wanted import DEFAULT_EFFORT, DEFAULT_QUALITY, MOST_ERROR, Wanted
+
+WANTED: Final = ("quality", "max_bytes", "min_psnr", "min_ssim", "max_error", "lossless")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Compression:
     """From picture files to .aec files; small pictures are coded together."""
 
     settings: dict[str, Any]  # of aecodec.encode_many
+    wide: bool  # samples of 16 bits are kept
     max_pixels: int
     overwriting: Overwriting
     with_lines: bool
@@ -49,7 +52,7 @@ class Compression:
         if self.overwriting.skips(pair):
             return None
         data = read(pair[0])
-        return Loaded(read_picture(data, self.max_pixels), len(data))
+        return Loaded(read_picture(data, self.max_pixels, wide=self.wide), len(data))
 
     def _code(self, tell: Tell | None, batch: Sequence[Loaded]) -> list[bytes]:
         # Without their notes: what was converted is said later, with the file's name.
@@ -77,9 +80,23 @@ class Compression:
     "-q",
     "--quality",
     type=click.IntRange(1, 100),
-    default=75,
-    show_default=True,
+    show_default=str(DEFAULT_QUALITY),
     help="From smallest (1) to most faithful (100).",
+)
+@click.option(
+    "--max-bytes",
+    metavar="N",
+    callback=file_size,
+    help="The best quality whose file has no more: 900, 2k, 1.5KB, 1M.",
+)
+@click.option("--min-psnr", type=float, metavar="DB", help="The smallest file that decodes to no less PSNR.")
+@click.option("--min-ssim", type=float, metavar="S", help="The smallest file that decodes to no less SSIM.")
+@click.option("--lossless", is_flag=True, help="Every sample comes back, of 16 bits too.")
+@click.option(
+    "--max-error",
+    type=click.IntRange(0, MOST_ERROR),
+    metavar="N",
+    help="The smallest file in which no sample is off by more.",
 )
 @click.option(
     "-e",
@@ -121,17 +138,25 @@ def command(
     """Compress pictures to .aec files.
 
     IN is a picture file of any format that Pillow reads, or - for standard input, or with -r a folder. A picture that
-    cannot be compressed is reported, the others are; the exit code is then 1.
+    cannot be compressed is reported, the others are; the exit code is then 1. Of -q, --max-bytes, --min-psnr,
+    --min-ssim, --lossless and --max-error one says what is wanted of each file.
 
     \b
     Example:
       aec compress digit.png                      writes digit.aec
       aec compress photo.jpg -o small.aec -q 40
+      aec compress photo.jpg --max-bytes 20k
+      aec compress photo.jpg --min-psnr 38
+      aec compress screenshot.png --lossless
       aec compress *.png -o compressed/
       aec compress -r photos -o compressed --skip-existing
       aec compress - -o - < in.png > out.aec
     """
     overwriting = Overwriting.of(force, skip_existing)
+    try:
+        wanted = Wanted.of(*(settings[name] for name in WANTED))
+    except aecodec.InvalidValue as error:
+        raise click.UsageError(str(error)) from error
     if settings["model"] != "auto":
         try:
             registry.by_name(settings["model"])
@@ -139,4 +164,9 @@ def command(
             raise click.BadParameter(str(error), param_hint="-m") from error
     pairs = plan(inputs, output, ".aec", recursive=recursive, wanted=is_picture_name)
     loudness = Loudness.of(quiet, verbose, len(pairs))
-    run(Compression(settings, max_pixels, overwriting, loudness.lines), pairs, jobs=jobs, loudness=loudness)
+    run(
+        Compression(settings, wanted.bounded, max_pixels, overwriting, loudness.lines),
+        pairs,
+        jobs=jobs,
+        loudness=loudness,
+    )

@@ -13,7 +13,7 @@ import aecodec
 from aecodec.cli.files import read, write
 from aecodec.cli.many import Loudness, Outcome, Tell, in_batches, run
 from aecodec.cli.options import Overwriting, described, output_option, shared_options
-from aecodec.cli.picture_files import FORMATS, format_for, write_picture
+from aecodec.cli.picture_files import FORMATS, format_for, is_narrowed, write_picture
 from aecodec.cli.plan import Pair, plan
 from aecodec.files import File
 from aecodec.metadata import Metadata
@@ -59,16 +59,19 @@ class Decompression:
         ]
 
     def _write(self, pair: Pair, encoded: Encoded, picture: Picture) -> Outcome:
-        written = write_picture(picture, encoded.metadata, self._format(pair))
+        name = self._format(pair)
+        written = write_picture(picture, encoded.metadata, name)
         write(pair[1], written)
         line = described(pair, encoded.data) if self.with_lines else ""
-        return Outcome(pair, len(encoded.data), len(written), line=line)
+        remarks = (f"samples of 16 bits are rounded to 8, as {name} cannot hold them",)
+        narrowed = remarks if is_narrowed(picture, name) else ()
+        return Outcome(pair, len(encoded.data), len(written), narrowed, line)
 
     def _format(self, pair: Pair) -> str:
         return self.picture_format or format_for(pair[1])
 
 
-def _region(ctx: click.Context, param: click.Parameter, value: str | None) -> Region | None:
+def parse_region(ctx: click.Context, param: click.Parameter, value: str | None) -> Region | None:
     """Four whole numbers, as click's callback."""
     if value is None:
         return None
@@ -94,7 +97,7 @@ def _region(ctx: click.Context, param: click.Parameter, value: str | None) -> Re
 @click.option(
     "--region",
     metavar="X,Y,W,H",
-    callback=_region,
+    callback=parse_region,
     help="Only this part, in pixels; no more is decoded than it needs.",
 )
 @click.option(

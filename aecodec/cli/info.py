@@ -11,7 +11,7 @@ import aecodec
 from aecodec.cli.columns import aligned
 from aecodec.cli.failures import in_one_sentence
 from aecodec.cli.files import read
-from aecodec.cli.options import MODE_NAMES
+from aecodec.cli.options import kind, promise
 from aecodec.cli.plan import shown
 
 
@@ -34,13 +34,14 @@ def command(file: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"file": file, **asdict(info)}, indent=2))
         return
-    mode = MODE_NAMES.get(info.mode, info.mode) + (", inverted" if info.inverted else "")
+    mode = kind(info) + (", inverted" if info.inverted else "")
+    plain = info.max_error is not None
     rows = [
         ("file", name),
         ("format version", f"{info.format_version}"),
-        ("model", f"{info.model} ({info.model_id})"),
+        ("model", info.model + (f" ({info.model_id})" if info.model_id else "")),
         ("size", f"{info.width}x{info.height} {mode}"),
-        ("quality", f"{info.quality}"),
+        *([("samples", promise(info).removeprefix(", "))] if plain else [("quality", f"{info.quality}")]),
         ("packing", info.packing),
         ("panels", f"{info.panels}"),
         ("bytes", f"{info.file_bytes}"),

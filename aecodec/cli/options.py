@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -14,9 +15,10 @@ from aecodec.cli.many import cores
 from aecodec.cli.plan import PIPE, Pair, shown
 from aecodec.pictures import MAX_PIXELS
 
-MODE_NAMES: Final = {"L": "gray", "LA": "gray with alpha", "RGB": "RGB", "RGBA": "RGBA"}
+MODE_NAMES: Final = {"L": "gray", "LA": "gray with alpha", "RGB": "RGB", "RGBA": "RGBA", "I;16": "gray"}
 
 
+_UNITS: Final = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3}
 _SHARED: Final = (
     click.option("-r", "--recursive", is_flag=True, help="Take folders, and mirror their trees."),
     click.option(
@@ -53,6 +55,17 @@ def output_option(text: str) -> Callable[[Any], Any]:
     return click.option("-o", "--output", metavar="OUT", help=text)
 
 
+def file_size(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    """So many bytes, or k, M or G of them, thousands each, with or without a B: as click's callback."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+) ?([kmg]?)b?", value.strip(), re.IGNORECASE)
+    size = int(float(found[1]) * _UNITS[found[2].lower()]) if found else 0
+    if size < 1:
+        raise click.BadParameter(f"{value!r} is no number of bytes such as 900, 2k, 1.5KB or 1M")
+    return size
+
+
 class Overwriting(NamedTuple):
     """What happens to outputs that exist."""
 
@@ -78,6 +91,18 @@ def described(pair: Pair, encoded: bytes) -> str:
     """One line about an .aec file that was written or read."""
     info = aecodec.inspect(encoded)
     names = f"{shown(pair[0], is_input=True)} -> {shown(pair[1], is_input=False)}"
-    picture = f"{info.width}x{info.height} {MODE_NAMES.get(info.mode, info.mode)}"
+    picture = f"{info.width}x{info.height} {kind(info)}"
     size = f"{info.file_bytes} bytes ({info.bits_per_pixel:.2f} bits per pixel)"
-    return f"{names}: {picture}, {info.model}, {size}"
+    return f"{names}: {picture}, {info.model}{promise(info)}, {size}"
+
+
+def kind(info: aecodec.Info) -> str:
+    """What kind of picture a file holds, in words."""
+    return MODE_NAMES.get(info.mode, info.mode) + (" of 16 bits" if info.bits == 16 else "")
+
+
+def promise(info: aecodec.Info) -> str:
+    """What a file promises of its samples, behind a comma; nothing for a file that promises nothing."""
+    if info.max_error is None:
+        return ""
+    return f", off by {info.max_error} at most" if info.max_error else ", lossless"

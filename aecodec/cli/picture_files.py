@@ -10,50 +10,51 @@ from io import BytesIO
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from aecodec.cli.failures import Failure
 from aecodec.cli.plan import PIPE
 from aecodec.errors import AecError, LimitExceeded, UnsupportedImage
 from aecodec.metadata import Metadata
-from aecodec.pictures import Picture, Source, load, require_within_limit
+from aecodec.pictures import Picture, Source, eight_bits, load, require_within_limit
 
 
 class Format(NamedTuple):
     """What a format holds beside colours, and how Pillow is to write it.
 
-    metadata: of Pillow's names for it. options: what a decoded picture is worth keeping, nothing lost where the format
-    can, little where it cannot.
+    metadata: of Pillow's names for it. wide: gray of 16 bits. options: what a decoded picture is worth keeping, nothing
+    lost where the format can, little where it cannot.
     """
 
     alpha: bool
     metadata: frozenset[str]
+    wide: bool = False
     options: Mapping[str, Any] = MappingProxyType({})
 
 
 _EVERYTHING: Final = frozenset({"icc_profile", "exif", "xmp", "dpi"})
-_JPEG: Final = Format(False, _EVERYTHING, {"quality": 95})
-_TIFF: Final = Format(True, _EVERYTHING)
+_JPEG: Final = Format(False, _EVERYTHING, options={"quality": 95})
+_TIFF: Final = Format(True, _EVERYTHING, wide=True)
 _BARE: Final = Format(False, frozenset())
 # No palettes and no pages: formats that keep a picture's samples, or nearly.
 FORMATS: Final[dict[str, Format]] = {
-    "avif": Format(True, _EVERYTHING - {"dpi"}, {"quality": 95}),
+    "avif": Format(True, _EVERYTHING - {"dpi"}, options={"quality": 95}),
     "bmp": Format(False, frozenset({"dpi"})),
     "jpeg": _JPEG,
     "jpg": _JPEG,
-    "pgm": _BARE,
-    "png": Format(True, _EVERYTHING),
+    "pgm": _BARE._replace(wide=True),
+    "png": Format(True, _EVERYTHING, wide=True),
     "ppm": _BARE,
     "tif": _TIFF,
     "tiff": _TIFF,
-    "webp": Format(True, _EVERYTHING - {"dpi"}, {"lossless": True}),
+    "webp": Format(True, _EVERYTHING - {"dpi"}, options={"lossless": True}),
 }
 _TIFF_XMP: Final = 700
-OPAQUE: Final = 255
 
 
-def read_picture(data: bytes, max_pixels: int) -> Source:
-    """The picture in a picture file, as `aecodec.pictures.load` gives it.
+def read_picture(data: bytes, max_pixels: int, *, wide: bool = False) -> Source:
+    """The picture in a picture file, as `aecodec.pictures.load` gives it; wide: with samples of 16 bits.
 
     Raises LimitExceeded if the file declares more than `max_pixels`, and UnsupportedImage for whatever else
     is wrong.
@@ -66,7 +67,7 @@ def read_picture(data: bytes, max_pixels: int) -> Source:
         try:
             with Image.open(BytesIO(data)) as image:
                 require_within_limit(image.width, image.height, max_pixels)
-                return load(image)
+                return load(image, wide=wide)
         except AecError:
             raise
         except Image.DecompressionBombError as error:
@@ -119,9 +120,11 @@ class _NamedBuffer(BytesIO):
 def write_picture(picture: Picture, metadata: Metadata, name: str) -> bytes:
     """The bytes of a picture file in the format `name`, with what of the metadata the format can hold."""
     form = FORMATS[name]
+    if is_narrowed(picture, name):
+        picture = eight_bits(picture)
     opacity = picture.shape[2] in (2, 4) if picture.ndim == 3 else False
     if opacity and not form.alpha:
-        if not (picture[..., -1] == OPAQUE).all():
+        if not (picture[..., -1] == np.iinfo(picture.dtype).max).all():
             raise UnsupportedImage(f"{name} holds no transparency, which this picture has: write png, webp or tiff")
         picture = picture[..., 0] if picture.shape[2] == 2 else picture[..., :3]
     kept = {key: value for key, value in metadata.info().items() if key in form.metadata}
@@ -131,6 +134,11 @@ def write_picture(picture: Picture, metadata: Metadata, name: str) -> bytes:
     except (OSError, ValueError, KeyError) as error:
         raise UnsupportedImage(f"Pillow cannot write this picture as {name}: {error}") from error
     return buffer.getvalue()
+
+
+def is_narrowed(picture: Picture, name: str) -> bool:
+    """Whether samples of 16 bits are rounded to 8 in the format `name`: Pillow writes none of them but gray ones."""
+    return picture.dtype == np.uint16 and not (FORMATS[name].wide and picture.ndim == 2)
 
 
 def _save_arguments(metadata: dict[str, Any], name: str) -> dict[str, Any]:

@@ -108,7 +108,7 @@ class Progress:
         while not self._finished.wait(delay):
             with self._lock:
                 self._drawn = True
-                sys.stderr.write(_CLEAR + self._totals.bar()[: _columns() - 1])
+                sys.stderr.write(_CLEAR + self._totals.bar()[: columns() - 1])
                 sys.stderr.flush()
             delay = _REDRAW_SECONDS
         if self._drawn:
@@ -116,7 +116,8 @@ class Progress:
             sys.stderr.flush()
 
 
-def _columns() -> int:
+def columns() -> int:
+    """Of the terminal that standard error is."""
     try:
         return os.get_terminal_size(sys.stderr.fileno()).columns or 80
     except (OSError, ValueError):

@@ -29,15 +29,21 @@ AUGMENTATIONS = ("none", "mirror", "colour", "shift", "pen")
 @click.option("--crops", type=click.IntRange(min=1), default=64, show_default=True, help="Crops of a large picture.")
 @click.option("--balance", is_flag=True, help="Draw every class alike, by the labels beside idx images.")
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--init", type=click.Path(exists=True, path_type=Path), help="Start from this model file's weights.")
+@click.option("--init", type=click.Path(exists=True, path_type=Path), help="Start from this model, with its shape.")
 @click.option("--distort", metavar="SPEC", help="Train on distorted pictures, like gaussian:0.1-0.3,none.")
 @click.option("--denoise", metavar="SPEC", help="Train to decode the clean pictures of distorted ones.")
+@click.option(
+    "--remainder",
+    "base",
+    type=click.Path(exists=True, path_type=Path),
+    help="Train what this model needs for lossless files, and leave the rest of it as it is.",
+)
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
 @click.option("--checkpoints", type=click.Path(path_type=Path), help="Their folder. [default: OUTPUT.training]")
 @click.option("--note", help="A remark for the model's card.")
 @click.option("--force", is_flag=True, help="Replace an existing output.")
 @click.option("--quiet", is_flag=True, help="No progress.")
-def command(data: tuple[str, ...], output: Path, force: bool, quiet: bool, **options: Any) -> None:
+def command(data: tuple[str, ...], output: Path, base: Path | None, force: bool, quiet: bool, **options: Any) -> None:
     """Train a model and write its file.
 
     DATA are idx files (MNIST, EMNIST; gzipped or not), npz files, tile sheets, folders of pictures, or keras:mnist,
@@ -49,22 +55,29 @@ def command(data: tuple[str, ...], output: Path, force: bool, quiet: bool, **opt
       aec train train-images-idx3-ubyte.gz -o digits-1.safetensors --preset mnist
       aec train digits.gz -o noisy-1.safetensors --preset mnist --distort gaussian:0.05-0.3,none
       aec train letters.gz@0.7 digits.gz@0.3 -o letters-1.safetensors --preset alphabet --balance
+      aec train digits.gz -o digits-2.safetensors --preset mnist --remainder digits-1.safetensors
     """
     if not re.fullmatch(r".+-[0-9]+\.safetensors", output.name):
         raise click.UsageError(
             f"{output.name}: a model file is called NAME-VERSION.safetensors, like digits-1.safetensors"
         )
+    for name in ("init", "distort", "denoise") if base else ():
+        if options.pop(name):
+            raise click.UsageError(f"--remainder trains on a model as it is: leave out --{name}")
     for path in (output, output.with_suffix(".md")):
         if path.exists() and not force:
             raise Failure(f"{path}: exists already; --force overwrites it")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow would open with a page of its own news
     try:
-        from aecodec.training.run import run
+        from aecodec.training import finishing, run
     except ImportError as error:
         raise Failure(
             f"training needs the package {error.name}: install it with pip install 'aecodec[train]'"
         ) from error
     try:
-        run(data, output, progress=not quiet, **options)
+        if base:
+            finishing.run(data, output, base=base, progress=not quiet, **options)
+        else:
+            run.run(data, output, progress=not quiet, **options)
     except (ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:  # what damaged sources give rise to
         raise Failure(str(error)) from error

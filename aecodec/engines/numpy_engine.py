@@ -12,7 +12,7 @@ from aecodec.models.network import LEAK, Network
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-CHUNK_VALUES = 1 << 19  # values gathered at once: two megabytes, so that a chunk stays in the cache
+CHUNK_VALUES = 1 << 18  # values gathered at once: one megabyte, so that a chunk stays in the cache
 
 
 class NumpyEngine:

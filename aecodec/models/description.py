@@ -10,11 +10,14 @@ everything decoded so far: the vector gives each block its first ones, updates b
 
 A model may also have no plane at all, only the vector: then layers of its *synthesis* lead from there to the pixels of
 the tile, as the decoder of an autoencoder does.
+
+A model may go on to the *remainder*: what is left between the picture and its reconstruction, sample by sample.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
@@ -26,6 +29,10 @@ CLASSES_PER_OCTAVE = 5  # a scale twice as large is five classes up
 CLASS_OF_ONE = 17  # the class whose standard deviation is one step
 CLASS_LIMIT = 255  # largest magnitude of a class before the quality's offset is added
 QUALITIES = 100
+SAMPLE_LIMIT = 255  # largest sample; also the largest magnitude of what is added to a reconstructed one
+SHARE_BITS = 6  # a share of 64: a sample is off by as much as another one of its pass was
+SHARE_LIMIT = 255
+ERRORS = 256  # largest errors 0..255 that a remainder may leave
 
 Lattice: TypeAlias = tuple[tuple[int, int], ...]  # (y, x) modulo two
 CHECKERBOARD: tuple[Lattice, ...] = (((0, 0), (1, 1)), ((0, 1), (1, 0)))
@@ -75,6 +82,37 @@ class SynthesisLayer:
 
 
 @dataclass(frozen=True)
+class Remainder:
+    """The shape of the stage that takes a reconstruction to the picture itself, or to no more than so far from it.
+
+    It has a grid of blocks of its own, ``block`` x ``block`` pixels, whose samples are the channels of its plane:
+    channel c is sample ``order[c]`` of the block, samples counted in (y, x, channel) order. ``cues``: constant planes
+    that tell the largest error. A pass gives each channel a mean and a class, and each pair of its channels a share.
+    """
+
+    block: int
+    cues: int
+    order: tuple[int, ...]
+    passes: tuple[Pass, ...]
+    pass_layers: tuple[tuple[Layer, ...], ...]
+
+    def seen(self, index: int) -> int:
+        """Channels of the plane that pass ``index`` sees."""
+        return seen(self.passes, index)
+
+
+def pairs(count: int) -> int:
+    """Shares that a remainder's pass of so many channels has: one for each channel and each one before it."""
+    return count * (count - 1) // 2
+
+
+def seen(passes: Sequence[Pass], index: int) -> int:
+    """Channels that pass ``index`` sees: its own only if an earlier pass has decoded some of them."""
+    stage = passes[index]
+    return stage.hi if index and passes[index - 1].lo == stage.lo else stage.lo
+
+
+@dataclass(frozen=True)
 class Description:
     """The shape of a model.
 
@@ -97,6 +135,7 @@ class Description:
     update_layers: tuple[tuple[Layer, ...], ...]
     correction_layers: tuple[Layer, ...]
     synthesis_layers: tuple[SynthesisLayer, ...] = ()
+    remainder: Remainder | None = None
 
     @property
     def coefficients(self) -> int:
@@ -123,21 +162,21 @@ class Description:
         return self.features + self.cues + hi
 
     def seen(self, index: int) -> int:
-        """Channels of the plane that pass ``index`` sees: its own only if an earlier pass has decoded some of them."""
-        stage = self.passes[index]
-        return stage.hi if index and self.passes[index - 1].lo == stage.lo else stage.lo
+        """Channels of the plane that pass ``index`` sees."""
+        return seen(self.passes, index)
 
     def to_json(self) -> str:
         raw = asdict(self)
         if not self.synthesis_layers:
             del raw["synthesis_layers"]
+        if self.remainder is None:
+            del raw["remainder"]
         return json.dumps(raw, separators=(",", ":"), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Description:
         """Raises ``ValueError``, ``KeyError`` or ``TypeError`` where the text does not describe a model."""
         raw: dict[str, Any] = json.loads(text)
-        passes = tuple(Pass(p["lo"], p["hi"], tuple((y, x) for y, x in p["lattice"])) for p in raw["passes"])
         return cls(
             tile=None if raw["tile"] is None else (raw["tile"][0], raw["tile"][1]),
             channels=raw["channels"],
@@ -145,13 +184,28 @@ class Description:
             vector=raw["vector"],
             features=raw["features"],
             cues=raw["cues"],
-            passes=passes,
+            passes=_passes(raw["passes"]),
             vector_layers=_layers(raw["vector_layers"]),
             pass_layers=tuple(_layers(items) for items in raw["pass_layers"]),
             update_layers=tuple(_layers(items) for items in raw["update_layers"]),
             correction_layers=_layers(raw["correction_layers"]),
             synthesis_layers=tuple(SynthesisLayer(**item) for item in raw.get("synthesis_layers", [])),
+            remainder=_remainder(raw["remainder"]) if "remainder" in raw else None,
         )
+
+
+def _remainder(raw: dict[str, Any]) -> Remainder:
+    return Remainder(
+        block=raw["block"],
+        cues=raw["cues"],
+        order=tuple(raw["order"]),
+        passes=_passes(raw["passes"]),
+        pass_layers=tuple(_layers(items) for items in raw["pass_layers"]),
+    )
+
+
+def _passes(items: list[dict[str, Any]]) -> tuple[Pass, ...]:
+    return tuple(Pass(p["lo"], p["hi"], tuple((y, x) for y, x in p["lattice"])) for p in items)
 
 
 def _layers(items: list[dict[str, Any]]) -> tuple[Layer, ...]:

@@ -7,6 +7,7 @@ them. Everything here is exact: integers held in float32, or in int32 where prod
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, TypeAlias
@@ -15,8 +16,9 @@ import numpy as np
 
 from aecodec.engines import Engine, Tensor
 from aecodec.models import synthesis
-from aecodec.models.description import ACTIVATION_LIMIT, COEFFICIENT_LIMIT, Pass
+from aecodec.models.description import ACTIVATION_LIMIT, COEFFICIENT_LIMIT, Pass, seen
 from aecodec.models.model import Model
+from aecodec.models.network import Network
 from aecodec.packing.tables import CLASSES
 
 if TYPE_CHECKING:
@@ -31,6 +33,14 @@ class Coder(Protocol):
     """Residuals (N, E) of pass ``index`` from means (N, E), classes (N, E) in 0..63 and steps (N, E) or (1, E)."""
 
     def __call__(self, index: int, mean: Integers, classes: NDArray[np.uint8], step: Integers) -> Integers: ...
+
+
+class Decode(Protocol):
+    """What pass ``index`` decodes at the blocks ``where`` (P,), and that as context, both (N, P, channels of the pass),
+    from the output (N, P, units) of its network.
+    """
+
+    def __call__(self, index: int, where: NDArray[np.intp], output: Integers) -> tuple[Integers, Tensor]: ...
 
 
 @dataclass(frozen=True)
@@ -72,9 +82,8 @@ def walk(model: Model, engine: Engine, quality: NDArray[np.intp], rows: int, col
     offset = model.offset[quality - 1].astype(np.int32)
     cue = model.cue[quality - 1]
     first = d.features + d.cues
-    context = np.zeros((n, rows * columns, d.context(d.coefficients)), np.float32)
-    context[..., d.features : first] = cue[:, None, :]
-    grid = context.reshape(n, rows, columns, -1)
+    grid = np.zeros((n, rows, columns, d.context(d.coefficients)), np.float32)
+    grid[..., d.features : first] = cue[:, None, None, :]
     if d.vector:
         down, across = vectors(model, rows, columns)
         kinds = slice(0, d.vector)
@@ -91,23 +100,47 @@ def walk(model: Model, engine: Engine, quality: NDArray[np.intp], rows: int, col
         made = made.reshape(n, down, across, rows // down, columns // across, d.features)
         grid[..., : d.features] = made.swapaxes(2, 3).reshape(n, rows, columns, d.features)
 
-    plane = np.zeros((n, rows * columns, d.coefficients), np.float32)
-    for index, stage in enumerate(d.passes):
-        where = positions(stage, rows, columns)
+    def decode(index: int, where: NDArray[np.intp], output: Integers) -> tuple[Integers, Tensor]:
+        stage = d.passes[index]
         count = stage.hi - stage.lo
         kinds = slice(d.vector + stage.lo, d.vector + stage.hi)
-        output = engine.run(model.pass_networks[index], grid[..., : first + d.seen(index)], where).astype(np.int32)
         classes = np.clip(output[..., count:] + offset[:, None, kinds], 0, CLASSES - 1).astype(np.uint8)
         mean = output[..., :count].reshape(n, -1)
         steps = np.broadcast_to(step[:, None, kinds], output[..., :count].shape).reshape(n, -1)
         residual = code(index, mean, classes.reshape(n, -1), steps)
         values = decoded(mean, residual, steps).reshape(n, where.size, count)
-        plane[:, where, stage.lo : stage.hi] = values
-        context[:, where, first + stage.lo : first + stage.hi] = activation(values, model.context_scale[kinds])
-        update = model.update_networks[index]
-        if update:
-            context[..., : d.features] = engine.run(update, grid[..., : first + stage.hi])
+        return values, activation(values, model.context_scale[kinds])
+
+    plane = climb(d.passes, model.pass_networks, model.update_networks, engine, grid, first, decode)
     return Latent(plane.reshape(n, rows, columns, d.coefficients), grid)
+
+
+def climb(
+    passes: Sequence[Pass],
+    networks: Sequence[Network],
+    updates: Sequence[Network | None],
+    engine: Engine,
+    grid: Tensor,
+    first: int,
+    decode: Decode,
+) -> Tensor:
+    """Decode pass after pass, and return the plane (N, rows * columns, channels).
+
+    grid: the context (N, rows, columns, first + channels), of which ``first`` channels are given and the others zero;
+    it is completed, and its first channels become what the updates make.
+    """
+    n, rows, columns, _ = grid.shape
+    context = grid.reshape(n, rows * columns, -1)
+    plane = np.zeros((n, rows * columns, context.shape[2] - first), np.float32)
+    for index, (stage, network, update) in enumerate(zip(passes, networks, updates, strict=True)):
+        where = positions(stage, rows, columns)
+        output = engine.run(network, grid[..., : first + seen(passes, index)], where).astype(np.int32)
+        values, known = decode(index, where, output)
+        plane[:, where, stage.lo : stage.hi] = values
+        context[:, where, first + stage.lo : first + stage.hi] = known
+        if update:
+            context[..., : update.layers[-1].units] = engine.run(update, grid[..., : first + stage.hi])
+    return plane
 
 
 def decoded(mean: Integers, residual: Integers, step: Integers) -> Integers:

@@ -14,6 +14,9 @@ Arrays, all normative but those of ``analysis``:
     context_exponent                      (kinds,): an element times two to this is its context value
     cue                                   (100, cues): what the constant planes hold at each quality
     tables.extents, .shifts, .skip, .frequencies    the distributions of the 64 classes
+    remainder.passI.J.weight, .bias, .shift         where the model has a remainder: layers of the network of its pass I
+    remainder.offset, .cue                (256, 1), (256, remainder.cues): as above, by the largest error
+    remainder.tables.*                    the distributions of its classes
     analysis.*                            float32: block_mean, block, tile_mean, tile, the forward transforms; without
                                           a plane the encoder's layers: ``aecodec.models.encoder``
 """
@@ -35,9 +38,15 @@ from aecodec.models.description import (
     ACTIVATION_LIMIT,
     CLASS_LIMIT,
     COEFFICIENT_LIMIT,
+    ERRORS,
     QUALITIES,
+    SAMPLE_LIMIT,
+    SHARE_LIMIT,
     Description,
     Layer,
+    Pass,
+    Remainder,
+    pairs,
 )
 from aecodec.models.encoder import EncoderLayer
 from aecodec.models.network import Network
@@ -46,6 +55,19 @@ from aecodec.packing.tables import CLASSES, Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+TABLE_ARRAYS = ("extents", "shifts", "skip", "frequencies")
+
+
+@dataclass(frozen=True)
+class RemainderStage:
+    """What coding a remainder needs."""
+
+    shape: Remainder
+    networks: tuple[Network, ...]
+    offset: NDArray[np.int64]
+    cue: NDArray[np.float32]
+    tables: Tables
 
 
 @dataclass(frozen=True)
@@ -68,10 +90,11 @@ class Model:
     context_scale: NDArray[np.float32]
     cue: NDArray[np.float32]
     tables: Tables
+    remainder: RemainderStage | None
 
     @property
     def name(self) -> str:
-        """Name and version, for example ``mnist-1``."""
+        """Name and version, for example ``mnist-2``."""
         return self.metadata["name"]
 
     @property
@@ -115,12 +138,13 @@ class Model:
             self.correction_network,
             self.synthesis,
             *self.drawing,
+            *(self.remainder.networks if self.remainder else ()),
         )
         return sum(part.parameters for part in every if part)
 
     @property
     def macs_per_pixel(self) -> float:
-        """Multiply-adds that decoding needs for a pixel, on a picture of whole tiles."""
+        """Multiply-adds that decoding needs for a pixel, on a picture of whole tiles; a remainder comes to it."""
         d = self.description
         pixels = d.block**2
         if d.synthesis_layers and d.tile is not None:
@@ -132,6 +156,15 @@ class Model:
             rows, columns = d.grid(*d.tile)
             per_block += self.vector_network.multiply_adds / (rows * columns)
         return per_block / pixels
+
+    @property
+    def remainder_macs_per_pixel(self) -> float:
+        """Multiply-adds that the remainder needs for a pixel; 0 where the model has none."""
+        if self.remainder is None:
+            return 0.0
+        shape = self.remainder.shape
+        shares = zip(shape.passes, self.remainder.networks, strict=True)
+        return sum(net.multiply_adds * len(p.lattice) / 4.0 for p, net in shares) / shape.block**2
 
 
 def load(data: bytes) -> Model:
@@ -154,7 +187,6 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
     expect(arrays, "offset", (QUALITIES, d.kinds), -CLASS_LIMIT, CLASS_LIMIT)
     expect(arrays, "vector_class", (d.vector,), -CLASS_LIMIT, CLASS_LIMIT)
     expect(arrays, "context_exponent", (d.kinds,), -15, 15)
-    expect(arrays, "tables.skip", (1,), 0, CLASSES)
     expect(arrays, "cue", (QUALITIES, d.cues), -ACTIVATION_LIMIT, ACTIVATION_LIMIT)
     samples = d.channels * d.tile[0] * d.tile[1] if d.tile else 0
     if d.synthesis_layers:
@@ -194,12 +226,36 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
         vector_class=arrays["vector_class"].astype(np.int64),
         context_scale=np.ldexp(np.float32(1.0), arrays["context_exponent"].astype(np.int64)).astype(np.float32),
         cue=arrays["cue"].astype(np.float32),
-        tables=Tables(
-            arrays["tables.extents"],
-            arrays["tables.shifts"],
-            int(arrays["tables.skip"][0]),
-            arrays["tables.frequencies"],
-        ),
+        tables=read_tables(arrays, "tables", CLASSES),
+        remainder=read_remainder(d, arrays) if d.remainder else None,
+    )
+
+
+def read_tables(arrays: Arrays, prefix: str, skipped: int) -> Tables:
+    """The tables stored as ``prefix.extents``, ...; they may skip so many classes. Raises ``InvalidModelFile``."""
+    expect(arrays, f"{prefix}.skip", (1,), 0, skipped)
+    extents, shifts, skip, frequencies = (arrays[f"{prefix}.{part}"] for part in TABLE_ARRAYS)
+    return Tables(extents, shifts, int(skip[0]), frequencies)
+
+
+def read_remainder(d: Description, arrays: Arrays) -> RemainderStage:
+    """The remainder of a model of that shape. Raises ``InvalidModelFile``."""
+    shape = d.remainder
+    assert shape is not None
+    expect(arrays, "remainder.offset", (ERRORS, 1), -CLASS_LIMIT, CLASS_LIMIT)
+    expect(arrays, "remainder.cue", (ERRORS, shape.cues), -ACTIVATION_LIMIT, ACTIVATION_LIMIT)
+    nets = []
+    for index, (stage, layers) in enumerate(zip(shape.passes, shape.pass_layers, strict=True)):
+        count = stage.hi - stage.lo
+        limits = np.repeat([SAMPLE_LIMIT, CLASS_LIMIT, SHARE_LIMIT], [count, count, pairs(count)]).astype(np.int64)
+        inputs = d.cues + shape.cues + len(shape.order) + shape.seen(index)
+        nets.append(network.read(arrays, f"remainder.pass{index}", layers, inputs, limits))
+    return RemainderStage(
+        shape=shape,
+        networks=tuple(nets),
+        offset=arrays["remainder.offset"].astype(np.int64)[:, 0],
+        cue=arrays["remainder.cue"].astype(np.float32),
+        tables=read_tables(arrays, "remainder.tables", 0),  # whatever the sample, it can be coded
     )
 
 
@@ -222,13 +278,18 @@ def expect_floats(arrays: Arrays, name: str, shape: tuple[int, ...]) -> None:
 def known(d: Description) -> set[str]:
     """The names of all normative arrays of a model of that shape."""
     names = {"step", "offset", "vector_class", "context_exponent", "cue"}
-    names |= {f"tables.{part}" for part in ("extents", "shifts", "skip", "frequencies")}
+    names |= {f"tables.{part}" for part in TABLE_ARRAYS}
     layers = [f"synthesis.{i}" for i in range(len(d.synthesis_layers))] or ["synthesis"]
     names |= {"tone"} if d.synthesis_layers else set()
     layers += [f"vector.{i}" for i in range(len(d.vector_layers))]
     layers += [f"pass{p}.{i}" for p, items in enumerate(d.pass_layers) for i in range(len(items))]
     layers += [f"update{p}.{i}" for p, items in enumerate(d.update_layers) for i in range(len(items))]
     layers += [f"correction.{i}" for i in range(len(d.correction_layers))]
+    if d.remainder:
+        names |= {"remainder.offset", "remainder.cue", *(f"remainder.tables.{part}" for part in TABLE_ARRAYS)}
+        layers += [
+            f"remainder.pass{p}.{i}" for p, items in enumerate(d.remainder.pass_layers) for i in range(len(items))
+        ]
     return names | {f"{layer}.{part}" for layer in layers for part in network.LAYER_ARRAYS}
 
 
@@ -237,7 +298,12 @@ def check_types(d: Description) -> None:
     inner = [layer for items in (*d.pass_layers, *d.update_layers) for layer in items]
     layers = [*d.vector_layers, *inner, *d.correction_layers]
     integers = [d.channels, d.block, d.vector, d.features, d.cues, *(d.tile or ())]
-    integers += [v for stage in d.passes for v in (stage.lo, stage.hi, *(v for place in stage.lattice for v in place))]
+    passes = d.passes
+    if d.remainder:
+        integers += [d.remainder.block, d.remainder.cues, *d.remainder.order]
+        layers += [layer for items in d.remainder.pass_layers for layer in items]
+        passes += d.remainder.passes
+    integers += [v for stage in passes for v in (stage.lo, stage.hi, *(v for place in stage.lattice for v in place))]
     integers += [v for layer in layers for v in (layer.kernel, layer.units, 0 if layer.add is None else layer.add)]
     if any(type(v) is not int or v < 0 for v in integers):
         raise InvalidModelFile("the model's description has a value that is no integer of 0 or more")
@@ -248,12 +314,12 @@ def check_types(d: Description) -> None:
         raise InvalidModelFile("the model's description has a layer with a value that is no integer of 0 or more")
     if any(type(part.leaky) is not bool or type(part.relu) is not bool for part in d.synthesis_layers):
         raise InvalidModelFile("the model's description has an impossible layer")
-    if any(list(stage.lattice) != sorted(set(stage.lattice)) for stage in d.passes):
+    if any(list(stage.lattice) != sorted(set(stage.lattice)) for stage in passes):
         raise InvalidModelFile("the positions of a pass are not in rising order")
 
 
 def check_shape(d: Description) -> None:
-    """Raise ``InvalidModelFile`` unless the description is of a ladder that can be walked."""
+    """Raise ``InvalidModelFile`` unless the description is of a model that can code a picture."""
     check_types(d)
     if d.channels not in (1, 3) or d.block not in (2, 4, 8, 16) or d.cues < 0 or d.vector < 0 or d.features < 0:
         raise InvalidModelFile("the model's description has an impossible size")
@@ -263,29 +329,55 @@ def check_shape(d: Description) -> None:
         raise InvalidModelFile("a tile vector needs a tile, and gives features")
     if d.synthesis_layers:
         synthesis.check(d)
-        return
+    else:
+        check_ladder(d)
+    if d.remainder:
+        check_remainder(d, d.remainder)
+
+
+def check_ladder(d: Description) -> None:
+    """Raise ``InvalidModelFile`` unless networks and passes fit the vector and the plane."""
     if d.tile is not None:
         rows, columns = d.grid(*d.tile)
         if d.vector_layers[-1].units != rows * columns * d.features or any(p.kernel != 1 for p in d.vector_layers):
             raise InvalidModelFile("the vector's network does not give every block its features")
-    if any(layer.kernel != 1 for layers in d.pass_layers for layer in layers[1:]):
-        raise InvalidModelFile("only the first layer of a pass may look at neighbours")
     if any(items and items[-1].units != d.features for items in d.update_layers):
         raise InvalidModelFile("an update does not give every block its features")
     if d.update_layers and d.update_layers[-1]:
         raise InvalidModelFile("there is an update after the last pass")
+    check_passes(d.passes, d.pass_layers, d.block**2 * d.channels, shares=False)  # no passes are no plane, and refused
+    if d.correction_layers[-1].units != d.coefficients:
+        raise InvalidModelFile("the correction does not give every coefficient its own")
+
+
+def check_remainder(d: Description, shape: Remainder) -> None:
+    """Raise ``InvalidModelFile`` unless the remainder's passes cover the samples of a block."""
+    if shape.block not in (1, 2, 4, 8, 16) or d.block % shape.block:
+        raise InvalidModelFile("the blocks of the model are not made of those of its remainder")
+    samples = shape.block**2 * d.channels
+    if sorted(shape.order) != list(range(samples)):
+        raise InvalidModelFile("the remainder does not have every sample of a block once")
+    check_passes(shape.passes, shape.pass_layers, samples, shares=True)
+
+
+def check_passes(
+    passes: tuple[Pass, ...], pass_layers: tuple[tuple[Layer, ...], ...], channels: int, shares: bool
+) -> None:
+    """Raise ``InvalidModelFile`` unless the passes cover all channels of a plane, with the outputs that they need."""
+    if any(layer.kernel != 1 for layers in pass_layers for layer in layers[1:]):
+        raise InvalidModelFile("only the first layer of a pass may look at neighbours")
     lo, hi, seen = 0, 0, {(y, x) for y in (0, 1) for x in (0, 1)}
     whole = set(seen)
-    for stage, layers in zip(d.passes, d.pass_layers, strict=True):
+    for stage, layers in zip(passes, pass_layers, strict=True):
         if seen == whole:
             lo, hi, seen = hi, stage.hi, set()
         places = set(stage.lattice)
         if (stage.lo, stage.hi) != (lo, hi) or hi <= lo or seen & places or not places or not places <= whole:
             raise InvalidModelFile("the passes do not cover the plane once, group after group")
-        if layers[-1].units != 2 * (hi - lo):
+        if layers[-1].units != 2 * (hi - lo) + (pairs(hi - lo) if shares else 0):
             raise InvalidModelFile("a pass needs a mean and a class for every channel")
         seen |= places
-    if seen != whole or hi != d.coefficients or d.correction_layers[-1].units != d.coefficients:
+    if seen != whole or hi != channels:
         raise InvalidModelFile("the passes do not cover the plane")
 
 

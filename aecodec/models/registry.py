@@ -19,7 +19,7 @@ SUFFIX = ".safetensors"
 VARIABLE = "AECODEC_MODELS"
 
 # Permanent: a number is never given to another model, and a bundled file is never changed once it is released.
-NUMBERS = {1: "mnist-1", 2: "alphabet-1", 3: "cifar-2"}
+NUMBERS = {1: "mnist-2", 2: "alphabet-2", 3: "cifar-2"}
 
 
 @cache
@@ -56,7 +56,7 @@ def _order(name: str) -> tuple[int, str, int]:
 
 @cache
 def by_name(name: str) -> Model:
-    """The model ``mnist-1``, or for ``mnist`` its latest version. Raises ``UnknownModel``, ``InvalidModelFile``."""
+    """The model ``mnist-2``, or for ``mnist`` its latest version. Raises ``UnknownModel``, ``InvalidModelFile``."""
     if name not in files():
         if name in latest():
             return by_name(latest()[name])

@@ -42,6 +42,7 @@ def markdown(model: Model) -> str:
         *(f"| {f['quality']} | {f['bytes']:.1f} | {f['psnr']:.2f} |" for f in card["figures"]),
     ]
     lines += _classic(card) if "float" in card else _exactness(card)
+    lines += _remainder(model, card["remainder"]) if "remainder" in card else []
     return "\n".join(lines) + "\n"
 
 
@@ -88,3 +89,22 @@ def _classic(card: dict[str, Any]) -> list[str]:
         numbers = f"{f['cross_entropy']:.4f} | {f['mse']:.5f} | {f['psnr']:.2f} | {f['uqi']:.3f}"
         lines.append(f"| {what} | {f['bytes']:.1f} | {numbers} |")
     return lines
+
+
+def _remainder(model: Model, told: dict[str, Any]) -> list[str]:
+    """What was trained for lossless files, and what they take."""
+    return [
+        "",
+        "## Remainder",
+        "",
+        f"For lossless files: {model.remainder_macs_per_pixel:,.0f} more multiply-adds a pixel. Ideal bytes of"
+        " held-out pictures, at the quality that makes the sum smallest.",
+        "",
+        f"- Command: `{told['command']}`",
+        f"- {told['hours_of_training']} hours.",
+        *([f"- {told['note']}"] if told["note"] else []),
+        "",
+        "| largest error | quality | lossy part | remainder |",
+        "|---:|---:|---:|---:|",
+        *(f"| {f['error']} | {f['quality']} | {f['lossy']:.1f} | {f['remainder']:.1f} |" for f in told["figures"]),
+    ]

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from aecodec import metrics
-from aecodec.codec import write
+from aecodec.encoder import Batch, write
 from aecodec.engines import engine
 from aecodec.forms import Form
 from aecodec.models import model as models
@@ -103,10 +103,12 @@ def exact_figures(model: Model, tiles: np.ndarray, quality: int = QUALITIES) -> 
     parts, size = [], 0
     for begin in range(0, len(tiles), 500):
         part = tiles[begin : begin + 500]
-        choice = choose(model, engine(), part, np.full(len(part), quality), measured=True)
+        qualities = np.full(len(part), quality)
+        choice = choose(model, engine(), part, qualities, measured=True)
         assert choice.pixels is not None
         parts.append(choice.pixels)
-        size += sum(map(len, write(part, Form(model, gray=False), choice, quality, "auto")))
+        batch = Batch(part, [()] * len(part))
+        size += sum(map(len, write(batch, Form(model, gray=False), choice, qualities, "auto")))
     return _figures(tiles, np.concatenate(parts) / 255.0) | {"bytes": size / len(tiles)}
 
 

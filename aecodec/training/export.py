@@ -68,11 +68,8 @@ def networks_of(trained: Ladder) -> list[tuple[str, Any, Any]]:
     return nets
 
 
-def start_from(trained: Ladder, data: bytes) -> None:
-    """Give a ladder the weights of a model file's bytes, as they were rounded. Raises ``ValueError``, ``AecError``."""
-    model = models.load(data)
-    if model.description != trained.description:
-        raise ValueError(f"{model.name} has another shape than the preset")
+def start_from(trained: Ladder, model: Model) -> None:
+    """Give a ladder of a model's shape and statistics its weights, as they were rounded."""
     arrays = model.arrays
     for name, net, _ in networks_of(trained):
         for index, layer in enumerate(net):
@@ -92,7 +89,7 @@ def arrays_of(trained: Ladder) -> safetensors.Arrays:
         for index, (layer, spec) in enumerate(zip(net, specs, strict=True)):
             arrays |= layer_arrays(f"{name}.{index}", layer, spec)
 
-    synthesis, mean = s.block_directions, s.block_mean
+    synthesis, mean = s.block_synthesis, s.synthesis_mean
     shift = SYNTHESIS_BITS + COEFFICIENT_BITS
     arrays["synthesis.weight"] = half_up(synthesis * 2.0**SYNTHESIS_BITS).astype(np.int32)
     arrays["synthesis.bias"] = (half_up(mean * 2.0**shift) + (1 << (shift - 1))).astype(np.int32)
@@ -104,14 +101,13 @@ def arrays_of(trained: Ladder) -> safetensors.Arrays:
     offset = half_up(-CLASSES_PER_OCTAVE * (np.log2(step) - COEFFICIENT_BITS))
     arrays["offset"] = np.clip(offset, -CLASS_LIMIT, CLASS_LIMIT).astype(np.int16)
     arrays["vector_class"] = half_up(numpy(trained.vector_class)).astype(np.int16)
-    exponents = np.concatenate([trained.vector_context_bits, trained.context_bits])
     # An element counts quarters of a grey level, a context value 64ths of its own unit.
-    arrays["context_exponent"] = (exponents + ACTIVATION_BITS - COEFFICIENT_BITS).astype(np.int8)
+    arrays["context_exponent"] = (s.context_bits + ACTIVATION_BITS - COEFFICIENT_BITS).astype(np.int8)
     arrays["cue"] = half_up(trained.cue_table[qualities] * 2.0**ACTIVATION_BITS).astype(np.int16)
-    arrays["analysis.block_mean"] = mean.astype(np.float32)
-    arrays["analysis.block"] = synthesis.T.astype(np.float32)
+    arrays["analysis.block_mean"] = s.block_mean.astype(np.float32)
+    arrays["analysis.block"] = s.block_analysis.astype(np.float32)
     arrays["analysis.tile_mean"] = s.tile_mean.astype(np.float32)
-    arrays["analysis.tile"] = s.tile_directions.T.astype(np.float32)
+    arrays["analysis.tile"] = s.tile_analysis.astype(np.float32)
     return arrays
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ from keras import ops
 
 from aecodec.distortions import Mixture
 from aecodec.models.description import QUALITIES
+from aecodec.models.model import Model
 from aecodec.training.augmentation import AUGMENTATIONS
 from aecodec.training.export import start_from
 from aecodec.training.network import Ladder
 from aecodec.training.presets import Preset
-from aecodec.training.statistics import measure
+from aecodec.training.statistics import measure, of_model
 
 Array = np.ndarray[Any, Any]
 
@@ -148,52 +149,77 @@ def train(
     augmentation: str | None = None,
     seed: int = 0,
     resume: bool = False,
-    init: Path | None = None,
+    init: Model | None = None,
     distorting: Distorting | None = None,
     verbose: int = 1,
 ) -> Objective:
     """Train a ladder; checkpoints and ``log.jsonl`` are kept in ``folder``.
 
     The linear transforms stay what the data's statistics say: everything else is learned. ``validation``: pictures as
-    they are coded, and the clean ones where they are others. ``init``: a model file of the same shape whose weights to
-    start from. ``distorting``: what is done to the training pictures.
+    they are coded, and the clean ones where they are others. ``init``: a model to start from; shape, transforms and
+    steps are then its own. ``distorting``: what is done to the training pictures.
     """
     keras.utils.set_random_seed(seed)
-    epochs = max(2, round((steps or preset.steps) / STEPS_PER_EPOCH))
     pooled = np.concatenate([pool.tiles for pool in pools])
-    model = Objective(preset.description, measure(pooled, preset.description), name="objective")
+    description = replace(init.description, remainder=None) if init else preset.description
+    model = Objective(description, of_model(init, pooled) if init else measure(pooled, description), name="objective")
     model.build()
+    if init is not None:
+        start_from(model, init)
+    batches = Batches(pools, preset, augmentation or preset.augmentation, seed, distorting)
+    fit(
+        model,
+        batches,
+        folder,
+        steps=steps or preset.steps,
+        learning_rate=learning_rate or preset.learning_rate,
+        resume=resume,
+        measure=lambda: validate(model, *validation),
+        verbose=verbose,
+    )
+    return model
+
+
+def fit(
+    model: keras.Model,
+    batches: Any,
+    folder: Path,
+    *,
+    steps: int,
+    learning_rate: float,
+    resume: bool,
+    measure: Callable[[], Any],
+    verbose: int,
+) -> None:
+    """Train a built model with its own loss on ``batches``, which have an ``epoch``; ``resume``: from the checkpoint
+    in ``folder``, where there is one. ``measure`` gives what goes into the log.
+    """
+    epochs = max(2, round(steps / STEPS_PER_EPOCH))
     schedule = keras.optimizers.schedules.CosineDecay(
         1e-4,
         epochs * STEPS_PER_EPOCH - STEPS_PER_EPOCH,
         alpha=0.002,
-        warmup_target=learning_rate or preset.learning_rate,
+        warmup_target=learning_rate,
         warmup_steps=STEPS_PER_EPOCH,
     )
     optimizer = keras.optimizers.Adam(schedule, beta_2=0.99, global_clipnorm=1.0)
     optimizer.build(model.trainable_variables)
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "checkpoint.npz"
-    first = 0
-    if resume and checkpoint.exists():
-        first = restore(checkpoint, model, optimizer)
-    elif init is not None:
-        start_from(model, init.read_bytes())
-    batches = Batches(pools, preset, augmentation or preset.augmentation, seed, distorting)
+    first = restore(checkpoint, model, optimizer) if resume and checkpoint.exists() else 0
     batches.epoch = first
     if first < epochs:
         model.compile(optimizer=optimizer, jit_compile=True)
-        keeper = Keeper(folder, optimizer, validation)
+        keeper = Keeper(folder, optimizer, measure)
         model.fit(batches, initial_epoch=first, epochs=epochs, verbose=verbose, callbacks=[keeper])
-    return model
 
 
 class Keeper(keras.callbacks.Callback):
     """Writes a checkpoint every epoch and validation figures every tenth and after the last."""
 
-    def __init__(self, folder: Path, optimizer: Any, validation: Sequence[Array]) -> None:
+    def __init__(self, folder: Path, optimizer: Any, measure: Callable[[], Any]) -> None:
         super().__init__()
-        self.folder, self.optimizer, self.validation = folder, optimizer, validation
+        self.folder, self.optimizer, self.measure = folder, optimizer, measure
         self.started = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -201,7 +227,7 @@ class Keeper(keras.callbacks.Callback):
         entry: dict[str, Any] = {"epoch": epoch + 1, "seconds": round(time.monotonic() - self.started, 1)}
         entry |= {name: float(value) for name, value in (logs or {}).items()}
         if (epoch + 1) % 10 == 0 or epoch + 1 == self.params["epochs"]:
-            entry["validation"] = validate(self.model, *self.validation)
+            entry["validation"] = self.measure()
         with (self.folder / "log.jsonl").open("a") as log:
             log.write(json.dumps(entry) + "\n")
 

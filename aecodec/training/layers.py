@@ -89,11 +89,17 @@ class ExactConvolution(keras.layers.Layer):
         bias = straight_through(self.bias, round_half_up(self.bias * fine) / fine)
         return kernel, bias, bits
 
-    def call(self, x: Tensor, add: Tensor | None = None) -> Tensor:
+    def call(self, x: Tensor, add: Tensor | None = None, every: tuple[int, int] | None = None) -> Tensor:
+        """``every``: only the outputs at (y, x) and every second one from there; the grid has even sides."""
         kernel, bias = self.kernel, self.bias
         if self.exact:
             kernel, bias, _ = self.quantized()
-        y = ops.conv(x, kernel, strides=1, padding="same") + bias
+        if every is None:
+            y = ops.conv(x, kernel, strides=1, padding="same") + bias
+        else:
+            edge = self.kernel_size // 2
+            wide = ops.pad(x, ((0, 0), (edge, edge), (edge, edge), (0, 0)))[:, every[0] :, every[1] :]
+            y = ops.conv(wide, kernel, strides=2, padding="valid") + bias
         unit = constant(2.0**self.output_bits)
         if self.exact:
             y = straight_through(y, round_half_up(y * unit) / unit)

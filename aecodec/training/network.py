@@ -20,7 +20,6 @@ from aecodec.models.description import (
     Description,
     Layer,
     lambda_of_quality,
-    step_of_quality,
 )
 from aecodec.packing.tables import CLASSES
 from aecodec.training.layers import ExactConvolution, activation, constant, round_half_up, straight_through
@@ -30,24 +29,19 @@ Tensor = Any  # of whatever backend Keras runs on
 
 CLASS_BITS = 3  # a class output of 1.0 stands for eight classes
 CORRECTION_BITS = 2
-VECTOR_GAIN = 1.5  # octaves by which the vector's steps stay behind the nominal one when quality rises from 1 to 100
-CONTEXT_SPREAD = 2.0  # standard deviation that an element has as context, before rounding to a power of two
 ZERO_SLOPE = 0.3  # share of the distortion's gradient that reaches the mean of an element whose residual is zero
 SKIPPED_CLASSES = 2  # so nearly certain that they are not coded
 LOGISTIC_SPREAD = math.pi / math.sqrt(3.0)  # standard deviation of the logistic distribution of scale 1
 
 
-def quality_tables(d: Description) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """By quality 0..100 (0 unused): steps (101, kinds) in units of an element, lambda (101,), cues (101, 4)."""
+def quality_tables() -> tuple[np.ndarray, np.ndarray]:
+    """By quality 0..100 (0 unused): lambda (101,), cues (101, 4)."""
     qualities = [max(q, 1) for q in range(QUALITIES + 1)]
-    log_step = np.repeat(np.log2([[step_of_quality(q)] for q in qualities]), d.kinds, axis=1)
     u = np.array([2.0 * (q - 1) / (QUALITIES - 1) - 1.0 for q in qualities])
-    log_step[:, : d.vector] += VECTOR_GAIN * (u[:, None] + 1.0) / 2.0
-    steps = np.clip(np.floor(2.0 ** (log_step + COEFFICIENT_BITS) + 0.5), 1, COEFFICIENT_LIMIT)
     lambdas = np.array([lambda_of_quality(q) for q in qualities])
     unit = 2.0**ACTIVATION_BITS
     cues = np.floor(np.stack([np.ones_like(u), u, u * u, u * u * u], axis=1) * unit + 0.5) / unit
-    return steps, lambdas, cues
+    return lambdas, cues
 
 
 def logistic_bits(residual: Tensor, log_scale: Tensor) -> Tensor:
@@ -57,6 +51,19 @@ def logistic_bits(residual: Tensor, log_scale: Tensor) -> Tensor:
     upper, lower = (0.5 - size) * inverse, (-0.5 - size) * inverse
     log_p = ops.log_sigmoid(upper) + ops.log_sigmoid(-lower) + ops.log(-ops.expm1(-inverse) + 1e-12)
     return -log_p / math.log(2.0)
+
+
+def network(
+    layers: tuple[Layer, ...], name: str, output_bits: Any = None, output_limits: Any = None
+) -> list[ExactConvolution]:
+    """Keras layers of a network; the last one has ``output_bits`` and ``output_limits`` where they are given."""
+    made = []
+    for index, layer in enumerate(layers):
+        own = {}
+        if output_bits is not None and index == len(layers) - 1:
+            own = {"output_bits": output_bits, "output_limits": output_limits, "gain": 0.1}
+        made.append(ExactConvolution(layer.kernel, layer.units, leaky=layer.leaky, name=f"{name}_{index}", **own))
+    return made
 
 
 class Ladder(keras.Model):
@@ -73,41 +80,27 @@ class Ladder(keras.Model):
         assert description.tile is not None
         self.description, self.statistics = description, statistics
         d = description
-        steps, lambdas, cues = quality_tables(d)
-        self.step_table, self.lambdas, self.cue_table = steps, lambdas.astype(np.float32), cues.astype(np.float32)
-        spread = statistics.block_spread
-        self.context_bits = np.round(np.log2(CONTEXT_SPREAD / spread)).astype(int)
-        self.vector_context_bits = np.round(np.log2(CONTEXT_SPREAD / statistics.tile_spread)).astype(int)
+        lambdas, cues = quality_tables()
+        self.lambdas, self.cue_table = lambdas.astype(np.float32), cues.astype(np.float32)
+        self.step_table = statistics.steps
+        self.vector_context_bits, self.context_bits = np.split(statistics.context_bits, [d.vector])
         # A mean of 1.0 stands for 2**gain_bits grey levels, a correction of 1.0 for a quarter of that.
-        self.gain_bits = np.round(np.log2(spread)).astype(int)
+        self.gain_bits = np.round(np.log2(statistics.block_spread)).astype(int)
 
-        self.vector_net = self._network(d.vector_layers, "vector")
+        self.vector_net = network(d.vector_layers, "vector")
         self.pass_nets, self.update_nets = [], []
         for index, (stage, layers) in enumerate(zip(d.passes, d.pass_layers, strict=True)):
             bits = [*(self.gain_bits[stage.lo : stage.hi] + COEFFICIENT_BITS), *[CLASS_BITS] * (stage.hi - stage.lo)]
             limits = [COEFFICIENT_LIMIT] * (stage.hi - stage.lo) + [CLASS_LIMIT] * (stage.hi - stage.lo)
-            self.pass_nets.append(self._network(layers, f"pass{index}", bits, limits))
-            self.update_nets.append(self._network(d.update_layers[index], f"update{index}"))
+            self.pass_nets.append(network(layers, f"pass{index}", bits, limits))
+            self.update_nets.append(network(d.update_layers[index], f"update{index}"))
         bits = [*(self.gain_bits - CORRECTION_BITS + COEFFICIENT_BITS)]
         limits = [COEFFICIENT_LIMIT] * d.coefficients
-        self.correction_net = self._network(d.correction_layers, "correction", bits, limits)
+        self.correction_net = network(d.correction_layers, "correction", bits, limits)
 
     @property
     def networks(self) -> list[list[ExactConvolution]]:
         return [self.vector_net, *self.pass_nets, *self.update_nets, self.correction_net]
-
-    @staticmethod
-    def _network(
-        layers: tuple[Layer, ...], name: str, output_bits: Any = None, output_limits: Any = None
-    ) -> list[ExactConvolution]:
-        """Keras layers of a network; the last one has ``output_bits`` and ``output_limits`` where they are given."""
-        made = []
-        for index, layer in enumerate(layers):
-            own = {}
-            if output_bits is not None and index == len(layers) - 1:
-                own = {"output_bits": output_bits, "output_limits": output_limits, "gain": 0.1}
-            made.append(ExactConvolution(layer.kernel, layer.units, leaky=layer.leaky, name=f"{name}_{index}", **own))
-        return made
 
     def build(self, shape: Any = None) -> None:
         d, s = self.description, self.statistics
@@ -189,7 +182,7 @@ class Ladder(keras.Model):
         cues = ops.take(constant(self.cue_table), quality, axis=0)
 
         coefficients = ops.matmul(
-            regions(pictures, d.block, d.block) - constant(s.block_mean), constant(s.block_directions.T)
+            regions(pictures, d.block, d.block) - constant(s.block_mean), constant(s.block_analysis)
         )
         parts: list[Tensor] = []  # decoded channels, group after group
         features = self._features(regions(pictures, *d.tile), step, cues, lambda_)
@@ -222,7 +215,7 @@ class Ladder(keras.Model):
         correction = self._run(self.correction_net, d.correction_layers, self._context(features, planes, parts))
         correction = correction * constant(2.0 ** (self.gain_bits - CORRECTION_BITS))
         plane = ops.concatenate(parts, axis=-1)
-        pixels = ops.matmul(plane + correction, constant(s.block_directions)) + constant(s.block_mean)
+        pixels = ops.matmul(plane + correction, constant(s.block_synthesis)) + constant(s.synthesis_mean)
         pixels = straight_through(pixels, ops.clip(pixels, 0.0, 255.0))
         pixels = ops.reshape(pixels, (-1, rows, columns, d.block, d.block, d.channels))
         pixels = ops.reshape(ops.transpose(pixels, (0, 1, 3, 2, 4, 5)), (-1, height, width, d.channels))
@@ -234,7 +227,7 @@ class Ladder(keras.Model):
         """(first features (N, down, across, blocks of a tile * features), bits (N, down, across, vector)) of tiles
         (N, down, across, samples)."""
         d, s = self.description, self.statistics
-        vector = ops.matmul(tiles - constant(s.tile_mean), constant(s.tile_directions.T))
+        vector = ops.matmul(tiles - constant(s.tile_mean), constant(s.tile_analysis))
         vector, bits = self._code(
             vector, ops.zeros_like(vector), self.vector_class, step[:, None, None, : d.vector], lambda_[:, None, None]
         )

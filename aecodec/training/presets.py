@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from aecodec.models.description import CHECKERBOARD, QUARTERS, Description, Lattice, Layer, Pass
+from aecodec.models.description import CHECKERBOARD, QUARTERS, Description, Lattice, Layer, Pass, Remainder, pairs
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,8 @@ class Preset:
     purpose: str
     augmentation: str
     steps: int
+    remainder: Remainder
+    remainder_steps: int = 20000
     tiles: int = 24
     larger: int = 2
     learning_rate: float = 2e-3
@@ -67,11 +69,38 @@ def ladder(
     )
 
 
+def remainder(*, channels: int, first: int, width: int) -> Remainder:
+    """A remainder over 2x2 blocks: their first pixel in four passes, then one pass each for the one diagonal to it and
+    the two between. ``first``: units of the layer that looks at neighbours, ``width``: of the two that follow.
+    """
+    colours = (1, 0, 2) if channels == 3 else (0,)  # green first: it says most about the others
+    order, passes = [], []
+    for number, pixel in enumerate((0, 3, 1, 2)):
+        order += [pixel * channels + colour for colour in colours]
+        lattices = QUARTERS if number == 0 else (tuple(sorted(place for part in QUARTERS for place in part)),)
+        passes += [Pass(number * channels, (number + 1) * channels, lattice) for lattice in lattices]
+    layers = (
+        Layer(3, first, leaky=True),
+        Layer(1, width, leaky=True),
+        Layer(1, width, leaky=True, add=1),
+        Layer(1, 2 * channels + pairs(channels)),
+    )
+    return Remainder(block=2, cues=1, order=tuple(order), passes=tuple(passes), pass_layers=(layers,) * len(passes))
+
+
 GRAY_28: dict[str, Any] = {"side": 28, "channels": 1, "vector": 16, "groups": (0, 4), "features": 32, "width": 32}
 COLOUR_32: dict[str, Any] = {"side": 32, "channels": 3, "vector": 24, "groups": (0, 6, 18), "features": 48, "width": 48}
+GRAY = ladder(**GRAY_28)
+
+GRAY_REMAINDER = remainder(channels=1, first=64, width=48)
+COLOUR_REMAINDER = remainder(channels=3, first=96, width=64)
 
 PRESETS = {
-    "mnist": Preset(ladder(**GRAY_28), "handwritten digits, 28x28 gray", "shift", steps=100000),
-    "alphabet": Preset(ladder(**GRAY_28), "handwritten capital letters, 28x28 gray", "pen", steps=100000),
-    "cifar": Preset(ladder(**COLOUR_32), "small colour pictures; any colour or gray picture", "colour", steps=50000),
+    "mnist": Preset(GRAY, "handwritten digits, 28x28 gray", "none", 100000, GRAY_REMAINDER, tiles=28, larger=1),
+    "alphabet": Preset(
+        GRAY, "handwritten capital letters, 28x28 gray", "pen", 100000, GRAY_REMAINDER, tiles=28, larger=1
+    ),
+    "cifar": Preset(
+        ladder(**COLOUR_32), "small colour pictures; any colour or gray picture", "colour", 50000, COLOUR_REMAINDER
+    ),
 }

@@ -13,18 +13,19 @@ import keras
 import numpy as np
 
 from aecodec import distortions
-from aecodec.codec import write
+from aecodec.encoder import Batch, write
 from aecodec.engines import engine
 from aecodec.forms import Form
 from aecodec.models import model as models
 from aecodec.models.model import Model
-from aecodec.search import DEFAULT_EFFORT, choose
+from aecodec.search import choose
 from aecodec.training.cards import markdown
 from aecodec.training.classics import CLASSICS, Classic
 from aecodec.training.export import export, with_card
 from aecodec.training.fitting import REPORTED_QUALITIES, Distorting, Objective, Pool, draw, train, validate
 from aecodec.training.presets import PRESETS, Preset
 from aecodec.training.sources import load, load_crops, read_idx
+from aecodec.wanted import DEFAULT_EFFORT
 
 TABLE_TILES = 12000  # training tiles that the tables are learned from
 
@@ -135,6 +136,14 @@ def run(
     spec = distort or denoise
     distorting = Distorting(distortions.parse(spec), denoising=bool(denoise)) if spec else None
     chosen = PRESETS[preset]
+    start = models.load(init.read_bytes()) if init else None
+    if start and (start.description.tile, start.description.channels) != (
+        chosen.description.tile,
+        chosen.description.channels,
+    ):
+        raise ValueError(f"{start.name} is for other pictures than the preset {preset}")
+    if start and not start.description.passes:
+        raise ValueError(f"{start.name} has no plane: training starts from models that have one")
     pools, held_out = gather(data, chosen, validation=validation, balance=balance, crops=crops, seed=seed)
     random = np.random.default_rng(seed)
     held: tuple[np.ndarray, ...] = distorting.group(held_out, random) if distorting else (held_out,)
@@ -150,7 +159,7 @@ def run(
         augmentation=augmentation,
         seed=seed,
         resume=resume,
-        init=init,
+        init=start,
         distorting=distorting,
         verbose=(1 if sys.stderr.isatty() else 2) if progress else 0,
     )
@@ -171,17 +180,18 @@ def run(
         "figures": measure(model, *held),
         "loss_of_exactness": exactness(trained, *held),
     }
-    return finish(with_card(data_bytes, card), output, folder, held)
+    model = store(with_card(data_bytes, card), output)
+    draw_pictures(folder, model, held)
+    return model
 
 
-def finish(data_bytes: bytes, output: Path, folder: Path, held: Sequence[np.ndarray]) -> Model:
-    """Write the model file, its card and the pictures of the training."""
-    model = models.load(data_bytes)
+def store(data: bytes, output: Path) -> Model:
+    """Write a model file and, beside it, its card."""
+    model = models.load(data)
     temporary = output.with_name(output.name + ".new")
-    temporary.write_bytes(data_bytes)
+    temporary.write_bytes(data)
     temporary.replace(output)
     output.with_suffix(".md").write_text(markdown(model))
-    draw_pictures(folder, model, held)
     return model
 
 
@@ -248,11 +258,12 @@ def measure(model: Model, tiles: np.ndarray, *clean: np.ndarray) -> list[dict[st
         size, error = 0, 0.0
         for begin in range(0, len(tiles), 500):
             part = tiles[begin : begin + 500]
-            choice = choose(model, engine(), part, np.full(len(part), quality), effort=effort, measured=True)
+            qualities = np.full(len(part), quality)
+            choice = choose(model, engine(), part, qualities, effort=effort, measured=True)
             assert choice.pixels is not None
             error += float(((choice.pixels.astype(np.float64) - wanted[begin : begin + 500]) ** 2).sum())
             # Light-framed pictures have one bit more in their header, which costs no byte.
-            size += sum(map(len, write(part, form, choice, quality, "auto")))
+            size += sum(map(len, write(Batch(part, [()] * len(part)), form, choice, qualities, "auto")))
         figures.append(
             {
                 "quality": quality,
@@ -318,4 +329,6 @@ def run_classic(
         "float": classic_training.figures(trained, held_out),
         "integers": classic_training.exact_figures(model, held_out),
     }
-    return finish(with_card(data_bytes, card), output, folder, (held_out,))
+    model = store(with_card(data_bytes, card), output)
+    draw_pictures(folder, model, (held_out,))
+    return model

@@ -1,4 +1,6 @@
-"""Where training starts: the Karhunen-Loeve transforms of the data (Hotelling 1933; Ahmed et al. 1974 for the use)."""
+"""Where training starts: the Karhunen-Loeve transforms of the data (Hotelling 1933; Ahmed et al. 1974 for the use), or
+what a model has.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +9,42 @@ from dataclasses import dataclass
 import numpy as np
 
 from aecodec.models.analysis import blocks_of
-from aecodec.models.description import Description
+from aecodec.models.description import (
+    ACTIVATION_BITS,
+    COEFFICIENT_BITS,
+    COEFFICIENT_LIMIT,
+    QUALITIES,
+    Description,
+    step_of_quality,
+)
+from aecodec.models.model import Model
+
+VECTOR_GAIN = 1.5  # octaves by which the vector's steps stay behind the nominal one when quality rises from 1 to 100
+
+CONTEXT_SPREAD = 2.0  # standard deviation that an element has as context, before rounding to a power of two
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Start of the linear parts: directions as rows, strongest first, with the spread of the data along each.
+    """The linear parts of a ladder, which training keeps as they are, and the spread of the data along each direction.
 
-    ``block_mean``: (D,), ``block_directions``: (D, D), ``block_spread``: (D,), D = block * block * channels.
-    ``tile_mean``: (T,), ``tile_directions``: (vector, T), ``tile_spread``: (vector,), T = height * width * channels.
+    ``block_mean``: (D,), ``block_analysis``: (D, D), samples by coefficients, ``block_synthesis``: (D, D), coefficients
+    by samples, ``synthesis_mean``: (D,), ``block_spread``: (D,), D = block * block * channels. ``tile_mean``: (T,),
+    ``tile_analysis``: (T, vector), ``tile_spread``: (vector,), T = height * width * channels. ``context_bits``:
+    (kinds,), an element in grey levels times two to this is its context value. ``steps``: (101, kinds), by quality, in
+    units of an element.
     """
 
     block_mean: np.ndarray
-    block_directions: np.ndarray
+    block_analysis: np.ndarray
+    block_synthesis: np.ndarray
+    synthesis_mean: np.ndarray
     block_spread: np.ndarray
     tile_mean: np.ndarray
-    tile_directions: np.ndarray
+    tile_analysis: np.ndarray
     tile_spread: np.ndarray
+    context_bits: np.ndarray
+    steps: np.ndarray
 
 
 def karhunen_loeve(samples: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -39,9 +60,58 @@ def karhunen_loeve(samples: np.ndarray, count: int) -> tuple[np.ndarray, np.ndar
 
 
 def measure(tiles: np.ndarray, description: Description, limit: int = 20000) -> Statistics:
-    """Statistics of uint8 tiles (N, H, W, C); at most ``limit`` of them are looked at."""
+    """Statistics of uint8 tiles (N, H, W, C), at most ``limit`` of them, with their Karhunen-Loeve transforms."""
+    blocks, samples = _blocks_and_tiles(tiles, description, limit)
+    block_mean, block_directions, block_spread = karhunen_loeve(blocks, description.coefficients)
+    tile_mean, tile_directions, tile_spread = karhunen_loeve(samples, description.vector)
+    spread = np.concatenate([tile_spread, block_spread])
+    return Statistics(
+        block_mean=block_mean,
+        block_analysis=block_directions.T,
+        block_synthesis=block_directions,
+        synthesis_mean=block_mean,
+        block_spread=block_spread,
+        tile_mean=tile_mean,
+        tile_analysis=tile_directions.T,
+        tile_spread=tile_spread,
+        context_bits=np.round(np.log2(CONTEXT_SPREAD / spread)).astype(int),
+        steps=nominal_steps(description),
+    )
+
+
+def of_model(model: Model, tiles: np.ndarray, limit: int = 20000) -> Statistics:
+    """Statistics of uint8 tiles (N, H, W, C), at most ``limit`` of them, under the transforms and steps of a model."""
+    arrays = model.arrays
+    blocks, samples = _blocks_and_tiles(tiles, model.description, limit)
+    fine = 2.0 ** arrays["synthesis.shift"].astype(np.float64)
+    return Statistics(
+        block_mean=arrays["analysis.block_mean"],
+        block_analysis=arrays["analysis.block"],
+        block_synthesis=arrays["synthesis.weight"] / fine * 2.0**COEFFICIENT_BITS,
+        synthesis_mean=arrays["synthesis.bias"] / fine - 0.5,
+        block_spread=_spread(blocks, arrays["analysis.block_mean"], arrays["analysis.block"]),
+        tile_mean=arrays["analysis.tile_mean"],
+        tile_analysis=arrays["analysis.tile"],
+        tile_spread=_spread(samples, arrays["analysis.tile_mean"], arrays["analysis.tile"]),
+        context_bits=arrays["context_exponent"].astype(int) - ACTIVATION_BITS + COEFFICIENT_BITS,
+        steps=np.concatenate([model.step[:1], model.step]).astype(np.float64),
+    )
+
+
+def nominal_steps(d: Description) -> np.ndarray:
+    """Steps (101, kinds) by quality 0..100 (0 unused), in units of an element."""
+    qualities = np.maximum(np.arange(QUALITIES + 1), 1)
+    log_step = np.repeat(np.log2([[step_of_quality(int(q))] for q in qualities]), d.kinds, axis=1)
+    log_step[:, : d.vector] += VECTOR_GAIN * (qualities[:, None] - 1.0) / (QUALITIES - 1.0)
+    return np.clip(np.floor(2.0 ** (log_step + COEFFICIENT_BITS) + 0.5), 1, COEFFICIENT_LIMIT)
+
+
+def _blocks_and_tiles(tiles: np.ndarray, d: Description, limit: int) -> tuple[np.ndarray, np.ndarray]:
+    """Samples of blocks (M, D) and of tiles (N, T)."""
     sample = tiles[:: max(1, len(tiles) // limit)].astype(np.float32)
-    blocks = blocks_of(sample, description.block, description.block)
-    block = karhunen_loeve(blocks.reshape(-1, blocks.shape[-1]).astype(np.float64), description.coefficients)
-    tile = karhunen_loeve(sample.reshape(len(sample), -1), description.vector)
-    return Statistics(*block, *tile)
+    blocks = blocks_of(sample, d.block, d.block)
+    return blocks.reshape(-1, blocks.shape[-1]).astype(np.float64), sample.reshape(len(sample), -1)
+
+
+def _spread(samples: np.ndarray, mean: np.ndarray, analysis: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.maximum(((samples - mean) @ analysis).var(axis=0), 1e-3))

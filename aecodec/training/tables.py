@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aecodec.packing.tables import CLASSES, TOTAL, Tables, quantize_probabilities
+from aecodec.packing.tables import CLASSES, MAX_EXTENT, TOTAL, Tables, quantize_probabilities
 
 PRIOR_WEIGHT = 50.0  # observations that the parametric start counts for
 LOWEST_RATE = 1.0 / 1500.0  # classes whose residuals are non-zero more rarely than this are skipped
@@ -35,3 +35,42 @@ def fit(start: Tables, residuals: list[np.ndarray], classes: list[np.ndarray]) -
         skipping = skipping and rare
         skip += skipping
     return Tables(start.extents, start.shifts, min(skip, 12), np.concatenate(rows))
+
+
+MOST_SHIFT = 3  # raw bits of a sample that are worth a try
+
+
+def fit_freely(start: Tables, residuals: list[np.ndarray], classes: list[np.ndarray]) -> Tables:
+    """As ``fit``, but nothing is skipped, left and right may differ, and each class gets the shift, with the widest
+    extent, that codes its residuals shortest; ``start`` should be wide enough for a class with few.
+    """
+    r = np.concatenate([part.reshape(-1) for part in residuals]).astype(np.int64)
+    c = np.concatenate([part.reshape(-1) for part in classes]).astype(np.int64)
+    order = np.argsort(c, kind="stable")
+    bounds = np.searchsorted(c[order], np.arange(CLASSES + 1))
+    extents, shifts, rows = start.extents.copy(), start.shifts.copy(), []
+    for index in range(CLASSES):
+        mine = r[order[bounds[index] : bounds[index + 1]]]
+        tried = [_learned(start, index, mine, shift) for shift in range(MOST_SHIFT + 1)]
+        _, extents[index], shifts[index], frequencies = min(tried, key=lambda item: item[0])
+        rows.append(frequencies)
+    return Tables(extents, shifts, 0, np.concatenate(rows))
+
+
+def _learned(start: Tables, index: int, mine: np.ndarray, shift: int) -> tuple[float, int, int, np.ndarray]:
+    """(bits of the residuals and of PRIOR_WEIGHT more, extent, shift, frequencies) of a class with that shift."""
+    spread = max(1.0, 2.0 ** ((index - 17) / 5.0))  # of the class, in steps
+    widest = int(np.abs(mine).max(initial=0)) >> shift
+    extent = min(MAX_EXTENT, max(widest, int(4.0 * spread) >> shift))
+    # What a class has not met yet is imagined as logistic.
+    edges = (np.arange(-extent, extent + 2) * (1 << shift) - 0.5) / (spread * 0.5513)
+    inside = np.diff(0.5 + 0.5 * np.tanh(edges / 2.0))
+    prior = PRIOR_WEIGHT * np.append(inside, max(1.0 - inside.sum(), 1e-4))
+    high = mine >> shift
+    symbols = np.where(np.abs(high) > extent, 2 * extent + 1, high + extent)
+    counts = np.bincount(symbols, minlength=2 * extent + 2) + prior
+    frequencies = quantize_probabilities(counts)
+    excess = np.maximum(np.abs(high) - extent, 1).astype(np.float64)
+    escapes = np.where(symbols == 2 * extent + 1, 2.0 + 2.0 * np.floor(np.log2(excess)), 0.0).sum()
+    bits = counts @ (np.log2(TOTAL) - np.log2(frequencies)) + shift * (mine.size + PRIOR_WEIGHT) + escapes
+    return float(bits), extent, shift, frequencies

@@ -21,12 +21,13 @@ sys.path.insert(0, str(FOLDER.parent))
 from samples import COLOUR, DIGITS, GRAY_SCENES, LETTERS, mosaic, waves  # noqa: E402
 
 import aecodec  # noqa: E402
+from aecodec import plain  # noqa: E402
 from aecodec.models import registry  # noqa: E402
 
 
 def sha256(pixels: np.ndarray) -> str:
-    """Of the pixels' bytes, row by row."""
-    return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
+    """Of the pixels' bytes, row by row, little-endian."""
+    return hashlib.sha256(pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()).hexdigest()
 
 
 def passing_damages(data: bytes) -> int:
@@ -46,6 +47,44 @@ def small_digit() -> np.ndarray:
     return next(d for d in DIGITS if not passing_damages(aecodec.encode(d, quality=SMALL_QUALITY, packing="rans")))
 
 
+def plain_pictures() -> dict[str, tuple[np.ndarray, dict[str, int]]]:
+    """name -> (picture, what is wanted of it): every method of planes, 8 and 16 bits, gray and colour, some error."""
+    random = np.random.default_rng(11)
+    colours = random.integers(0, 256, (9, 3)).astype(np.uint8)
+    flat = np.kron(colours[random.integers(0, 9, (7, 7))], np.ones((3, 3, 1), np.uint8))
+    return {
+        "plain-gray": (DIGITS[0], {"max_error": 0}),
+        "plain-colour": (COLOUR[0], {"max_error": 0}),
+        "plain-one-pixel": (COLOUR[0][:1, :1], {"max_error": 0}),
+        "plain-noise": (random.integers(0, 256, (9, 11)).astype(np.uint8), {"max_error": 0}),
+        "plain-palette": (
+            flat,
+            {"max_error": 0},
+        ),
+        "plain-code": (
+            np.kron(random.integers(0, 2, (21, 21)) * 255, np.ones((2, 2))).astype(np.uint8),
+            {"max_error": 0},
+        ),
+        "plain-near": (mosaic(40, 35), {"max_error": 4}),
+        "plain-gray-16": (waves(24, 31, 1).astype(np.uint16) * 200, {"max_error": 0}),
+        "plain-near-16": (waves(20, 21, 3).astype(np.uint16) * 257, {"max_error": 300}),
+        "plain-alpha": (np.dstack([flat[:20, :20], np.eye(20, dtype=np.uint8) * 255]), {"max_error": 0}),
+    }
+
+
+def bounded_pictures() -> dict[str, tuple[np.ndarray, dict[str, int | str]]]:
+    """name -> (picture, what is wanted of it): remainders of every model, lossless and not, in one panel and in two."""
+    return {
+        "lossless-digit": (DIGITS[0], {"max_error": 0}),
+        "lossless-letter": (255 - LETTERS[0], {"max_error": 0, "model": "alphabet"}),
+        "lossless-colour-rans": (COLOUR[0], {"max_error": 0, "packing": "rans"}),
+        "lossless-colour-zstd": (mosaic(40, 35), {"max_error": 0, "packing": "zstd"}),
+        "lossless-panels": (mosaic(20, 530), {"max_error": 0, "packing": "zstd"}),
+        "near-digit": (DIGITS[1], {"max_error": 2}),
+        "near-colour": (COLOUR[3], {"max_error": 3}),
+    }
+
+
 def pictures() -> dict[str, tuple[np.ndarray, str, int, str]]:
     """name -> (picture, model, quality, packing)."""
     small = small_digit()
@@ -55,14 +94,14 @@ def pictures() -> dict[str, tuple[np.ndarray, str, int, str]]:
         chosen |= {
             f"small-{packing}": (small, "auto", SMALL_QUALITY, packing),
             f"gray-scene-{packing}": (GRAY_SCENES[5], "cifar", 60, packing),
-            f"gray-one-pixel-{packing}": (DIGITS[0][14:15, 14:15], "auto", 75, packing),
-            f"colour-one-pixel-{packing}": (COLOUR[0][:1, :1], "auto", 75, packing),
+            f"gray-5x7-{packing}": (DIGITS[0][12:19, 12:17], "auto", 75, packing),
+            f"colour-5x7-{packing}": (COLOUR[0][:7, :5], "auto", 75, packing),
             f"colour-31x33-{packing}": (mosaic(33, 31), "auto", 50, packing),
             f"colour-70x5-{packing}": (mosaic(5, 70), "auto", 75, packing),
             f"gray-5x70-{packing}": (waves(70, 5, 1), "auto", 40, packing),
             f"colour-mosaic-{packing}": (mosaic(128, 160), "auto", 30, packing),
             f"gray-waves-{packing}": (waves(100, 130, 1), "auto", 75, packing),
-            f"noise-{packing}": (noise, "auto", 100, packing),
+            f"noise-{packing}": (noise, "auto", 70, packing),
         }
         # Every model at both ends of quality, and its negative where it has one.
         for name in registry.names():
@@ -86,15 +125,26 @@ def main() -> None:
     for old in FOLDER.glob("*.aec"):
         old.unlink()
     rows = {}
-    for name, (picture, model, quality, packing) in sorted(pictures().items()):
-        data = aecodec.encode(picture, model=model, quality=quality, packing=packing)
+    files = {}
+    for name, (picture, wanted) in plain_pictures().items():
+        has_alpha = picture.shape[2:] == (4,)
+        files[name] = aecodec.encode(picture, **wanted) if has_alpha else plain.write(picture, **wanted)
+        assert aecodec.inspect(files[name]).model == plain.NAME, name
+    for name, (picture, options) in bounded_pictures().items():
+        files[name] = aecodec.encode(picture, **options)
+        assert "remainder" in aecodec.inspect(files[name]).sections, name
+    for name, (picture, model, quality, packing) in pictures().items():
+        files[name] = aecodec.encode(picture, model=model, quality=quality, packing=packing)
+    for name, data in sorted(files.items()):
         (FOLDER / f"{name}.aec").write_bytes(data)
         info, pixels = aecodec.inspect(data), aecodec.decode(data)
         rows[name] = {
             "model": info.model,
             "mode": info.mode,
+            "bits": info.bits,
             "inverted": info.inverted,
             "quality": info.quality,
+            "max_error": info.max_error,
             "packing": info.packing,
             "size": [info.width, info.height],
             "bytes": info.file_bytes,

@@ -1,0 +1,45 @@
+"""Rate-distortion curves that others published, in the JSON form of CompressAI's results."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from aecodec.evaluation.curves import Curve, Point
+
+MEASURES = {"ms-ssim-rgb": "ms_ssim", "ssim-rgb": "ssim", "uqi": "uqi"}
+"""Of their names those that a Point has, beside bpp and psnr-rgb."""
+
+
+def read(path: Path, pixels: float) -> Curve:
+    """The curve of a file: {"name": ..., "results": {"bpp": [...], "psnr-rgb": [...]}}.
+
+    pixels: of a picture, the mean, to count bytes a file. A value may be null, and other lists are passed over. PSNR is
+    taken for what it mostly is, the mean over pictures. Raises ValueError for a file of another form, and OSError.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        results = content["results"]
+        rates = [float(rate) for rate in results["bpp"]]
+        columns: dict[str, Sequence[Any]] = {"psnr": results["psnr-rgb"]}
+        columns |= {name: results[key] for key, name in MEASURES.items() if key in results}
+        name = str(content.get("name", path.stem))
+        rows = [
+            {key: None if value is None else float(value) for key, value in zip(columns, row, strict=True)}
+            for row in zip(*columns.values(), strict=True)
+        ]
+        points = [
+            Point(number, rate * pixels / 8, rate, row.pop("psnr") or math.inf, mean_psnr=None, **row)
+            for number, (rate, row) in enumerate(zip(rates, rows, strict=True))
+        ]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(
+            f'{path} is no file of published results: it needs {{"results": {{"bpp": [...], "psnr-rgb": [...]}}}},'
+            " lists of one length"
+        ) from error
+    if not points or not all(math.isfinite(p.file_bytes) and p.file_bytes > 0 for p in points):
+        raise ValueError(f"{path} has rates that are not above 0, or none")
+    return Curve(name, points)

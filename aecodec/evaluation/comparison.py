@@ -1,0 +1,127 @@
+"""One picture by several codecs at equal bytes: what each makes of it, and the sheet that shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from aecodec.evaluation import colours
+from aecodec.evaluation.codecs import Codec, Fitted, Tell, fitted, silent, theirs, within
+from aecodec.evaluation.datasets import Item, Picture
+from aecodec.evaluation.pages import number
+from aecodec.evaluation.rivals import Rival
+from aecodec.evaluation.scores import mean, measured
+from aecodec.evaluation.sheets import Cell, Row, Section
+from aecodec.panels import Box
+
+SHOWN_SIDE = 256  # in pixels of the sheet, about; of a larger picture a detail of so many is shown
+ERROR_SCALES = (8, 16, 32, 64, 128, 255)
+LEGEND_HEIGHT, LEGEND_GAP = 12, 8
+FRAME = (213, 94, 0)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What one codec makes of the picture. `ssim` is None where the picture is smaller than its window."""
+
+    name: str
+    fitted: Fitted
+    ssim: float | None
+
+    def figures(self) -> tuple[str, str, str]:
+        """Bytes, PSNR and SSIM, for people."""
+        return f"{self.fitted.file_bytes:,}", number(self.fitted.psnr, 2), number(self.ssim, 4)
+
+    def lines(self) -> list[str]:
+        """The same with their units."""
+        file_bytes, psnr, ssim = self.figures()
+        return [f"{file_bytes} bytes", f"{psnr} dB", f"SSIM {ssim}"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A picture and what codecs make of it, the first of which sets the number of bytes."""
+
+    item: Item
+    shown: Sequence[Shown]
+
+    @property
+    def size(self) -> str:
+        height, width = self.item.picture.shape[:2]
+        return f"{width}x{height}"
+
+    @property
+    def title(self) -> str:
+        first = self.shown[0].fitted
+        pixels = self.item.picture.shape[0] * self.item.picture.shape[1]
+        return f"{self.item.name}, {self.size}, at {8 * first.file_bytes / pixels:.2f} bits per pixel"
+
+
+def compare(item: Item, ours: Codec, quality: int, rivals: Sequence[Rival], tell: Tell = silent) -> Comparison:
+    """A picture by `ours` at a quality, and by each rival at its highest quality whose file is not larger."""
+    original = item.picture
+    mine = within(Codec(ours.name, ours.encode, ours.decode, (quality,)), [original], [0], tell)[0][0]
+    found = [(ours.name, Fitted(mine.quality, mine.file_bytes, mine.picture, mine.psnr, True))]
+    found += [(r.name, fitted(theirs(r, original.ndim == 2), original, mine.file_bytes, tell)) for r in rivals]
+    return Comparison(
+        item, [Shown(name, f, mean(measured([original], [f.picture], ["ssim"])["ssim"])) for name, f in found]
+    )
+
+
+def section(found: Comparison, region: Box | None = None) -> Section:
+    """Two rows: the pictures with their figures, and their errors.
+
+    region: what is shown of the picture; without it all of a small picture, or the middle of a large one. Figures are
+    always those of the whole picture. Raises ValueError where the region is not within it.
+    """
+    original = found.item.picture
+    area = region or _middle(original)
+    if not (0 <= area.y0 < area.y1 <= original.shape[0] and 0 <= area.x0 < area.x1 <= original.shape[1]):
+        raise ValueError(f"the region is not within {found.item.name}, which is {found.size}")
+    part = original[area.slices]
+    scale = max(1, round(SHOWN_SIDE / max(part.shape[:2])))
+    decoded = [s.fitted.picture for s in found.shown]
+    most = _error_scale([colours.difference(original, d) for d in decoded])
+    above = [Cell(part, f"{original.size:,} bytes raw")]
+    below = [Cell(_legend(original, area, scale), f"error: 0 to {most}{'+' if most < 255 else ''}", framed=False)]
+    for shown in found.shown:
+        picture = shown.fitted.picture
+        above.append(Cell(picture[area.slices], "\n".join(shown.lines()), not shown.fitted.fits))
+        largest = int(colours.difference(original, picture).max())
+        below.append(Cell(colours.errors(part, picture[area.slices], most), f"largest {largest}"))
+    title = found.title + (f"; {part.shape[1]}x{part.shape[0]} of it shown" if part.shape != original.shape else "")
+    if not all(shown.fitted.fits for shown in found.shown):
+        title += " (orange: even its smallest file is larger)"
+    return Section(title, [Row(above), Row(below)], scale, ["original", *(s.name for s in found.shown)])
+
+
+def _middle(picture: Picture) -> Box:
+    height, width = (min(side, SHOWN_SIDE) for side in picture.shape[:2])
+    y, x = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
+    return Box(y, y + height, x, x + width)
+
+
+def _error_scale(differences: Sequence[np.ndarray]) -> int:
+    """The least scale that nearly all errors are within."""
+    high = max(float(np.quantile(d, 0.98)) for d in differences)
+    return next(scale for scale in ERROR_SCALES if scale >= high)
+
+
+def _legend(original: Picture, area: Box, scale: int) -> Picture:
+    """The scale of the errors, below the whole picture with a frame around what is shown of it, if that is a part."""
+    height, width = area.y1 - area.y0, area.x1 - area.x0
+    canvas = np.full((height, width, 3), 255, np.uint8)
+    bar = max(1, LEGEND_HEIGHT // scale)
+    canvas[-bar:] = colours.strip(width, min(bar, height), colours.ERROR)
+    room = height - bar - LEGEND_GAP
+    if original.shape[:2] != (height, width) and room > 0:
+        whole = Image.fromarray(original).convert("RGB")
+        frame = (area.x0, area.y0, area.x1 - 1, area.y1 - 1)
+        ImageDraw.Draw(whole).rectangle(frame, outline=FRAME, width=max(2, whole.width // 100))
+        whole.thumbnail((width, room), Image.Resampling.LANCZOS)
+        left = (width - whole.width) // 2
+        canvas[: whole.height, left : left + whole.width] = np.asarray(whole)
+    return canvas

@@ -1,0 +1,112 @@
+"""Rate-distortion curves: what a codec makes of a data set at each setting, and where two codecs meet.
+
+PSNR is that of the mean squared error pooled over all pictures, SSIM, MS-SSIM and UQI are means over pictures. A curve
+is made of those of its points that no other point beats in bytes and PSNR, and is a monotone piecewise cubic between
+them (aecodec.metrics.pchip) in (PSNR, log bytes).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from aecodec import metrics
+from aecodec.evaluation.datasets import Picture
+from aecodec.evaluation.scores import ERRORS, SIMILARITIES, mean, measured
+
+
+@dataclass(frozen=True)
+class Point:
+    """What one codec makes of a whole data set at one setting.
+
+    `psnr` is infinite if nothing was lost; the others are None where they were not measured, or pictures are smaller
+    than a window. `mean_psnr` is the mean of the pictures' own PSNRs, which is what most publications give.
+    """
+
+    setting: float
+    file_bytes: float  # mean over the files
+    bits_per_pixel: float
+    psnr: float
+    ssim: float | None = None
+    uqi: float | None = None
+    ms_ssim: float | None = None
+    mean_psnr: float | None = None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """All that was measured of one codec. `encoded_per_second`: pictures, where that was timed."""
+
+    name: str
+    points: Sequence[Point]
+    encoded_per_second: float | None = None
+
+
+def point(setting: float, originals: Sequence[Picture], files: Sequence[bytes], decoded: Sequence[Picture]) -> Point:
+    """Mean size of whole files, and PSNR. Raises ValueError if a picture came back in another shape."""
+    return point_of_bytes(setting, sum(map(len, files)), originals, decoded)
+
+
+def point_of_bytes(
+    setting: float, total_bytes: float, originals: Sequence[Picture], decoded: Sequence[Picture]
+) -> Point:
+    """The same of what all pictures take together."""
+    found = measured(originals, decoded, ERRORS)
+    pixels = sum(picture.shape[0] * picture.shape[1] for picture in originals)
+    samples = sum(picture.size for picture in originals)
+    return Point(
+        setting,
+        total_bytes / len(originals),
+        8.0 * total_bytes / pixels,
+        float(metrics.psnr_of_mse(found["squared_error"].sum() / samples)),
+        mean_psnr=mean(found["psnr"]),
+    )
+
+
+def with_similarity(measured_point: Point, originals: Sequence[Picture], decoded: Sequence[Picture]) -> Point:
+    """The point with its SSIM, MS-SSIM and UQI, means over pictures."""
+    found = measured(originals, decoded, SIMILARITIES)
+    ssim, ms_ssim, uqi = (mean(found[name]) for name in SIMILARITIES)
+    return replace(measured_point, ssim=ssim, ms_ssim=ms_ssim, uqi=uqi)
+
+
+def by_mean_psnr(curve: Curve) -> Curve:
+    """The curve with the mean of the pictures' PSNRs in place of the PSNR of the pooled error."""
+    points = [replace(p, psnr=math.inf if p.mean_psnr is None else p.mean_psnr) for p in curve.points]
+    return replace(curve, points=points)
+
+
+def front(points: Sequence[Point]) -> list[Point]:
+    """The finite points that no other beats in both, by rising PSNR and bytes."""
+    kept: list[Point] = []
+    for candidate in sorted(points, key=lambda p: (p.file_bytes, -p.psnr)):
+        if math.isfinite(candidate.psnr) and (not kept or candidate.psnr > kept[-1].psnr):
+            kept.append(candidate)
+    return kept
+
+
+def bytes_at(points: Sequence[Point], at_psnr: float) -> float | None:
+    """Mean bytes of a file at a PSNR; None outside of the points' range."""
+    psnr, log_bytes = _axes(points)
+    if len(psnr) < 2 or not psnr[0] <= at_psnr <= psnr[-1]:
+        return None
+    return math.exp(float(metrics.pchip(psnr, log_bytes, at_psnr)))
+
+
+def bd_rate(points: Sequence[Point], reference: Sequence[Point]) -> tuple[float, float, float] | None:
+    """(per cent, low, high): the BD-rate against a reference, and the PSNR range in dB that both have.
+
+    -60 is 40 % of the bytes. None if they have no range in common.
+    """
+    (a, log_a), (b, log_b) = _axes(points), _axes(reference)
+    if min(len(a), len(b)) < 2 or max(a[0], b[0]) >= min(a[-1], b[-1]):
+        return None
+    return metrics.bd_rate(np.exp(log_a), a, np.exp(log_b), b), max(a[0], b[0]), min(a[-1], b[-1])
+
+
+def _axes(points: Sequence[Point]) -> tuple[list[float], list[float]]:
+    curve = front(points)
+    return [p.psnr for p in curve], [math.log(p.file_bytes) for p in curve]

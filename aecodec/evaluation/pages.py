@@ -1,0 +1,70 @@
+"""What stands beside figures, and how they are set: environment, command line, tables."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import aecodec
+from aecodec.evaluation.rivals import Rival
+
+
+def environment(rivals: Sequence[Rival] = (), model_names: Sequence[str] = ()) -> str:
+    """One line: versions, machine, CPU count, ids of the models."""
+    parts = [
+        f"Python {platform.python_version()}",
+        f"NumPy {np.__version__}",
+        f"Pillow {version('pillow')}",
+        *filter(None, (rival.versions() for rival in rivals)),
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
+    ]
+    for model in aecodec.models():
+        if model.name in model_names or model.name.rpartition("-")[0] in model_names:
+            parts.append(f"model {model.name} ({model.id})")
+    return ", ".join(parts)
+
+
+def command_line(words: Sequence[str]) -> str:
+    """A command as it was typed; of files that lie elsewhere only the names."""
+    shown = []
+    for word in words:
+        elsewhere = os.path.isabs(word) or word.startswith(os.pardir)
+        name = Path(word).name if elsewhere else word
+        shown.append(f'"{name}"' if " " in name else name)
+    return " ".join(shown)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """A Markdown table that also lines up as text; all but the first `left` columns flush right."""
+    widths = [max(3, *map(len, column)) for column in zip(head, *rows, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = [
+            cell.ljust(width) if index < left else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        return "| " + " | ".join(padded) + " |"
+
+    rule = ["-" * w if index < left else "-" * (w - 1) + ":" for index, w in enumerate(widths)]
+    return "\n".join([line(head), line(rule), *map(line, rows)])
+
+
+def number(value: float | None, digits: int = 1) -> str:
+    """A figure of a table; a dash where there is none."""
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def finite(value: Any) -> Any:
+    """The same for JSON, which has no infinity: null."""
+    if isinstance(value, dict):
+        return {key: finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

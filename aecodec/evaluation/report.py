@@ -1,0 +1,115 @@
+"""The page of `aec bench`: curves of aecodec, its rivals and published ones, in tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aecodec.evaluation.curves import Curve, Point, bd_rate, bytes_at, front
+from aecodec.evaluation.pages import number, table
+from aecodec.evaluation.rivals import Rival
+
+SHOWN = 10  # of a rival's settings on the page; the JSON file has all
+ROWS = 7  # of the table of bytes at equal PSNR
+
+
+@dataclass(frozen=True)
+class Bench:
+    """All that was measured, and what was published, of one data set."""
+
+    ours: Sequence[Curve]
+    rivals: Sequence[Curve]
+    linear: Sequence[Curve] = ()
+    published: Sequence[Curve] = ()
+
+    @property
+    def curves(self) -> list[Curve]:
+        return [*self.ours, *self.rivals, *self.linear, *self.published]
+
+
+def overview(bench: Bench) -> str:
+    """A line a codec: its range, its speed, and the BD-rates of ours against it."""
+    head = ["codec", "bytes", "PSNR dB"]
+    for mine in bench.ours:
+        head += [f"BD-rate of {mine.name}", "over dB"]
+    rows = []
+    for curve in bench.curves:
+        best = front(curve.points)
+        row = [curve.name, _range([p.file_bytes for p in best or curve.points], 1), _range([p.psnr for p in best], 2)]
+        for mine in bench.ours:
+            found = None if curve is mine else bd_rate(mine.points, curve.points)
+            row += ["-", "-"] if found is None else [f"{found[0]:+.1f} %", _range(found[1:], 1)]
+        rows.append(row)
+    return table(head, rows)
+
+
+def _range(values: Sequence[float], digits: int) -> str:
+    if len(values) < 2:
+        return number(values[0] if values else None, digits)
+    return f"{number(values[0], digits)} to {number(values[-1], digits)}"
+
+
+def steps(curve: Curve) -> list[float]:
+    """Some whole PSNRs within a curve's range."""
+    psnr = [p.psnr for p in front(curve.points)]
+    if not psnr:
+        return []
+    low, high = int(np.ceil(psnr[0])), int(psnr[-1])
+    return list(map(float, range(low, high + 1, max(1, round((high - low) / ROWS)))))
+
+
+def by_psnr(bench: Bench, points_db: Sequence[float]) -> str:
+    """Bytes at a PSNR, everything interpolated; single points are no curves."""
+    curves = [curve for curve in bench.curves if len(front(curve.points)) > 1]
+    rows = [[number(at), *(number(bytes_at(curve.points, at)) for curve in curves)] for at in points_db]
+    return table(["PSNR dB", *(curve.name for curve in curves)], rows, left=0)
+
+
+def by_setting(curve: Curve, label: str, most: int | None = None) -> str:
+    """The measured points of a curve, at most so many."""
+    points: Sequence[Point] = curve.points
+    if most is not None and len(points) > most:
+        points = [points[round(k * (len(points) - 1) / (most - 1))] for k in range(most)]
+    rows = []
+    for p in points:
+        measures = (number(p.psnr, 2), number(p.ssim, 4), number(p.ms_ssim, 4), number(p.uqi, 4))
+        rows.append((f"{p.setting:.4g}", number(p.file_bytes), number(p.bits_per_pixel, 3), *measures))
+    return table((label, "bytes", "bits/pixel", "PSNR dB", "SSIM", "MS-SSIM", "UQI"), rows, left=0)
+
+
+def nearest(curve: Curve, psnr: float) -> int:
+    """The setting of a curve's point whose PSNR is nearest."""
+    return int(min(curve.points, key=lambda p: abs(p.psnr - psnr)).setting)
+
+
+def describe(count: int, rivals: Sequence[Rival], bench: Bench, mean_psnr: bool) -> str:
+    """What the figures are."""
+    pooled = "the mean of the pictures' PSNRs" if mean_psnr else "that of the mean squared error of all samples"
+    text = (
+        f"{count:,} pictures. Bytes are the mean of whole files; PSNR is {pooled}; SSIM, MS-SSIM and UQI are means over"
+        " pictures. BD-rate: the mean difference in bytes at equal PSNR, piecewise cubic (PCHIP); below zero the files"
+        " are smaller."
+    )
+    if rivals:
+        text += f" Beside {', '.join(rival.described() for rival in rivals)}."
+    if bench.linear:
+        text += " The linear KLT is a bound, not a codec: the ideal entropy of its coefficients, no header, no tables."
+    if bench.published:
+        text += " Published curves were not measured here."
+    return text
+
+
+def page(bench: Bench, at: Sequence[float]) -> list[str]:
+    """The paragraphs about rate and distortion."""
+    found = [overview(bench), "## Bytes at equal PSNR", by_psnr(bench, at or steps(bench.ours[0]))]
+    for curve in bench.ours:
+        found += [f"## {curve.name}", by_setting(curve, "quality")]
+    for curve in bench.rivals:
+        found += [f"## {curve.name}", by_setting(curve, "quality", SHOWN)]
+    for curve in bench.linear:
+        found += [f"## {curve.name}", by_setting(curve, "step")]
+    for curve in bench.published:
+        found += [f"## Published: {curve.name}", by_setting(curve, "point", SHOWN)]
+    return found

@@ -1,0 +1,113 @@
+"""The codecs that aecodec is compared with, all through Pillow, one file a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, features
+
+FINE = (*range(0, 10, 2), *range(10, 90, 5), *range(90, 101, 2))
+
+
+def _plain(quality: int) -> dict[str, Any]:
+    return {"quality": quality}
+
+
+def _in_decibels(quality: int) -> dict[str, Any]:
+    """JPEG 2000 has no quality, but it can aim at a PSNR: 20 to 50 dB."""
+    return {"quality_mode": "dB", "quality_layers": [20 + 0.3 * quality]}
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A format of Pillow's. `best` are the options that make files small; `qualities` is the sweep, worst first;
+    `setting` gives Pillow's options for a quality.
+    """
+
+    name: str
+    format: str
+    best: dict[str, Any] = field(default_factory=dict)
+    qualities: Sequence[int] = FINE
+    setting: Callable[[int], dict[str, Any]] = _plain
+    module: str | None = None  # of Pillow itself
+    package: str | None = None  # a plugin beside Pillow
+
+    def described(self) -> str:
+        """Its name and what it is given: "WebP (method 6)"."""
+        options = ", ".join(name if value is True else f"{name} {value}" for name, value in self.best.items())
+        return f"{self.name} ({options})" if options else self.name
+
+    def missing(self) -> str | None:
+        """Why it cannot be used here, or None."""
+        if self.package is not None:
+            name = self.package.replace("-plugin", "").replace("-", "_")
+            if find_spec(name) is None:
+                return f"{self.name}: left out, the package {self.package} is not installed"
+            __import__(name)  # registers the format
+        elif self.module is not None and not features.check(self.module):
+            return f"{self.name}: left out, this Pillow {version('pillow')} was built without it"
+        return None
+
+    def versions(self) -> str:
+        """The library behind it."""
+        if self.package is not None:
+            try:
+                return f"{self.package} {version(self.package)}"
+            except PackageNotFoundError:
+                return self.package
+        if self.module is None:
+            return ""
+        library = "libjpeg_turbo" if self.module == "jpg" and features.check("libjpeg_turbo") else self.module
+        return f"{self.name} library {features.version(library)}"
+
+    def at(self, picture: NDArray[np.uint8], quality: int) -> bytes:
+        """The file of a picture (H, W) or (H, W, 3) at a quality, as small as the format makes it."""
+        return self.encode(picture, **self.setting(quality), **self.best)
+
+    def encode(self, picture: NDArray[np.uint8], **options: Any) -> bytes:
+        """The same with Pillow's options. Pillow writes gray WebP as RGB: the format has no gray."""
+        buffer = BytesIO()
+        Image.fromarray(picture).save(buffer, self.format, **options)
+        return buffer.getvalue()
+
+    def decode(self, data: bytes, gray: bool) -> NDArray[np.uint8]:
+        """The picture of a file: (H, W) if gray, else (H, W, 3)."""
+        with Image.open(BytesIO(data)) as image:
+            return np.asarray(image.convert("L" if gray else "RGB"))
+
+
+RIVALS = {
+    "webp": Rival("WebP", "WEBP", {"method": 6}, module="webp"),
+    "jpeg": Rival("JPEG", "JPEG", {"optimize": True}, (1, 2, 3, 5, 8, *range(10, 100, 5)), module="jpg"),
+    "jxl": Rival("JPEG XL", "JXL", {"effort": 7}, (*range(0, 100, 10), 95), package="pillow-jxl-plugin"),
+    "avif": Rival("AVIF", "AVIF", {"speed": 6}, range(0, 100, 10), module="avif"),
+    # A bare codestream, the reversible colour transform left to lossless files.
+    "jpeg2000": Rival(
+        "JPEG 2000",
+        "JPEG2000",
+        {"irreversible": True, "no_jp2": True, "mct": 1},
+        range(0, 101, 10),
+        _in_decibels,
+        module="jpg_2000",
+    ),
+}
+PNG = Rival("PNG", "PNG", {"optimize": True})
+
+
+def available(names: Iterable[str] = tuple(RIVALS)) -> tuple[list[Rival], list[str]]:
+    """The rivals of those names that work here, and why others do not."""
+    found, notes = [], []
+    for name in names:
+        why = RIVALS[name].missing()
+        if why is None:
+            found.append(RIVALS[name])
+        else:
+            notes.append(why)
+    return found, notes

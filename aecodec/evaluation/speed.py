@@ -1,0 +1,118 @@
+"""Pictures a second and peak memory of a codec, each in a process of its own, over the same pictures."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aecodec.evaluation.codecs import Codec, Tell, ours, silent, theirs
+from aecodec.evaluation.curves import Point, point
+from aecodec.evaluation.datasets import Picture, spread
+from aecodec.evaluation.pages import number, table
+from aecodec.evaluation.rivals import RIVALS, available
+
+ROUNDS = 3  # the best counts
+TIMED_PIXELS = 1 << 20
+WARM_UP = 16
+MEBI = 1 << 20
+EXPLANATION = (
+    "The same pictures by each codec in a process of its own, all at once by aecodec, one file after the other by the"
+    f" others, with the options of the curves; the best of {ROUNDS} rounds. Peak: of the whole process; above rest: of"
+    " that what Python, the libraries and the pictures themselves did not need."
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A codec at one setting, as it can be sent to a process: a key of RIVALS, or "" for aecodec."""
+
+    name: str
+    rival: str
+    quality: int
+    model: str = "auto"
+    effort: int | None = None
+
+    def codec(self, gray: bool) -> Codec:
+        if not self.rival:
+            return ours(self.model, self.effort, self.name)
+        available([self.rival])  # loads its plugin
+        return theirs(RIVALS[self.rival], gray)
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What a job took for all pictures, in seconds; the most memory of its process, and what it held before coding."""
+
+    job: Job
+    pictures: int
+    encode_seconds: float
+    decode_seconds: float
+    peak_bytes: int
+    rest_bytes: int
+    result: Point
+
+
+def timed(pictures: Sequence[Picture]) -> list[Picture]:
+    """Pictures at even distances, as many as TIMED_PIXELS have room for, one at least."""
+    mean = sum(p.shape[0] * p.shape[1] for p in pictures) / len(pictures)
+    return spread(pictures, max(1, int(TIMED_PIXELS / mean)))
+
+
+def measure(jobs: Sequence[Job], pictures: Sequence[Picture], tell: Tell = silent) -> list[Speed]:
+    """Each job in a fresh process, one after the other."""
+    context = multiprocessing.get_context("spawn")
+    found = []
+    for index, job in enumerate(jobs):
+        tell(f"speed and memory of {job.name}", index, len(jobs))
+        with context.Pool(1) as pool:
+            found.append(pool.apply(_run, (job, list(pictures))))
+    return found
+
+
+def _run(job: Job, pictures: list[Picture]) -> Speed:
+    codec = job.codec(pictures[0].ndim == 2)
+    rest = peak_bytes()
+    small = [picture[:WARM_UP, :WARM_UP] for picture in pictures[:1]]
+    codec.decode(codec.encode(small, job.quality))  # without a clock: models and libraries are loaded
+    spent = []
+    for _ in range(ROUNDS):
+        begin = time.perf_counter()
+        files = codec.encode(pictures, job.quality)
+        middle = time.perf_counter()
+        decoded = codec.decode(files)
+        spent.append((middle - begin, time.perf_counter() - middle))
+    peak = peak_bytes()
+    encode_seconds, decode_seconds = map(min, zip(*spent, strict=True))
+    result = point(job.quality, pictures, files, decoded)
+    return Speed(job, len(pictures), encode_seconds, decode_seconds, peak, rest, result)
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has held; not that of the one that started it, which getrusage counts too."""
+    try:
+        with open("/proc/self/status", encoding="ascii") as status:
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        pass
+    if os.name != "posix":
+        return 0
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def report(found: Sequence[Speed]) -> str:
+    """A line a job."""
+    head = ("codec", "quality", "encoded /s", "decoded /s", "peak MiB", "above rest", "bytes", "PSNR dB")
+    rows = []
+    for s in found:
+        memory = (number(s.peak_bytes / MEBI, 0), number((s.peak_bytes - s.rest_bytes) / MEBI, 0))
+        rates = (number(s.pictures / s.encode_seconds, 1), number(s.pictures / s.decode_seconds, 1))
+        result = (number(s.result.file_bytes), number(s.result.psnr, 2))
+        rows.append((s.job.name, f"{s.job.quality}", *rates, *memory, *result))
+    return table(head, rows)

@@ -1,0 +1,303 @@
+"""The commands that measure and draw: what they print, write and refuse, and the page in a real browser."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+from samples import COLOUR, DIGITS, FIXTURES
+
+import aecodec
+from aecodec.cli import main
+
+SHEET = [str(FIXTURES / "digits.png"), "--tile", "28"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with two pictures."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(aecodec.__file__).parents[1]))
+    Image.fromarray(DIGITS[0]).save("seven.png")
+    Image.fromarray(COLOUR[0]).save("horse.png")
+    return tmp_path
+
+
+def aec(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments, prog_name="aec")
+
+
+def succeeds(*arguments: str) -> str:
+    result = aec(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def refuses(*arguments: str) -> str:
+    """The one sentence of a failure, which leaves nothing behind."""
+    before = sorted(Path().rglob("*"))
+    result = aec(*arguments)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("aec: ") and result.stderr.count("\n") == 1
+    assert sorted(Path().rglob("*")) == before
+    return result.stderr
+
+
+def holds(file: str, picture: np.ndarray, scale: int) -> bool:
+    """Whether a figure shows a picture somewhere, every pixel a square of pixels."""
+    with Image.open(file) as figure:
+        pixels = np.asarray(figure.convert("RGB"))
+    wanted = (picture if picture.ndim == 3 else np.dstack([picture] * 3)).astype(np.uint8)
+    height, width = wanted.shape[0] * scale, wanted.shape[1] * scale
+    inner = pixels[: len(pixels) - height + 1, : pixels.shape[1] - width + 1]
+    likely = np.ones(inner.shape[:2], bool)
+    for y, x in ((0, 0), (7, 9), (13, 20), (27, 27)):
+        at = pixels[y * scale :, x * scale :][: inner.shape[0], : inner.shape[1]]
+        likely &= (at == wanted[y, x]).all(axis=2)
+    large = wanted.repeat(scale, axis=0).repeat(scale, axis=1)
+    return any((pixels[y : y + height, x : x + width] == large).all() for y, x in np.argwhere(likely))
+
+
+def test_evaluate_prints_a_column_for_each_quality_and_writes_what_others_read() -> None:
+    words = [*SHEET, "--limit", "6", "-m", "mnist", "-e", "0", "-q", "20,80"]
+    shown = succeeds("evaluate", *words, "--json", "a.json", "--csv", "out/a.csv")
+    assert shown.startswith("6 pictures, model mnist-1, effort 0\n")
+    assert re.search(r"\nquality +20 +80\n", shown)
+    results = json.loads(Path("a.json").read_text())["results"]
+    assert results["quality"] == [20, 80]
+    for name in ("bpp", "psnr-rgb", "ms-ssim-rgb", "encoding_time", "decoding_time"):
+        assert len(results[name]) == 2
+    files = aecodec.encode_many(DIGITS[:6], model="mnist", quality=20, effort=0)
+    assert results["bytes"][0] == pytest.approx(np.mean([len(file) for file in files]))
+    row = re.search(r"\nbytes, all files +([\d,]+) +[\d,]+\n", shown)
+    assert row and int(row[1].replace(",", "")) == sum(map(len, files))
+    lines = list(csv.DictReader(io.StringIO(Path("out/a.csv").read_text())))
+    assert [(line["name"], line["quality"]) for line in lines[:2]] == [("digits.png#0", "20"), ("digits.png#1", "20")]
+    assert [int(line["bytes"]) for line in lines[:6]] == [len(file) for file in files]
+    assert lines[0]["ms_ssim"] == "" and float(lines[0]["psnr"]) > 15
+
+
+def test_evaluate_takes_folders_idx_and_npz_files() -> None:
+    stack = np.stack(DIGITS[:3])
+    Path("digits.idx").write_bytes(b"\0\0\x08\x03" + np.array(stack.shape, ">u4").tobytes() + stack.tobytes())
+    np.savez("digits.npz", x=stack)
+    Path("tree/inner").mkdir(parents=True)
+    for index, digit in enumerate(DIGITS[:3]):
+        Image.fromarray(digit).save(f"tree/inner/{index}.png")
+    tables = {
+        re.sub(r"\n(en|de)coded images/s.*", "", succeeds("evaluate", data, "-m", "mnist", "-e", "0"))
+        for data in ("digits.idx", "digits.npz", "digits.npz:x", "tree")
+    }
+    assert len(tables) == 1
+
+
+BROKEN = b"\x89PNG\r\n\x1a\nbroken"
+
+
+@pytest.mark.parametrize("command", ["evaluate", "compare", "bench", "reconstruct"])
+def test_bad_input_gets_one_sentence(command: str) -> None:
+    outputs = {"compare": ["-o", "a.png"], "reconstruct": ["-o", "a.png"], "bench": ["--no-speed"]}.get(command, [])
+    Path("broken.png").write_bytes(BROKEN)
+    Path("text.gz").write_bytes(b"some text")
+    Path("empty").mkdir()
+    assert "none.png does not exist" in refuses(command, "none.png", *outputs)
+    assert "broken.png is not a picture that can be read" in refuses(command, "broken.png", *outputs)
+    assert "text.gz is not an idx file" in refuses(command, "text.gz", *outputs)
+    assert "empty holds no pictures" in refuses(command, "empty", *outputs)
+    assert "seven.png is 28x28: no sheet of tiles of 5x5" in refuses(command, "seven.png", "--tile", "5", *outputs)
+    assert "is for gray pictures" in refuses(command, "horse.png", "-m", "mnist", *outputs)
+
+
+@pytest.mark.parametrize(
+    "words, what",
+    [
+        (["evaluate", "seven.png", "-q", "0,50"], "'0,50' is no list of numbers from 1 to 100"),
+        (["evaluate", "seven.png", "--tile", "wide"], "'wide' is no size of tiles"),
+        (["evaluate", "seven.png", "-m", "nobody"], "nobody"),
+        (["compare", "seven.png"], "-o FILE.png, --html FILE.html, or both"),
+        (["compare", "seven.png", "-o", "a.jpg"], "has to end in .png"),
+        (["reconstruct", "seven.png", "-o", "a.jpg"], "has to end in .png"),
+        (["bench", "seven.png", "--rivals", "gif"], "'gif' is none of webp"),
+    ],
+)
+def test_wrong_usage_exits_with_two_and_says_why(words: list[str], what: str) -> None:
+    result = aec(*words)
+    assert result.exit_code == 2 and what in " ".join(result.stderr.split())
+
+
+def test_existing_files_are_kept_unless_forced() -> None:
+    Path("a.png").write_bytes(b"mine")
+    for command in ("compare", "reconstruct"):
+        assert "a.png: exists already; --force overwrites it" in refuses(command, "seven.png", "-o", "a.png")
+    assert Path("a.png").read_bytes() == b"mine"
+    succeeds("reconstruct", "seven.png", "-o", "a.png", "-e", "0", "--force")
+    assert Image.open("a.png").format == "PNG"
+
+
+def test_no_terminal_gets_no_progress() -> None:
+    assert aec("evaluate", "seven.png", "-e", "0").stderr == ""
+
+
+def test_compare_draws_a_column_for_each_codec_and_lists_them() -> None:
+    shown = succeeds("compare", "horse.png", "-q", "60", "-e", "0", "-m", "cifar", "-o", "a.png")
+    expected = len(aecodec.encode(COLOUR[0], model="cifar", quality=60, effort=0))
+    assert re.search(rf"\naecodec +60 +{expected} ", shown) and re.search(r"\nWebP +\d+ +\d+ ", shown)
+    decoded = aecodec.decode(aecodec.encode(COLOUR[0], model="cifar", quality=60, effort=0))
+    assert all(holds("a.png", picture, 8) for picture in (COLOUR[0], decoded))
+    assert not holds("a.png", COLOUR[1], 8)
+
+
+def test_more_pictures_than_one_looks_at_are_refused() -> None:
+    Path("many").mkdir()
+    for index in range(41):
+        Image.fromarray(DIGITS[0]).save(f"many/{index}.png")
+    assert "41 pictures are too many to look at: take at most 40" in refuses("compare", "many", "-o", "a.png")
+
+
+class Links(HTMLParser):
+    """Everything that a page refers to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "data")]
+
+
+def test_the_page_needs_nothing_from_elsewhere() -> None:
+    succeeds("compare", "seven.png", "horse.png", "-e", "0", "--html", "a.html")
+    text = Path("a.html").read_text()
+    parser = Links()
+    parser.feed(text)
+    assert len(parser.found) >= 1 + 2 * 2 and all(link.startswith("data:") for link in parser.found)
+    assert "http" not in re.sub(r"data:image/png;base64,[^\"]*", "", text) and "@import" not in text
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Any]:
+    """A headless Chromium that reaches no network."""
+    webdriver = pytest.importorskip("selenium.webdriver")
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("no chromium and chromedriver here")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    for flag in [*flags, "--force-device-scale-factor=1", f"--user-data-dir={tmp_path / 'profile'}"]:
+        options.add_argument(flag)
+    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    try:
+        started.set_window_size(1000, 900)
+        yield started
+    finally:
+        started.quit()
+
+
+def test_the_slider_moves_between_the_original_and_what_each_codec_made(browser: Any) -> None:
+    succeeds("compare", "horse.png", "-m", "cifar", "-q", "30", "-e", "0", "--html", "a.html")
+    browser.get(Path("a.html").absolute().as_uri())
+    stage = browser.find_element("css selector", ".stage")
+    decoded = aecodec.decode(aecodec.encode(COLOUR[0], model="cifar", quality=30, effort=0))
+    side = stage.size["width"] // 32
+
+    def seen() -> np.ndarray:
+        """The middle of each of the picture's pixels as the browser shows it."""
+        with Image.open(io.BytesIO(stage.screenshot_as_png)) as shot:
+            large = np.asarray(shot.convert("RGB"))
+        return large[1 + side // 2 :: side, 1 + side // 2 :: side][:32, :32]
+
+    def slide(value: int) -> None:
+        slider = "document.querySelector('input[type=range]')"
+        browser.execute_script(f"{slider}.value = {value}; {slider}.dispatchEvent(new Event('input'))")
+
+    slide(100)
+    assert (seen() == COLOUR[0]).all()
+    slide(0)
+    assert (seen() == decoded).all()
+    slide(50)
+    half = seen()
+    assert (half[:, :15] == COLOUR[0][:, :15]).all() and (half[:, 17:] == decoded[:, 17:]).all()
+    assert browser.find_element("css selector", ".ends .name").text == "aecodec"
+
+    slide(0)
+    webp = browser.find_element("css selector", "input[value=WebP]")
+    webp.click()
+    assert browser.find_element("css selector", ".ends .name").text == "WebP"
+    assert not (seen() == decoded).all() and not (seen() == COLOUR[0]).all()
+    assert len([i for i in browser.find_elements("css selector", "img.decoded") if i.is_displayed()]) == 1
+
+    webdriver = sys.modules["selenium.webdriver"]
+    webdriver.ActionChains(browser).move_to_element_with_offset(stage, stage.size["width"] // 4, 0).click().perform()
+    value = float(browser.execute_script("return document.querySelector('input[type=range]').value"))
+    assert value == pytest.approx(75, abs=2)
+    assert [
+        entry["name"]
+        for entry in browser.execute_script(
+            "return performance.getEntriesByType('resource').filter(e => !e.name.startsWith('data:'))"
+        )
+    ] == []
+
+
+def test_bench_writes_a_page_its_points_and_two_plots() -> None:
+    pytest.importorskip("matplotlib")
+    Path("deep.json").write_text('{"name": "deep", "results": {"bpp": [0.2, 1.5], "psnr-rgb": [24, 33]}}')
+    words = [*SHEET, "--limit", "5", "-m", "mnist", "-q", "20,60,90", "-e", "0,1", "--rivals", "webp", "--no-speed"]
+    shown = succeeds("bench", *words, "--klt", SHEET[0], "--anchors", "deep.json", "--at", "24,30", "-o", "out/b")
+    page = Path("out/b.md").read_text()
+    assert shown == page
+    assert "![Bits per pixel against PSNR and other measures](b.png)" in page
+    for name in ("aecodec, effort 0", "aecodec, effort 1", "WebP", "deep", "linear KLT, payload only"):
+        assert f"| {name} " in page
+    content = json.loads(Path("out/b.json").read_text())
+    found = {curve["name"]: curve for curve in content["curves"]}
+    assert [p["setting"] for p in found["aecodec, effort 0"]["points"]] == [20, 60, 90]
+    assert 0.9 < found["aecodec, effort 1"]["points"][-1]["ssim"] <= 1
+    assert found["deep"]["results"]["psnr-rgb"] == [24, 33]
+    # With published curves PSNR is the mean over pictures, as it is theirs.
+    assert found["WebP"]["points"][5]["psnr"] == found["WebP"]["points"][5]["mean_psnr"]
+    with Image.open("out/b.png") as plot:
+        assert plot.width > 1500
+    svg = Path("out/b.svg").read_text()
+    assert "<svg" in svg and str(Path().absolute()) not in svg
+
+
+def test_bench_prints_speeds_and_memory_of_each_codec() -> None:
+    shown = succeeds("bench", "seven.png", "-m", "mnist", "-q", "50,90", "-e", "0", "--rivals", "webp")
+    speeds = shown.partition("## Speed and memory: 1 pictures")[2]
+    assert re.search(r"\| aecodec +\| +90 \|", speeds) and re.search(r"\| WebP \(method 6\) \| +\d+ \|", speeds)
+
+
+def test_a_missing_package_is_one_sentence_that_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.delitem(sys.modules, "aecodec.evaluation.plots", raising=False)
+    monkeypatch.delattr("aecodec.evaluation.plots", raising=False)
+    said = refuses("bench", "seven.png", "-o", "b")
+    assert said == "aec: this needs the package matplotlib: install it with pip install 'aecodec[bench]'\n"
+
+
+def test_reconstruct_draws_originals_levels_and_what_is_decoded() -> None:
+    succeeds("reconstruct", *SHEET, "-n", "3", "-m", "mnist", "-e", "0", "-o", "a.png", "--side", "28")
+    files = aecodec.encode_many([DIGITS[i] for i in (0, 6, 13)], model="mnist", quality=50, effort=0)
+    for picture in (DIGITS[0], DIGITS[6], DIGITS[13], *aecodec.decode_many(files)):
+        assert holds("a.png", picture, 1)
+    assert not holds("a.png", DIGITS[1], 1)
+
+
+def test_reconstruct_reduces_large_pictures_and_parts_models() -> None:
+    Image.fromarray(np.tile(COLOUR[0], (20, 30, 1))).save("large.png")
+    succeeds("reconstruct", "large.png", "seven.png", "-e", "0", "-o", "a.png", "--side", "48")
+    with Image.open("a.png") as figure:
+        assert figure.height > 2 * 6 * 32

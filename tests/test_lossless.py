@@ -1,0 +1,114 @@
+"""Files with a remainder: whatever the picture, every sample comes back, a part is a crop, and damage is an error."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from samples import COLOUR, DIGITS, LETTERS, mosaic
+
+import aecodec
+from aecodec import bounding
+from aecodec.container import REMAINDER, Section, read_header, write_header
+from aecodec.errors import AecError, InvalidValue
+
+
+@pytest.fixture
+def models_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No plain files, even where they are smaller."""
+    monkeypatch.setattr(bounding, "or_plain", lambda batch, files, *others: files)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    channels=st.sampled_from([0, 3]),
+    kind=st.sampled_from(["noise", "black", "white", "mosaic"]),
+    max_error=st.sampled_from([0, 0, 1, 5, 128, 255]),
+    packing=st.sampled_from(["rans", "zstd"]),
+)
+def test_no_picture_is_off_by_more_than_was_allowed(
+    height: int, width: int, channels: int, kind: str, max_error: int, packing: str
+) -> None:
+    shape = (height, width, channels) if channels else (height, width)
+    picture = {
+        "noise": np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8),
+        "black": np.zeros(shape, np.uint8),
+        "white": np.full(shape, 255, np.uint8),
+        "mosaic": np.ascontiguousarray(mosaic(height, width)[..., slice(3) if channels else 1]),
+    }[kind]
+    kept, bounding.or_plain = bounding.or_plain, lambda batch, files, *others: files
+    try:
+        data = aecodec.encode(picture, model="cifar", max_error=max_error, packing=packing)
+    finally:
+        bounding.or_plain = kept
+    assert "remainder" in aecodec.inspect(data).sections
+    assert aecodec.inspect(data).max_error == max_error
+    again = aecodec.decode(data)
+    assert again.shape == picture.shape
+    assert int(np.abs(again.astype(int) - picture).max()) <= max_error
+
+
+@pytest.mark.parametrize("size", [(28, 28), (20, 31)])
+def test_digits_and_letters_come_back_either_way_round(size: tuple[int, int]) -> None:
+    pictures = [np.resize(tile, size) for tile in (*DIGITS[:3], *LETTERS[:3])]
+    pictures += [255 - picture for picture in pictures]
+    files = aecodec.encode_many(pictures, lossless=True)
+    for picture, again in zip(pictures, aecodec.decode_many(files), strict=True):
+        assert np.array_equal(picture, again)
+
+
+def test_files_with_and_without_a_remainder_are_decoded_together() -> None:
+    files = [aecodec.encode(tile, model="cifar", quality=20, packing="rans") for tile in COLOUR[:2]]
+    files.insert(1, aecodec.encode(COLOUR[2], max_error=0))
+    files.append(aecodec.encode(COLOUR[3], max_error=2))
+    for file, again in zip(files, aecodec.decode_many(files), strict=True):
+        assert np.array_equal(again, aecodec.decode(file))
+    assert np.array_equal(aecodec.decode(files[1]), COLOUR[2])
+
+
+@pytest.mark.parametrize("max_error", [0, 3])
+def test_a_part_is_the_crop_of_the_whole(max_error: int, models_only: None) -> None:
+    picture = mosaic(37, 1030)
+    data = aecodec.encode(picture, model="cifar", max_error=max_error)
+    assert aecodec.inspect(data).panels == 3
+    whole = aecodec.decode(data)
+    assert int(np.abs(whole.astype(int) - picture).max()) <= max_error
+    for x, y, width, height in ((0, 0, 1030, 37), (500, 3, 30, 30), (511, 36, 1, 1), (1024, 0, 6, 9), (7, 7, 20, 2)):
+        part = aecodec.decode(data, region=(x, y, width, height))
+        assert np.array_equal(part, whole[y : y + height, x : x + width])
+
+
+def test_every_damaged_byte_of_a_remainder_is_noticed() -> None:
+    data = aecodec.encode(DIGITS[0], lossless=True)
+    content = next(s for s in read_header(data)[0].sections if s.tag == REMAINDER).data
+    begin = data.index(content)
+    for at in range(begin, begin + len(content), 7):
+        damaged = data[:at] + bytes([data[at] ^ 64]) + data[at + 1 :]
+        with pytest.raises(AecError):
+            aecodec.decode(damaged)
+    for length in range(0, len(data), 11):
+        with pytest.raises(AecError):
+            aecodec.decode(data[:length])
+
+
+def test_a_remainder_needs_a_model_that_has_one() -> None:
+    data = aecodec.encode(np.zeros((9, 9), np.uint8), lossless=True)
+    header, begin = read_header(data)
+    assert aecodec.inspect(data).model == "plain"
+    said = write_header(type(header)(**{**header.__dict__, "sections": (Section(REMAINDER, b"\0"),)}))
+    with pytest.raises(InvalidValue, match="no model that decodes it"):
+        aecodec.inspect(said + data[begin:])
+
+
+def test_no_lossless_file_is_much_larger_than_the_samples() -> None:
+    noise = np.random.default_rng(3).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    for options in ({}, {"model": "cifar"}, {"packing": "zstd"}):
+        assert len(aecodec.encode(noise, lossless=True, **options)) <= 1.01 * noise.nbytes + 32
+
+
+def test_more_effort_makes_no_file_larger() -> None:
+    sizes = [[len(f) for f in aecodec.encode_many(COLOUR[:6], lossless=True, effort=e)] for e in (0, 3, 9)]
+    assert all(a >= b >= c for a, b, c in zip(*sizes, strict=True))
