@@ -112,19 +112,49 @@ def tiny_description(
     )
 
 
+def random_network(
+    random: np.random.Generator, prefix: str, layers: tuple[Layer, ...], inputs: int, shift: int
+) -> Arrays:
+    arrays: Arrays = {}
+    for index, layer in enumerate(layers):
+        arrays[f"{prefix}.{index}.weight"] = random.integers(
+            -60, 61, (layer.kernel**2 * inputs, layer.units), dtype=np.int8
+        )
+        arrays[f"{prefix}.{index}.bias"] = random.integers(-999, 1000, layer.units, dtype=np.int32)
+        arrays[f"{prefix}.{index}.shift"] = np.full(layer.units, shift, np.uint8)
+        inputs = layer.units
+    return arrays
+
+
+def remainder_arrays(random: np.random.Generator, d: Description) -> Arrays:
+    """Those of the description's remainder, if it has one."""
+    r = d.remainder
+    if r is None:
+        return {}
+    arrays: Arrays = {}
+    for index, layers in enumerate(r.pass_layers):
+        inputs = d.cues + r.cues + len(r.order) + r.seen(index)
+        arrays |= random_network(random, f"remainder.pass{index}", layers, inputs, 8)
+    errors = np.arange(256)[:, None]
+    exact = parametric()
+    return arrays | {
+        "remainder.offset": np.round(-5 * np.log2(2 * errors + 1)).astype(np.int16) + 40,
+        "remainder.cue": (errors * 2).astype(np.int16),
+        "remainder.tables.extents": exact.extents.astype(np.uint8),
+        "remainder.tables.shifts": exact.shifts.astype(np.uint8),
+        "remainder.tables.skip": np.array([0], np.uint8),
+        "remainder.tables.frequencies": exact.frequencies.astype(np.uint16),
+        "analysis.remainder_quality": np.full(256, 50, np.float32),
+    }
+
+
 def tiny_arrays(d: Description) -> Arrays:
     """Arrays of a model with random weights that nothing was trained for, but whose pictures resemble the originals."""
     random = np.random.default_rng(SEED)
     arrays: Arrays = {}
 
     def network(prefix: str, layers: tuple[Layer, ...], inputs: int, shift: int) -> None:
-        for index, layer in enumerate(layers):
-            arrays[f"{prefix}.{index}.weight"] = random.integers(
-                -60, 61, (layer.kernel**2 * inputs, layer.units), dtype=np.int8
-            )
-            arrays[f"{prefix}.{index}.bias"] = random.integers(-999, 1000, layer.units, dtype=np.int32)
-            arrays[f"{prefix}.{index}.shift"] = np.full(layer.units, shift, np.uint8)
-            inputs = layer.units
+        arrays.update(random_network(random, prefix, layers, inputs, shift))
 
     n = d.coefficients
     network("vector", d.vector_layers, d.vector + d.cues, 7)
@@ -151,21 +181,7 @@ def tiny_arrays(d: Description) -> Arrays:
         "analysis.block_mean": np.full(n, 128, np.float32),
         "analysis.block": np.eye(n, dtype=np.float32),
     }
-    if d.remainder:
-        r = d.remainder
-        for index, layers in enumerate(r.pass_layers):
-            network(f"remainder.pass{index}", layers, d.cues + r.cues + len(r.order) + r.seen(index), 8)
-        errors = np.arange(256)[:, None]
-        exact = parametric()
-        arrays |= {
-            "remainder.offset": np.round(-5 * np.log2(2 * errors + 1)).astype(np.int16) + 40,
-            "remainder.cue": (errors * 2).astype(np.int16),
-            "remainder.tables.extents": exact.extents.astype(np.uint8),
-            "remainder.tables.shifts": exact.shifts.astype(np.uint8),
-            "remainder.tables.skip": np.array([0], np.uint8),
-            "remainder.tables.frequencies": exact.frequencies.astype(np.uint16),
-            "analysis.remainder_quality": np.full(256, 50, np.float32),
-        }
+    arrays |= remainder_arrays(random, d)
     samples = d.channels * (d.tile[0] * d.tile[1] if d.tile else 0)
     arrays["analysis.tile_mean"] = np.full(samples, 128, np.float32)
     arrays["analysis.tile"] = random.choice(np.array([-1, 1], np.float32), (samples, d.vector))
@@ -241,6 +257,7 @@ def planeless_file(channels: int = 1, d: Description | None = None, **changed: n
         "analysis.0.scale": ones,
         "analysis.0.shift": zeros,
     }
+    arrays |= remainder_arrays(random, d)
     metadata = {"name": "planeless-1", "description": d.to_json()}
     analysis = encoder.to_json([encoder.EncoderLayer("none", dense=True)])
     return safetensors.dump(arrays | changed, metadata | {"analysis": analysis})

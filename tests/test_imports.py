@@ -86,8 +86,9 @@ LAYERS = [
     {"bounding"},
     {"targets"},
     {"codec", "latents"},
-    {"training", "studies", "pillow"},
+    {"training", "pillow"},
     {"evaluation"},
+    {"studies"},
     {"cli"},
 ]
 # The engines run networks that models hold, and the ladder of a model runs on an engine: these two name each other.

@@ -17,6 +17,7 @@ from samples import COLOUR, DIGITS, mosaic, squared_error
 
 import aecodec
 from aecodec.cli import main
+from aecodec.cli.train import draw
 from aecodec.engines import engine
 from aecodec.models import ladder, registry, safetensors
 from aecodec.models.description import CLASSES_PER_OCTAVE, COEFFICIENT_BITS, lambda_of_quality
@@ -38,6 +39,7 @@ SMALL = presets.Preset(
     "tests",
     "none",
     steps=4 * STEPS_PER_EPOCH,
+    remainder=presets.remainder(channels=1, first=8, width=8),
     tiles=12,
     larger=1,
 )
@@ -66,7 +68,7 @@ def small_runs() -> Iterator[None]:
 
 
 def train(data: Path, output: Path, **options: object) -> Model:
-    return run.run([str(data)], output, preset="mnist", validation=20, progress=False, **options)
+    return run.run([str(data)], output, preset="mnist", validation=20, progress=False, done=draw, **options)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aecodec.cli.columns import aligned
-from aecodec.cli.failures import Failure
+from aecodec.cli.measuring import measuring
 
 if TYPE_CHECKING:
     from aecodec.studies.robustness import Result
@@ -61,12 +61,10 @@ def command(
     chosen = specs or tuple(distortions.STUDY)
     for spec in chosen:
         distortions.parse(spec)
-    try:
+    with measuring():
         if plot or sheet:
             from aecodec.studies import robustness_figures as figures
         pictures = pictures_for(data, models[0], limit)
-    except ValueError as error:
-        raise Failure(str(error)) from error
 
     def tell(result: Result) -> None:
         if not quiet:

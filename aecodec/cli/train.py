@@ -6,12 +6,18 @@ import os
 import re
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import click
 
 from aecodec.cli.failures import Failure
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from aecodec.models.model import Model
 
 PRESETS = ("mnist", "alphabet", "cifar", "keras-blog", "vector16", "cifar-dense")
 AUGMENTATIONS = ("none", "mirror", "colour", "shift", "pen")
@@ -78,6 +84,17 @@ def command(data: tuple[str, ...], output: Path, base: Path | None, force: bool,
         if base:
             finishing.run(data, output, base=base, progress=not quiet, **options)
         else:
-            run.run(data, output, progress=not quiet, **options)
+            run.run(data, output, progress=not quiet, done=draw, **options)
     except (ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:  # what damaged sources give rise to
         raise Failure(str(error)) from error
+
+
+def draw(folder: Path, model: Model, tiles: NDArray[np.uint8]) -> None:
+    """The pictures of a training, or a sentence where matplotlib is missing."""
+    try:
+        from aecodec.studies import training_pictures
+    except ImportError as error:
+        how = "install it with pip install 'aecodec[bench]'"
+        click.echo(f"aec: no pictures of the training, as they need the package {error.name}: {how}", err=True)
+    else:
+        training_pictures.draw(folder, model, tiles)

@@ -25,6 +25,7 @@ OURS = "#0072B2"
 EFFORTS = ((":", "v"), ("--", "s"), ("-", "o"), ("-.", "^"))
 RIVALS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("s", "D", "^", "v", "P")
+LINES = tuple(zip((OURS, *RIVALS), ("o", *MARKERS), strict=False))  # colour and marker of any curves
 PUBLISHED = ("#000000", "#5c5c5c", "#9a9a9a")
 DASHES = ("--", ":", "-.", (0, (6, 2, 1, 2, 1, 2)))
 HOLLOW = "o^sDv<>ph"

@@ -12,6 +12,7 @@ import numpy as np
 
 import aecodec
 from aecodec import distortions, metrics
+from aecodec.evaluation.pages import table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -130,11 +131,9 @@ def _decibels(psnr: float) -> str:
 
 def markdown(results: Sequence[Result]) -> str:
     """The table for a page, with one column where the terminal has three: PSNR / SSIM / UQI."""
-    lines = [
-        "| distortion | model | bytes | distorted to clean | decoded to distorted | decoded to clean | gain, dB |",
-        "|---|---|---:|---:|---:|---:|---:|",
-    ]
+    head = (*COLUMNS[:3], "distorted to clean", "decoded to distorted", "decoded to clean", "gain, dB")
+    found = []
     for row in rows(results)[2:]:
         likeness = [" / ".join(row[i : i + 3]) if row[i] != "equal" else "equal" for i in (3, 6, 9)]
-        lines.append(f"| {row[0]} | {row[1]} | {row[2]} | {' | '.join(likeness)} | {row[12]} |")
-    return "\n".join(lines)
+        found.append((*row[:3], *likeness, row[12]))
+    return table(head, found, left=2)

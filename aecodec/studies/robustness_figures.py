@@ -1,4 +1,7 @@
-"""The figures of the robustness study: bytes and PSNR by the strength of each distortion, and a contact sheet."""
+"""The figures of the robustness study: bytes and PSNR by the strength of each distortion, and a contact sheet.
+
+Raises ImportError where matplotlib is missing.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib import pyplot
 
-from aecodec.studies.figures import COLOURS, DPI, MARKERS, STYLE, pyplot
+from aecodec.evaluation.plots import DPI, LINES, STYLE
+from aecodec.evaluation.sheets import Cell, Row, Section, draw
 from aecodec.studies.robustness import Result, code, distort
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PLAIN = "none"
+SCALE = 3  # of the sheet
 WHAT = {
     "poisson": "photons at white",
     "white": "half width / white",
@@ -54,17 +60,16 @@ def _lines(panel: Any, results: Sequence[Result], models: Sequence[str], value: 
     filters = len({r.distortion.partition(":")[0] for r in results}) > 1
     shown = [name.replace(":", "\n") if filters else name.partition(":")[2] for name in names]
     for number, model in enumerate(models):
+        colour, marker = LINES[number % len(LINES)]
         mine = {r.distortion: r for r in results if r.model == model}
         heights = [mine[n].file_bytes if value == "file_bytes" else mine[n].decoded_clean.psnr for n in names]
         style: dict[str, Any] = {"linestyle": "none"} if filters else {"linestyle": "-"}
-        panel.plot(
-            range(len(names)), heights, MARKERS[number], color=COLOURS[number], label=f"decoded, {model}", **style
-        )
+        panel.plot(range(len(names)), heights, marker, color=colour, label=f"decoded, {model}", **style)
         for clean in plain:
             if clean.model == model:
                 level = clean.file_bytes if value == "file_bytes" else clean.decoded_clean.psnr
                 label = f"undistorted, {model}"
-                panel.axhline(level, color=COLOURS[number], linestyle=":", linewidth=1.2, label=label)
+                panel.axhline(level, color=colour, linestyle=":", linewidth=1.2, label=label)
     if value == "psnr":
         before = {r.distortion: r.distorted_clean.psnr for r in results}
         style = {"linestyle": "none"} if filters else {"linestyle": "--"}
@@ -91,27 +96,9 @@ def sheet(
     """A row for each distortion: for each of a few pictures (N, H, W, C) the distorted one, then as each model decodes
     it.
     """
-    count = len(pictures)
-    heads = ["as coded", *models]
-    with pyplot.rc_context(STYLE):
-        figure, panels = pyplot.subplots(
-            len(specs),
-            count * len(heads),
-            figsize=(0.95 * count * len(heads) + 1.4, 0.98 * len(specs) + 0.4),
-            layout="constrained",
-            squeeze=False,
-        )
-        for row, spec in enumerate(specs):
-            distorted = distort(pictures, spec, seed)
-            shown = [distorted, *(code(distorted, model, quality, effort)[0] for model in models)]
-            for column, panel in enumerate(panels[row]):
-                picture = shown[column % len(heads)][column // len(heads)]
-                panel.imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-                panel.set_xticks([])
-                panel.set_yticks([])
-                panel.grid(False)
-                if row == 0:
-                    panel.set_title(heads[column % len(heads)], fontsize=8)
-            panels[row, 0].set_ylabel(spec, rotation=0, ha="right", va="center", fontsize=9)
-        figure.savefig(path, dpi=DPI, metadata={"Software": None})
-        pyplot.close(figure)
+    rows = []
+    for spec in specs:
+        distorted = distort(pictures, spec, seed)
+        shown = [distorted, *(code(distorted, model, quality, effort)[0] for model in models)]
+        rows.append(Row([Cell(of[index].squeeze()) for index in range(len(pictures)) for of in shown], spec))
+    draw([Section("", rows, SCALE, ["as coded", *models] * len(pictures))]).save(path)

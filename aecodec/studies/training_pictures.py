@@ -1,4 +1,7 @@
-"""Pictures that a training run leaves: its loss, rate and distortion, validation, and what comes of held-out tiles."""
+"""Pictures that a training run leaves: its loss, rate and distortion, validation, and what comes of held-out tiles.
+
+Raises ImportError where matplotlib is missing.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib import pyplot
 
 from aecodec.engines import engine
+from aecodec.evaluation.plots import DPI, LINES, OURS, STYLE
+from aecodec.evaluation.sheets import Cell, Row, Section
+from aecodec.evaluation.sheets import draw as sheet
 from aecodec.models.model import Model
 from aecodec.search import choose
-from aecodec.studies.figures import COLOURS, DPI, MARKERS, STYLE, pyplot
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SHOWN = 12
+SCALE = 3
 QUALITIES = (10, 50, 90)
 TRAINED = {
     "loss": "loss",
@@ -24,6 +31,12 @@ TRAINED = {
     "mse": "distortion (mean squared error)",
     "val_loss": "loss of held-out tiles",
 }
+
+
+def draw(folder: Path, model: Model, tiles: NDArray[np.uint8]) -> None:
+    """``curves.png`` and ``reconstructions.png`` in the folder of checkpoints, with the first of tiles (N, H, W, C)."""
+    curves(folder / "log.jsonl", folder / "curves.png")
+    reconstructions(model, tiles[:SHOWN], folder / "reconstructions.png")
 
 
 def curves(log: Path, path: Path) -> None:
@@ -42,7 +55,7 @@ def curves(log: Path, path: Path) -> None:
         figure, panels = pyplot.subplots(1, count, figsize=(3.4 * count, 3.2), layout="constrained", squeeze=False)
         panels = panels[0]
         for panel, name in zip(panels, names, strict=False):
-            panel.plot(*zip(*((e["epoch"], e[name]) for e in entries if name in e), strict=True), color=COLOURS[0])
+            panel.plot(*zip(*((e["epoch"], e[name]) for e in entries if name in e), strict=True), color=OURS)
             panel.set_title(TRAINED[name])
         if tested:
             _validation(panels[-1], tested)
@@ -58,8 +71,8 @@ def _validation(panel: Any, entries: list[dict[str, Any]]) -> None:
     qualities = [figure["quality"] for figure in entries[-1]["validation"]]
     for number, quality in enumerate(qualities):
         points = [(e["epoch"], f["psnr"]) for e in entries for f in e["validation"] if f["quality"] == quality]
-        style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
-        panel.plot(*zip(*points, strict=True), label=f"q {quality}", markersize=4, **style)
+        colour, marker = LINES[number % len(LINES)]
+        panel.plot(*zip(*points, strict=True), label=f"q {quality}", markersize=4, color=colour, marker=marker)
     panel.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
@@ -70,15 +83,5 @@ def reconstructions(model: Model, tiles: NDArray[np.uint8], path: Path) -> None:
         choice = choose(model, engine(), tiles, np.full(len(tiles), quality), measured=True)
         assert choice.pixels is not None
         rows[f"quality {quality}"] = choice.pixels
-    with pyplot.rc_context(STYLE):
-        size = (0.8 * len(tiles) + 1, 0.85 * len(rows))
-        figure, panels = pyplot.subplots(len(rows), len(tiles), figsize=size, layout="constrained", squeeze=False)
-        for line, (name, pictures) in zip(panels, rows.items(), strict=True):
-            for panel, picture in zip(line, pictures, strict=True):
-                panel.imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-                panel.set_xticks([])
-                panel.set_yticks([])
-                panel.grid(False)
-            line[0].set_ylabel(name, rotation=0, ha="right", va="center")
-        figure.savefig(path, dpi=DPI, metadata={"Software": None})
-        pyplot.close(figure)
+    shown = [Row([Cell(picture.squeeze()) for picture in found], name) for name, found in rows.items()]
+    sheet([Section("", shown, SCALE)]).save(path)

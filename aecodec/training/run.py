@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -26,6 +26,8 @@ from aecodec.training.fitting import REPORTED_QUALITIES, Distorting, Objective, 
 from aecodec.training.presets import PRESETS, Preset
 from aecodec.training.sources import load, load_crops, read_idx
 from aecodec.wanted import DEFAULT_EFFORT
+
+Done: TypeAlias = Callable[[Path, Model, np.ndarray], object]
 
 TABLE_TILES = 12000  # training tiles that the tables are learned from
 
@@ -101,11 +103,13 @@ def run(
     checkpoints: Path | None = None,
     note: str | None = None,
     progress: bool = True,
+    done: Done = lambda folder, model, tiles: None,
 ) -> Model:
     """Train, export, measure, write: ``output`` holds the model and its card, which is written beside it as well.
 
     ``distort`` and ``denoise``, not both: what is done to all pictures before they are coded, as ``distortions.parse``
-    has it; with ``denoise`` what is decoded is compared with the pictures as they were.
+    has it; with ``denoise`` what is decoded is compared with the pictures as they were. ``done`` is told at the end of
+    the folder of checkpoints, of the model, and of the tiles (N, H, W, C) held out, as they were coded.
     """
     if preset in CLASSICS:
         fixed = {
@@ -130,6 +134,7 @@ def run(
             checkpoints=checkpoints,
             note=note,
             progress=progress,
+            done=done,
         )
     if distort and denoise:
         raise ValueError("a model is trained on distorted pictures or to denoise them, not both")
@@ -181,7 +186,7 @@ def run(
         "loss_of_exactness": exactness(trained, *held),
     }
     model = store(with_card(data_bytes, card), output)
-    draw_pictures(folder, model, held)
+    done(folder, model, held[0])
     return model
 
 
@@ -193,17 +198,6 @@ def store(data: bytes, output: Path) -> Model:
     temporary.replace(output)
     output.with_suffix(".md").write_text(markdown(model))
     return model
-
-
-def draw_pictures(folder: Path, model: Model, held: Sequence[np.ndarray]) -> None:
-    """Curves and reconstructions in the folder of checkpoints, or a sentence where matplotlib is missing."""
-    try:
-        from aecodec.studies import training_pictures
-    except ValueError as error:
-        print(f"aec: no pictures of the training: {error}", file=sys.stderr)
-        return
-    training_pictures.curves(folder / "log.jsonl", folder / "curves.png")
-    training_pictures.reconstructions(model, held[0][: training_pictures.SHOWN], folder / "reconstructions.png")
 
 
 def describe(source: str) -> str:
@@ -301,6 +295,7 @@ def run_classic(
     checkpoints: Path | None,
     note: str | None,
     progress: bool,
+    done: Done,
 ) -> Model:
     """Train an autoencoder as its authors do, convert it to exact integers, measure both, write the model file."""
     from aecodec.training import classic_training
@@ -330,5 +325,5 @@ def run_classic(
         "integers": classic_training.exact_figures(model, held_out),
     }
     model = store(with_card(data_bytes, card), output)
-    draw_pictures(folder, model, (held_out,))
+    done(folder, model, held_out)
     return model
