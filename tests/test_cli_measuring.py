@@ -21,6 +21,7 @@ from samples import COLOUR, DIGITS, FIXTURES
 
 import aecodec
 from aecodec.cli import main
+from aecodec.models import registry
 
 SHEET = [str(FIXTURES / "digits.png"), "--tile", "28"]
 
@@ -73,7 +74,7 @@ def holds(file: str, picture: np.ndarray, scale: int) -> bool:
 def test_evaluate_prints_a_column_for_each_quality_and_writes_what_others_read() -> None:
     words = [*SHEET, "--limit", "6", "-m", "mnist", "-e", "0", "-q", "20,80"]
     shown = succeeds("evaluate", *words, "--json", "a.json", "--csv", "out/a.csv")
-    assert shown.startswith("6 pictures, model mnist-1, effort 0\n")
+    assert shown.startswith(f"6 pictures, model {registry.by_name('mnist').name}, effort 0\n")
     assert re.search(r"\nquality +20 +80\n", shown)
     results = json.loads(Path("a.json").read_text())["results"]
     assert results["quality"] == [20, 80]

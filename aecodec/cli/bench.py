@@ -13,6 +13,7 @@ import click
 
 from aecodec.cli.files import write
 from aecodec.cli.measuring import (
+    Decibels,
     Numbers,
     Status,
     data_options,
@@ -64,12 +65,15 @@ SUFFIXES = (".md", ".json", ".png", ".svg")
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Published curves in the JSON form of CompressAI's results; may be given several times. PSNR is then the mean"
-    " of the pictures' PSNRs, as theirs is.",
+    help="Published curves in the JSON form of CompressAI's results; may be given several times.",
 )
 @click.option("--klt", multiple=True, metavar="DATA", help="Training pictures, for the bound of linear transforms.")
-@click.option("--at", type=Numbers(1, 99), metavar="DB,...", help="PSNRs of the table. [default: some]")
-@click.option("--mean-psnr", is_flag=True, help="The mean of PSNRs without --anchors, too.")
+@click.option("--at", type=Decibels(), metavar="DB,...", help="PSNRs of the table. [default: some]")
+@click.option(
+    "--mean-psnr/--pooled-psnr",
+    default=None,
+    help="The mean of the pictures' PSNRs, or the PSNR of their pooled error. [default: pooled; mean with --anchors]",
+)
 @click.option("--no-speed", is_flag=True, help="Leave out speed and memory.")
 @click.option("--title", help="Of the page and the plot. [default: the data and the model]")
 @output_path("-o", "--output", text="PREFIX: write PREFIX.md, .json, .png and .svg. [default: print the page]")
@@ -85,8 +89,8 @@ def command(
     rivals: str | None,
     anchors: tuple[Path, ...],
     klt: tuple[str, ...],
-    at: tuple[int, ...] | None,
-    mean_psnr: bool,
+    at: tuple[float, ...] | None,
+    mean_psnr: bool | None,
     no_speed: bool,
     title: str | None,
     output: Path | None,
@@ -133,7 +137,8 @@ def command(
         mine = [sweep(codec, pictures, quality, tell=status) for codec in codecs]
         others = [sweep(theirs(rival, gray), pictures, rival.qualities, tell=status) for rival in found]
         linear = [measure(training, pictures, tell=status)] if training else []
-        if anchors or mean_psnr:
+        by_mean = bool(anchors) if mean_psnr is None else mean_psnr
+        if by_mean:
             mine, others, linear = ([by_mean_psnr(c) for c in group] for group in (mine, others, linear))
         bench = report.Bench(mine, others, linear, published)
         speeds: list[Speed] = []
@@ -151,7 +156,7 @@ def command(
     title = title or f"{', '.join(Path(name).name for name in data)}, model {model}"
     typed = command_line(["aec", "bench", *_arguments()])
     about = environment(found, [model])
-    page = [f"# {title}", f"    {typed}", report.describe(len(pictures), found, bench, bool(anchors) or mean_psnr)]
+    page = [f"# {title}", f"    {typed}", report.describe(len(pictures), found, bench, by_mean)]
     if output is not None:
         png, svg = plots.draw(title, bench, pixels)
         page.append(f"![Bits per pixel against PSNR and other measures]({output.name}.png)")

@@ -45,6 +45,23 @@ class Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return tuple(dict.fromkeys(map(int, parts)))
 
 
+class Decibels(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """PSNRs above 0, with commas between."""
+
+    name = "DB,DB,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            found = tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            found = ()
+        if not found or not all(0 < psnr < 100 for psnr in found):
+            self.fail(f"{value!r} is no list of PSNRs with commas between", param, ctx)
+        return found
+
+
 def _known_model(ctx: click.Context, param: click.Parameter, value: str) -> str:
     if value != "auto":
         try:
