@@ -96,10 +96,12 @@ def _panels(names: list[str]) -> tuple[Any, Any]:
     others = names[1:]
     if not others:
         single: Any = [names]
-        return pyplot.subplot_mosaic(single, figsize=(8, 6.4), layout="constrained")
+        figure, axes = pyplot.subplot_mosaic(single, figsize=(8, 6.4), layout="constrained")
+        return figure, axes
     rows: Any = [["psnr", name] for name in others]
     size = (12, max(6.6, 2.9 * len(others)))
-    return pyplot.subplot_mosaic(rows, width_ratios=(1.7, 1), figsize=size, layout="constrained")
+    figure, axes = pyplot.subplot_mosaic(rows, width_ratios=(1.7, 1), figsize=size, layout="constrained")
+    return figure, axes
 
 
 def _effort_styles(count: int) -> Sequence[tuple[str, str]]:
