@@ -11,6 +11,7 @@ nobody broke off.
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import subprocess
 import sys
@@ -54,6 +55,10 @@ def write_tree(pictures: Sequence[Picture], folder: Path) -> list[str]:
     return sorted(names)
 
 
+def _hear() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def compress(
     name: str,
     source: Path,
@@ -66,7 +71,13 @@ def compress(
     """Runs `aec compress -r`; sends it SIGINT when so many files are there."""
     command = [*aec, "compress", "-r", str(source), "-o", str(target), *options]
     began = time.monotonic()
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    # A shell starts what it puts into the background deaf to SIGINT, and children inherit that.
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_hear if os.name == "posix" else None,
+    )
     while interrupt_at is not None and process.poll() is None:
         if count_files(target) >= interrupt_at:
             process.send_signal(signal.SIGINT)
