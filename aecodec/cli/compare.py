@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import click
@@ -20,6 +19,8 @@ from aecodec.cli.measuring import (
     output_path,
     quiet_option,
     require_new,
+    require_png,
+    write_png,
 )
 from aecodec.scaling import Region
 
@@ -73,8 +74,8 @@ def command(
 
     if output is None and html is None:
         raise click.UsageError("name a file to write: -o FILE.png, --html FILE.html, or both")
-    if output is not None and output.suffix.lower() != ".png":
-        raise click.UsageError(f"{output}: the figure is a PNG file, and its name has to end in .png")
+    if output is not None:
+        require_png(output)
     require_new([output, html], force)
     items = load(data, tile, limit)
     if len(items) > MOST_PICTURES:
@@ -86,9 +87,7 @@ def command(
         found = [compare(item, codec, quality, rivals, status) for item in items]
         sections = [section(one, box) for one in found]
     if output is not None:
-        buffer = io.BytesIO()
-        draw(sections).save(buffer, "PNG", optimize=True)
-        write(str(output), buffer.getvalue())
+        write_png(output, draw(sections))
     if html is not None:
         write(str(html), webpage.page(found).encode())
     for one in found:

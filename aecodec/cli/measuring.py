@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
@@ -13,17 +14,19 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from aecodec.cli.failures import Failure, in_one_sentence
-from aecodec.cli.progress import columns
+from aecodec.cli.files import write
+from aecodec.cli.progress import CLEAR, columns
 from aecodec.errors import UnknownModel
 from aecodec.models import registry
 from aecodec.wanted import DEFAULT_EFFORT
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from aecodec.evaluation.datasets import Item
 
 _BAR_CELLS: Final = 20
 _REDRAW_SECONDS: Final = 0.1
-_CLEAR: Final = "\r\033[K"
 
 
 class Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -158,7 +161,7 @@ class Status:
         share = done / count if count else 0.0
         cells = "#" * int(share * _BAR_CELLS)
         line = f"[{cells:-<{_BAR_CELLS}}] {share:4.0%}  {done:,}/{count:,}  {text}"
-        sys.stderr.write(_CLEAR + line[: columns() - 1])
+        sys.stderr.write(CLEAR + line[: columns() - 1])
         sys.stderr.flush()
 
     def part(self, index: int, parts: int) -> Callable[[str, int, int], None]:
@@ -170,7 +173,7 @@ class Status:
 
     def __exit__(self, *error: object) -> None:
         if self._visible and self._drawn:
-            sys.stderr.write(_CLEAR)
+            sys.stderr.write(CLEAR)
             sys.stderr.flush()
 
 
@@ -181,3 +184,15 @@ def require_new(files: Sequence[Path | None], force: bool) -> None:
             raise Failure(f"{file}: exists already; --force overwrites it")
         if file is not None and file.parent.exists() and not os.access(file.parent, os.W_OK):
             raise Failure(f"{file}: the folder cannot be written to")
+
+
+def require_png(output: Path) -> None:
+    """Fails where a figure would be given another name than that of a PNG file."""
+    if output.suffix.lower() != ".png":
+        raise click.UsageError(f"{output}: the figure is a PNG file, and its name has to end in .png")
+
+
+def write_png(output: Path, figure: Image.Image) -> None:
+    buffer = io.BytesIO()
+    figure.save(buffer, "PNG", optimize=True)
+    write(str(output), buffer.getvalue())

@@ -17,7 +17,7 @@ _DELAY_SECONDS: Final = 1.0  # shorter work shows no bar
 _REDRAW_SECONDS: Final = 0.2
 _BAR_CELLS: Final = 20
 _UNITS: Final = ("kB", "MB", "GB", "TB")
-_CLEAR: Final = "\r\033[K"
+CLEAR: Final = "\r\033[K"
 
 
 @dataclass
@@ -101,18 +101,18 @@ class Progress:
     def say(self, line: str) -> None:
         """A line of its own on standard error, above the bar."""
         with self._lock:
-            click.echo((_CLEAR if self._drawn else "") + line, err=True)
+            click.echo((CLEAR if self._drawn else "") + line, err=True)
 
     def _draw(self) -> None:
         delay = _DELAY_SECONDS
         while not self._finished.wait(delay):
             with self._lock:
                 self._drawn = True
-                sys.stderr.write(_CLEAR + self._totals.bar()[: columns() - 1])
+                sys.stderr.write(CLEAR + self._totals.bar()[: columns() - 1])
                 sys.stderr.flush()
             delay = _REDRAW_SECONDS
         if self._drawn:
-            sys.stderr.write(_CLEAR)
+            sys.stderr.write(CLEAR)
             sys.stderr.flush()
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from aecodec.cli.files import write
 from aecodec.cli.measuring import (
     Status,
     coding_options,
@@ -18,6 +16,8 @@ from aecodec.cli.measuring import (
     output_path,
     quiet_option,
     require_new,
+    require_png,
+    write_png,
 )
 
 
@@ -63,8 +63,7 @@ def command(
     from aecodec.evaluation.datasets import spread
     from aecodec.evaluation.sheets import draw
 
-    if output.suffix.lower() != ".png":
-        raise click.UsageError(f"{output}: the figure is a PNG file, and its name has to end in .png")
+    require_png(output)
     require_new([output], force)
     items = spread(load(data, tile, limit), count)
     items = [replace(item, picture=latents.within(item.picture, side)) for item in items]
@@ -72,6 +71,4 @@ def command(
         status("coding", 0, len(items))
         groups = latents.code(items, {"model": model, "effort": effort, "quality": quality})
         sheet = draw([latents.section(group, side) for group in groups])
-    buffer = io.BytesIO()
-    sheet.save(buffer, "PNG", optimize=True)
-    write(str(output), buffer.getvalue())
+    write_png(output, sheet)

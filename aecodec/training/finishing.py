@@ -27,7 +27,7 @@ from aecodec.training.export import half_up, layer_arrays, table_arrays, with_ca
 from aecodec.training.fitting import STEPS_PER_EPOCH, Pool, draw, fit
 from aecodec.training.presets import PRESETS, Preset
 from aecodec.training.remainder import Head
-from aecodec.training.run import command_line, gather, seconds_of_training, store
+from aecodec.training.run import command_line, gather, require_pictures_of, seconds_of_training, store
 
 BATCH = 32
 RECONSTRUCTED = 50000  # pictures whose reconstructions are trained on
@@ -220,11 +220,7 @@ def run(
     data_bytes = base.read_bytes()
     model = models.load(data_bytes)
     chosen = PRESETS[preset]
-    if (model.description.tile, model.description.channels) != (
-        chosen.description.tile,
-        chosen.description.channels,
-    ):
-        raise ValueError(f"{model.name} is for other pictures than the preset {preset}")
+    require_pictures_of(model, preset)
     pools, held_out = gather(data, chosen, validation=validation, balance=balance, crops=crops, seed=seed)
     folder = checkpoints or output.with_name(output.name + ".training")
     started = time.monotonic()

@@ -142,11 +142,8 @@ def run(
     distorting = Distorting(distortions.parse(spec), denoising=bool(denoise)) if spec else None
     chosen = PRESETS[preset]
     start = models.load(init.read_bytes()) if init else None
-    if start and (start.description.tile, start.description.channels) != (
-        chosen.description.tile,
-        chosen.description.channels,
-    ):
-        raise ValueError(f"{start.name} is for other pictures than the preset {preset}")
+    if start:
+        require_pictures_of(start, preset)
     if start and not start.description.passes:
         raise ValueError(f"{start.name} has no plane: training starts from models that have one")
     pools, held_out = gather(data, chosen, validation=validation, balance=balance, crops=crops, seed=seed)
@@ -174,20 +171,36 @@ def run(
     data_bytes = export(trained, sample, metadata, seed=seed)
     model = models.load(data_bytes)
     card = {
-        "data": [{"source": describe(text), "tiles": len(p.tiles)} for text, p in zip(data, pools, strict=True)],
-        "held_out": {"source": describe(data[0]), "tiles": len(held_out)},
+        **origin(data, pools, held_out, seed, note, seconds_of_training(folder, time.monotonic() - started)),
         "distorted": {"by": distorting.mixture.name, "denoising": distorting.denoising} if distorting else None,
-        "command": command_line(),
-        "seed": seed,
-        "note": note or "",
-        "hours_of_training": round(seconds_of_training(folder, time.monotonic() - started) / 3600, 2),
-        "backend": f"keras {keras.__version__} on {keras.backend.backend()}",
         "figures": measure(model, *held),
         "loss_of_exactness": exactness(trained, *held),
     }
     model = store(with_card(data_bytes, card), output)
     done(folder, model, held[0])
     return model
+
+
+def require_pictures_of(model: Model, preset: str) -> None:
+    """Raise ``ValueError`` unless a model is for tiles such as the preset's."""
+    mine, wanted = model.description, PRESETS[preset].description
+    if (mine.tile, mine.channels) != (wanted.tile, wanted.channels):
+        raise ValueError(f"{model.name} is for other pictures than the preset {preset}")
+
+
+def origin(
+    data: Sequence[str], pools: Sequence[Pool], held_out: np.ndarray, seed: int, note: str | None, seconds: float
+) -> dict[str, Any]:
+    """What every card says of where a model comes from."""
+    return {
+        "data": [{"source": describe(text), "tiles": len(p.tiles)} for text, p in zip(data, pools, strict=True)],
+        "held_out": {"source": describe(data[0]), "tiles": len(held_out)},
+        "command": command_line(),
+        "seed": seed,
+        "note": note or "",
+        "hours_of_training": round(seconds / 3600, 2),
+        "backend": f"keras {keras.__version__} on {keras.backend.backend()}",
+    }
 
 
 def store(data: bytes, output: Path) -> Model:
@@ -313,13 +326,7 @@ def run_classic(
     data_bytes = classic_training.export(trained, sample, metadata, seed=seed)
     model = models.load(data_bytes)
     card = {
-        "data": [{"source": describe(text), "tiles": len(p.tiles)} for text, p in zip(data, pools, strict=True)],
-        "held_out": {"source": describe(data[0]), "tiles": len(held_out)},
-        "command": command_line(),
-        "seed": seed,
-        "note": note or "",
-        "hours_of_training": round(seconds / 3600, 2),
-        "backend": f"keras {keras.__version__} on {keras.backend.backend()}",
+        **origin(data, pools, held_out, seed, note, seconds),
         "figures": measure(model, held_out),
         "float": classic_training.figures(trained, held_out),
         "integers": classic_training.exact_figures(model, held_out),
