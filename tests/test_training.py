@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,11 +32,14 @@ if WITHOUT in os.environ:
 
 from aecodec.training import augmentation, export, fitting, presets, run, sources  # noqa: E402
 from aecodec.training.network import SKIPPED_CLASSES  # noqa: E402
+from aecodec.training.start import origins, start_from  # noqa: E402
+from aecodec.training.statistics import of_model  # noqa: E402
 
 STEPS_PER_EPOCH = 8
 UNIT = 2**COEFFICIENT_BITS
+SMALL_SHAPE: dict[str, Any] = {"side": 28, "channels": 1, "vector": 4, "groups": (0, 4), "features": 8, "width": 8}
 SMALL = presets.Preset(
-    presets.ladder(side=28, channels=1, vector=4, groups=(0, 4), features=8, width=8),
+    presets.ladder(**SMALL_SHAPE),
     "tests",
     "none",
     steps=4 * STEPS_PER_EPOCH,
@@ -246,7 +250,7 @@ def test_the_exported_model_computes_what_the_trained_network_does(
     count, quality = len(pictures), np.tile([10, 40, 70, 100], len(pictures) // 4)
     rows, columns = SMALL.description.grid(*pictures.shape[1:])
     # Means, steps and decoded values of the network in grey levels, and its classes.
-    passes: list[tuple[np.ndarray, ...]] = []
+    calls: list[tuple[np.ndarray, ...]] = []
     code = type(network)._code
 
     def noted(value, mean, absolute_class, step, lambda_):
@@ -254,19 +258,28 @@ def test_the_exported_model_computes_what_the_trained_network_does(
         offset = np.floor(-CLASSES_PER_OCTAVE * np.log2(np.asarray(step)) + 0.5)
         whole = np.floor(np.asarray(absolute_class) + 0.5) + offset
         parts = np.asarray(mean), np.asarray(step), np.asarray(decoded), np.clip(whole, 0, 63)
-        passes.append(np.broadcast_arrays(*parts))
+        calls.append(np.broadcast_arrays(*parts))
         return decoded, bits
 
     monkeypatch.setattr(type(network), "_code", staticmethod(noted))
     (result,) = network.call(((pictures[..., None], quality.astype(np.int32)),))
     chosen = []
+    of_passes = iter(calls)
+
+    def noted_of(index: int) -> list[np.ndarray]:
+        """Of the vector, or of a pass as its positions come, whose places of the lattice the network codes apart."""
+        if index == ladder.VECTOR:
+            return list(next(of_passes))
+        stage = SMALL.description.passes[index]
+        planes = [np.zeros((count, rows, columns, stage.hi - stage.lo), np.float32) for _ in range(4)]
+        for y, x in stage.lattice:
+            for plane, part in zip(planes, next(of_passes), strict=True):
+                plane[:, y::2, x::2] = part
+        where = ladder.positions(stage, rows, columns)
+        return [plane.reshape(count, rows * columns, -1)[:, where] for plane in planes]
 
     def follow(index: int, mean: np.ndarray, classes: np.ndarray, step: np.ndarray) -> np.ndarray:
-        parts = passes[index + 1]
-        if index != ladder.VECTOR:
-            where = ladder.positions(SMALL.description.passes[index], rows, columns)
-            parts = [part.reshape(count, rows * columns, -1)[:, where] for part in parts]
-        their_mean, their_step, decoded, their_classes = (part.reshape(mean.shape) for part in parts)
+        their_mean, their_step, decoded, their_classes = (part.reshape(mean.shape) for part in noted_of(index))
         assert np.array_equal(their_mean * UNIT, mean)
         assert np.array_equal(their_step * UNIT, np.broadcast_to(step, mean.shape))
         assert np.array_equal(their_classes, classes)
@@ -277,7 +290,56 @@ def test_the_exported_model_computes_what_the_trained_network_does(
     pixels = ladder.synthesize(exported, engine(), latent)
     assert np.abs(pixels - np.asarray(result["pixels"])).max() <= 0.51  # the network does not round its pixels
     assert np.count_nonzero(np.concatenate(chosen, axis=1)) > 1000  # there was something to agree on
-    assert len(passes) == 1 + len(SMALL.description.passes)
+    assert next(of_passes, None) is None
+
+
+def reshaped(**changes: Any) -> presets.Preset:
+    return dataclasses.replace(SMALL, description=presets.ladder(**({**SMALL_SHAPE, **changes})))
+
+
+def started(preset: presets.Preset, model: Model) -> fitting.Objective:
+    network = fitting.Objective(preset.description, of_model(model, TILES[..., None]))
+    network.build()
+    start_from(network, model)
+    return network
+
+
+def test_a_wider_ladder_starts_as_the_narrower_one(exported: Model) -> None:
+    group = ((TILES[:20, ..., None], np.tile([10, 90], 10).astype(np.int32)),)
+    (before,) = started(SMALL, exported).call(group)
+    (after,) = started(reshaped(width=12), exported).call(group)
+    for name in ("bits", "error"):
+        assert np.allclose(before[name], after[name], rtol=0.02)
+    # And what is new can learn: it is heard, or hears.
+    new = started(reshaped(width=12), exported).pass_nets[0]
+    assert np.asarray(new[0].kernel)[..., 8:].any() and not np.asarray(new[1].kernel)[:, :, 8:, :8].any()
+
+
+def test_two_halves_of_a_group_start_from_the_passes_that_it_had(exported: Model) -> None:
+    halves = reshaped(groups=(0, 2, 4), joined=(2,))
+    (before,) = started(SMALL, exported).call(group := ((TILES[:60, ..., None], np.full(60, 60, np.int32)),))
+    (after,) = started(halves, exported).call(group)
+    fresh = fitting.Objective(halves.description, of_model(exported, TILES[..., None]))
+    fresh.build()
+    (anew,) = fresh.call(group)
+    # The first half misses what the second one told its neighbours, which costs little beside a start from nothing.
+    cost = [
+        np.sum(np.asarray(r["bits"]) + lambda_of_quality(60) * np.asarray(r["error"])) for r in (before, after, anew)
+    ]
+    assert cost[1] - cost[0] < 0.5 * (cost[2] - cost[0])
+
+
+@pytest.mark.parametrize(
+    "changes, what",
+    [
+        ({"vector": 5}, "another vector"),
+        ({"features": 12}, "another features"),
+        ({"groups": (0, 6)}, "no pass of x-1 has the channels 0 to 6"),
+    ],
+)
+def test_what_does_not_fit_is_no_start(exported: Model, changes: dict[str, Any], what: str) -> None:
+    with pytest.raises(ValueError, match=what):
+        origins(reshaped(**changes).description, exported)
 
 
 def test_groups_are_walked_independently(network: fitting.Objective) -> None:

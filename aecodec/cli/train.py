@@ -36,6 +36,7 @@ AUGMENTATIONS = ("none", "mirror", "colour", "shift", "pen")
 @click.option("--balance", is_flag=True, help="Draw every class alike, by the labels beside idx images.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--init", type=click.Path(exists=True, path_type=Path), help="Start from this model, with its shape.")
+@click.option("--reshape", is_flag=True, help="With --init: the preset's shape, and what fits of the model's weights.")
 @click.option("--distort", metavar="SPEC", help="Train on distorted pictures, like gaussian:0.1-0.3,none.")
 @click.option("--denoise", metavar="SPEC", help="Train to decode the clean pictures of distorted ones.")
 @click.option(
@@ -67,9 +68,11 @@ def command(data: tuple[str, ...], output: Path, base: Path | None, force: bool,
         raise click.UsageError(
             f"{output.name}: a model file is called NAME-VERSION.safetensors, like digits-1.safetensors"
         )
-    for name in ("init", "distort", "denoise") if base else ():
+    for name in ("init", "reshape", "distort", "denoise") if base else ():
         if options.pop(name):
             raise click.UsageError(f"--remainder trains on a model as it is: leave out --{name}")
+    if options.get("reshape") and not options["init"]:
+        raise click.UsageError("--reshape is for a model to start from: name it with --init")
     for path in (output, output.with_suffix(".md")):
         if path.exists() and not force:
             raise Failure(f"{path}: exists already; --force overwrites it")

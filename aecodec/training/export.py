@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from keras import ops
 
 from aecodec.engines import engine
 from aecodec.models import model as models
@@ -20,11 +19,10 @@ from aecodec.models.description import (
     QUALITIES,
 )
 from aecodec.models.model import Model, exact_layer_arrays
-from aecodec.models.network import LAYER_ARRAYS
 from aecodec.packing.tables import Tables, parametric
 from aecodec.search import choose
 from aecodec.training import tables as learned
-from aecodec.training.layers import ExactConvolution
+from aecodec.training.layers import ExactConvolution, numpy
 from aecodec.training.network import SKIPPED_CLASSES, Ladder
 
 SYNTHESIS_BITS = 16  # fraction bits of the inverse transform's weights
@@ -50,11 +48,6 @@ def layer_arrays(prefix: str, layer: ExactConvolution, spec: Any) -> safetensors
     return exact_layer_arrays(prefix, spec, weight, whole, shift)
 
 
-def numpy(variable: Any) -> np.ndarray:
-    """A Keras variable as float64."""
-    return np.asarray(ops.convert_to_numpy(variable), np.float64)
-
-
 def networks_of(trained: Ladder) -> list[tuple[str, Any, Any]]:
     """(name of its arrays, Keras layers, layers as described) of every network."""
     d = trained.description
@@ -66,19 +59,6 @@ def networks_of(trained: Ladder) -> list[tuple[str, Any, Any]]:
         nets.append((f"pass{index}", trained.pass_nets[index], d.pass_layers[index]))
         nets.append((f"update{index}", trained.update_nets[index], d.update_layers[index]))
     return nets
-
-
-def start_from(trained: Ladder, model: Model) -> None:
-    """Give a ladder of a model's shape and statistics its weights, as they were rounded."""
-    arrays = model.arrays
-    for name, net, _ in networks_of(trained):
-        for index, layer in enumerate(net):
-            weight, bias, shift = (arrays[f"{name}.{index}.{part}"].astype(np.int64) for part in LAYER_ARRAYS)
-            bits = shift + layer.output_bits - ACTIVATION_BITS
-            half = np.where(shift > 0, 1 << np.maximum(shift - 1, 0), 0)
-            layer.kernel.assign((weight * 2.0**-bits).reshape(layer.kernel.shape).astype(np.float32))
-            layer.bias.assign(((bias - half) * 2.0 ** -(bits + ACTIVATION_BITS)).astype(np.float32))
-    trained.vector_class.assign(arrays["vector_class"].astype(np.float32))
 
 
 def arrays_of(trained: Ladder) -> safetensors.Arrays:

@@ -17,10 +17,10 @@ from aecodec.distortions import Mixture
 from aecodec.models.description import QUALITIES
 from aecodec.models.model import Model
 from aecodec.training.augmentation import AUGMENTATIONS
-from aecodec.training.export import start_from
 from aecodec.training.network import Ladder
 from aecodec.training.presets import Preset
-from aecodec.training.statistics import measure, of_model
+from aecodec.training.start import origins, start_from
+from aecodec.training.statistics import measure, nominal_steps, of_model
 
 Array = np.ndarray[Any, Any]
 
@@ -150,6 +150,7 @@ def train(
     seed: int = 0,
     resume: bool = False,
     init: Model | None = None,
+    reshape: bool = False,
     distorting: Distorting | None = None,
     verbose: int = 1,
 ) -> Objective:
@@ -157,12 +158,20 @@ def train(
 
     The linear transforms stay what the data's statistics say: everything else is learned. ``validation``: pictures as
     they are coded, and the clean ones where they are others. ``init``: a model to start from; shape, transforms and
-    steps are then its own. ``distorting``: what is done to the training pictures.
+    steps are then its own, but with ``reshape`` only the transforms. ``distorting``: what is done to the training
+    pictures.
     """
     keras.utils.set_random_seed(seed)
     pooled = np.concatenate([pool.tiles for pool in pools])
-    description = replace(init.description, remainder=None) if init else preset.description
-    model = Objective(description, of_model(init, pooled) if init else measure(pooled, description), name="objective")
+    description = preset.description
+    if init is None:
+        statistics = measure(pooled, description)
+    elif reshape:
+        origins(description, init)  # what cannot be is said before anything is built
+        statistics = replace(of_model(init, pooled), steps=nominal_steps(description))
+    else:
+        description, statistics = replace(init.description, remainder=None), of_model(init, pooled)
+    model = Objective(description, statistics, name="objective")
     model.build()
     if init is not None:
         start_from(model, init)

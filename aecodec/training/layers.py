@@ -28,6 +28,11 @@ def constant(values: Any) -> Tensor:
     return ops.convert_to_tensor(np.asarray(values, np.float32))
 
 
+def numpy(variable: Any) -> np.ndarray:
+    """A Keras variable as float64."""
+    return np.asarray(ops.convert_to_numpy(variable), np.float64)
+
+
 def straight_through(value: Tensor, replacement: Tensor) -> Tensor:
     """``replacement`` in the forward direction, ``value`` in the backward one."""
     return value + ops.stop_gradient(replacement - value)
@@ -90,7 +95,7 @@ class ExactConvolution(keras.layers.Layer):
         return kernel, bias, bits
 
     def call(self, x: Tensor, add: Tensor | None = None, every: tuple[int, int] | None = None) -> Tensor:
-        """``every``: only the outputs at (y, x) and every second one from there; the grid has even sides."""
+        """``every``: only the outputs at (y, x) and every second one from there, down and across."""
         kernel, bias = self.kernel, self.bias
         if self.exact:
             kernel, bias, _ = self.quantized()

@@ -66,6 +66,18 @@ def network(
     return made
 
 
+def run(
+    net: list[ExactConvolution], layers: tuple[Layer, ...], x: Tensor, every: tuple[int, int] | None = None
+) -> Tensor:
+    """``every``: only the outputs at (y, x) and every second one from there, down and across."""
+    outputs: list[Tensor] = []
+    for index, (layer, spec) in enumerate(zip(net, layers, strict=True)):
+        add = None if spec.add is None else outputs[spec.add]
+        x = layer(x, add=add, every=None if index else every)
+        outputs.append(x)
+    return x
+
+
 class Ladder(keras.Model):
     """Passes from coarse to fine, trained for all qualities at once, with the integer layers and the hard rounding that
     the codec has.
@@ -130,13 +142,6 @@ class Ladder(keras.Model):
             for layer in net:
                 layer.exact = exact
 
-    def _run(self, net: list[ExactConvolution], layers: tuple[Layer, ...], x: Tensor) -> Tensor:
-        outputs: list[Tensor] = []
-        for layer, spec in zip(net, layers, strict=True):
-            x = layer(x, add=None if spec.add is None else outputs[spec.add])
-            outputs.append(x)
-        return x
-
     @staticmethod
     def _code(value: Tensor, mean: Tensor, absolute_class: Tensor, step: Tensor, lambda_: Tensor) -> tuple[Any, Any]:
         """(decoded value, bits) of elements, all arrays of the same shape or broadcastable; step in grey levels."""
@@ -192,27 +197,24 @@ class Ladder(keras.Model):
         planes = ops.broadcast_to(cues[:, None, None, :], (count, rows, columns, d.cues))
 
         lambda_ = lambda_[:, None, None]
-        y, x = np.mgrid[0:rows, 0:columns]
         for index, stage in enumerate(d.passes):
             lo, hi = stage.lo, stage.hi
-            output = self._run(self.pass_nets[index], d.pass_layers[index], self._context(features, planes, parts))
             gain = constant(2.0 ** self.gain_bits[lo:hi])
-            mean, scale = output[..., : hi - lo] * gain, output[..., hi - lo :]
-            kinds = slice(d.vector + lo, d.vector + hi)
-            decoded, pass_bits = self._code(
-                coefficients[..., lo:hi], mean, scale * 2.0**CLASS_BITS, step[:, None, None, kinds], lambda_
-            )
-            places = sum(((y % 2 == py) & (x % 2 == px)).astype(int) for py, px in stage.lattice)
-            mask = constant(np.reshape(places, (1, rows, columns, 1)))
+            steps = step[:, None, None, d.vector + lo : d.vector + hi]
+            context = self._context(features, planes, parts)
             if d.seen(index) == lo:
-                parts.append(decoded * mask)
-            else:
-                parts[-1] = parts[-1] + decoded * mask
-            bits = bits + ops.sum(pass_bits * mask, axis=(1, 2, 3))
+                parts.append(ops.zeros((count, rows, columns, hi - lo)))
+            for y, x in stage.lattice:
+                output = run(self.pass_nets[index], d.pass_layers[index], context, every=(y, x))
+                mean, scale = output[..., : hi - lo] * gain, output[..., hi - lo :]
+                target = coefficients[:, y::2, x::2, lo:hi]
+                decoded, spent = self._code(target, mean, scale * 2.0**CLASS_BITS, steps, lambda_)
+                parts[-1] = parts[-1] + at_every(decoded, y, x, rows, columns)
+                bits = bits + ops.sum(spent, axis=(1, 2, 3))
             if d.update_layers[index]:
                 context = self._context(features, planes, parts)
-                features = self._run(self.update_nets[index], d.update_layers[index], context)
-        correction = self._run(self.correction_net, d.correction_layers, self._context(features, planes, parts))
+                features = run(self.update_nets[index], d.update_layers[index], context)
+        correction = run(self.correction_net, d.correction_layers, self._context(features, planes, parts))
         correction = correction * constant(2.0 ** (self.gain_bits - CORRECTION_BITS))
         plane = ops.concatenate(parts, axis=-1)
         pixels = ops.matmul(plane + correction, constant(s.block_synthesis)) + constant(s.synthesis_mean)
@@ -233,7 +235,7 @@ class Ladder(keras.Model):
         )
         known = activation(vector, constant(self.vector_context_bits))
         planes = ops.broadcast_to(cues[:, None, None, :], (*ops.shape(known)[:3], d.cues))
-        return self._run(self.vector_net, d.vector_layers, ops.concatenate([known, planes], axis=-1)), bits
+        return run(self.vector_net, d.vector_layers, ops.concatenate([known, planes], axis=-1)), bits
 
     def _context(self, features: Tensor, planes: Tensor, parts: list[Tensor]) -> Tensor:
         if not parts:
@@ -248,3 +250,18 @@ def regions(pictures: Tensor, height: int, width: int) -> Tensor:
     h, w, c = pictures.shape[1:]
     cut = ops.reshape(pictures, (-1, h // height, height, w // width, width, c))
     return ops.reshape(ops.transpose(cut, (0, 1, 3, 2, 4, 5)), (-1, h // height, w // width, height * width * c))
+
+
+def at_every(values: Tensor, y: int, x: int, rows: int, columns: int) -> Tensor:
+    """Values (N, h, w, C) at (y, x) and every second place from there, zeros elsewhere: (N, rows, columns, C)."""
+    for axis, first, size in ((1, y, rows), (2, x, columns)):
+        zeros = ops.zeros_like(values)
+        pair = ops.stack([zeros, values] if first else [values, zeros], axis=axis + 1)
+        shape = list(values.shape)
+        values = ops.reshape(pair, [-1, *shape[1:axis], 2 * shape[axis], *shape[axis + 1 :]])
+        missing = size - 2 * shape[axis]
+        if missing > 0:
+            values = ops.pad(values, [(0, missing if i == axis else 0) for i in range(4)])
+        else:
+            values = values[(slice(None),) * axis + (slice(size),)]
+    return values

@@ -34,6 +34,7 @@ def ladder(
     groups: tuple[int, ...],
     features: int,
     width: int,
+    joined: tuple[int, ...] = (),
     first: tuple[Lattice, ...] = QUARTERS,
     update_depth: int = 2,
     correction_depth: int = 3,
@@ -41,7 +42,8 @@ def ladder(
     """A ladder over 4x4 blocks: ``groups`` are the channel numbers at which a new group of coefficients begins.
 
     The first group, where most of the bits are, is decoded in the passes ``first``, each of the others in two; after
-    each group but the last an update of ``update_depth`` layers makes new features. ``width``: units of a pass.
+    each group but the last, and but those that end at a channel in ``joined``, an update of ``update_depth`` layers
+    makes new features. ``width``: units of a pass.
     """
     block, cues = 4, 4
     positions = (side // block) ** 2
@@ -50,7 +52,8 @@ def ladder(
     for lo, hi in zip(bounds[:-1], bounds[1:], strict=True):
         lattices = first if lo == 0 else CHECKERBOARD
         passes += [Pass(lo, hi, lattice) for lattice in lattices]
-        update = (Layer(3, features, leaky=True),) * update_depth if hi < bounds[-1] else ()
+        updated = hi < bounds[-1] and hi not in joined
+        update = (Layer(3, features, leaky=True),) * update_depth if updated else ()
         updates += [*[()] * (len(lattices) - 1), update]
     return Description(
         tile=(side, side),
@@ -89,7 +92,15 @@ def remainder(*, channels: int, first: int, width: int) -> Remainder:
 
 
 GRAY_28: dict[str, Any] = {"side": 28, "channels": 1, "vector": 16, "groups": (0, 4), "features": 32, "width": 32}
-COLOUR_32: dict[str, Any] = {"side": 32, "channels": 3, "vector": 24, "groups": (0, 6, 18), "features": 48, "width": 48}
+COLOUR_32: dict[str, Any] = {
+    "side": 32,
+    "channels": 3,
+    "vector": 24,
+    "groups": (0, 3, 6, 18),
+    "joined": (3,),
+    "features": 48,
+    "width": 64,
+}
 GRAY = ladder(**GRAY_28)
 
 GRAY_REMAINDER = remainder(channels=1, first=64, width=48)

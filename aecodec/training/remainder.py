@@ -23,14 +23,20 @@ from aecodec.models.description import (
     SHARE_BITS,
     SHARE_LIMIT,
     Description,
-    Layer,
-    Pass,
     pairs,
 )
 from aecodec.models.remainder import KNOWN, MADE
 from aecodec.packing.tables import CLASSES
-from aecodec.training.layers import ExactConvolution, constant, round_half_up, straight_through
-from aecodec.training.network import CLASS_BITS, LOGISTIC_SPREAD, logistic_bits, network, quality_tables, regions
+from aecodec.training.layers import constant, round_half_up, straight_through
+from aecodec.training.network import (
+    CLASS_BITS,
+    LOGISTIC_SPREAD,
+    logistic_bits,
+    network,
+    quality_tables,
+    regions,
+    run,
+)
 
 Tensor = Any  # of whatever backend Keras runs on
 
@@ -84,15 +90,6 @@ class Head(keras.Model):
             net[-1].bias.assign(np.array(bias, np.float32))
         self.built = True
 
-    def _run(self, net: list[ExactConvolution], layers: tuple[Layer, ...], x: Tensor, stage: Pass) -> Tensor:
-        every = None if whole(stage.lattice) else stage.lattice[0]
-        outputs: list[Tensor] = []
-        for place, (layer, spec) in enumerate(zip(net, layers, strict=True)):
-            add = None if spec.add is None else outputs[spec.add]
-            x = layer(x, add=add, every=every if place == 0 else None)
-            outputs.append(x)
-        return x
-
     def call(self, inputs: tuple[Tensor, Tensor, Tensor, Tensor], training: bool = False) -> Tensor:
         d, r = self.description, self.remainder
         pictures, made, quality, error = inputs
@@ -129,11 +126,12 @@ class Head(keras.Model):
                 places[:] = 0.0
             for py, px in stage.lattice:
                 places[(y % 2 == py) & (x % 2 == px)] = 1.0
-            output = self._run(net, r.pass_layers[index], ops.concatenate(context, axis=-1), stage)
-            if whole(stage.lattice):
+            every = None if whole(stage.lattice) else stage.lattice[0]
+            output = run(net, r.pass_layers[index], ops.concatenate(context, axis=-1), every)
+            if every is None:
                 here = slice(None), slice(None), slice(None)
             else:
-                here = slice(None), slice(stage.lattice[0][0], None, 2), slice(stage.lattice[0][1], None, 2)
+                here = slice(None), slice(every[0], None, 2), slice(every[1], None, 2)
             bits = bits + self._bits(
                 output, count, base[*here, lo:hi], target[*here, lo:hi], decoded[*here, lo:hi], step
             )

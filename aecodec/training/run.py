@@ -97,6 +97,7 @@ def run(
     balance: bool = False,
     seed: int = 0,
     init: Path | None = None,
+    reshape: bool = False,
     distort: str | None = None,
     denoise: str | None = None,
     resume: bool = False,
@@ -117,6 +118,7 @@ def run(
             "an augmentation": augmentation,
             "--balance": balance,
             "--init": init,
+            "--reshape": reshape,
         }
         fixed |= {"--distort": distort, "--denoise": denoise, "--resume": resume}
         given = [what for what, value in fixed.items() if value]
@@ -162,6 +164,7 @@ def run(
         seed=seed,
         resume=resume,
         init=start,
+        reshape=reshape,
         distorting=distorting,
         verbose=(1 if sys.stderr.isatty() else 2) if progress else 0,
     )

@@ -19,7 +19,9 @@ from aecodec.models.description import (
 )
 from aecodec.models.model import Model
 
-VECTOR_GAIN = 1.5  # octaves by which the vector's steps stay behind the nominal one when quality rises from 1 to 100
+# Octaves by which the vector's steps are wider than the nominal ones at quality 1, and by how many more at 100: what
+# the vector leaves the passes find anyway, so that at high rates it only has to point the way.
+VECTOR_START, VECTOR_GAIN = 0.1, 3.8
 
 CONTEXT_SPREAD = 2.0  # standard deviation that an element has as context, before rounding to a power of two
 
@@ -102,7 +104,7 @@ def nominal_steps(d: Description) -> np.ndarray:
     """Steps (101, kinds) by quality 0..100 (0 unused), in units of an element."""
     qualities = np.maximum(np.arange(QUALITIES + 1), 1)
     log_step = np.repeat(np.log2([[step_of_quality(int(q))] for q in qualities]), d.kinds, axis=1)
-    log_step[:, : d.vector] += VECTOR_GAIN * (qualities[:, None] - 1.0) / (QUALITIES - 1.0)
+    log_step[:, : d.vector] += VECTOR_START + VECTOR_GAIN * (qualities[:, None] - 1.0) / (QUALITIES - 1.0)
     return np.clip(np.floor(2.0 ** (log_step + COEFFICIENT_BITS) + 0.5), 1, COEFFICIENT_LIMIT)
 
 
