@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
-from samples import COLOUR, DIGITS, mosaic, squared_error
+from samples import COLOUR, DIGITS, mosaic, planeless_file, squared_error, tiny_file
 
 import aecodec
 from aecodec.cli import main
@@ -30,7 +30,7 @@ WITHOUT = "AECODEC_TEST_WITHOUT_TENSORFLOW"
 if WITHOUT in os.environ:
     pytest.skip(f"{WITHOUT} is set: training is not tested", allow_module_level=True)
 
-from aecodec.training import augmentation, export, fitting, presets, run, sources  # noqa: E402
+from aecodec.training import augmentation, export, finishing, fitting, presets, run, sources  # noqa: E402
 from aecodec.training.network import SKIPPED_CLASSES  # noqa: E402
 from aecodec.training.start import origins, start_from  # noqa: E402
 from aecodec.training.statistics import of_model  # noqa: E402
@@ -194,6 +194,77 @@ def test_an_interrupted_run_goes_on_where_it_was(
     train(digits, output, steps=3 * STEPS_PER_EPOCH, resume=True)
     assert epochs(checkpoints) == [1, 2, 3]
     assert load(output.read_bytes()).name == "broken-1"
+
+
+def test_a_run_finishes_a_model_for_lossless_files(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = finishing.Objective.compile
+    for name, few in {
+        "STEPS_PER_EPOCH": STEPS_PER_EPOCH,
+        "RECONSTRUCTED": 60,
+        "MEASURED": 10,
+        "TABLE_TILES": 60,
+    }.items():
+        monkeypatch.setattr(finishing, name, few)
+    monkeypatch.setattr(
+        finishing.Objective, "compile", lambda self, **options: compiled(self, **{**options, "jit_compile": False})
+    )
+    output = tmp_path / "small-2.safetensors"
+    finishing.run(
+        [str(trained.parent / "digits")],
+        output,
+        base=trained,
+        preset="mnist",
+        steps=2 * STEPS_PER_EPOCH,
+        validation=20,
+        progress=False,
+    )
+    before, after = load(trained.read_bytes()), load(output.read_bytes())
+    assert before.remainder is None and after.remainder is not None
+    for name, array in before.arrays.items():  # the ladder stays what it was
+        assert np.array_equal(after.arrays[name], array)
+    assert [figure["error"] for figure in after.card["remainder"]["figures"]] == [0, 1, 2, 4]
+    monkeypatch.setenv(registry.VARIABLE, str(tmp_path))
+    registry.files.cache_clear()
+    data = aecodec.encode(DIGITS[1], model="small", lossless=True)
+    assert aecodec.inspect(data).model_id == after.id.hex()
+    assert np.array_equal(aecodec.decode(data), DIGITS[1])
+    registry.files.cache_clear()
+    registry.by_name.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "option, contents, sentence",
+    [
+        ("--init", planeless_file(), "has no plane: training starts from models that have one"),
+        ("--init", tiny_file(), "is for other pictures than the preset mnist"),
+        ("--remainder", tiny_file(), "is for other pictures than the preset mnist"),
+    ],
+    ids=["no plane", "other pictures", "a remainder for other pictures"],
+)
+def test_models_that_no_training_can_start_from_are_refused_with_one_sentence(
+    tmp_path: Path, option: str, contents: bytes, sentence: str, small_runs: None
+) -> None:
+    (tmp_path / "digits").write_bytes(idx(TILES))
+    (tmp_path / "other-1.safetensors").write_bytes(contents)
+    words = [str(tmp_path / "digits"), "-o", str(tmp_path / "x-1.safetensors"), "--preset", "mnist", "--quiet"]
+    result = CliRunner().invoke(main, ["train", *words, option, str(tmp_path / "other-1.safetensors")])
+    assert result.exit_code == 1
+    assert sentence in result.output and len(result.output.strip().splitlines()) == 1
+    assert not (tmp_path / "x-1.safetensors").exists()
+
+
+def test_a_preset_without_a_remainder_and_a_shape_without_a_model_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "digits").write_bytes(idx(TILES))
+    (tmp_path / "other-1.safetensors").write_bytes(tiny_file())
+    words = ["train", str(tmp_path / "digits"), "-o", str(tmp_path / "x-1.safetensors"), "--quiet"]
+    result = CliRunner().invoke(
+        main, [*words, "--preset", "vector16", "--remainder", str(tmp_path / "other-1.safetensors")]
+    )
+    assert (result.exit_code, "vector16 has no remainder to train" in result.output) == (1, True)
+    result = CliRunner().invoke(main, [*words, "--preset", "mnist", "--reshape"])
+    assert (result.exit_code, "--reshape is for a model to start from" in result.output) == (2, True)
 
 
 def test_the_same_seed_draws_the_same_batches() -> None:

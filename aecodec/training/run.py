@@ -144,10 +144,10 @@ def run(
     distorting = Distorting(distortions.parse(spec), denoising=bool(denoise)) if spec else None
     chosen = PRESETS[preset]
     start = models.load(init.read_bytes()) if init else None
-    if start:
-        require_pictures_of(start, preset)
     if start and not start.description.passes:
         raise ValueError(f"{start.name} has no plane: training starts from models that have one")
+    if start:
+        require_pictures_of(start, preset)
     pools, held_out = gather(data, chosen, validation=validation, balance=balance, crops=crops, seed=seed)
     random = np.random.default_rng(seed)
     held: tuple[np.ndarray, ...] = distorting.group(held_out, random) if distorting else (held_out,)
