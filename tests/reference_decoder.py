@@ -339,7 +339,9 @@ class Model:
             integers += [item["kernel"], item["units"], 0 if item["add"] is None else item["add"]]
         require(all(type(v) is int and v >= 0 for v in integers), "description: integers")
         require(self.channels in (1, 3) and block in (2, 4, 8, 16), "description: sizes")
-        require((tile is None) == (vector == 0) == (features == 0), "a vector, its tile and its features")
+        require((tile is None) == (vector == 0), "a vector and its tile")
+        require(features or not vector, "a vector without features")
+        require(vector or not features or any(d["update_layers"]), "features of nothing")
         if drawn:
             self.check_drawing()
             return

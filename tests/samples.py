@@ -81,13 +81,13 @@ def tiny_remainder(channels: int) -> Remainder:
 def tiny_description(
     tile: tuple[int, int] | None, channels: int = 1, updates: bool = True, remainder: bool = False
 ) -> Description:
-    """A ladder of few and narrow layers, with every kind of layer in it. Without a tile it has no vector and no update;
-    with one it has updates after the first group and within the second, unless it is to have none.
+    """A ladder of few and narrow layers, with every kind of layer in it. Without a tile it has no vector. It has
+    updates after the first group and within the second, unless it is to have none.
     """
     block, vector, features, cues, width = 2, 3, 2, 2, 4
     coefficients = block * block * channels
     if tile is None:
-        vector = features = 0
+        vector, features = 0, features if updates else 0
         vector_layers: tuple[Layer, ...] = ()
     else:
         positions = tile[0] // block * (tile[1] // block)
@@ -95,7 +95,7 @@ def tiny_description(
     passes = tuple(Pass(lo, hi, at) for lo, hi in ((0, 1), (1, coefficients)) for at in CHECKERBOARD)
     none: tuple[Layer, ...] = ()
     some = (Layer(3, width, leaky=True), Layer(3, features)), (Layer(1, features, leaky=True),)
-    update_layers = (none, *some, none) if updates and tile is not None else (none,) * len(passes)
+    update_layers = (none, *some, none) if updates else (none,) * len(passes)
     return Description(
         tile=tile,
         channels=channels,

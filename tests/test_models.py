@@ -319,13 +319,16 @@ def test_there_are_as_many_updates_as_passes(count: int) -> None:
     assert "incomplete" in refused(safetensors.dump(tiny_arrays(d), {"name": "tiny-1", "description": description}))
 
 
-def test_an_update_needs_a_vector() -> None:
-    d = tiny_description(None)
-    updates = (d.pass_layers[0], *d.update_layers[1:])
-    arrays = {**tiny_arrays(d), **{f"update0.{name[6:]}": ARRAYS[name] for name in ARRAYS if name.startswith("pass0.")}}
-    description = dataclasses.replace(d, update_layers=updates).to_json()
-    data = safetensors.dump(arrays, {"name": "tiny-1", "description": description})
-    assert "features" in refused(data)
+def test_features_come_from_a_vector_or_an_update() -> None:
+    without = dataclasses.replace(tiny_description(None, updates=False), features=2)
+    data = safetensors.dump(tiny_arrays(without), {"name": "tiny-1", "description": without.to_json()})
+    assert "nothing makes the features" in refused(data)
+    some = tiny_description(None)
+    assert some.vector == 0 and some.features
+    assert load(safetensors.dump(tiny_arrays(some), {"name": "tiny-1", "description": some.to_json()}))
+    none = dataclasses.replace(some, features=0)
+    data = safetensors.dump(tiny_arrays(some), {"name": "tiny-1", "description": none.to_json()})
+    assert "every block its features" in refused(data)
 
 
 def test_a_pass_sees_channels_of_its_own_group_where_an_earlier_pass_has_decoded_some() -> None:

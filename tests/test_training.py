@@ -234,6 +234,31 @@ def test_a_run_finishes_a_model_for_lossless_files(
     registry.by_name.cache_clear()
 
 
+def test_a_shape_without_a_tile_is_trained_on_crops_and_codes_any_size(
+    small_runs: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape = {**SMALL_SHAPE, "side": None, "vector": 0, "block": 8, "groups": (0, 3, 12)}
+    preset = dataclasses.replace(SMALL, description=presets.ladder(**shape), crop=16, tiles=4, larger=0)
+    monkeypatch.setitem(presets.PRESETS, "mnist", preset)
+    (tmp_path / "pictures").mkdir()
+    for index, picture in enumerate(LARGER[:6]):
+        Image.fromarray(picture).save(tmp_path / "pictures" / f"{index}.png")
+    model = train(tmp_path / "pictures", tmp_path / "any-1.safetensors", steps=2 * STEPS_PER_EPOCH, crops=16)
+    assert model.description.tile is None and model.description.features == SMALL_SHAPE["features"]
+    assert "pictures of any size" in (tmp_path / "any-1.md").read_text()
+    monkeypatch.setenv(registry.VARIABLE, str(tmp_path))
+    registry.files.cache_clear()
+    noise = np.random.default_rng(1).integers(0, 60, LARGER[0].shape).astype(np.uint8)  # so that none goes plain
+    for picture in (LARGER[7] // 2 + noise, (LARGER[8] // 2 + noise)[:9, :50]):
+        data = aecodec.encode(picture, model="any", quality=60)
+        decoded = aecodec.decode(data)
+        assert aecodec.inspect(data).model_id == model.id.hex()
+        assert decoded.shape == picture.shape
+        assert squared_error(decoded, picture) < 0.3 * squared_error(np.full_like(picture, picture.mean()), picture)
+    registry.files.cache_clear()
+    registry.by_name.cache_clear()
+
+
 @pytest.mark.parametrize(
     "option, contents, sentence",
     [

@@ -325,8 +325,10 @@ def check_shape(d: Description) -> None:
         raise InvalidModelFile("the model's description has an impossible size")
     if d.tile is not None and (min(d.tile) < d.block or d.tile[0] % d.block or d.tile[1] % d.block):
         raise InvalidModelFile("the model's tile is not made of whole blocks")
-    if (d.tile is None) != (d.vector == 0) or (d.vector == 0) != (d.features == 0) or d.vector == 0 and d.vector_layers:
+    if (d.tile is None) != (d.vector == 0) or d.vector and not d.features or d.vector == 0 and d.vector_layers:
         raise InvalidModelFile("a tile vector needs a tile, and gives features")
+    if d.features and not d.vector and not any(d.update_layers):
+        raise InvalidModelFile("nothing makes the features of a block")
     if d.synthesis_layers:
         synthesis.check(d)
     else:

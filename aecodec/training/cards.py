@@ -12,13 +12,13 @@ def markdown(model: Model) -> str:
     """The card of a model as Markdown, from what its file says."""
     card: dict[str, Any] = model.card
     d = model.description
-    tile = f"{d.tile[1]}x{d.tile[0]}" if d.tile else "any size"
+    tile = f"tiles of {d.tile[1]}x{d.tile[0]}" if d.tile else "pictures of any size"
     lines = [
         f"# {model.name}",
         "",
         f"For {model.purpose}. Id `{model.id.hex()}`, permanent number {number_of(model) or 'none'}.",
         "",
-        f"- Shape: tiles of {tile}, {d.channels} channel{'s' if d.channels > 1 else ''}; {_parts(model)};"
+        f"- Shape: {tile}, {d.channels} channel{'s' if d.channels > 1 else ''}; {_parts(model)};"
         f" {model.parameters:,} parameters, {model.macs_per_pixel:,.0f} multiply-adds a pixel to decode.",
         "- Data: " + "; ".join(f"{part['source']}, {part['tiles']:,} tiles" for part in card["data"]) + ".",
         f"- Held out: {card['held_out']['tiles']:,} tiles of the first source. No test split was looked at.",
@@ -51,9 +51,8 @@ def _parts(model: Model) -> str:
     d = model.description
     if not d.passes:
         return f"a vector of {d.vector} and {len(d.synthesis_layers)} layers from there to the pixels"
-    return f"a vector of {d.vector}, then {d.coefficients} coefficients of each {d.block}x{d.block} block in" + (
-        f" {len(d.passes)} passes"
-    )
+    plane = f"{d.coefficients} coefficients of each {d.block}x{d.block} block in {len(d.passes)} passes"
+    return f"a vector of {d.vector}, then {plane}" if d.vector else plane
 
 
 def _exactness(card: dict[str, Any]) -> list[str]:

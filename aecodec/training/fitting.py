@@ -100,7 +100,11 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[Any, Array]:
         random = np.random.default_rng((self.seed, self.epoch, index))
         groups = []
-        for drawn in (draw(self.pools, self.preset.tiles, random), draw_larger(self.pools, self.preset.larger, random)):
+        preset = self.preset
+        every = [draw(self.pools, preset.tiles, random)]
+        if preset.larger:
+            every.append(draw_larger(self.pools, preset.larger, random))
+        for drawn in every:
             quality = random.integers(1, QUALITIES + 1, len(drawn)).astype(np.int32)
             shown = self.augment(drawn, random)
             seen, *clean = self.distorting.group(shown, random) if self.distorting else (shown,)

@@ -89,7 +89,6 @@ class Ladder(keras.Model):
 
     def __init__(self, description: Description, statistics: Statistics, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        assert description.tile is not None
         self.description, self.statistics = description, statistics
         d = description
         lambdas, cues = quality_tables()
@@ -116,10 +115,11 @@ class Ladder(keras.Model):
 
     def build(self, shape: Any = None) -> None:
         d, s = self.description, self.statistics
-        start = (CLASSES_PER_OCTAVE * np.log2(s.tile_spread)).astype(np.float32)
-        self.vector_class = self.add_weight(
-            shape=(d.vector,), initializer=keras.initializers.Constant(start), name="vector_class"
-        )
+        if d.vector:
+            start = (CLASSES_PER_OCTAVE * np.log2(s.tile_spread)).astype(np.float32)
+            self.vector_class = self.add_weight(
+                shape=(d.vector,), initializer=keras.initializers.Constant(start), name="vector_class"
+            )
         self._build_net(self.vector_net, d.vector + d.cues)
         for index, (stage, net) in enumerate(zip(d.passes, self.pass_nets, strict=True)):
             self._build_net(net, d.context(d.seen(index)))
@@ -175,11 +175,9 @@ class Ladder(keras.Model):
 
     def _walk(self, pictures: Tensor, quality: Tensor, clean: Tensor | None = None) -> dict[str, Tensor]:
         d, s = self.description, self.statistics
-        assert d.tile is not None
         pictures = ops.cast(pictures, "float32")
         quality = ops.cast(ops.reshape(quality, (-1,)), "int32")
         height, width = pictures.shape[1:3]
-        down, across = height // d.tile[0], width // d.tile[1]  # tiles
         rows, columns = height // d.block, width // d.block  # blocks
         count = ops.shape(pictures)[0]
         lambda_ = ops.take(constant(self.lambdas), quality)[:, None]
@@ -190,10 +188,14 @@ class Ladder(keras.Model):
             regions(pictures, d.block, d.block) - constant(s.block_mean), constant(s.block_analysis)
         )
         parts: list[Tensor] = []  # decoded channels, group after group
-        features = self._features(regions(pictures, *d.tile), step, cues, lambda_)
-        features, bits = features[0], ops.sum(features[1], axis=(1, 2, 3))
-        features = ops.reshape(features, (-1, down, across, rows // down, columns // across, d.features))
-        features = ops.reshape(ops.transpose(features, (0, 1, 3, 2, 4, 5)), (-1, rows, columns, d.features))
+        if d.tile is None:
+            features, bits = ops.zeros((count, rows, columns, d.features)), ops.zeros((count,))
+        else:
+            down, across = height // d.tile[0], width // d.tile[1]  # tiles
+            made, spent = self._features(regions(pictures, *d.tile), step, cues, lambda_)
+            made = ops.reshape(made, (-1, down, across, rows // down, columns // across, d.features))
+            features = ops.reshape(ops.transpose(made, (0, 1, 3, 2, 4, 5)), (-1, rows, columns, d.features))
+            bits = ops.sum(spent, axis=(1, 2, 3))
         planes = ops.broadcast_to(cues[:, None, None, :], (count, rows, columns, d.cues))
 
         lambda_ = lambda_[:, None, None]

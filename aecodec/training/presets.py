@@ -12,7 +12,8 @@ from aecodec.models.description import CHECKERBOARD, QUARTERS, Description, Latt
 class Preset:
     """A shape and the training defaults that go with it. ``purpose`` is what ``aec models`` says of the model.
 
-    ``tiles`` and ``larger``: tiles, and pictures of two by two tiles, in a batch.
+    ``tiles`` and ``larger``: tiles, and pictures of two by two tiles, in a batch. ``crop``: side of what training
+    takes for a tile, where the model has none.
     """
 
     description: Description
@@ -24,13 +25,20 @@ class Preset:
     tiles: int = 24
     larger: int = 2
     learning_rate: float = 2e-3
+    crop: int = 0
+
+    @property
+    def tile(self) -> tuple[int, int]:
+        """(height, width) of the smaller pictures of a batch."""
+        return self.description.tile or (self.crop, self.crop)
 
 
 def ladder(
     *,
-    side: int,
+    side: int | None,
     channels: int,
-    vector: int,
+    vector: int = 0,
+    block: int = 4,
     groups: tuple[int, ...],
     features: int,
     width: int,
@@ -39,14 +47,14 @@ def ladder(
     update_depth: int = 2,
     correction_depth: int = 3,
 ) -> Description:
-    """A ladder over 4x4 blocks: ``groups`` are the channel numbers at which a new group of coefficients begins.
+    """A ladder over blocks, with a vector for each tile of ``side`` pixels or without tiles: ``groups`` are the channel
+    numbers at which a new group of coefficients begins.
 
     The first group, where most of the bits are, is decoded in the passes ``first``, each of the others in two; after
     each group but the last, and but those that end at a channel in ``joined``, an update of ``update_depth`` layers
     makes new features. ``width``: units of a pass.
     """
-    block, cues = 4, 4
-    positions = (side // block) ** 2
+    cues = 4
     bounds = [*groups, block * block * channels]
     passes, updates = [], []
     for lo, hi in zip(bounds[:-1], bounds[1:], strict=True):
@@ -55,15 +63,18 @@ def ladder(
         updated = hi < bounds[-1] and hi not in joined
         update = (Layer(3, features, leaky=True),) * update_depth if updated else ()
         updates += [*[()] * (len(lattices) - 1), update]
+    start: tuple[Layer, ...] = ()
+    if side:
+        start = Layer(1, 64, leaky=True), Layer(1, (side // block) ** 2 * features, leaky=True)
     return Description(
-        tile=(side, side),
+        tile=(side, side) if side else None,
         channels=channels,
         block=block,
         vector=vector,
         features=features,
         cues=cues,
         passes=tuple(passes),
-        vector_layers=(Layer(1, 64, leaky=True), Layer(1, positions * features, leaky=True)),
+        vector_layers=start,
         pass_layers=tuple(
             (Layer(3, width, leaky=True), Layer(1, width, leaky=True), Layer(1, 2 * (p.hi - p.lo))) for p in passes
         ),

@@ -60,13 +60,12 @@ def gather(
     sources: Sequence[str], preset: Preset | Classic, *, validation: int, balance: bool, crops: int, seed: int
 ) -> tuple[list[Pool], np.ndarray]:
     """Pools of training tiles, and ``validation`` tiles (N, H, W, C) held out of the first source."""
-    description = preset.description
-    assert description.tile is not None
+    shape = preset.tile, preset.description.channels
     pools: list[Pool] = []
     held_out: np.ndarray | None = None
     for text in sources:
         names, weight = parse_source(text)
-        loaded = [load(name, description.tile, description.channels, crops=crops, seed=seed) for name in names]
+        loaded = [load(name, *shape, crops=crops, seed=seed) for name in names]
         tiles = np.concatenate(loaded)
         odds = class_odds(names[0], len(tiles)) if balance and len(names) == 1 else None
         if held_out is None:
@@ -76,7 +75,6 @@ def gather(
             held_out, rest = tiles[order[:validation]], np.sort(order[validation:])
             tiles = tiles[rest]
             odds = None if odds is None else odds[rest] / odds[rest].sum()
-        shape = description.tile, description.channels
         larger = [load_crops(name, *shape, crops=-(-crops // 4), seed=seed) for name in names]
         pools.append(Pool(tiles, weight, odds, np.concatenate(larger)))
     assert held_out is not None

@@ -26,7 +26,8 @@ def start_from(trained: Ladder, model: Model) -> None:
     """
     new, old = trained.description, model.description
     found = origins(new, model)
-    trained.vector_class.assign(model.arrays["vector_class"].astype(np.float32))
+    if new.vector:
+        trained.vector_class.assign(model.arrays["vector_class"].astype(np.float32))
     _take(trained.vector_net, _layers(model, "vector", old.vector_layers), new.vector + new.cues)
     for index, stage in enumerate(new.passes):
         source = found[index]

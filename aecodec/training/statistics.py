@@ -23,6 +23,8 @@ from aecodec.models.model import Model
 # the vector leaves the passes find anyway, so that at high rates it only has to point the way.
 VECTOR_START, VECTOR_GAIN = 0.1, 3.8
 
+ENOUGH = 1 << 27  # samples that statistics are made of
+
 CONTEXT_SPREAD = 2.0  # standard deviation that an element has as context, before rounding to a power of two
 
 
@@ -51,6 +53,8 @@ class Statistics:
 
 def karhunen_loeve(samples: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean (D,), the ``count`` strongest directions (count, D) and their spreads (count,) of samples (N, D)."""
+    if not count:
+        return np.zeros(0), np.zeros((0, 0)), np.zeros(0)
     mean = samples.mean(axis=0)
     centred = samples - mean
     values, vectors = np.linalg.eigh(centred.T @ centred / len(samples))
@@ -85,6 +89,9 @@ def of_model(model: Model, tiles: np.ndarray, limit: int = 20000) -> Statistics:
     """Statistics of uint8 tiles (N, H, W, C), at most ``limit`` of them, under the transforms and steps of a model."""
     arrays = model.arrays
     blocks, samples = _blocks_and_tiles(tiles, model.description, limit)
+    tile_mean, tile_analysis = np.zeros(0), np.zeros((0, 0))
+    if model.description.vector:
+        tile_mean, tile_analysis = arrays["analysis.tile_mean"], arrays["analysis.tile"]
     fine = 2.0 ** arrays["synthesis.shift"].astype(np.float64)
     return Statistics(
         block_mean=arrays["analysis.block_mean"],
@@ -92,9 +99,9 @@ def of_model(model: Model, tiles: np.ndarray, limit: int = 20000) -> Statistics:
         block_synthesis=arrays["synthesis.weight"] / fine * 2.0**COEFFICIENT_BITS,
         synthesis_mean=arrays["synthesis.bias"] / fine - 0.5,
         block_spread=_spread(blocks, arrays["analysis.block_mean"], arrays["analysis.block"]),
-        tile_mean=arrays["analysis.tile_mean"],
-        tile_analysis=arrays["analysis.tile"],
-        tile_spread=_spread(samples, arrays["analysis.tile_mean"], arrays["analysis.tile"]),
+        tile_mean=tile_mean,
+        tile_analysis=tile_analysis,
+        tile_spread=_spread(samples, tile_mean, tile_analysis),
         context_bits=arrays["context_exponent"].astype(int) - ACTIVATION_BITS + COEFFICIENT_BITS,
         steps=np.concatenate([model.step[:1], model.step]).astype(np.float64),
     )
@@ -109,10 +116,12 @@ def nominal_steps(d: Description) -> np.ndarray:
 
 
 def _blocks_and_tiles(tiles: np.ndarray, d: Description, limit: int) -> tuple[np.ndarray, np.ndarray]:
-    """Samples of blocks (M, D) and of tiles (N, T)."""
+    """Samples of blocks (M, D) and of tiles (N, T), of none where there is no vector."""
+    limit = min(limit, ENOUGH // tiles[0].size)
     sample = tiles[:: max(1, len(tiles) // limit)].astype(np.float32)
     blocks = blocks_of(sample, d.block, d.block)
-    return blocks.reshape(-1, blocks.shape[-1]).astype(np.float64), sample.reshape(len(sample), -1)
+    samples = sample.reshape(len(sample), -1)
+    return blocks.reshape(-1, blocks.shape[-1]).astype(np.float64), samples if d.vector else samples[:, :0]
 
 
 def _spread(samples: np.ndarray, mean: np.ndarray, analysis: np.ndarray) -> np.ndarray:
