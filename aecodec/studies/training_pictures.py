@@ -16,6 +16,7 @@ from aecodec.engines import engine
 from aecodec.evaluation.plots import DPI, LINES, OURS, STYLE
 from aecodec.evaluation.sheets import Cell, Row, Section
 from aecodec.evaluation.sheets import draw as sheet
+from aecodec.models.description import lambda_of_quality
 from aecodec.models.model import Model
 from aecodec.search import choose
 
@@ -35,15 +36,15 @@ TRAINED = {
 
 def draw(folder: Path, model: Model, tiles: NDArray[np.uint8]) -> None:
     """``curves.png`` and ``reconstructions.png`` in the folder of checkpoints, with the first of tiles (N, H, W, C)."""
-    curves(folder / "log.jsonl", folder / "curves.png")
+    curves(folder / "log.jsonl", folder / "curves.png", tiles[0].size)
     reconstructions(model, tiles[:SHOWN], folder / "reconstructions.png")
 
 
-def curves(log: Path, path: Path) -> None:
-    """A panel for each figure of the log, by epoch, and one for the validation's PSNR at each quality.
+def curves(log: Path, path: Path, samples: int) -> None:
+    """A panel for each figure of the log, by epoch, and one for what held-out tiles cost at each quality.
 
-    log: a line of JSON an epoch, with the figures of the training and now and then a list ``validation``. Nothing is
-    written where there is no log.
+    log: a line of JSON an epoch, with the figures of the training and now and then a list ``validation``. samples: in a
+    tile. Nothing is written where there is no log.
     """
     if not log.exists():
         return
@@ -58,7 +59,7 @@ def curves(log: Path, path: Path) -> None:
             panel.plot(*zip(*((e["epoch"], e[name]) for e in entries if name in e), strict=True), color=OURS)
             panel.set_title(TRAINED[name])
         if tested:
-            _validation(panels[-1], tested)
+            _validation(panels[-1], tested, samples)
         for panel in panels:
             panel.set_xlabel("epoch")
             panel.xaxis.get_major_locator().set_params(integer=True)
@@ -66,11 +67,18 @@ def curves(log: Path, path: Path) -> None:
         pyplot.close(figure)
 
 
-def _validation(panel: Any, entries: list[dict[str, Any]]) -> None:
-    panel.set_title("held-out tiles: PSNR (dB)")
+def _validation(panel: Any, entries: list[dict[str, Any]], samples: int) -> None:
+    """Rate plus lambda times squared error, in percent of what it was when it was first measured."""
+    panel.set_title("held-out tiles: rate + λ · error (%)")
     qualities = [figure["quality"] for figure in entries[-1]["validation"]]
     for number, quality in enumerate(qualities):
-        points = [(e["epoch"], f["psnr"]) for e in entries for f in e["validation"] if f["quality"] == quality]
+        costs = [
+            (e["epoch"], 8 * f["bytes"] + lambda_of_quality(quality) * samples * 255**2 / 10 ** (f["psnr"] / 10))
+            for e in entries
+            for f in e["validation"]
+            if f["quality"] == quality
+        ]
+        points = [(epoch, 100 * cost / costs[0][1]) for epoch, cost in costs]
         colour, marker = LINES[number % len(LINES)]
         panel.plot(*zip(*points, strict=True), label=f"q {quality}", markersize=4, color=colour, marker=marker)
     panel.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
