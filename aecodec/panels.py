@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import numpy as np
@@ -30,6 +30,8 @@ from aecodec.models.model import Model
 from aecodec.packing import least_bytes, unpacker
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from numpy.typing import NDArray
 
 SIDE = 512
@@ -302,17 +304,25 @@ def workers() -> int:
 
 
 def in_threads(work: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
-    """`map`, a few at once: never more results are held than there are threads, and an error stops what is to come."""
+    """`map`, a few at once: never more than one for each thread and one more, and an error stops what is to come."""
     count = workers()
     if count == 1:
         yield from map(work, items)
         return
     from concurrent.futures import ThreadPoolExecutor  # which takes time to import: small pictures do without
 
-    rest = iter(items)
     with ThreadPoolExecutor(count) as pool:
-        while part := list(islice(rest, count)):
-            yield from pool.map(work, part)
+        waiting: deque[Future[_Out]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > count:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 def _tell(progress: Progress | None, done: int, count: int) -> None:
