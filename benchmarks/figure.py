@@ -26,7 +26,7 @@ from reporting import command_line, environment, number, numbers, progress, publ
 import aecodec
 from aecodec.evaluation.codecs import Fitted, ours, theirs, within
 from aecodec.evaluation.curves import Point, point
-from aecodec.evaluation.rivals import RIVALS
+from aecodec.evaluation.rivals import PNG, RIVALS
 from aecodec.evaluation.sheets import Cell, Row, Section, draw
 
 
@@ -56,7 +56,7 @@ class Coded:
 
 
 def lossless(picture: Picture) -> bytes:
-    return RIVALS["png"].encode(picture, **RIVALS["png"].best)
+    return PNG.encode(picture, **PNG.best)
 
 
 def code(title: str, pictures: Sequence[Picture], model: str, quality: int) -> Coded:

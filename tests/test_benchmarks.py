@@ -52,6 +52,17 @@ def cells(table: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
 
 
+def test_the_table_of_pictures_has_a_picture_and_its_files() -> None:
+    digit = np.asarray(Image.open(ROOT / "tests" / "fixtures" / "digits.png"))[:28, :28]
+    coded = figure.code("Digits", [digit], "mnist", 75)
+    assert np.array_equal(coded.decoded[0], aecodec.decode(coded.files[0]))
+    png = len(figure.lossless(digit))
+    assert len(coded.files[0]) < png < digit.size
+    assert f"PNG {png}" in coded.section(2).title
+    (line,) = cells(figure.compare([coded]))
+    assert line[:3] == ["Digits", "28x28", str(png)] and line[6] == str(len(coded.files[0]))
+
+
 def test_budgets_show_who_fits() -> None:
     fitted = [codecs.Fitted(9, 98, np.zeros((8, 8), np.uint8), 20.0, fits) for fits in (True, False)]
     originals = [np.full((8, 8), 10, np.uint8)] * 2
