@@ -9,7 +9,6 @@ only holds the picture; "above" is what the others take beyond Python and its li
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ import numpy as np
 from reporting import command_line, environment, number, progress, run, table
 
 import aecodec
+from aecodec.evaluation.speed import peak_bytes
 from aecodec.search import DEFAULT_EFFORT
 
 BAND = 256  # rows made at once
@@ -50,12 +50,6 @@ def make(file: Path, width: int, height: int, channels: int) -> None:
             plane = np.clip(110 + soft + edges + grain, 0, 255).astype(np.uint8)
             picture[begin : begin + len(y), ..., *([] if channels == 1 else [channel])] = plane
     picture.flush()
-
-
-def peak_bytes() -> int:
-    """The most memory that this process has held."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def step(name: str, source: Path, file: Path, model: str, quality: int, effort: int) -> None:
