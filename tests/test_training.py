@@ -280,6 +280,14 @@ def test_models_that_no_training_can_start_from_are_refused_with_one_sentence(
     assert not (tmp_path / "x-1.safetensors").exists()
 
 
+def test_a_ladder_is_not_trained_for_less_than_two_epochs(tmp_path: Path, small_runs: None) -> None:
+    (tmp_path / "digits").write_bytes(idx(TILES))
+    words = ["train", str(tmp_path / "digits"), "-o", str(tmp_path / "x-1.safetensors"), "--preset", "mnist", "--quiet"]
+    result = CliRunner().invoke(main, [*words, "--validation", "20", "--steps", str(2 * STEPS_PER_EPOCH - 1)])
+    assert (result.exit_code, "15 steps are too few" in result.output) == (1, True)
+    assert not (tmp_path / "x-1.safetensors").exists()
+
+
 def test_a_preset_without_a_remainder_and_a_shape_without_a_model_are_refused(tmp_path: Path) -> None:
     (tmp_path / "digits").write_bytes(idx(TILES))
     (tmp_path / "other-1.safetensors").write_bytes(tiny_file())

@@ -205,9 +205,12 @@ def fit(
     verbose: int,
 ) -> None:
     """Train a built model with its own loss on ``batches``, which have an ``epoch``; ``resume``: from the checkpoint
-    in ``folder``, where there is one. ``measure`` gives what goes into the log.
+    in ``folder``, where there is one. ``measure`` gives what goes into the log. Less than two epochs raise
+    ``ValueError``.
     """
-    epochs = max(2, round(steps / STEPS_PER_EPOCH))
+    if steps < 2 * STEPS_PER_EPOCH:
+        raise ValueError(f"{steps} steps are too few: a ladder is trained for {2 * STEPS_PER_EPOCH} or more")
+    epochs = round(steps / STEPS_PER_EPOCH)
     schedule = keras.optimizers.schedules.CosineDecay(
         1e-4,
         epochs * STEPS_PER_EPOCH - STEPS_PER_EPOCH,
