@@ -257,12 +257,23 @@ def read_safetensors(data: bytes) -> tuple[dict[str, Array], dict[str, str]]:
     return arrays, metadata
 
 
+def places_of(p: dict[str, Any], rows: int, columns: int) -> list[int]:
+    """The blocks that a pass decodes, rising."""
+    s, places = p.get("spacing", 1), []
+    for b in range(rows * columns):
+        y, x = divmod(b, columns)
+        if y % s == x % s == 0 and [y // s % 2, x // s % 2] in p["lattice"]:
+            places.append(b)
+    return places
+
+
 def check_passes(passes: list[Any], pass_layers: list[Any], channels: int, *, shares: bool) -> None:
     lo, hi, missing = 0, 0, set()
     for p, layers in zip(passes, pass_layers, strict=True):
         if not missing:
-            lo, hi, missing = hi, p["hi"], {(0, 0), (0, 1), (1, 0), (1, 1)}
-        places = {tuple(place) for place in p["lattice"]}
+            lo, hi, missing = hi, p["hi"], set(range(16 * 16))  # twice the largest spacing: it repeats from there
+        require({v for place in p["lattice"] for v in place} <= {0, 1}, "lattice")
+        places = set(places_of(p, 16, 16))
         require((p["lo"], p["hi"]) == (lo, hi) and hi > lo and places and places <= missing, "passes")
         count = hi - lo
         require(layers[-1]["units"] == 2 * count + (count * (count - 1) // 2 if shares else 0), "pass_layers")
@@ -294,6 +305,7 @@ class Model:
         self.cue = self.table("cue", (100, self.cues), -1023, 1023)
         self.vector_network = self.network("vector", d["vector_layers"], self.vector + self.cues, None)
         self.seen: list[int] = []  # channels of the plane that a pass sees
+        self.unseen: list[int] = []  # channels of the context before those that it sees
         self.pass_networks, self.update_networks = [], []
         decoded = 0
         for index, (p, layers) in enumerate(zip(d["passes"], d["pass_layers"], strict=True)):
@@ -301,9 +313,11 @@ class Model:
             decoded = p["hi"]
             count = p["hi"] - p["lo"]
             limits = [32767] * count + [255] * count
-            self.pass_networks.append(self.network(f"pass{index}", layers, self.first + self.seen[-1], limits))
+            self.unseen.append(0 if self.vector or any(d["update_layers"][:index]) else self.features)
+            given = self.first - self.unseen[-1]
+            self.pass_networks.append(self.network(f"pass{index}", layers, given + self.seen[-1], limits))
             update = d["update_layers"][index]
-            self.update_networks.append(self.network(f"update{index}", update, self.first + p["hi"], None))
+            self.update_networks.append(self.network(f"update{index}", update, given + p["hi"], None))
         n = self.coefficients
         inputs, limits = self.first + n, [32767] * n
         self.correction_network = self.network("correction", d["correction_layers"], inputs, limits)
@@ -331,8 +345,9 @@ class Model:
         tile, block, vector, features = self.tile, self.block, self.vector, self.features
         integers = [block, self.channels, vector, features, self.cues, *(tile or [])]
         for p in d["passes"]:
-            require(set(p) == PASS_KEYS and p["lattice"] == sorted(map(list, {*map(tuple, p["lattice"])})), "pass")
-            integers += [p["lo"], p["hi"], *(v for place in p["lattice"] for v in place)]
+            require(set(p) - {"spacing"} == PASS_KEYS and p.get("spacing", 2) in (2, 4, 8), "pass")
+            require(p["lattice"] == sorted(map(list, {*map(tuple, p["lattice"])})), "lattice")
+            integers += [p["lo"], p["hi"], p.get("spacing", 1), *(v for place in p["lattice"] for v in place)]
         inner = [item for items in (*d["pass_layers"], *d["update_layers"]) for item in items]
         for item in [*d["vector_layers"], *inner, *d["correction_layers"]]:
             require(set(item) == LAYER_KEYS and type(item["leaky"]) is bool and item["units"] != 0, "layer")
@@ -835,11 +850,13 @@ def decode(data: bytes, models: Mapping[int | bytes, Model], log: Log | None = N
     plane: Grid = [[0] * model.coefficients for _ in blocks]
     for index, p in enumerate(model.description["passes"]):
         lo, hi = p["lo"], p["hi"]
-        positions = [b for b in blocks if [b // columns % 2, b % columns % 2] in p["lattice"]]
+        positions, spacing, unseen = places_of(p, rows, columns), p.get("spacing", 1), model.unseen[index]
         means: list[int] = []
         classes: list[int] = []
-        seen = [channels[: model.first + model.seen[index]] for channels in context]
-        for output in run(model.pass_networks[index], seen, rows, columns, positions):
+        near = [b for b in blocks if b // columns % spacing == b % columns % spacing == 0]
+        seen = [context[b][unseen : model.first + model.seen[index]] for b in near]
+        size = -(-rows // spacing), -(-columns // spacing)
+        for output in run(model.pass_networks[index], seen, *size, [near.index(b) for b in positions]):
             means += output[: hi - lo]
             classes += output[hi - lo :]
         found = iter(stage(means, classes, range(model.vector + lo, model.vector + hi)))
@@ -849,7 +866,7 @@ def decode(data: bytes, models: Mapping[int | bytes, Model], log: Log | None = N
                 plane[position][channel] = value
                 context[position][model.first + channel] = activation(value, model.vector + channel)
         if model.update_networks[index]:
-            seen = [channels[: model.first + hi] for channels in context]
+            seen = [channels[unseen : model.first + hi] for channels in context]
             replace_features(run(model.update_networks[index], seen, rows, columns, blocks))
     log.crc = crc
     decoder.finish(crc)

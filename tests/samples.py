@@ -11,6 +11,7 @@ from aecodec.models import encoder, registry, safetensors
 from aecodec.models.description import (
     CHECKERBOARD,
     COEFFICIENT_LIMIT,
+    QUARTERS,
     Description,
     Layer,
     Pass,
@@ -81,8 +82,9 @@ def tiny_remainder(channels: int) -> Remainder:
 def tiny_description(
     tile: tuple[int, int] | None, channels: int = 1, updates: bool = True, remainder: bool = False
 ) -> Description:
-    """A ladder of few and narrow layers, with every kind of layer in it. Without a tile it has no vector. It has
-    updates after the first group and within the second, unless it is to have none.
+    """A ladder of few and narrow layers, with every kind of layer in it. Without a tile it has no vector, and begins
+    with every second row and column. It has updates after the first group and within the second, unless it is to have
+    none.
     """
     block, vector, features, cues, width = 2, 3, 2, 2, 4
     coefficients = block * block * channels
@@ -92,10 +94,15 @@ def tiny_description(
     else:
         positions = tile[0] // block * (tile[1] // block)
         vector_layers = (Layer(1, width, leaky=True), Layer(1, positions * features, leaky=True))
-    passes = tuple(Pass(lo, hi, at) for lo, hi in ((0, 1), (1, coefficients)) for at in CHECKERBOARD)
+    first = [Pass(0, 1, at) for at in CHECKERBOARD]
+    if tile is None:
+        first = [Pass(0, 1, (QUARTERS[0][0], QUARTERS[2][0]), 2), Pass(0, 1, (QUARTERS[3][0], QUARTERS[1][0]), 2)]
+        first.append(Pass(0, 1, tuple(sorted(place for part in QUARTERS[1:] for place in part))))
+    passes = (*first, *(Pass(1, coefficients, at) for at in CHECKERBOARD))
     none: tuple[Layer, ...] = ()
     some = (Layer(3, width, leaky=True), Layer(3, features)), (Layer(1, features, leaky=True),)
-    update_layers = (none, *some, none) if updates else (none,) * len(passes)
+    before = (none,) * (len(passes) - 3)
+    update_layers = (*before, *some, none) if updates else (none,) * len(passes)
     return Description(
         tile=tile,
         channels=channels,
@@ -159,9 +166,9 @@ def tiny_arrays(d: Description) -> Arrays:
     n = d.coefficients
     network("vector", d.vector_layers, d.vector + d.cues, 7)
     for index, (stage, layers) in enumerate(zip(d.passes, d.pass_layers, strict=True)):
-        network(f"pass{index}", layers, d.context(d.seen(index)), 9)
-        network(f"update{index}", d.update_layers[index], d.context(stage.hi), 9)
-    network("correction", d.correction_layers, d.context(n), 12)
+        network(f"pass{index}", layers, d.inputs(index, d.seen(index)), 9)
+        network(f"update{index}", d.update_layers[index], d.inputs(index, stage.hi), 9)
+    network("correction", d.correction_layers, d.context, 12)
     tables = parametric(skip=2)
     quality = np.arange(100)
     step = np.round(4 * 5 * 2 ** (6 * (99 - quality) / 99))[:, None] * np.ones(d.kinds)

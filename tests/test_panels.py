@@ -42,7 +42,7 @@ def whole_canvas(data: bytes) -> np.ndarray:
     parts = decoder._panels(file, "numpy")
     rows, columns = d.grid(*file.size)
     plane = np.zeros((1, rows, columns, d.coefficients), np.float32)
-    context = np.zeros((1, rows, columns, d.context(d.coefficients)), np.float32)
+    context = np.zeros((1, rows, columns, d.context), np.float32)
     for index in range(layout.count):
         latent, place = parts.latent(index), (slice(None), *(layout.box(index) // d.block).slices)
         plane[place], context[place] = latent.plane, latent.context

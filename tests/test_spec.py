@@ -141,7 +141,7 @@ def example_part(short: bytes, long: bytes) -> str:
 
     p = model.description["passes"][0]
     lo, hi = p["lo"], p["hi"]
-    positions = [b for b in range(blocks) if [b // columns % 2, b % columns % 2] in p["lattice"]]
+    positions = reference.places_of(p, blocks // columns, columns)
     named = [f"block {b}, channel {c}" for b in positions for c in range(lo, hi)]
     coded = [i for i, c in enumerate(first.classes) if c >= model.tables.skip][:12]
     begin = first.first_event

@@ -33,7 +33,7 @@ if WITHOUT in os.environ:
 from aecodec.training import augmentation, export, finishing, fitting, presets, run, sources  # noqa: E402
 from aecodec.training.network import SKIPPED_CLASSES  # noqa: E402
 from aecodec.training.start import origins, start_from  # noqa: E402
-from aecodec.training.statistics import of_model  # noqa: E402
+from aecodec.training.statistics import measure, of_model  # noqa: E402
 
 STEPS_PER_EPOCH = 8
 UNIT = 2**COEFFICIENT_BITS
@@ -67,7 +67,7 @@ def small_runs() -> Iterator[None]:
         patch.setattr(fitting.Objective, "compile", quickly)
         patch.setitem(presets.PRESETS, "mnist", SMALL)
         patch.setattr(fitting, "STEPS_PER_EPOCH", STEPS_PER_EPOCH)
-        patch.setattr(run, "TABLE_TILES", 100)
+        patch.setattr(run, "TABLE_PIXELS", 100 * 28 * 28)
         yield
 
 
@@ -341,18 +341,40 @@ def network(trained: Path) -> fitting.Objective:
     return fitting.train(SMALL, [pool], pool.tiles, checkpoints, steps=SMALL.steps, resume=True, verbose=0)
 
 
+def exported_from(network: fitting.Objective) -> Model:
+    arrays = export.arrays_of(network) | export.table_arrays(parametric(skip=SKIPPED_CLASSES))
+    return load(safetensors.dump(arrays, {"name": "x-1", "description": network.description.to_json()}))
+
+
 @pytest.fixture(scope="module")
 def exported(network: fitting.Objective) -> Model:
-    arrays = export.arrays_of(network) | export.table_arrays(parametric(skip=SKIPPED_CLASSES))
-    return load(safetensors.dump(arrays, {"name": "x-1", "description": SMALL.description.to_json()}))
+    return exported_from(network)
 
 
 @pytest.mark.parametrize("pictures", [TILES[:80], LARGER], ids=["tiles", "two by two tiles"])
 def test_the_exported_model_computes_what_the_trained_network_does(
     network: fitting.Objective, exported: Model, monkeypatch: pytest.MonkeyPatch, pictures: np.ndarray
 ) -> None:
+    require_agreement(network, exported, monkeypatch, pictures)
+
+
+@pytest.mark.parametrize("spacing", [2, 4])
+@pytest.mark.parametrize("side", [28, 36], ids=["seven blocks", "nine blocks"])
+def test_a_shape_that_begins_with_few_blocks_computes_alike(
+    monkeypatch: pytest.MonkeyPatch, spacing: int, side: int
+) -> None:
+    shape = presets.ladder(side=None, channels=1, groups=(0, 3), features=6, width=8, spacing=spacing)
+    network = fitting.Objective(shape, measure(TILES[..., None], shape))
+    network.build()
+    require_agreement(network, exported_from(network), monkeypatch, LARGER[:, :side, :side])
+
+
+def require_agreement(
+    network: fitting.Objective, exported: Model, monkeypatch: pytest.MonkeyPatch, pictures: np.ndarray
+) -> None:
+    """The means, classes, steps and elements of the network and of the model that was made of it are the same."""
     count, quality = len(pictures), np.tile([10, 40, 70, 100], len(pictures) // 4)
-    rows, columns = SMALL.description.grid(*pictures.shape[1:])
+    rows, columns = network.description.grid(*pictures.shape[1:])
     # Means, steps and decoded values of the network in grey levels, and its classes.
     calls: list[tuple[np.ndarray, ...]] = []
     code = type(network)._code
@@ -374,11 +396,11 @@ def test_the_exported_model_computes_what_the_trained_network_does(
         """Of the vector, or of a pass as its positions come, whose places of the lattice the network codes apart."""
         if index == ladder.VECTOR:
             return list(next(of_passes))
-        stage = SMALL.description.passes[index]
+        stage = network.description.passes[index]
         planes = [np.zeros((count, rows, columns, stage.hi - stage.lo), np.float32) for _ in range(4)]
         for y, x in stage.lattice:
             for plane, part in zip(planes, next(of_passes), strict=True):
-                plane[:, y::2, x::2] = part
+                plane[:, :: stage.spacing, :: stage.spacing][:, y::2, x::2] = part
         where = ladder.positions(stage, rows, columns)
         return [plane.reshape(count, rows * columns, -1)[:, where] for plane in planes]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from aecodec.models.model import Model
 
-PRESETS = ("mnist", "alphabet", "cifar", "keras-blog", "vector16", "cifar-dense")
+PRESETS = ("mnist", "alphabet", "cifar", "photo", "keras-blog", "vector16", "cifar-dense")
 AUGMENTATIONS = ("none", "mirror", "colour", "shift", "pen")
 
 

@@ -36,16 +36,34 @@ ERRORS = 256  # largest errors 0..255 that a remainder may leave
 
 Lattice: TypeAlias = tuple[tuple[int, int], ...]  # (y, x) modulo two
 CHECKERBOARD: tuple[Lattice, ...] = (((0, 0), (1, 1)), ((0, 1), (1, 0)))
+SPACINGS = (1, 2, 4, 8)
 QUARTERS: tuple[Lattice, ...] = (((0, 0),), ((1, 1),), ((0, 1),), ((1, 0),))
 
 
 @dataclass(frozen=True)
 class Pass:
-    """One step of the ladder: channels ``lo..hi-1`` at the positions (y, x) whose (y % 2, x % 2) is in ``lattice``."""
+    """One step of the ladder: channels ``lo..hi-1`` at the positions (y, x) whose (y % 2, x % 2) is in ``lattice``.
+
+    A ``spacing`` of 2, 4 or 8 leaves of the grid only every second, fourth or eighth row and column: the positions are
+    some of these, and their neighbours are so far away. So a picture's first blocks can be few.
+    """
 
     lo: int
     hi: int
     lattice: Lattice
+    spacing: int = 1
+
+    @property
+    def share(self) -> float:
+        """Of all positions, those that the pass decodes."""
+        return len(self.lattice) / (2 * self.spacing) ** 2
+
+    @property
+    def places(self) -> set[tuple[int, int]]:
+        """Its positions, modulo twice the largest spacing."""
+        period, s = 2 * SPACINGS[-1], self.spacing
+        cells = [(y, x) for y in range(0, period, 2 * s) for x in range(0, period, 2 * s)]
+        return {(y + s * py, x + s * px) for y, x in cells for py, px in self.lattice}
 
 
 @dataclass(frozen=True)
@@ -157,9 +175,18 @@ class Description:
         down, across = self.unit
         return -(-height // down) * down // self.block, -(-width // across) * across // self.block
 
-    def context(self, hi: int) -> int:
-        """Channels that a network sees when the plane is known up to channel ``hi``."""
-        return self.features + self.cues + hi
+    @property
+    def context(self) -> int:
+        """Channels of everything that a network may see."""
+        return self.features + self.cues + self.coefficients
+
+    def unseen(self, index: int) -> int:
+        """The first channels that the networks of pass ``index`` do not see: features that nothing has made."""
+        return 0 if self.vector or any(self.update_layers[:index]) else self.features
+
+    def inputs(self, index: int, hi: int) -> int:
+        """Channels that a network of pass ``index`` or behind it sees, with the plane up to ``hi``."""
+        return self.features + self.cues + hi - self.unseen(index)
 
     def seen(self, index: int) -> int:
         """Channels of the plane that pass ``index`` sees."""
@@ -167,6 +194,9 @@ class Description:
 
     def to_json(self) -> str:
         raw = asdict(self)
+        for stage in [*raw["passes"], *(raw["remainder"]["passes"] if self.remainder else ())]:
+            if stage["spacing"] == 1:
+                del stage["spacing"]
         if not self.synthesis_layers:
             del raw["synthesis_layers"]
         if self.remainder is None:
@@ -205,7 +235,7 @@ def _remainder(raw: dict[str, Any]) -> Remainder:
 
 
 def _passes(items: list[dict[str, Any]]) -> tuple[Pass, ...]:
-    return tuple(Pass(p["lo"], p["hi"], tuple((y, x) for y, x in p["lattice"])) for p in items)
+    return tuple(Pass(p["lo"], p["hi"], tuple((y, x) for y, x in p["lattice"]), p.get("spacing", 1)) for p in items)
 
 
 def _layers(items: list[dict[str, Any]]) -> tuple[Layer, ...]:

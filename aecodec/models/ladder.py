@@ -57,8 +57,15 @@ def positions(stage: Pass, rows: int, columns: int) -> NDArray[np.intp]:
     y, x = np.divmod(np.arange(rows * columns), columns)
     chosen = np.zeros(rows * columns, bool)
     for py, px in stage.lattice:
-        chosen |= (y % 2 == py) & (x % 2 == px)
+        chosen |= (y % (2 * stage.spacing) == py * stage.spacing) & (x % (2 * stage.spacing) == px * stage.spacing)
     return np.flatnonzero(chosen)
+
+
+def positions_spaced(stage: Pass, rows: int, columns: int) -> NDArray[np.intp]:
+    """The same blocks as raster indices of the rows and columns that the spacing of the pass leaves."""
+    y, x = np.divmod(positions(stage, rows, columns), columns)
+    spaced: NDArray[np.intp] = y // stage.spacing * -(-columns // stage.spacing) + x // stage.spacing
+    return spaced
 
 
 def vectors(model: Model, rows: int, columns: int) -> tuple[int, int]:
@@ -82,7 +89,7 @@ def walk(model: Model, engine: Engine, quality: NDArray[np.intp], rows: int, col
     offset = model.offset[quality - 1].astype(np.int32)
     cue = model.cue[quality - 1]
     first = d.features + d.cues
-    grid = np.zeros((n, rows, columns, d.context(d.coefficients)), np.float32)
+    grid = np.zeros((n, rows, columns, d.context), np.float32)
     grid[..., d.features : first] = cue[:, None, None, :]
     if d.vector:
         down, across = vectors(model, rows, columns)
@@ -111,7 +118,8 @@ def walk(model: Model, engine: Engine, quality: NDArray[np.intp], rows: int, col
         values = decoded(mean, residual, steps).reshape(n, where.size, count)
         return values, activation(values, model.context_scale[kinds])
 
-    plane = climb(d.passes, model.pass_networks, model.update_networks, engine, grid, first, decode)
+    unseen = d.unseen(0)
+    plane = climb(d.passes, model.pass_networks, model.update_networks, engine, grid, first, decode, unseen)
     return Latent(plane.reshape(n, rows, columns, d.coefficients), grid)
 
 
@@ -123,23 +131,27 @@ def climb(
     grid: Tensor,
     first: int,
     decode: Decode,
+    unseen: int = 0,
 ) -> Tensor:
     """Decode pass after pass, and return the plane (N, rows * columns, channels).
 
     grid: the context (N, rows, columns, first + channels), of which ``first`` channels are given and the others zero;
-    it is completed, and its first channels become what the updates make.
+    it is completed, and its first channels become what the updates make. Until there is an update, no network sees the
+    ``unseen`` first channels.
     """
     n, rows, columns, _ = grid.shape
     context = grid.reshape(n, rows * columns, -1)
     plane = np.zeros((n, rows * columns, context.shape[2] - first), np.float32)
     for index, (stage, network, update) in enumerate(zip(passes, networks, updates, strict=True)):
         where = positions(stage, rows, columns)
-        output = engine.run(network, grid[..., : first + seen(passes, index)], where).astype(np.int32)
+        near = grid[:, :: stage.spacing, :: stage.spacing, unseen : first + seen(passes, index)]
+        output = engine.run(network, near, positions_spaced(stage, rows, columns)).astype(np.int32)
         values, known = decode(index, where, output)
         plane[:, where, stage.lo : stage.hi] = values
         context[:, where, first + stage.lo : first + stage.hi] = known
         if update:
-            context[..., : update.layers[-1].units] = engine.run(update, grid[..., : first + stage.hi])
+            context[..., : update.layers[-1].units] = engine.run(update, grid[..., unseen : first + stage.hi])
+            unseen = 0
     return plane
 
 

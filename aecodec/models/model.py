@@ -40,8 +40,10 @@ from aecodec.models.description import (
     COEFFICIENT_LIMIT,
     ERRORS,
     QUALITIES,
+    QUARTERS,
     SAMPLE_LIMIT,
     SHARE_LIMIT,
+    SPACINGS,
     Description,
     Layer,
     Pass,
@@ -151,7 +153,7 @@ class Model:
             return synthesis.multiply_adds(d) / (d.tile[0] * d.tile[1])
         per_block = float(self.correction_network.multiply_adds + self.synthesis.multiply_adds)
         for stage, net, update in zip(d.passes, self.pass_networks, self.update_networks, strict=True):
-            per_block += net.multiply_adds * len(stage.lattice) / 4.0 + (update.multiply_adds if update else 0)
+            per_block += net.multiply_adds * stage.share + (update.multiply_adds if update else 0)
         if d.tile is not None:
             rows, columns = d.grid(*d.tile)
             per_block += self.vector_network.multiply_adds / (rows * columns)
@@ -164,7 +166,7 @@ class Model:
             return 0.0
         shape = self.remainder.shape
         shares = zip(shape.passes, self.remainder.networks, strict=True)
-        return sum(net.multiply_adds * len(p.lattice) / 4.0 for p, net in shares) / shape.block**2
+        return sum(net.multiply_adds * p.share for p, net in shares) / shape.block**2
 
 
 def load(data: bytes) -> Model:
@@ -206,8 +208,8 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
     for index, (stage, layers, update) in enumerate(zip(d.passes, d.pass_layers, d.update_layers, strict=True)):
         count = stage.hi - stage.lo
         limits = np.repeat(np.array([COEFFICIENT_LIMIT, CLASS_LIMIT], np.int64), count)
-        nets.append(network.read(arrays, f"pass{index}", layers, d.context(d.seen(index)), limits))
-        updates.append(network.read(arrays, f"update{index}", update, d.context(stage.hi)) if update else None)
+        nets.append(network.read(arrays, f"pass{index}", layers, d.inputs(index, d.seen(index)), limits))
+        updates.append(network.read(arrays, f"update{index}", update, d.inputs(index, stage.hi)) if update else None)
     correction_limits = np.full(n, COEFFICIENT_LIMIT, np.int64)
     inverse = () if d.synthesis_layers else (network.read_layer(arrays, "synthesis", Layer(1, n), correction_limits),)
     return Model(
@@ -217,7 +219,7 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
         vector_network=network.read(arrays, "vector", d.vector_layers, d.vector + d.cues),
         pass_networks=tuple(nets),
         update_networks=tuple(updates),
-        correction_network=network.read(arrays, "correction", d.correction_layers, d.context(n), correction_limits),
+        correction_network=network.read(arrays, "correction", d.correction_layers, d.context, correction_limits),
         synthesis=network.prove(inverse, np.full(n, 2 * COEFFICIENT_LIMIT, np.int64)),
         drawing=synthesis.read(d, arrays),
         tone=arrays["tone"].astype(np.uint8) if d.synthesis_layers else np.zeros(0, np.uint8),
@@ -314,6 +316,8 @@ def check_types(d: Description) -> None:
         raise InvalidModelFile("the model's description has a layer with a value that is no integer of 0 or more")
     if any(type(part.leaky) is not bool or type(part.relu) is not bool for part in d.synthesis_layers):
         raise InvalidModelFile("the model's description has an impossible layer")
+    if any(type(stage.spacing) is not int or stage.spacing not in SPACINGS for stage in passes):
+        raise InvalidModelFile("the spacing of a pass is not 1, 2, 4 or 8")
     if any(list(stage.lattice) != sorted(set(stage.lattice)) for stage in passes):
         raise InvalidModelFile("the positions of a pass are not in rising order")
 
@@ -359,6 +363,8 @@ def check_remainder(d: Description, shape: Remainder) -> None:
     samples = shape.block**2 * d.channels
     if sorted(shape.order) != list(range(samples)):
         raise InvalidModelFile("the remainder does not have every sample of a block once")
+    if any(stage.spacing != 1 for stage in shape.passes):
+        raise InvalidModelFile("a pass of the remainder has a spacing")
     check_passes(shape.passes, shape.pass_layers, samples, shares=True)
 
 
@@ -368,13 +374,14 @@ def check_passes(
     """Raise ``InvalidModelFile`` unless the passes cover all channels of a plane, with the outputs that they need."""
     if any(layer.kernel != 1 for layers in pass_layers for layer in layers[1:]):
         raise InvalidModelFile("only the first layer of a pass may look at neighbours")
-    lo, hi, seen = 0, 0, {(y, x) for y in (0, 1) for x in (0, 1)}
-    whole = set(seen)
+    whole = Pass(0, 0, tuple(place for lattice in QUARTERS for place in lattice)).places
+    lo, hi, seen = 0, 0, whole
     for stage, layers in zip(passes, pass_layers, strict=True):
         if seen == whole:
             lo, hi, seen = hi, stage.hi, set()
-        places = set(stage.lattice)
-        if (stage.lo, stage.hi) != (lo, hi) or hi <= lo or seen & places or not places or not places <= whole:
+        places = stage.places
+        cells = not places or any(max(place) > 1 for place in stage.lattice)
+        if (stage.lo, stage.hi) != (lo, hi) or hi <= lo or seen & places or cells:
             raise InvalidModelFile("the passes do not cover the plane once, group after group")
         if layers[-1].units != 2 * (hi - lo) + (pairs(hi - lo) if shares else 0):
             raise InvalidModelFile("a pass needs a mean and a class for every channel")

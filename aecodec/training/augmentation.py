@@ -39,6 +39,31 @@ def colour(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return tiles
 
 
+def photograph(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Crops of photographs: some mirrored, turned on their side, enlarged up to twice, brightened or darkened; and as
+    with ``colour`` some gray, of strong colours or cut off.
+    """
+    tiles = tiles.copy()
+    side = random.random(len(tiles)) < 0.25
+    tiles[side] = tiles[side].swapaxes(1, 2)
+    for index in np.flatnonzero(random.random(len(tiles)) < 0.35):
+        tiles[index] = enlarge(tiles[index], random)
+    for index in np.flatnonzero(random.random(len(tiles)) < 0.25):
+        exponent = 2.0 ** random.uniform(-1.0, 1.0)
+        tiles[index] = np.rint(255.0 * (np.arange(256) / 255.0) ** exponent).astype(np.uint8)[tiles[index]]
+    return colour(tiles, random)
+
+
+def enlarge(tile: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """A part of a tile (H, W, C), of half its height and width or more, enlarged to all of it."""
+    height, width = tile.shape[:2]
+    share = random.uniform(0.5, 1.0)
+    h, w = max(1, int(height * share)), max(1, int(width * share))
+    y, x = random.integers(height - h + 1), random.integers(width - w + 1)
+    part = Image.fromarray(tile[y : y + h, x : x + w].squeeze())
+    return np.asarray(part.resize((width, height), Image.Resampling.BICUBIC)).reshape(tile.shape)
+
+
 def saturate(tile: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """A tile (H, W, 3) with its channels in another order and their differences up to four times as large."""
     samples = tile[..., random.permutation(3)].astype(np.float32)
@@ -116,4 +141,11 @@ def _bend(image: Image.Image, random: np.random.Generator) -> Image.Image:
     return bent.point([int(v) for v in table])
 
 
-AUGMENTATIONS: dict[str, Augmentation] = {"none": none, "mirror": mirror, "colour": colour, "shift": shift, "pen": pen}
+AUGMENTATIONS: dict[str, Augmentation] = {
+    "none": none,
+    "mirror": mirror,
+    "colour": colour,
+    "photograph": photograph,
+    "shift": shift,
+    "pen": pen,
+}

@@ -122,12 +122,12 @@ class Ladder(keras.Model):
             )
         self._build_net(self.vector_net, d.vector + d.cues)
         for index, (stage, net) in enumerate(zip(d.passes, self.pass_nets, strict=True)):
-            self._build_net(net, d.context(d.seen(index)))
-            self._build_net(self.update_nets[index], d.context(stage.hi))
+            self._build_net(net, d.inputs(index, d.seen(index)))
+            self._build_net(self.update_nets[index], d.inputs(index, stage.hi))
             # Start at a scale of half the spread of the element itself.
             start = CLASSES_PER_OCTAVE * np.log2(s.block_spread[stage.lo : stage.hi] / 2.0) / 2.0**CLASS_BITS
             net[-1].bias.assign(np.concatenate([np.zeros(stage.hi - stage.lo), start]).astype(np.float32))
-        self._build_net(self.correction_net, d.context(d.coefficients))
+        self._build_net(self.correction_net, d.context)
         self.built = True
 
     @staticmethod
@@ -189,7 +189,7 @@ class Ladder(keras.Model):
         )
         parts: list[Tensor] = []  # decoded channels, group after group
         if d.tile is None:
-            features, bits = ops.zeros((count, rows, columns, d.features)), ops.zeros((count,))
+            features, bits = None, ops.zeros((count,))
         else:
             down, across = height // d.tile[0], width // d.tile[1]  # tiles
             made, spent = self._features(regions(pictures, *d.tile), step, cues, lambda_)
@@ -206,12 +206,16 @@ class Ladder(keras.Model):
             context = self._context(features, planes, parts)
             if d.seen(index) == lo:
                 parts.append(ops.zeros((count, rows, columns, hi - lo)))
+            near = context[:, :: stage.spacing, :: stage.spacing]
             for y, x in stage.lattice:
-                output = run(self.pass_nets[index], d.pass_layers[index], context, every=(y, x))
+                output = run(self.pass_nets[index], d.pass_layers[index], near, every=(y, x))
                 mean, scale = output[..., : hi - lo] * gain, output[..., hi - lo :]
-                target = coefficients[:, y::2, x::2, lo:hi]
+                target = coefficients[:, :: stage.spacing, :: stage.spacing][:, y::2, x::2, lo:hi]
                 decoded, spent = self._code(target, mean, scale * 2.0**CLASS_BITS, steps, lambda_)
-                parts[-1] = parts[-1] + at_every(decoded, y, x, rows, columns)
+                decoded = at_every(decoded, y, x, *near.shape[1:3])
+                for spacing in reversed(range(stage.spacing.bit_length() - 1)):
+                    decoded = at_every(decoded, 0, 0, -(-rows >> spacing), -(-columns >> spacing))
+                parts[-1] = parts[-1] + decoded
                 bits = bits + ops.sum(spent, axis=(1, 2, 3))
             if d.update_layers[index]:
                 context = self._context(features, planes, parts)
@@ -239,12 +243,13 @@ class Ladder(keras.Model):
         planes = ops.broadcast_to(cues[:, None, None, :], (*ops.shape(known)[:3], d.cues))
         return run(self.vector_net, d.vector_layers, ops.concatenate([known, planes], axis=-1)), bits
 
-    def _context(self, features: Tensor, planes: Tensor, parts: list[Tensor]) -> Tensor:
-        if not parts:
-            return ops.concatenate([features, planes], axis=-1)
-        known = ops.concatenate(parts, axis=-1)
-        bits = constant(self.context_bits[: known.shape[-1]])
-        return ops.concatenate([features, planes, activation(known, bits)], axis=-1)
+    def _context(self, features: Tensor | None, planes: Tensor, parts: list[Tensor]) -> Tensor:
+        """``features``: none until something has made them."""
+        seen = [planes] if features is None else [features, planes]
+        if parts:
+            known = ops.concatenate(parts, axis=-1)
+            seen.append(activation(known, constant(self.context_bits[: known.shape[-1]])))
+        return ops.concatenate(seen, axis=-1)
 
 
 def regions(pictures: Tensor, height: int, width: int) -> Tensor:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from aecodec.models.description import CHECKERBOARD, QUARTERS, Description, Lattice, Layer, Pass, Remainder, pairs
+from aecodec.models.description import (
+    CHECKERBOARD,
+    QUARTERS,
+    SPACINGS,
+    Description,
+    Lattice,
+    Layer,
+    Pass,
+    Remainder,
+    pairs,
+)
 
 
 @dataclass(frozen=True)
@@ -41,28 +51,40 @@ def ladder(
     block: int = 4,
     groups: tuple[int, ...],
     features: int,
-    width: int,
+    width: int | tuple[int, ...],
     joined: tuple[int, ...] = (),
     first: tuple[Lattice, ...] = QUARTERS,
+    spacing: int = 1,
     update_depth: int = 2,
     correction_depth: int = 3,
 ) -> Description:
     """A ladder over blocks, with a vector for each tile of ``side`` pixels or without tiles: ``groups`` are the channel
     numbers at which a new group of coefficients begins.
 
-    The first group, where most of the bits are, is decoded in the passes ``first``, each of the others in two; after
+    The first group, where most of the bits are, is decoded in the passes ``first``, each of the others in two. With a
+    ``spacing`` it begins with the blocks of so widely spaced rows and columns, and those between them follow. After
     each group but the last, and but those that end at a channel in ``joined``, an update of ``update_depth`` layers
-    makes new features. ``width``: units of a pass.
+    makes new features. ``width``: units of a pass, of all or group by group.
     """
     cues = 4
     bounds = [*groups, block * block * channels]
-    passes, updates = [], []
-    for lo, hi in zip(bounds[:-1], bounds[1:], strict=True):
-        lattices = first if lo == 0 else CHECKERBOARD
-        passes += [Pass(lo, hi, lattice) for lattice in lattices]
+    widths = width if isinstance(width, tuple) else (width,) * len(groups)
+    passes: list[Pass] = []
+    updates: list[tuple[Layer, ...]] = []
+    units: list[int] = []
+    for lo, hi, wide in zip(bounds[:-1], bounds[1:], widths, strict=True):
+        stages = [Pass(lo, hi, lattice) for lattice in CHECKERBOARD]
+        if lo == 0:
+            stages = [Pass(lo, hi, lattice) for lattice in first[spacing > 1 :]]
+            for wide_apart in (s for s in SPACINGS[1:] if s <= spacing):
+                between = QUARTERS[1], CHECKERBOARD[1]
+                begin = QUARTERS[:1] if wide_apart == spacing else ()
+                stages = [Pass(lo, hi, lattice, wide_apart) for lattice in (*begin, *between)] + stages
+        passes += stages
+        units += [wide] * len(stages)
         updated = hi < bounds[-1] and hi not in joined
         update = (Layer(3, features, leaky=True),) * update_depth if updated else ()
-        updates += [*[()] * (len(lattices) - 1), update]
+        updates += [*[()] * (len(stages) - 1), update]
     start: tuple[Layer, ...] = ()
     if side:
         start = Layer(1, 64, leaky=True), Layer(1, (side // block) ** 2 * features, leaky=True)
@@ -76,7 +98,8 @@ def ladder(
         passes=tuple(passes),
         vector_layers=start,
         pass_layers=tuple(
-            (Layer(3, width, leaky=True), Layer(1, width, leaky=True), Layer(1, 2 * (p.hi - p.lo))) for p in passes
+            (Layer(3, wide, leaky=True), Layer(1, wide, leaky=True), Layer(1, 2 * (p.hi - p.lo)))
+            for p, wide in zip(passes, units, strict=True)
         ),
         update_layers=tuple(updates),
         correction_layers=(*(Layer(3, features, leaky=True),) * correction_depth, Layer(1, bounds[-1])),
@@ -107,10 +130,20 @@ COLOUR_32: dict[str, Any] = {
     "side": 32,
     "channels": 3,
     "vector": 24,
-    "groups": (0, 3, 6, 18),
-    "joined": (3,),
+    "groups": (0, 3, 6, 11, 18, 30),
+    "joined": (3, 11, 30),
     "features": 48,
-    "width": 64,
+    "width": (96, 96, 64, 64, 64, 64),
+}
+COLOUR_ANY: dict[str, Any] = {
+    "side": None,
+    "channels": 3,
+    "block": 8,
+    "groups": (0, 3, 9, 24, 64),
+    "joined": (64,),
+    "features": 64,
+    "width": (96, 80, 80, 80, 80),
+    "spacing": 4,
 }
 GRAY = ladder(**GRAY_28)
 
@@ -124,5 +157,15 @@ PRESETS = {
     ),
     "cifar": Preset(
         ladder(**COLOUR_32), "small colour pictures; any colour or gray picture", "colour", 50000, COLOUR_REMAINDER
+    ),
+    "photo": Preset(
+        ladder(**COLOUR_ANY),
+        "photographs of any size",
+        "photograph",
+        50000,
+        COLOUR_REMAINDER,
+        tiles=4,
+        larger=0,
+        crop=128,
     ),
 }

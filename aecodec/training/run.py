@@ -24,12 +24,13 @@ from aecodec.training.classics import CLASSICS, Classic
 from aecodec.training.export import export, with_card
 from aecodec.training.fitting import REPORTED_QUALITIES, Distorting, Objective, Pool, draw, train, validate
 from aecodec.training.presets import PRESETS, Preset
-from aecodec.training.sources import load, load_crops, read_idx
+from aecodec.training.sources import load, load_crops, pictures_in, read_idx
 from aecodec.wanted import DEFAULT_EFFORT
 
 Done: TypeAlias = Callable[[Path, Model, np.ndarray], object]
 
-TABLE_TILES = 12000  # training tiles that the tables are learned from
+TABLE_PIXELS = 12 << 20  # of training tiles that the tables are learned from
+PART_PIXELS = 1 << 19  # of tiles that are measured at once
 
 
 def parse_source(text: str) -> tuple[list[str], float]:
@@ -65,20 +66,41 @@ def gather(
     held_out: np.ndarray | None = None
     for text in sources:
         names, weight = parse_source(text)
+        random = np.random.default_rng(seed)
+        kept: list[str] = []
+        if held_out is None and not preset.description.tile:
+            kept, names = hold_out_pictures(names, random)
         loaded = [load(name, *shape, crops=crops, seed=seed) for name in names]
         tiles = np.concatenate(loaded)
         odds = class_odds(names[0], len(tiles)) if balance and len(names) == 1 else None
-        if held_out is None:
-            order = np.random.default_rng(seed).permutation(len(tiles))
+        if kept:
+            own = np.concatenate([load(name, *shape, crops=crops, seed=seed) for name in kept])
+            if len(own) < validation:
+                raise ValueError(f"{len(kept)} pictures give {len(own)} crops, too few to hold out {validation}")
+            held_out = own[np.sort(random.permutation(len(own))[:validation])]
+        elif held_out is None:
+            order = random.permutation(len(tiles))
             if len(tiles) <= 2 * validation:
                 raise ValueError(f"{len(tiles)} pictures are too few to hold out {validation} of them")
             held_out, rest = tiles[order[:validation]], np.sort(order[validation:])
             tiles = tiles[rest]
             odds = None if odds is None else odds[rest] / odds[rest].sum()
-        larger = [load_crops(name, *shape, crops=-(-crops // 4), seed=seed) for name in names]
-        pools.append(Pool(tiles, weight, odds, np.concatenate(larger)))
+        larger = None
+        if isinstance(preset, Classic) or preset.larger:
+            larger = np.concatenate([load_crops(name, *shape, crops=-(-crops // 4), seed=seed) for name in names])
+        pools.append(Pool(tiles, weight, odds, larger))
     assert held_out is not None
     return pools, held_out
+
+
+def hold_out_pictures(names: Sequence[str], random: np.random.Generator) -> tuple[list[str], list[str]]:
+    """Picture files, of folders those below them: one in sixteen, and the others. A model without tiles is trained on
+    crops, and two crops of a picture show the same.
+    """
+    files = [str(file) for name in names for file in pictures_in(Path(name)) or [Path(name)]]
+    order = random.permutation(len(files))
+    held = set(order[: len(files) // 16])
+    return [files[i] for i in sorted(held)], [file for i, file in enumerate(files) if i not in held]
 
 
 def run(
@@ -167,7 +189,7 @@ def run(
         verbose=(1 if sys.stderr.isatty() else 2) if progress else 0,
     )
     metadata = {"name": name or output.stem, "purpose": chosen.purpose}
-    sample = draw(pools, TABLE_TILES, np.random.default_rng(seed))
+    sample = draw(pools, TABLE_PIXELS // pixels(held_out), np.random.default_rng(seed))
     sample = distorting.group(sample, random)[0] if distorting else sample
     data_bytes = export(trained, sample, metadata, seed=seed)
     model = models.load(data_bytes)
@@ -262,14 +284,15 @@ def measure(model: Model, tiles: np.ndarray, *clean: np.ndarray) -> list[dict[st
     effort = 0 if clean else DEFAULT_EFFORT
     figures = []
     form = Form(model, gray=False)
+    at_once = max(1, PART_PIXELS // pixels(tiles))
     for quality in REPORTED_QUALITIES:
         size, error = 0, 0.0
-        for begin in range(0, len(tiles), 500):
-            part = tiles[begin : begin + 500]
+        for begin in range(0, len(tiles), at_once):
+            part = tiles[begin : begin + at_once]
             qualities = np.full(len(part), quality)
             choice = choose(model, engine(), part, qualities, effort=effort, measured=True)
             assert choice.pixels is not None
-            error += float(((choice.pixels.astype(np.float64) - wanted[begin : begin + 500]) ** 2).sum())
+            error += float(((choice.pixels.astype(np.float64) - wanted[begin : begin + at_once]) ** 2).sum())
             # Light-framed pictures have one bit more in their header, which costs no byte.
             size += sum(map(len, write(Batch(part, [()] * len(part)), form, choice, qualities, "auto")))
         figures.append(
@@ -280,6 +303,11 @@ def measure(model: Model, tiles: np.ndarray, *clean: np.ndarray) -> list[dict[st
             }
         )
     return figures
+
+
+def pixels(tiles: np.ndarray) -> int:
+    """Pixels of one of the tiles (N, H, W, C)."""
+    return tiles.shape[1] * tiles.shape[2]
 
 
 def exactness(trained: Objective, *held: np.ndarray) -> dict[str, Any]:
@@ -322,7 +350,7 @@ def run_classic(
     trained = classic_training.train(classic, tiles, held_out, folder, steps=steps, seed=seed, verbose=verbose)
     seconds = time.monotonic() - started
     random = np.random.default_rng(seed)
-    sample = tiles[random.permutation(len(tiles))[:TABLE_TILES]]
+    sample = tiles[random.permutation(len(tiles))[: TABLE_PIXELS // pixels(tiles)]]
     metadata = {"name": name or output.stem, "purpose": classic.purpose}
     data_bytes = classic_training.export(trained, sample, metadata, seed=seed)
     model = models.load(data_bytes)

@@ -35,16 +35,16 @@ def start_from(trained: Ladder, model: Model) -> None:
         gains = trained.gain_bits[before.lo : before.hi] + COEFFICIENT_BITS
         bits = [*gains, *[CLASS_BITS] * len(gains)]
         means = np.arange(stage.lo, stage.hi) - before.lo
-        common = new.context(min(new.seen(index), old.seen(source)))
+        common = new.inputs(index, min(new.seen(index), old.seen(source)))
         layers = _layers(model, f"pass{source}", old.pass_layers[source], bits)
         _take(trained.pass_nets[index], layers, common, np.concatenate([means, means + len(gains)]))
         update = [i for i, p in enumerate(old.passes) if p.hi == stage.hi and old.update_layers[i]]
         if update and new.update_layers[index]:
             layers = _layers(model, f"update{update[0]}", old.update_layers[update[0]])
-            _take(trained.update_nets[index], layers, new.context(stage.hi))
+            _take(trained.update_nets[index], layers, new.inputs(index, stage.hi))
     bits = [*(trained.gain_bits - CORRECTION_BITS + COEFFICIENT_BITS)]
     layers = _layers(model, "correction", old.correction_layers, bits)
-    _take(trained.correction_net, layers, new.context(new.coefficients))
+    _take(trained.correction_net, layers, new.context)
 
 
 def origins(new: Description, model: Model) -> list[int]:
@@ -59,7 +59,7 @@ def origins(new: Description, model: Model) -> list[int]:
         fitting = [
             number
             for number, before in enumerate(old.passes)
-            if before.lo <= stage.lo and stage.hi <= before.hi and set(before.lattice) & set(stage.lattice)
+            if before.lo <= stage.lo and stage.hi <= before.hi and before.places & stage.places
         ]
         if not fitting:
             raise ValueError(f"no pass of {model.name} has the channels {stage.lo} to {stage.hi}")

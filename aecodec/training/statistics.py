@@ -65,10 +65,31 @@ def karhunen_loeve(samples: np.ndarray, count: int) -> tuple[np.ndarray, np.ndar
     return mean, directions, np.sqrt(np.maximum(values[order], 1e-3))
 
 
+def separate(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As ``karhunen_loeve``, all directions, of blocks (N, pixels * 3) of red, green and blue: first gray and the two
+    strongest directions of colour at right angles to it, then what is strongest in each by itself. So the two of colour
+    are nothing where the block is gray.
+    """
+    colours = samples.reshape(-1, 3)
+    gray = np.full((1, 3), 3.0**-0.5)
+    _, axes, _ = karhunen_loeve(colours - colours @ gray.T * gray, 2)
+    planes = samples.reshape(len(samples), -1, 3) @ np.concatenate([gray, axes]).T
+    mean, directions, spread = np.zeros(samples.shape[1]), [], []
+    for plane, axis in enumerate(np.concatenate([gray, axes])):
+        centre, found, own = karhunen_loeve(planes[..., plane], planes.shape[1])
+        mean += np.outer(centre, axis).ravel() if plane == 0 else 0.0  # of colour nothing is the middle
+        directions.append((found[:, :, None] * axis).reshape(len(found), -1))
+        spread.append(own)
+    every = np.concatenate(spread)
+    order = np.argsort(every, kind="stable")[::-1]
+    return mean, np.concatenate(directions)[order], every[order]
+
+
 def measure(tiles: np.ndarray, description: Description, limit: int = 20000) -> Statistics:
     """Statistics of uint8 tiles (N, H, W, C), at most ``limit`` of them, with their Karhunen-Loeve transforms."""
     blocks, samples = _blocks_and_tiles(tiles, description, limit)
-    block_mean, block_directions, block_spread = karhunen_loeve(blocks, description.coefficients)
+    transform = separate(blocks) if description.channels == 3 else karhunen_loeve(blocks, description.coefficients)
+    block_mean, block_directions, block_spread = transform
     tile_mean, tile_directions, tile_spread = karhunen_loeve(samples, description.vector)
     spread = np.concatenate([tile_spread, block_spread])
     return Statistics(
