@@ -41,7 +41,7 @@ def cells(table: str) -> list[list[str]]:
 
 
 def points(*pairs: tuple[float, float]) -> list[Point]:
-    return [Point(i, file_bytes, 0.0, psnr) for i, (file_bytes, psnr) in enumerate(pairs)]
+    return [Point(i, file_bytes, file_bytes / 100, psnr) for i, (file_bytes, psnr) in enumerate(pairs)]
 
 
 def test_psnr_is_of_the_pooled_error_and_not_a_mean_of_psnrs() -> None:
@@ -109,6 +109,17 @@ def test_bd_rate_is_over_the_common_range_only() -> None:
     assert ratio == pytest.approx(100 * (10 * 10 ** (15 / 20) / 200 - 1))  # at the middle of two lines
     assert curves.bd_rate(points((10, 10.0), (20, 15.0)), theirs) is None
     assert curves.bd_rate(points((10, 25.0)), theirs) is None
+
+
+def test_a_curve_between_two_rates_ends_there() -> None:
+    curve = [Point(q, size, size / 100, psnr) for q, size, psnr in ((1, 100, 20.0), (2, 200, 26.0), (3, 400, 30.0))]
+    cut = curves.between(curve, 2.0**0.5, 9.0)
+    assert [(p.setting, p.bits_per_pixel) for p in cut[1:2]] == [(2, 2.0)]
+    assert (cut[0].file_bytes, cut[0].bits_per_pixel) == (pytest.approx(100 * 2**0.5), pytest.approx(2**0.5))
+    assert 20.0 < cut[0].psnr < 26.0 and cut[-1].psnr == pytest.approx(30.0)  # no further than it was measured
+    same = curves.bd_rate(cut, curve)
+    assert same is not None and same[0] == pytest.approx(0.0, abs=0.5)
+    assert curves.between(curve, 5.0, 9.0) == [] and curves.between(curve[:1], 0.1, 9.0) == []
 
 
 def test_a_sheet_falls_into_its_tiles_row_by_row() -> None:
@@ -221,6 +232,9 @@ def test_tables_of_curves_have_ranges_and_bd_rates_of_ours() -> None:
         ["aecodec", "50.0 to 200.0", "20.00 to 30.00", "-", "-"],
         ["WebP", "100.0 to 400.0", "20.00 to 30.00", "-50.0 %", "20.0 to 30.0"],
     ]
+    part = report.Bench([ours], [theirs], rates=(1.0, 2.0))
+    assert cells(report.overview(part))[1][3:] == ["-50.0 %", "20.0 to 25.0"]
+    assert "1 to 2 bits/pixel" in report.describe(3, [], part, mean_psnr=False)
     assert cells(report.by_psnr(bench, [25.0, 31.0])) == [["25.0", "100.0", "200.0"], ["31.0", "-", "-"]]
     long = Curve("long", points(*((k + 1, k + 10) for k in range(40))))
     assert [row[0] for row in cells(report.by_setting(long, "quality", most=5))] == ["0", "10", "20", "29", "39"]

@@ -15,6 +15,7 @@ from aecodec.cli.files import write
 from aecodec.cli.measuring import (
     Decibels,
     Numbers,
+    Rates,
     Status,
     data_options,
     load,
@@ -74,6 +75,12 @@ SUFFIXES = (".md", ".json", ".png", ".svg")
     default=None,
     help="The mean of the pictures' PSNRs, or the PSNR of their pooled error. [default: pooled; mean with --anchors]",
 )
+@click.option(
+    "--rates",
+    type=Rates(),
+    metavar="LOW:HIGH",
+    help="BD-rates over what the other codec reaches at these bits per pixel. [default: all that both reach]",
+)
 @click.option("--no-speed", is_flag=True, help="Leave out speed and memory.")
 @click.option("--title", help="Of the page and the plot. [default: the data and the model]")
 @output_path("-o", "--output", text="PREFIX: write PREFIX.md, .json, .png and .svg. [default: print the page]")
@@ -91,6 +98,7 @@ def command(
     klt: tuple[str, ...],
     at: tuple[float, ...] | None,
     mean_psnr: bool | None,
+    rates: tuple[float, float] | None,
     no_speed: bool,
     title: str | None,
     output: Path | None,
@@ -140,7 +148,7 @@ def command(
         by_mean = bool(anchors) if mean_psnr is None else mean_psnr
         if by_mean:
             mine, others, linear = ([by_mean_psnr(c) for c in group] for group in (mine, others, linear))
-        bench = report.Bench(mine, others, linear, published)
+        bench = report.Bench(mine, others, linear, published, rates)
         speeds: list[Speed] = []
         if not no_speed:
             middle = mine[0].points[len(quality) // 2]

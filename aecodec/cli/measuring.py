@@ -65,6 +65,23 @@ class Decibels(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return found
 
 
+class Rates(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Two rates in bits per pixel, the lower one first, with a colon between."""
+
+    name = "LOW:HIGH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            low, high = (float(part) for part in str(value).split(":"))
+        except ValueError:
+            low = high = 0.0
+        if not 0 < low < high < 1000:
+            self.fail(f"{value!r} is not two rates such as 0.3:1.5", param, ctx)
+        return low, high
+
+
 def _known_model(ctx: click.Context, param: click.Parameter, value: str) -> str:
     if value != "auto":
         try:

@@ -88,6 +88,19 @@ def front(points: Sequence[Point]) -> list[Point]:
     return kept
 
 
+def between(points: Sequence[Point], low: float, high: float) -> list[Point]:
+    """The curve between two rates in bits per pixel: its points there, and interpolated ones at the ends."""
+    curve = front(points)
+    rates = [p.bits_per_pixel for p in curve]
+    if len(curve) < 2 or low >= rates[-1] or high <= rates[0]:
+        return []
+    ends = []
+    for rate in (max(low, rates[0]), min(high, rates[-1])):
+        psnr = float(metrics.pchip(np.log(rates), [p.psnr for p in curve], math.log(rate)))
+        ends.append(Point(math.nan, rate / rates[0] * curve[0].file_bytes, rate, psnr))
+    return [ends[0], *(p for p in curve if ends[0].bits_per_pixel < p.bits_per_pixel < ends[1].bits_per_pixel), ends[1]]
+
+
 def bytes_at(points: Sequence[Point], at_psnr: float) -> float | None:
     """Mean bytes of a file at a PSNR; None outside of the points' range."""
     psnr, log_bytes = _axes(points)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aecodec.evaluation.curves import Curve, Point, bd_rate, bytes_at, front
+from aecodec.evaluation.curves import Curve, Point, bd_rate, between, bytes_at, front
 from aecodec.evaluation.pages import number, table
 from aecodec.evaluation.rivals import Rival
 
@@ -23,6 +23,7 @@ class Bench:
     rivals: Sequence[Curve]
     linear: Sequence[Curve] = ()
     published: Sequence[Curve] = ()
+    rates: tuple[float, float] | None = None  # BD-rates are over what others reach at these bits per pixel
 
     @property
     def curves(self) -> list[Curve]:
@@ -39,7 +40,8 @@ def overview(bench: Bench) -> str:
         best = front(curve.points)
         row = [curve.name, _range([p.file_bytes for p in best or curve.points], 1), _range([p.psnr for p in best], 2)]
         for mine in bench.ours:
-            found = None if curve is mine else bd_rate(mine.points, curve.points)
+            reference = between(curve.points, *bench.rates) if bench.rates else curve.points
+            found = None if curve is mine else bd_rate(mine.points, reference)
             row += ["-", "-"] if found is None else [f"{found[0]:+.1f} %", _range(found[1:], 1)]
         rows.append(row)
     return table(head, rows)
@@ -92,6 +94,9 @@ def describe(count: int, rivals: Sequence[Rival], bench: Bench, mean_psnr: bool)
         " pictures. BD-rate: the mean difference in bytes at equal PSNR, piecewise cubic (PCHIP); below zero the files"
         " are smaller."
     )
+    if bench.rates:
+        low, high = bench.rates
+        text += f" BD-rates are over the PSNRs that the other codec has at {low:g} to {high:g} bits/pixel."
     if rivals:
         text += f" Beside {', '.join(rival.described() for rival in rivals)}."
     if bench.linear:

@@ -87,7 +87,7 @@ RIVALS = {
     "webp": Rival("WebP", "WEBP", {"method": 6}, module="webp"),
     "jpeg": Rival("JPEG", "JPEG", {"optimize": True}, (1, 2, 3, 5, 8, *range(10, 100, 5)), module="jpg"),
     "jxl": Rival("JPEG XL", "JXL", {"effort": 7}, (*range(0, 100, 10), 95), package="pillow-jxl-plugin"),
-    "avif": Rival("AVIF", "AVIF", {"speed": 6}, range(0, 100, 10), module="avif"),
+    "avif": Rival("AVIF", "AVIF", {"speed": 6, "subsampling": "4:4:4"}, range(0, 100, 10), module="avif"),
     # A bare codestream, the reversible colour transform left to lossless files.
     "jpeg2000": Rival(
         "JPEG 2000",

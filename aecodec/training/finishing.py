@@ -41,11 +41,17 @@ TABLE_TILES = 4000  # training tiles that the tables are learned from
 Array = np.ndarray[Any, Any]
 
 
+def no_more_than(count: int, tiles: Array) -> int:
+    """``count``, or of larger tiles (N, H, W, C) than 32x32 as many as have the pixels of so many of those."""
+    return max(1, min(count, count * 1024 // (tiles.shape[1] * tiles.shape[2])))
+
+
 def reconstructions(model: Model, tiles: Array, quality: Array) -> tuple[Array, Array]:
     """What tiles (N, H, W, C) decode to at qualities (N,), with the least effort, and ideal bits (N,)."""
     made, bits = [], []
-    for begin in range(0, len(tiles), 500):
-        part = slice(begin, begin + 500)
+    at_once = no_more_than(500, tiles)
+    for begin in range(0, len(tiles), at_once):
+        part = slice(begin, begin + at_once)
         choice = choose(model, engine(), tiles[part], quality[part], effort=0, measured=True)
         assert choice.pixels is not None
         made.append(choice.pixels)
@@ -74,8 +80,8 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[Any, Array]:
         random = np.random.default_rng((self.seed, self.epoch, index))
-        chosen = random.integers(len(self.arrays[0]), size=BATCH)
-        return tuple(array[chosen] for array in self.arrays), np.zeros(BATCH, np.float32)
+        chosen = random.integers(len(self.arrays[0]), size=no_more_than(BATCH, self.arrays[0]))
+        return tuple(array[chosen] for array in self.arrays), np.zeros(len(chosen), np.float32)
 
 
 class Objective(Head):
@@ -104,7 +110,9 @@ def train(
     """Train a remainder for a model; checkpoints and ``log.jsonl`` are kept in ``folder``."""
     keras.utils.set_random_seed(seed)
     random = np.random.default_rng(seed)
-    tiles = AUGMENTATIONS[augmentation or preset.augmentation](draw(pools, RECONSTRUCTED, random), random)
+    tiles = AUGMENTATIONS[augmentation or preset.augmentation](
+        draw(pools, no_more_than(RECONSTRUCTED, validation), random), random
+    )
     quality = random.integers(1, QUALITIES + 1, len(tiles)).astype(np.int32)
     made, _ = reconstructions(model, tiles, quality)
     trained = Objective(replace(model.description, remainder=preset.remainder), name="objective")
@@ -159,18 +167,18 @@ def export(
     tables = parametric()
     quality = random.integers(1, QUALITIES + 1, len(tiles))
     error = errors(len(tiles), random)
-    made = None
+    made, at_once = None, no_more_than(500, tiles)
     for _ in range(rounds):
         model = models.load(dump(arrays, tables, metadata))
         made = reconstructions(model, tiles, quality)[0] if made is None else made
         found = [
             remainders.find(model, engine(), tiles[part], made[part], quality[part], error[part])
-            for part in (slice(begin, begin + 500) for begin in range(0, len(tiles), 500))
+            for part in (slice(begin, begin + at_once) for begin in range(0, len(tiles), at_once))
         ]
         residuals, classes = [p for f in found for p in f.residuals], [p for f in found for p in f.classes]
         tables = learned.fit_freely(tables, residuals, classes)
     model = models.load(dump(arrays, tables, metadata))
-    arrays["analysis.remainder_quality"] = best_qualities(model, held_out[:MEASURED])
+    arrays["analysis.remainder_quality"] = best_qualities(model, held_out[: no_more_than(MEASURED, held_out)])
     data = dump(arrays, tables, metadata)
     models.load(data)  # every proof again, on what was written
     return data
@@ -238,7 +246,7 @@ def run(
         verbose=(1 if sys.stderr.isatty() else 2) if progress else 0,
     )
     seconds = seconds_of_training(folder, time.monotonic() - started)
-    sample = draw(pools, TABLE_TILES, np.random.default_rng(seed))
+    sample = draw(pools, no_more_than(TABLE_TILES, held_out), np.random.default_rng(seed))
     data_bytes = export(trained, data_bytes, sample, held_out, name=name or output.stem, seed=seed)
     model = models.load(data_bytes)
     told = {
