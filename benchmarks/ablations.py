@@ -23,16 +23,43 @@ from aecodec.training import presets
 from aecodec.training.fitting import train, validate
 from aecodec.training.run import gather
 
-SHAPES = {"mnist": presets.GRAY_28, "alphabet": presets.GRAY_28, "cifar": presets.COLOUR_32}
+SHAPES = {
+    "mnist": presets.GRAY_28,
+    "alphabet": presets.GRAY_28,
+    "cifar": presets.COLOUR_32,
+    "photo": presets.COLOUR_ANY,
+}
 Shape = dict[str, Any]
+
+
+def wider(shape: Shape, factor: float) -> Shape:
+    """Features and units times a factor."""
+    width = shape["width"]
+    units = tuple(round(w * factor) for w in width) if isinstance(width, tuple) else round(width * factor)
+    return {"features": round(shape["features"] * factor), "width": units}
+
+
+def without(shape: Shape, index: int) -> Shape:
+    """One group less: the group that begins at ``groups[index]`` joins the one before it."""
+    groups, width = list(shape["groups"]), shape["width"]
+    del groups[index]
+    if isinstance(width, tuple):
+        widths = list(width)
+        del widths[index]
+        width = tuple(widths)
+    return {"groups": tuple(groups), "width": width, "joined": tuple(j for j in shape.get("joined", ()) if j in groups)}
+
+
 VARIANTS: dict[str, Callable[[Shape], Shape]] = {
     "as it is": lambda shape: {},
     "no updates of the features": lambda shape: {"update_depth": 0},
     "first group in two passes instead of four": lambda shape: {"first": CHECKERBOARD},
-    "one group less": lambda shape: {"groups": shape["groups"][:-1]},
+    "no blocks before others": lambda shape: {"spacing": 1},
+    "last group joined": lambda shape: without(shape, -1),
+    "second group joined": lambda shape: without(shape, 1),
     "vector of a quarter": lambda shape: {"vector": shape["vector"] // 4},
-    "half as wide": lambda shape: {"features": shape["features"] // 2, "width": shape["width"] // 2},
-    "half as wide again": lambda shape: {"features": shape["features"] * 3 // 2, "width": shape["width"] * 3 // 2},
+    "half as wide": lambda shape: wider(shape, 0.5),
+    "half as wide again": lambda shape: wider(shape, 1.5),
     "correction of one layer": lambda shape: {"correction_depth": 1},
 }
 
@@ -47,14 +74,25 @@ def main() -> None:
     parser.add_argument("data", nargs="+", help="as for aec train")
     parser.add_argument("--preset", choices=SHAPES, required=True)
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--crops", type=int, default=16, help="of each larger picture")
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--validation", type=int, default=500)
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     preset, shape = presets.PRESETS[options.preset], SHAPES[options.preset]
-    pools, held_out = gather(options.data, preset, validation=options.validation, balance=False, crops=16, seed=0)
+    pools, held_out = gather(
+        options.data, preset, validation=options.validation, balance=False, crops=options.crops, seed=options.seed
+    )
     found = {}
     for name in options.variants:
+        if (
+            name.startswith("vector")
+            and "vector" not in shape
+            or name.startswith("no blocks")
+            and "spacing" not in shape
+        ):
+            continue
         description = presets.ladder(**(shape | VARIANTS[name](shape)))
         variant = dataclasses.replace(preset, description=description)
         with tempfile.TemporaryDirectory() as folder:

@@ -1,6 +1,6 @@
 """Time and peak memory of coding pictures that are large, each step in a process of its own.
 
-    python benchmarks/large.py [--gray 20000x20000] [--rgb 12500x8000] [-m auto] [-q 75] [-e 3] [-o docs/large.md]
+    python benchmarks/large.py [--gray WxH ...] [--rgb WxH ...] [-m auto] [-q 75] [-e 3] [-o docs/large.md]
 
 The pictures are made here: soft shapes, edges and grain, the same every time. The first row of each is a process that
 only holds the picture; "above" is what the others take beyond Python and its libraries, in multiples of the picture.
@@ -87,15 +87,16 @@ def measured(label: str, width: int, height: int, channels: int, options: list[s
             seconds, peak, rest = map(float, done.stdout.split())
             written = number(file.stat().st_size, 0) if name == "encode" else "-"
             above = number((peak - rest) / raw, 2)
-            rows.append([f"{label}: {name}", number(seconds), number(peak / MEBI, 0), above, written])
+            each = number(seconds / (width * height / 1e6), 2)
+            rows.append([f"{label}: {name}", number(seconds), each, number(peak / MEBI, 0), above, written])
     progress("")
     return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--gray", type=size, default=(20000, 20000), metavar="WxH")
-    parser.add_argument("--rgb", type=size, default=(12500, 8000), metavar="WxH")
+    parser.add_argument("--gray", type=size, nargs="*", default=[(20000, 20000)], metavar="WxH")
+    parser.add_argument("--rgb", type=size, nargs="*", default=[(12500, 8000)], metavar="WxH")
     parser.add_argument("-m", "--model", default="auto")
     parser.add_argument("-q", "--quality", type=int, default=75)
     parser.add_argument("-e", "--effort", type=int, default=DEFAULT_EFFORT)
@@ -108,14 +109,14 @@ def main() -> None:
         return
     options = ["-m", arguments.model, "-q", str(arguments.quality), "-e", str(arguments.effort)]
     rows = []
-    for kind, (width, height), channels in (("gray", arguments.gray, 1), ("RGB", arguments.rgb, 3)):
-        label = f"{width}x{height} {kind}"
-        rows += measured(label, width, height, channels, options)
+    for kind, sizes, channels in (("gray", arguments.gray, 1), ("RGB", arguments.rgb, 3)):
+        for width, height in sizes:
+            rows += measured(f"{width}x{height} {kind}", width, height, channels, options)
     page = "\n\n".join(
         [
             "# Large pictures",
             f"    {command_line(__file__)}",
-            table(("", "seconds", "peak MiB", "above, x raw", "file bytes"), rows),
+            table(("", "seconds", "s/megapixel", "peak MiB", "above, x raw", "file bytes"), rows),
             f"region: {REGION}x{REGION} pixels in the middle; thumbnail: at most {THUMBNAIL} pixels. {environment()}.",
         ]
     )
