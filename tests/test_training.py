@@ -358,8 +358,7 @@ def test_the_exported_model_computes_what_the_trained_network_does(
     require_agreement(network, exported, monkeypatch, pictures)
 
 
-@pytest.mark.parametrize("spacing", [2, 4])
-@pytest.mark.parametrize("side", [28, 36], ids=["seven blocks", "nine blocks"])
+@pytest.mark.parametrize(("spacing", "side"), [(2, 28), (4, 36)], ids=["seven blocks", "nine blocks"])
 def test_a_shape_that_begins_with_few_blocks_computes_alike(
     monkeypatch: pytest.MonkeyPatch, spacing: int, side: int
 ) -> None:
