@@ -334,6 +334,9 @@ CASES = [
     ("cifar-3", "disc", 5, 241, 1, 30, "rans"),  # gray, and 8 tiles: two lanes
     ("mnist-2", "disc", 56, 84, 1, 50, "rans"),  # two by three tiles
     ("cifar-3", "disc", 64, 96, 3, 40, "zstd"),
+    ("photo-1", "noise", 33, 70, 3, 70, "rans"),  # odd numbers of blocks: five by nine
+    ("photo-1", "disc", 1, 1, 1, 50, "rans"),
+    ("photo-1", "disc", 60, 40, 1, 30, "zstd"),
 ]
 
 
