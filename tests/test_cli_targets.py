@@ -109,7 +109,7 @@ def test_whole_files_pass(folder: Path) -> None:
     written("--lossless", name="digit")
     result = aec("verify", "scene.aec", "digit.aec")
     assert result.exit_code == 0
-    assert result.stdout == "scene.aec: whole, 32x32 RGB, cifar-3\ndigit.aec: whole, 28x28 gray, mnist-2, lossless\n"
+    assert result.stdout == "scene.aec: whole, 32x32 RGB, cifar-4\ndigit.aec: whole, 28x28 gray, mnist-2, lossless\n"
     assert aec("verify", "scene.aec", "--quiet").output == ""
     assert aec("verify", "-", stdin=Path("digit.aec").read_bytes()).stdout.startswith("standard input: whole")
 

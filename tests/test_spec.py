@@ -330,10 +330,10 @@ CASES = [
     ("mnist-2", "noise", 28, 28, 1, 100, "rans"),
     ("mnist-2", "negative", 28, 28, 1, 50, "rans"),
     ("mnist-2", "disc", 20, 37, 1, 60, "zstd"),
-    ("cifar-3", "noise", 33, 30, 3, 70, "zstd"),
-    ("cifar-3", "disc", 5, 241, 1, 30, "rans"),  # gray, and 8 tiles: two lanes
+    ("cifar-4", "noise", 33, 30, 3, 70, "zstd"),
+    ("cifar-4", "disc", 5, 241, 1, 30, "rans"),  # gray, and 8 tiles: two lanes
     ("mnist-2", "disc", 56, 84, 1, 50, "rans"),  # two by three tiles
-    ("cifar-3", "disc", 64, 96, 3, 40, "zstd"),
+    ("cifar-4", "disc", 64, 96, 3, 40, "zstd"),
     ("photo-1", "noise", 33, 70, 3, 70, "rans"),  # odd numbers of blocks: five by nine
     ("photo-1", "disc", 1, 1, 1, 50, "rans"),
     ("photo-1", "disc", 60, 40, 1, 30, "zstd"),
@@ -375,7 +375,7 @@ def test_reference_decoder_agrees_on_remainders(
     # Whatever is smaller: the files of these small pictures are to have a model.
     monkeypatch.setattr(bounding, "or_plain", lambda batch, files, *others: files)
     source = picture("disc", height, width, channels)
-    data = aecodec.encode(source, model="cifar-3", max_error=error, packing=packing)
+    data = aecodec.encode(source, model="cifar-4", max_error=error, packing=packing)
     expected = aecodec.decode(data)
     found = reference.decode(data, models())
     assert found.samples == expected.tobytes()
@@ -383,7 +383,7 @@ def test_reference_decoder_agrees_on_remainders(
 
 
 def test_a_remainder_that_is_damaged_is_refused_by_both() -> None:
-    data = aecodec.encode(np.asarray(Image.open(ROOT / "examples" / "horse.png")), model="cifar-3", lossless=True)
+    data = aecodec.encode(np.asarray(Image.open(ROOT / "examples" / "horse.png")), model="cifar-4", lossless=True)
     header = reference.read_header(data)
     assert header.remainder
     place = data.index(header.remainder)
