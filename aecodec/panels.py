@@ -15,6 +15,7 @@ import os
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
@@ -22,7 +23,7 @@ import numpy as np
 
 from aecodec import tiles
 from aecodec.container import read_varint, write_varint
-from aecodec.engines import Engine
+from aecodec.engines import Engine, blas
 from aecodec.errors import TruncatedFile
 from aecodec.models import ladder
 from aecodec.models.ladder import Latent
@@ -304,17 +305,21 @@ def workers() -> int:
 
 
 def in_threads(work: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
-    """`map`, a few at once: never more than one for each thread and one more, and an error stops what is to come."""
+    """`map`, a few at once: never more than one for each thread and one more, and an error stops what is to come. With
+    several items each has one thread, NumPy's products too.
+    """
     count = workers()
     if count == 1:
         yield from map(work, items)
         return
     from concurrent.futures import ThreadPoolExecutor  # which takes time to import: small pictures do without
 
-    with ThreadPoolExecutor(count) as pool:
+    with ExitStack() as stack, ThreadPoolExecutor(count) as pool:
         waiting: deque[Future[_Out]] = deque()
         try:
-            for item in items:
+            for index, item in enumerate(items):
+                if index == 1:
+                    stack.enter_context(blas.one_thread())
                 waiting.append(pool.submit(work, item))
                 if len(waiting) > count:
                     yield waiting.popleft().result()

@@ -142,4 +142,13 @@ def test_no_module_names_a_model() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Compare):
                 words = {c.value for c in ast.walk(node) if isinstance(c, ast.Constant) and isinstance(c.value, str)}
-                assert not words & {"mnist", "alphabet", "cifar", "mnist-2", "alphabet-2", "cifar-4", "photo", "photo-1"}, path
+                assert not words & {
+                    "mnist",
+                    "alphabet",
+                    "cifar",
+                    "mnist-2",
+                    "alphabet-2",
+                    "cifar-4",
+                    "photo",
+                    "photo-1",
+                }, path

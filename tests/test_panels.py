@@ -16,6 +16,7 @@ from samples import COLOUR, DIGITS, MODELS, mosaic, psnr, tiny_file, waves
 import aecodec
 from aecodec import decoder, engines, panels
 from aecodec.container import Header, read_header, read_varint, write_header
+from aecodec.engines import blas
 from aecodec.errors import AecError, InvalidValue, LimitExceeded, TruncatedFile
 from aecodec.files import File
 from aecodec.models import ladder, registry
@@ -410,3 +411,28 @@ def test_memory_of_decoding_grows_with_the_picture_only(monkeypatch: pytest.Monk
 
 def test_box_division() -> None:
     assert Box(8, 16, 0, 4) // 4 == Box(2, 4, 0, 1)
+
+
+# Threads ---
+
+
+def test_several_items_have_one_blas_thread_each_and_then_it_is_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = blas.functions()
+    if found is None:
+        pytest.skip("this NumPy's BLAS is not OpenBLAS")
+    tell, put = found
+    before = tell()
+    monkeypatch.setattr(panels, "workers", lambda: 2)
+    try:
+        put(2)
+        assert list(panels.in_threads(lambda _: tell(), [0])) == [2]  # all to itself
+        assert list(panels.in_threads(lambda _: tell(), range(5)))[1:] == [1] * 4
+        assert tell() == 2
+        with pytest.raises(ZeroDivisionError):
+            list(panels.in_threads(lambda item: 1 // item, [1, 2, 0, 3]))
+        assert tell() == 2
+        with blas.one_thread(), blas.one_thread():
+            assert tell() == 1
+        assert tell() == 2
+    finally:
+        put(before)

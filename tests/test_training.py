@@ -506,7 +506,7 @@ def test_learned_tables_are_no_longer_than_the_parametric_ones(trained: Path) ->
 @pytest.mark.parametrize("name", sorted(augmentation.AUGMENTATIONS))
 @pytest.mark.parametrize("tiles", [TILES[:6, ..., None], np.stack(COLOUR[:6])], ids=["gray", "colour"])
 def test_augmentation_keeps_shape_and_dtype(name: str, tiles: np.ndarray) -> None:
-    if tiles.shape[3] != {"pen": 1, "colour": 3}.get(name, tiles.shape[3]):
+    if tiles.shape[3] != {"pen": 1, "colour": 3, "photograph": 3}.get(name, tiles.shape[3]):
         pytest.skip("made for the other kind")
     augmented = augmentation.AUGMENTATIONS[name](tiles, np.random.default_rng(0))
     assert augmented.shape == tiles.shape
@@ -570,6 +570,19 @@ def test_larger_crops_come_from_folders_of_larger_pictures(tmp_path: Path) -> No
     Image.fromarray(whole).save(tmp_path / "sheet.png")
     for other in ("idx", "sheet.png"):
         assert sources.load_crops(str(tmp_path / other), (28, 28), 1).shape == (0, 56, 56, 1)
+
+
+def test_of_a_shape_without_tiles_whole_pictures_are_held_out(tmp_path: Path) -> None:
+    shape = presets.ladder(side=None, channels=1, groups=(0,), features=0, width=4, correction_depth=0)
+    preset = dataclasses.replace(SMALL, description=shape, crop=20, larger=0)
+    for level in range(40):
+        Image.fromarray(np.full((30, 30), 6 * level, np.uint8)).save(tmp_path / f"{level}.png")
+    (pool,), held_out = run.gather([str(tmp_path)], preset, validation=10, balance=False, crops=8, seed=0)
+    kept, seen = {int(v) for v in held_out[:, 0, 0, 0]}, {int(v) for v in pool.tiles[:, 0, 0, 0]}
+    assert held_out.shape == (10, 20, 20, 1) and len(kept) == 2
+    assert not kept & seen and len(kept | seen) == 40
+    with pytest.raises(ValueError, match="2 pictures give 16 crops, too few to hold out 17"):
+        run.gather([str(tmp_path)], preset, validation=17, balance=False, crops=8, seed=0)
 
 
 def test_crops_of_a_folder_get_into_its_pool(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aecodec.models.model import Model
 
 PRESETS = ("mnist", "alphabet", "cifar", "photo", "keras-blog", "vector16", "cifar-dense")
-AUGMENTATIONS = ("none", "mirror", "colour", "shift", "pen")
+AUGMENTATIONS = ("none", "mirror", "colour", "photograph", "shift", "pen")
 
 
 @click.command("train")
