@@ -258,6 +258,8 @@ def test_a_coarse_thumbnail_is_what_the_specification_says(
         data, whole = files[name]
         file, engine = File.parse(data, None), engines.engine()
         d, parts = file.model.description, decoder._panels(file, "numpy")
+        if max(-(-n // limit) for n in whole.shape[:2]) < d.block:
+            continue  # larger blocks are no thumbnail yet
         rows, columns = d.grid(*file.size)
         means = np.zeros((rows, columns, d.channels), int)
         for index in range(file.layout.count):
