@@ -39,8 +39,8 @@ def overview(bench: Bench) -> str:
     for curve in bench.curves:
         best = front(curve.points)
         row = [curve.name, _range([p.file_bytes for p in best or curve.points], 1), _range([p.psnr for p in best], 2)]
+        reference = between(curve.points, *bench.rates) if bench.rates else curve.points
         for mine in bench.ours:
-            reference = between(curve.points, *bench.rates) if bench.rates else curve.points
             found = None if curve is mine else bd_rate(mine.points, reference)
             row += ["-", "-"] if found is None else [f"{found[0]:+.1f} %", _range(found[1:], 1)]
         rows.append(row)
