@@ -15,7 +15,7 @@ from PIL import Image
 from aecodec import decoder, pictures
 from aecodec.errors import AecError, InvalidValue
 from aecodec.files import File, Info
-from aecodec.panels import Layout, Progress, in_threads
+from aecodec.panels import Layout, Progress, in_threads, workers
 from aecodec.pictures import Picture, Source
 from aecodec.scaling import Region
 from aecodec.wanted import DEFAULT_EFFORT, MOST_EFFORT, Wanted, whole
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
     from aecodec.container import Section
 
-BATCH_PIXELS = 1 << 20  # pictures of one size are coded together, at most so many pixels at once
+# Small pictures of one size are coded together. Large batches take fewer steps, at each of which threads wait for one
+# another; encoding needs more memory for a pixel than decoding.
+ENCODED_PIXELS, DECODED_PIXELS = 1 << 19, 1 << 21  # at most so many at once
+SHARED_PIXELS = 1 << 16  # as many are not divided between threads
 ALPHA_LOSSLESS = 100
 
 
@@ -143,7 +146,7 @@ def encode_many(
                 with _noted(part[missed.index], len(loaded)):
                     raise missed.error from None
 
-        parts = list(_chunks(indices, max(layout.height * layout.width for layout in layouts)))
+        parts = list(_chunks(indices, max(layout.height * layout.width for layout in layouts), ENCODED_PIXELS))
         # Large pictures share the threads panel by panel, one after the other.
         each = map if any(layout.count > 1 for layout in layouts) else in_threads
         for part, coded in zip(parts, each(work, parts), strict=True):
@@ -216,7 +219,7 @@ def decode_many(
                         decoder.decode_alike([parsed[index]], engine)
                 raise
 
-        parts = list(_chunks(indices, layout.height * layout.width))
+        parts = list(_chunks(indices, layout.height * layout.width, DECODED_PIXELS))
         each = map if layout.count > 1 else in_threads
         for part, found in zip(parts, each(work, parts), strict=True):
             for index, picture in zip(part, found, strict=True):
@@ -261,8 +264,10 @@ def _alike(keys: list[Any]) -> Iterator[tuple[Any, list[int]]]:
     yield from found.items()
 
 
-def _chunks(indices: list[int], pixels: int) -> Iterator[list[int]]:
-    size = max(1, BATCH_PIXELS // pixels)
+def _chunks(indices: list[int], pixels: int, limit: int) -> Iterator[list[int]]:
+    """Pictures of so many pixels each: at most ``limit`` pixels together, and some for every thread."""
+    each = max(-(-len(indices) // workers()), SHARED_PIXELS // pixels)
+    size = max(1, min(each, limit // pixels))
     for begin in range(0, len(indices), size):
         yield indices[begin : begin + size]
 

@@ -50,14 +50,16 @@ def without(shape: Shape, index: int) -> Shape:
     return {"groups": tuple(groups), "width": width, "joined": tuple(j for j in shape.get("joined", ()) if j in groups)}
 
 
-VARIANTS: dict[str, Callable[[Shape], Shape]] = {
+# What is changed of a shape; None where the shape has no such part.
+VARIANTS: dict[str, Callable[[Shape], Shape | None]] = {
     "as it is": lambda shape: {},
     "no updates of the features": lambda shape: {"update_depth": 0},
     "first group in two passes instead of four": lambda shape: {"first": CHECKERBOARD},
-    "no blocks before others": lambda shape: {"spacing": 1},
+    "no blocks before others": lambda shape: {"spacing": 1} if "spacing" in shape else None,
     "last group joined": lambda shape: without(shape, -1),
     "second group joined": lambda shape: without(shape, 1),
-    "vector of a quarter": lambda shape: {"vector": shape["vector"] // 4},
+    "no tiles, no vector": lambda shape: {"side": None, "vector": 0} if "vector" in shape else None,
+    "vector of a quarter": lambda shape: {"vector": shape["vector"] // 4} if "vector" in shape else None,
     "half as wide": lambda shape: wider(shape, 0.5),
     "half as wide again": lambda shape: wider(shape, 1.5),
     "correction of one layer": lambda shape: {"correction_depth": 1},
@@ -86,15 +88,11 @@ def main() -> None:
     )
     found = {}
     for name in options.variants:
-        if (
-            name.startswith("vector")
-            and "vector" not in shape
-            or name.startswith("no blocks")
-            and "spacing" not in shape
-        ):
+        changed = VARIANTS[name](shape)
+        if changed is None:
             continue
-        description = presets.ladder(**(shape | VARIANTS[name](shape)))
-        variant = dataclasses.replace(preset, description=description)
+        description = presets.ladder(**(shape | changed))
+        variant = dataclasses.replace(preset, description=description, crop=preset.tile[0])
         with tempfile.TemporaryDirectory() as folder:
             trained = train(variant, pools, held_out, Path(folder), steps=options.steps, verbose=0)
         found[name] = validate(trained, held_out)

@@ -166,7 +166,8 @@ def test_more_pictures_than_go_into_a_batch_keep_their_order(monkeypatch: pytest
     pictures = [*DIGITS, *COLOUR[:5]]
     files = aecodec.encode_many(pictures, quality=40)
     decoded = aecodec.decode_many(files)
-    monkeypatch.setattr("aecodec.codec.BATCH_PIXELS", 3 * COLOUR[0].shape[0] ** 2)
+    for name in ("ENCODED_PIXELS", "DECODED_PIXELS", "SHARED_PIXELS"):
+        monkeypatch.setattr(f"aecodec.codec.{name}", 3 * COLOUR[0].shape[0] ** 2)
     assert aecodec.encode_many(pictures, quality=40) == files
     assert all(map(np.array_equal, aecodec.decode_many(files), decoded))
 

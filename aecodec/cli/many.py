@@ -14,11 +14,11 @@ import click
 from aecodec.cli.failures import Failure, in_one_sentence
 from aecodec.cli.plan import PIPE, Pair, shown
 from aecodec.cli.progress import Progress, Totals
-from aecodec.codec import BATCH_PIXELS
 from aecodec.errors import AecError
 
 CHUNK_FILES: Final = 128  # what a process is given at a time: enough to be coded together,
 CHUNK_BYTES: Final = 1 << 20  # and not more than a second or so of work
+BATCH_PIXELS = 1 << 20  # between two signs of life
 
 
 class Outcome(NamedTuple):

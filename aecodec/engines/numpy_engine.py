@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,64 +11,93 @@ from aecodec.engines import Tensor, neighbourhoods
 from aecodec.models.network import LEAK, Network
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
 
-CHUNK_VALUES = 1 << 18  # values gathered at once: one megabyte, so that a chunk stays in the cache
+CHUNK_VALUES = 1 << 19  # values gathered at once: two megabytes, so that a chunk stays in the cache
 
 
 class NumpyEngine:
     """Integers held in float32 or float64, which multiply fast; see ``aecodec.models.network`` for why it is exact."""
 
     def run(self, network: Network, x: Tensor, positions: NDArray[np.intp] | None = None) -> Tensor:
+        n, height, width, _ = x.shape
         if positions is None:
-            positions = np.arange(x.shape[1] * x.shape[2])
+            positions = np.arange(height * width)
+        made = np.empty((n, positions.size, network.layers[-1].units), np.float32)
         if not positions.size:  # of a pass whose lattice a very small grid misses
-            return np.zeros((len(x), 0, network.layers[-1].units), np.float32)
+            return made
+        places = neighbourhoods(height, width, positions)
         widest = max(layer.weight.shape[0] for layer in network.layers)
         size = max(1, CHUNK_VALUES // max(1, widest * positions.size))
-        if size >= len(x):
-            return _run(network, x, positions)
-        return np.concatenate([_run(network, x[i : i + size], positions) for i in range(0, len(x), size)])
+        scratch = _Scratch()
+        for begin in range(0, n, size):
+            part = x[begin : begin + size]
+            made[begin : begin + size] = _run(network, part, positions, places, scratch).reshape(
+                len(part), positions.size, -1
+            )
+        return made
 
 
-def _run(network: Network, x: Tensor, positions: NDArray[np.intp]) -> Tensor:
+class _Scratch:
+    """Arrays that the chunks of one call share: memory that stays in the cache and is cleared once."""
+
+    def __init__(self) -> None:
+        self.held: dict[tuple[str, int], NDArray[Any]] = {}
+
+    def __call__(self, use: str, layer: int, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """The array of a layer; zeros at first. Chunks never grow, and only the first axis shrinks."""
+        size = math.prod(shape)
+        if (use, layer) not in self.held:
+            self.held[use, layer] = np.zeros(size, dtype)
+        return self.held[use, layer][:size].reshape(shape)
+
+
+def _run(
+    network: Network, x: Tensor, positions: NDArray[np.intp], places: NDArray[np.intp], scratch: _Scratch
+) -> NDArray[np.floating]:
+    """The outputs (N * P, units) for grids (N, H, W, C); places: the neighbourhoods of the positions (P,)."""
     n, height, width, _ = x.shape
     rows: NDArray[np.floating] = x  # (N, H, W, C) until the first layer, then (N * P, units)
     outputs: list[NDArray[np.floating]] = []
     for index, (layer, scaled) in enumerate(zip(network.layers, network.scaled, strict=True)):
+        y = scratch("sums", index, (n * positions.size, layer.units), scaled.weight.dtype)
         if layer.kernel == 3:
-            y = _convolve(rows.reshape(n, height, width, -1), scaled.weight, positions)
+            _convolve(rows.reshape(n, height, width, -1), scaled.weight, places, y, scratch, index)
         else:
             if index == 0:
                 rows = rows.reshape(n, height * width, -1).take(positions, axis=1).reshape(n * positions.size, -1)
-            y = rows.astype(scaled.weight.dtype, copy=False) @ scaled.weight
+            np.matmul(rows.astype(scaled.weight.dtype, copy=False), scaled.weight, out=y)
         y += scaled.bias
-        np.floor(y, out=y)
         if layer.add is not None:
+            np.floor(y, out=y)
             y += outputs[layer.add]
-        if layer.leaky:
-            falling = y * (1.0 / LEAK)
-            np.floor(falling, out=falling)
+        if layer.leaky:  # the floor of the larger is the larger of the floors
+            falling = np.multiply(y, 1.0 / LEAK, out=scratch("falling", index, y.shape, y.dtype))
             np.maximum(y, falling, out=y)
+        np.floor(y, out=y)
         rows = np.clip(y, -scaled.limit, scaled.limit, out=y)
         outputs.append(rows)
-    return rows.astype(np.float32, copy=False).reshape(n, positions.size, -1)
+    return rows
 
 
-def _convolve(grid: NDArray[Any], weight: NDArray[np.floating], positions: NDArray[np.intp]) -> NDArray[np.floating]:
-    """Sums (N * P, units) over the 3x3 neighbourhoods of positions (P,) in a grid (N, H, W, C)."""
+def _convolve(
+    grid: NDArray[Any],
+    weight: NDArray[np.floating],
+    places: NDArray[np.intp],
+    sums: NDArray[np.floating],
+    scratch: _Scratch,
+    index: int,
+) -> None:
+    """Fill the sums (N * P, units) over the neighbourhoods (P, 9) in a grid (N, H, W, C)."""
     n, height, width, channels = grid.shape
-    padded = np.zeros((n, height + 2, width + 2, channels), weight.dtype)
+    padded = scratch("padded", index, (n, height + 2, width + 2, channels), weight.dtype)
     padded[:, 1:-1, 1:-1] = grid
     flat = padded.reshape(n, (height + 2) * (width + 2), channels)
-    places = neighbourhoods(height, width, positions)
-    size = max(1, CHUNK_VALUES // max(1, n * len(weight)))
-    if size >= positions.size:
-        every: NDArray[np.floating] = flat.take(places.reshape(-1), axis=1).reshape(n * positions.size, -1) @ weight
-        return every
-    sums = np.empty((n, positions.size, weight.shape[1]), weight.dtype)
-    for begin in range(0, positions.size, size):
-        part = places[begin : begin + size]
-        gathered = flat.take(part.reshape(-1), axis=1).reshape(n * len(part), -1)
-        sums[:, begin : begin + size] = (gathered @ weight).reshape(n, len(part), -1)
-    return sums.reshape(n * positions.size, -1)
+    # Several grids fit a chunk as they are.
+    size = len(places) if n > 1 else max(1, CHUNK_VALUES // max(1, len(weight)))
+    for begin in range(0, len(places), size):
+        part = places[begin : begin + size].reshape(-1)
+        gathered = scratch("gathered", index, (n, part.size, channels), weight.dtype)
+        flat.take(part, axis=1, out=gathered, mode="clip")  # all are in range; "raise" would copy
+        y = sums[n * begin : n * begin + n * part.size // 9]
+        np.matmul(gathered.reshape(len(y), -1), weight, out=y)
