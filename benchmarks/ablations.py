@@ -94,7 +94,7 @@ def main() -> None:
         description = presets.ladder(**(shape | changed))
         variant = dataclasses.replace(preset, description=description, crop=preset.tile[0])
         with tempfile.TemporaryDirectory() as folder:
-            trained = train(variant, pools, held_out, Path(folder), steps=options.steps, verbose=0)
+            trained = train(variant, pools, (held_out,), Path(folder), steps=options.steps, verbose=0)
         found[name] = validate(trained, held_out)
         print(name, found[name], flush=True)
     reference = found[options.variants[0]]

@@ -46,33 +46,28 @@ def ours(model: str, effort: int | None = None, name: str = "aecodec") -> Codec:
     options: dict[str, Any] = {} if effort is None else {"effort": effort}
 
     def encode(pictures: Sequence[Picture], quality: int) -> list[bytes]:
-        return _in_parts(lambda part: aecodec.encode_many(part, model=model, quality=quality, **options), pictures)
+        return aecodec.encode_many(pictures, model=model, quality=quality, **options)
 
-    def decode(files: Sequence[bytes]) -> list[Picture]:
-        return _in_parts(aecodec.decode_many, files)
-
-    return Codec(name, encode, decode, ALL_QUALITIES)
+    return Codec(name, encode, aecodec.decode_many, ALL_QUALITIES)
 
 
-def theirs(rival: Rival, gray: bool) -> Codec:
-    """A rival at its best, one file a picture."""
+def theirs(rival: Rival, gray: bool, threads: int | None = None) -> Codec:
+    """A rival at its best, one file a picture; threads: that share the pictures, None for one a core."""
+    count = threads or workers()
+
+    def shared(call: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+        if count == 1:
+            return [call(item) for item in items]
+        with ThreadPoolExecutor(count) as pool:
+            return list(pool.map(call, items))
 
     def encode(pictures: Sequence[Picture], quality: int) -> list[bytes]:
-        return _in_parts(lambda part: [rival.at(p, quality) for p in part], pictures)
+        return shared(lambda picture: rival.at(picture, quality), pictures)
 
     def decode(files: Sequence[bytes]) -> list[Picture]:
-        return _in_parts(lambda part: [rival.decode(data, gray) for data in part], files)
+        return shared(lambda data: rival.decode(data, gray), files)
 
     return Codec(rival.name, encode, decode, rival.qualities)
-
-
-def _in_parts(call: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item]) -> list[Result]:
-    """What a call makes of the items, a part of them in each thread."""
-    count = workers()
-    size = -(-len(items) // count) or 1
-    with ThreadPoolExecutor(count) as pool:
-        parts = pool.map(call, [items[begin : begin + size] for begin in range(0, len(items), size)])
-        return [result for part in parts for result in part]
 
 
 def batches(pictures: Sequence[Picture]) -> Iterable[slice]:

@@ -20,9 +20,9 @@ TIMED_PIXELS = 1 << 20
 WARM_UP = 16
 MEBI = 1 << 20
 EXPLANATION = (
-    "The same pictures by each codec in a process of its own, all at once by aecodec, one file after the other by the"
-    f" others, with the options of the curves; the best of {ROUNDS} rounds. Peak: of the whole process; above rest: of"
-    " that what Python, the libraries and the pictures themselves did not need."
+    "The same pictures by each codec in a process of its own, all at once and on every core by aecodec, one file after"
+    f" the other by the others, with the options of the curves; the best of {ROUNDS} rounds. Peak: of the whole"
+    " process; above rest: of that what Python, the libraries and the pictures themselves did not need."
 )
 
 
@@ -40,7 +40,7 @@ class Job:
         if not self.rival:
             return ours(self.model, self.effort, self.name)
         available([self.rival])  # loads its plugin
-        return theirs(RIVALS[self.rival], gray)
+        return theirs(RIVALS[self.rival], gray, threads=1)
 
 
 @dataclass(frozen=True)
