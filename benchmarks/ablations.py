@@ -53,11 +53,13 @@ def without(shape: Shape, index: int) -> Shape:
 # What is changed of a shape; None where the shape has no such part.
 VARIANTS: dict[str, Callable[[Shape], Shape | None]] = {
     "as it is": lambda shape: {},
-    "no updates of the features": lambda shape: {"update_depth": 0},
-    "first group in two passes instead of four": lambda shape: {"first": CHECKERBOARD},
+    "no updates of the features": lambda shape: {"update_depth": 0} if "vector" in shape else None,
+    "first group in two passes instead of four": lambda shape: (
+        {"first": CHECKERBOARD} if "spacing" not in shape else None
+    ),
     "no blocks before others": lambda shape: {"spacing": 1} if "spacing" in shape else None,
     "last group joined": lambda shape: without(shape, -1),
-    "second group joined": lambda shape: without(shape, 1),
+    "second group joined": lambda shape: without(shape, 1) if len(shape["groups"]) > 2 else None,
     "no tiles, no vector": lambda shape: {"side": None, "vector": 0} if "vector" in shape else None,
     "vector of a quarter": lambda shape: {"vector": shape["vector"] // 4} if "vector" in shape else None,
     "half as wide": lambda shape: wider(shape, 0.5),

@@ -18,7 +18,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -215,6 +215,7 @@ def campaign(files: Sequence[bytes], seed: int, start: int, count: int, jobs: in
     began = time.monotonic()
     work = partial(judge_chunk, seed, files, limits)
     with suppress(KeyboardInterrupt):
+        results: Iterator[tuple[range, Log | None]]
         if jobs == 1:
             results = ((chunk, work(chunk)) for chunk in chunks)
         else:

@@ -13,14 +13,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from reporting import command_line, environment, number, progress, run, table
 
 import aecodec
 from aecodec.evaluation.speed import peak_bytes
-from aecodec.search import DEFAULT_EFFORT
+from aecodec.wanted import DEFAULT_EFFORT
 
 BAND = 256  # rows made at once
 SEED = 12
@@ -48,7 +50,8 @@ def make(file: Path, width: int, height: int, channels: int) -> None:
         for channel in range(channels):
             soft = 60 * np.sin(x / (90 + 9 * channel) + y / 310) * np.cos(y / 70 - channel)
             plane = np.clip(110 + soft + edges + grain, 0, 255).astype(np.uint8)
-            picture[begin : begin + len(y), ..., *([] if channels == 1 else [channel])] = plane
+            band = picture[begin : begin + len(y)]
+            (band if channels == 1 else band[..., channel])[:] = plane
     picture.flush()
 
 
@@ -66,12 +69,12 @@ def step(name: str, source: Path, file: Path, model: str, quality: int, effort: 
         data = file.read_bytes()
         info = aecodec.inspect(data)
         corner = (info.width // 2, info.height // 2, min(REGION, info.width // 2), min(REGION, info.height // 2))
-        options = {"decode": {}, "region": {"region": corner}, "thumbnail": {"thumbnail": THUMBNAIL}}[name]
-        aecodec.decode(data, max_pixels=None, **options)
+        options: dict[str, dict[str, Any]] = {"region": {"region": corner}, "thumbnail": {"thumbnail": THUMBNAIL}}
+        aecodec.decode(data, max_pixels=None, **options.get(name, {}))
     print(time.perf_counter() - begin, peak_bytes(), rest)
 
 
-def measured(label: str, width: int, height: int, channels: int, options: list[str]) -> list[list[str]]:
+def measured(label: str, width: int, height: int, channels: int, options: Sequence[str]) -> list[list[str]]:
     rows = []
     raw = width * height * channels
     with tempfile.TemporaryDirectory() as folder:
@@ -105,7 +108,8 @@ def main() -> None:
     parser.add_argument("--files", type=Path, nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.step:
-        step(arguments.step, *arguments.files, arguments.model, arguments.quality, arguments.effort)
+        source, file = arguments.files
+        step(arguments.step, source, file, arguments.model, arguments.quality, arguments.effort)
         return
     options = ["-m", arguments.model, "-q", str(arguments.quality), "-e", str(arguments.effort)]
     rows = []

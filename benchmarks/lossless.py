@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from datasets import Picture, load
@@ -22,7 +23,7 @@ import aecodec
 from aecodec import plain
 from aecodec.evaluation.rivals import PNG, Rival, available
 
-LOSSLESS = {"webp": {"lossless": True, "quality": 100}, "jxl": {"lossless": True}}
+LOSSLESS: dict[str, dict[str, object]] = {"webp": {"lossless": True, "quality": 100}, "jxl": {"lossless": True}}
 
 Encode = Callable[[Sequence[Picture]], list[bytes]]
 Decode = Callable[[Sequence[bytes]], list[Picture]]
@@ -38,7 +39,7 @@ def theirs(rival: Rival, options: dict[str, object], gray: bool) -> tuple[str, E
     return f"{rival.name}, lossless" if options else rival.described(), encode, decode
 
 
-def ours(name: str, **options: object) -> tuple[str, Encode, Decode]:
+def ours(name: str, **options: Any) -> tuple[str, Encode, Decode]:
     return name, partial(aecodec.encode_many, **options), aecodec.decode_many
 
 

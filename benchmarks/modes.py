@@ -9,6 +9,7 @@ import argparse
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -83,18 +84,18 @@ def array(*shape: int, dtype: type = np.uint8) -> np.ndarray:
 def pictures() -> Iterator[tuple[str, Callable[[], Any]]]:
     """Every kind of picture by its name."""
     for mode in (*TARGETS, *UNKNOWN):
-        yield f"mode {mode}", lambda mode=mode: of_mode(mode)
+        yield f"mode {mode}", partial(of_mode, mode)
     yield "mode P, gray palette", lambda: of_mode("L").convert("P")
     yield "mode P, entries with opacity", lambda: with_info("P", lambda image: bytes(range(256)))
     for mode in ("L", "RGB", "P", "I;16"):
-        yield f"mode {mode}, a transparent colour", lambda mode=mode: with_info(mode, corner)
+        yield f"mode {mode}, a transparent colour", partial(with_info, mode, corner)
     yield "several frames", animation
     yield "EXIF orientation 6", turned
     for channels in ((), (1,), (2,), (3,), (4,), (5,)):
         shape = ", ".join(["H", "W", *map(str, channels)])
-        yield f"array ({shape})", lambda channels=channels: array(HEIGHT, WIDTH, *channels)
+        yield f"array ({shape})", partial(array, HEIGHT, WIDTH, *channels)
     for dtype in (np.uint16, np.float32, np.bool_):
-        yield f"array of {np.dtype(dtype).name}", lambda dtype=dtype: array(HEIGHT, WIDTH, dtype=dtype)
+        yield f"array of {np.dtype(dtype).name}", partial(array, HEIGHT, WIDTH, dtype=dtype)
 
 
 def row(name: str, make: Callable[[], Any]) -> tuple[str, str, str, str]:

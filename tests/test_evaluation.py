@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -426,6 +428,22 @@ def test_speed_is_measured_in_processes_of_their_own(monkeypatch: pytest.MonkeyP
     assert ours.encode_seconds > 0 and ours.decode_seconds > 0 and ours.pictures == 4
     assert (1 << 20) < ours.rest_bytes <= ours.peak_bytes < (1 << 31)
     assert [row[:2] for row in cells(speed.report([ours, webp]))] == [["aecodec", "50"], ["WebP", "25"]]
+
+
+def test_a_loop_has_one_thread_and_a_sweep_as_many_as_there_are_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = set()
+
+    def noted(image: object, *args: object, **options: object) -> bytes:
+        used.add(threading.get_ident())
+        time.sleep(0.01)
+        return b""
+
+    monkeypatch.setattr(rivals.Rival, "at", noted)
+    monkeypatch.setattr(codecs, "workers", lambda: 3)
+    codecs.theirs(rivals.RIVALS["webp"], gray=True, threads=1).encode(DIGITS[:6], 50)
+    assert used == {threading.get_ident()}
+    codecs.theirs(rivals.RIVALS["webp"], gray=True).encode(DIGITS[:6], 50)
+    assert len(used) == 1 + 3
 
 
 def test_so_many_pictures_are_timed_as_have_a_megapixel() -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import gzip
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,17 @@ from aecodec.cli.train import draw
 from aecodec.engines import engine
 from aecodec.models import ladder, registry, safetensors
 from aecodec.models.description import CLASSES_PER_OCTAVE, COEFFICIENT_BITS, lambda_of_quality
-from aecodec.models.model import Model, load
+from aecodec.models.model import Model, check_shape, load
 from aecodec.packing import ideal_bits, parametric
 from aecodec.search import choose
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))  # as for the scripts there
 
 WITHOUT = "AECODEC_TEST_WITHOUT_TENSORFLOW"
 if WITHOUT in os.environ:
     pytest.skip(f"{WITHOUT} is set: training is not tested", allow_module_level=True)
+
+import ablations  # noqa: E402
 
 from aecodec.training import augmentation, export, finishing, fitting, presets, run, sources  # noqa: E402
 from aecodec.training.network import SKIPPED_CLASSES  # noqa: E402
@@ -672,3 +677,16 @@ def test_an_existing_model_is_kept_unless_forced(tmp_path: Path) -> None:
     kept.write_bytes(b"precious")
     assert "--force" in refuses("any", "-o", str(kept), "--preset", "mnist")
     assert kept.read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("name", ablations.SHAPES)
+def test_every_variant_of_an_ablation_is_a_shape_that_can_be_trained(name: str) -> None:
+    shape = ablations.SHAPES[name]
+    found = {}
+    for variant, change in ablations.VARIANTS.items():
+        changed = change(shape)
+        if changed is not None:
+            found[variant] = presets.ladder(**(shape | changed))
+            check_shape(found[variant])
+    assert found["as it is"] == presets.PRESETS[name].description
+    assert len(set(found.values())) == len(found) >= 7
