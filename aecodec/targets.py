@@ -195,8 +195,10 @@ def _searched(batch: Batch, form: Form, goal: _Goal, manner: Manner) -> tuple[li
             guess = low[left] + np.rint(np.where(known, share, 0) * (high[left] - low[left])).astype(np.intp)
             between = np.where(known, np.clip(guess, low[left] + 1, high[left] - 1), between)
         visit(left, between)
-    # Measures rise nearly, not quite: the next but one may keep what the next does not.
-    left = np.flatnonzero((low > 0) & (low + 2 <= MOST_QUALITY))
-    if left.size:
-        visit(left, low[left] + 2)
+    # Measures rise nearly, not quite: the next but one may keep what the next does not, and then those that follow it.
+    left, further = np.flatnonzero(low > 0), 2
+    while (left := left[low[left] + further <= MOST_QUALITY]).size:
+        ranks = low[left] + further
+        visit(left, ranks)
+        left, further = left[low[left] == ranks], 1
     return files, least
