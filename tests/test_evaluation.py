@@ -6,6 +6,7 @@ import json
 import math
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -396,11 +397,11 @@ def test_the_levels_of_a_file_are_its_latent(picture: np.ndarray, packing: str) 
     assert sum(level.values.shape[-1] for level in found[1:]) == 16 * channels
     payload = aecodec.inspect(data).parts["payload"]
     assert sum(level.cost for level in found) == pytest.approx(payload, rel=0.5 if packing == "zstd" else 0.1, abs=3)
-    # Each level brings the picture nearer; what the correction adds after the last one is little.
+    # Each level brings the picture nearer, the last ones hardly; what the correction adds after them is little.
     errors = [
         scores.measured([picture], [level.picture], ["psnr"])["psnr"][0] for level in found if level.picture is not None
     ]
-    assert errors == sorted(errors)
+    assert all(after > before - 0.05 for before, after in pairwise(errors)) and errors[-1] > errors[0] + 6
     assert errors[-1] > scores.measured([picture], [aecodec.decode(data)], ["psnr"])["psnr"][0] - 4
 
 
