@@ -38,8 +38,8 @@ CELL = 4  # blocks: changes so far apart hardly touch each other
 NEARLY_AS_GOOD = 2.0  # bits that a change may seem to cost and still be tried
 LEAST_FRACTION = 0.25  # a residual of zero is tried as one where its element is further than this from zero
 NEVER = np.float32(1e9)
-# Of the bits that a smaller residual saves, in the first pass; 1 in the last. Colour tiles take 0.1 to 0.3 % fewer bytes
-# at equal PSNR; rate plus lambda times distortion falls by more where qualities are low, as files of them grow better.
+# Of the bits that a smaller residual saves, in the first pass; 1 in the last. Colour tiles take 0.1 to 0.3 % fewer
+# bytes at equal PSNR; rate plus lambda times distortion falls by more at low qualities, whose files grow better.
 FIRST_SHARE = 0.6
 
 
