@@ -16,7 +16,6 @@ from reporting import command_line, environment, numbers, progress, publish, req
 
 from aecodec.evaluation import speed
 from aecodec.evaluation.codecs import ours, sweep, theirs
-from aecodec.evaluation.report import nearest
 from aecodec.evaluation.rivals import RIVALS, available
 from aecodec.wanted import DEFAULT_EFFORT
 
@@ -42,10 +41,8 @@ def main() -> None:
     progress("the rivals' qualities")
     psnr = sweep(ours(options.model), some, [options.quality], similarity=False).points[0].psnr
     jobs = [speed.Job(f"aecodec, effort {e}", "", options.quality, options.model, e) for e in options.efforts]
-    for key in options.rivals:
-        if RIVALS[key] in rivals:
-            curve = sweep(theirs(RIVALS[key], gray), some, RIVALS[key].qualities, similarity=False)
-            jobs.append(speed.Job(RIVALS[key].described(), key, nearest(curve, psnr)))
+    curves = [sweep(theirs(rival, gray), some, rival.qualities, similarity=False) for rival in rivals]
+    jobs += speed.rival_jobs(rivals, curves, psnr)
     found = speed.measure(jobs, pictures, progress)
     page = [f"# Pictures a second: {options.model}", f"    {command_line(__file__)}", speed.report(found)]
     page += [f"{len(pictures):,} pictures. {speed.EXPLANATION}", *notes, environment(rivals, [options.model]) + "."]

@@ -155,11 +155,7 @@ def command(
             jobs = [
                 speed.Job(label, "", int(middle.setting), model, e) for e, label in zip(effort, labels, strict=True)
             ]
-            keys = {rival.name: key for key, rival in RIVALS.items()}
-            jobs += [
-                speed.Job(rival.described(), keys[rival.name], report.nearest(curve, middle.psnr))
-                for rival, curve in zip(found, others, strict=True)
-            ]
+            jobs += speed.rival_jobs(found, others, middle.psnr)
             speeds = speed.measure(jobs, speed.timed(pictures), status)
     title = title or f"{', '.join(Path(name).name for name in data)}, model {model}"
     typed = command_line(["aec", "bench", *_arguments()])

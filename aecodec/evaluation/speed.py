@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aecodec.evaluation.codecs import Codec, Tell, ours, silent, theirs
-from aecodec.evaluation.curves import Point, point
+from aecodec.evaluation.curves import Curve, Point, point
 from aecodec.evaluation.datasets import Picture, spread
 from aecodec.evaluation.pages import number, table
-from aecodec.evaluation.rivals import RIVALS, available
+from aecodec.evaluation.report import nearest
+from aecodec.evaluation.rivals import RIVALS, Rival, available
 
 ROUNDS = 3  # the best counts
 TIMED_PIXELS = 1 << 20
@@ -54,6 +55,12 @@ class Speed:
     peak_bytes: int
     rest_bytes: int
     result: Point
+
+
+def rival_jobs(rivals: Sequence[Rival], curves: Sequence[Curve], psnr: float) -> list[Job]:
+    """A job for each of RIVALS, at the setting of its curve that is nearest in PSNR (dB)."""
+    keys = {rival.name: key for key, rival in RIVALS.items()}
+    return [Job(r.described(), keys[r.name], nearest(curve, psnr)) for r, curve in zip(rivals, curves, strict=True)]
 
 
 def timed(pictures: Sequence[Picture]) -> list[Picture]:
