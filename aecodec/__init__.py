@@ -1,6 +1,7 @@
 """aecodec: a learned image codec whose files decode to the same pixels on every machine."""
 
-from aecodec.codec import decode, decode_image, decode_many, encode, encode_many, inspect
+from aecodec.api import decode, decode_image, decode_many, encode, encode_many, inspect
+from aecodec.decoding.parsed_file import Info
 from aecodec.errors import (
     AecError,
     AecWarning,
@@ -17,9 +18,8 @@ from aecodec.errors import (
     UnsupportedSection,
     UnsupportedVersion,
 )
-from aecodec.files import Info
-from aecodec.latents import Features, anomaly_score, anomaly_scores, features, features_many
 from aecodec.models.catalogue import ModelInfo, models
+from aecodec.studies.features import Features, anomaly_score, anomaly_scores, features, features_many
 
 __all__ = [
     "AecError",

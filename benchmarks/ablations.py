@@ -21,7 +21,7 @@ from aecodec.metrics import bd_rate
 from aecodec.models.description import CHECKERBOARD
 from aecodec.training import presets
 from aecodec.training.fitting import train, validate
-from aecodec.training.run import gather
+from aecodec.training.ladder_run import gather
 
 SHAPES = {
     "mnist": presets.GRAY_28,

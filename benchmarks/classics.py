@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 
-from aecodec.studies.data import pictures_for
+from aecodec.sources.stacks import pictures_for
 from aecodec.studies.robustness import Likeness, code
 
 

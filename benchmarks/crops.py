@@ -22,10 +22,10 @@ from datasets import Picture, spread
 from figure import fitted_row
 from reporting import command_line, environment, number, numbers, progress, publish, require_folders, run, table
 
-from aecodec.evaluation.codecs import ours, sweep, theirs, within
 from aecodec.evaluation.curves import Curve, bd_rate, bytes_at
 from aecodec.evaluation.rivals import RIVALS, Rival, available
 from aecodec.evaluation.sheets import Cell, Row, Section, draw
+from aecodec.evaluation.sweeps import ours, sweep, theirs, within
 
 QUALITIES = range(10, 81, 10)
 PSNR_POINTS = (26.0, 28.0, 30.0, 32.0, 34.0)

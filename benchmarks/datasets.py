@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from aecodec.evaluation import datasets
-from aecodec.evaluation.datasets import SHEET_TILES, Picture, sheet_tiles, spread
+from aecodec.sources import items
+from aecodec.sources.items import SHEET_TILES, Picture, sheet_tiles, spread
 
 __all__ = ["Picture", "crops", "gray", "load", "sheet_tiles", "spread"]
 
@@ -19,7 +19,7 @@ def load(paths: Sequence[str], tile: tuple[int, int] = (32, 32), limit: int | No
     A single picture of at least SHEET_TILES tiles (height, width) each way is a sheet of them. Raises ValueError for
     what cannot be read.
     """
-    return [item.picture for item in datasets.load(paths, tile, limit, SHEET_TILES)]
+    return [item.picture for item in items.load(paths, tile, limit, SHEET_TILES)]
 
 
 def crops(pictures: Sequence[Picture], size: int, count: int, seed: int) -> list[Picture]:

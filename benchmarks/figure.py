@@ -24,10 +24,10 @@ from datasets import Picture, spread
 from reporting import command_line, environment, number, numbers, progress, publish, require_folders, run, table
 
 import aecodec
-from aecodec.evaluation.codecs import Fitted, ours, theirs, within
 from aecodec.evaluation.curves import Point, point
 from aecodec.evaluation.rivals import PNG, RIVALS
 from aecodec.evaluation.sheets import Cell, Row, Section, draw
+from aecodec.evaluation.sweeps import Fitted, ours, theirs, within
 
 
 @dataclass(frozen=True)

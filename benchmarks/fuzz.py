@@ -31,7 +31,7 @@ from PIL import Image
 from reporting import command_line, environment, progress, run, table
 
 import aecodec
-from aecodec.cli.many import cores
+from aecodec.cli.batches import cores
 from aecodec.cli.workers import spread
 
 GOLDEN = Path(__file__).resolve().parent.parent / "tests" / "golden"

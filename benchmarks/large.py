@@ -21,8 +21,8 @@ import numpy as np
 from reporting import command_line, environment, number, progress, run, table
 
 import aecodec
+from aecodec.encoding.options import DEFAULT_EFFORT
 from aecodec.evaluation.speed import peak_bytes
-from aecodec.wanted import DEFAULT_EFFORT
 
 BAND = 256  # rows made at once
 SEED = 12

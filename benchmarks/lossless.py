@@ -20,8 +20,8 @@ from datasets import Picture, load
 from reporting import command_line, environment, number, progress, publish, require_folders, run, table
 
 import aecodec
-from aecodec import plain
 from aecodec.evaluation.rivals import PNG, Rival, available
+from aecodec.lossless import plain
 
 LOSSLESS: dict[str, dict[str, object]] = {"webp": {"lossless": True, "quality": 100}, "jxl": {"lossless": True}}
 

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 import aecodec
-from aecodec import container, plain
-from aecodec.container import Section
-from aecodec.files import File
+from aecodec.decoding.parsed_file import File
+from aecodec.format import container
+from aecodec.format.container import Section
+from aecodec.lossless import plain
 from aecodec.models import ladder
 from aecodec.packing import frames
 

@@ -22,11 +22,11 @@ import datasets
 import numpy as np
 import zstandard
 
+from aecodec.encoding.residual_search import choose
 from aecodec.engines import engine
 from aecodec.models import registry
 from aecodec.packing import CODERS, Tables, ideal_bits, pack, parametric, unpacker
 from aecodec.packing.tables import Integers
-from aecodec.search import choose
 
 Source = Callable[[np.random.Generator], tuple[Tables, list[Integers], list[Integers]]]
 

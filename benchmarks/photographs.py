@@ -23,7 +23,8 @@ from many import AEC
 from PIL import ExifTags, Image, ImageOps
 from reporting import command_line, environment, number, progress, publish, run, table
 
-from aecodec import metrics, pictures
+from aecodec import metrics
+from aecodec.images import pictures
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 # How a viewer turns a picture of each orientation, undone: what a camera would have stored.

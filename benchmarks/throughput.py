@@ -14,10 +14,10 @@ from pathlib import Path
 import datasets
 from reporting import command_line, environment, numbers, progress, publish, require_folders, run
 
+from aecodec.encoding.options import DEFAULT_EFFORT
 from aecodec.evaluation import speed
-from aecodec.evaluation.codecs import ours, sweep, theirs
 from aecodec.evaluation.rivals import RIVALS, available
-from aecodec.wanted import DEFAULT_EFFORT
+from aecodec.evaluation.sweeps import ours, sweep, theirs
 
 SOME = 200  # pictures that the rivals' qualities are looked for with
 

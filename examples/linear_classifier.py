@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import aecodec
-from aecodec.training.sources import read_idx
+from aecodec.sources.tile_arrays import read_idx
 
 RIDGE = 1e-3  # of the mean of the features' squares
 

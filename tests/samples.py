@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from aecodec.models import encoder, registry, safetensors
+from aecodec.models import analysis_network, registry, safetensors
 from aecodec.models.description import (
     CHECKERBOARD,
     COEFFICIENT_LIMIT,
@@ -266,5 +266,5 @@ def planeless_file(channels: int = 1, d: Description | None = None, **changed: n
     }
     arrays |= remainder_arrays(random, d)
     metadata = {"name": "planeless-1", "description": d.to_json()}
-    analysis = encoder.to_json([encoder.EncoderLayer("none", dense=True)])
+    analysis = analysis_network.to_json([analysis_network.EncoderLayer("none", dense=True)])
     return safetensors.dump(arrays | changed, metadata | {"analysis": analysis})

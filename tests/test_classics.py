@@ -11,12 +11,12 @@ import pytest
 from samples import COLOUR, DIGITS
 
 import aecodec
+from aecodec.encoding.residual_search import choose
 from aecodec.engines import engine
-from aecodec.models import encoder, safetensors
+from aecodec.models import analysis_network, safetensors
 from aecodec.models.analysis import analyse
 from aecodec.models.model import load
 from aecodec.packing import parametric
-from aecodec.search import choose
 
 WITHOUT = "AECODEC_TEST_WITHOUT_TENSORFLOW"
 if WITHOUT in os.environ:
@@ -24,7 +24,7 @@ if WITHOUT in os.environ:
 
 import keras  # noqa: E402
 
-from aecodec.training import classics, conversion, run  # noqa: E402
+from aecodec.training import classic_export, classics, ladder_run  # noqa: E402
 from aecodec.training.classics import CLASSICS, Autoencoder, Classic, Stage  # noqa: E402
 from aecodec.training.export import table_arrays  # noqa: E402
 
@@ -80,7 +80,7 @@ def test_the_shape_of_a_classic_leads_to_its_tile(name: str) -> None:
 def test_the_model_file_computes_what_the_network_computes(name: str) -> None:
     made = roused(narrow(CLASSICS[name]))
     tiles = tiles_for(made.classic)
-    arrays, metadata = conversion.arrays_of(made, tiles)
+    arrays, metadata = classic_export.arrays_of(made, tiles)
     model = load(safetensors.dump(arrays | table_arrays(parametric()), {**metadata, "name": "x-1"}))
     latent = np.asarray(made.encoder(tiles / 255.0, training=False))
     vectors, _ = analyse(model, tiles)
@@ -105,9 +105,11 @@ def test_the_encoder_lays_its_windows_as_keras_does(stride: int, side: int) -> N
     x = np.random.default_rng(0).uniform(0, 255, (2, side, side, 2)).astype(np.float32)
     expected = np.asarray(pool(layer(x / 255.0))).reshape(2, -1)
     weight, bias = layer.get_weights()
-    values = dict(zip(encoder.PARTS, (weight, bias, np.ones(3, np.float32), np.zeros(3, np.float32)), strict=True))
+    values = dict(
+        zip(analysis_network.PARTS, (weight, bias, np.ones(3, np.float32), np.zeros(3, np.float32)), strict=True)
+    )
     arrays = {f"analysis.0.{part}": array for part, array in values.items()}
-    found = encoder.run([encoder.EncoderLayer("none", pool=True, stride=stride)], arrays, x)
+    found = analysis_network.run([analysis_network.EncoderLayer("none", pool=True, stride=stride)], arrays, x)
     assert np.allclose(found, expected, atol=1e-5)
 
 
@@ -119,7 +121,7 @@ def test_a_run_writes_a_model_that_compresses_and_decompresses(own_folder: Path,
         patch.setitem(CLASSICS, "vector16", small)
         output = own_folder / "classic-1.safetensors"
         source = [str(tmp_path / "digits.npz")]
-        model = run.run(source, output, preset="vector16", validation=15, progress=False)
+        model = ladder_run.run(source, output, preset="vector16", validation=15, progress=False)
     assert model.card["float"]["parameters"] == classics.build(small).parameters
     assert "model file" in output.with_suffix(".md").read_text()
     assert (own_folder / "classic-1.safetensors.training" / "log.jsonl").read_text().count("\n") == 2
@@ -133,4 +135,4 @@ def test_a_run_writes_a_model_that_compresses_and_decompresses(own_folder: Path,
 def test_a_classic_refuses_what_its_authors_do_not_do(tmp_path: Path) -> None:
     for option in ({"distort": "gaussian:0.1"}, {"denoise": "gaussian:0.1"}, {"balance": True}, {"resume": True}):
         with pytest.raises(ValueError, match="as its authors do it"):
-            run.run(["nothing"], tmp_path / "x-1.safetensors", preset="keras-blog", **option)
+            ladder_run.run(["nothing"], tmp_path / "x-1.safetensors", preset="keras-blog", **option)

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 import aecodec
-from aecodec.cli import COMMANDS, files, main
+from aecodec.cli import COMMANDS, byte_files, main
 from aecodec.cli.columns import aligned
 from aecodec.cli.completion import SHELLS
 
@@ -158,7 +158,7 @@ def test_nothing_partial_remains(folder: Path, monkeypatch: pytest.MonkeyPatch, 
     Path("kept.aec").write_bytes(b"old")
     before = sorted(os.listdir())
     with pytest.raises((KeyboardInterrupt, OSError)):
-        files.write("kept.aec", b"new")
+        byte_files.write("kept.aec", b"new")
     assert sorted(os.listdir()) == before
     assert Path("kept.aec").read_bytes() == b"old"
 

@@ -15,7 +15,7 @@ from PIL import Image
 from samples import COLOUR, DIGITS
 
 import aecodec
-from aecodec.cli import main, many, workers
+from aecodec.cli import batches, main, workers
 from aecodec.cli.plan import plan
 from aecodec.cli.progress import Totals, sized
 
@@ -92,7 +92,7 @@ def test_two_pictures_of_one_name_are_refused_before_anything_is_written(tree: P
 def test_one_bad_file_is_reported_and_the_others_are_done(
     tree: Path, jobs: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(many, "CHUNK_FILES", 2)  # so that there is something to share out
+    monkeypatch.setattr(batches, "CHUNK_FILES", 2)  # so that there is something to share out
     Path("photos/bad.png").write_bytes(Path("photos/a.png").read_bytes()[:-30])
     result = aec("compress", "-r", "photos", "-o", "small", "--jobs", jobs)
     assert result.exit_code == 1
@@ -165,7 +165,7 @@ def test_a_conversion_is_said_once_a_file_unless_quiet(tree: Path) -> None:
 
 @pytest.mark.parametrize("direction", ["compress", "decompress"])
 def test_processes_write_the_same_files_as_one(direction: str, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(many, "CHUNK_FILES", 1)
+    monkeypatch.setattr(batches, "CHUNK_FILES", 1)
     source = "photos"
     if direction == "decompress":
         succeeds("compress", "-r", "photos", "-o", "small")
@@ -193,7 +193,7 @@ def test_small_pictures_are_coded_together(tree: Path, monkeypatch: pytest.Monke
 
 def test_a_batch_ends_where_it_would_hold_too_many_pixels(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counts: list[int] = []
-    monkeypatch.setattr(many, "BATCH_PIXELS", 28 * 28 + 1)
+    monkeypatch.setattr(batches, "BATCH_PIXELS", 28 * 28 + 1)
     decode_many = aecodec.decode_many
     monkeypatch.setattr(aecodec, "decode_many", lambda b, **s: counts.append(len(b)) or decode_many(b, **s))
     for index in range(5):
@@ -229,7 +229,7 @@ def test_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # `aec`, but with so few pictures at a time that there is a half-way in little work.
 IN_SMALL_STEPS = (
-    "import aecodec.cli.many as many; many.CHUNK_FILES, many.BATCH_PIXELS = 5, 1\n"
+    "import aecodec.cli.batches as many; many.CHUNK_FILES, many.BATCH_PIXELS = 5, 1\n"
     "if __name__ == '__main__': from aecodec.cli import main; main()"
 )
 

@@ -15,7 +15,6 @@ from PIL import Image
 from samples import COLOUR, DIGITS, GRAY_SCENES, LETTERS, MODELS, mosaic, psnr, squared_error, tiny_file, waves
 
 import aecodec
-from aecodec.container import PLAIN, Header, read_header, write_header
 from aecodec.errors import (
     AecError,
     InvalidValue,
@@ -23,6 +22,7 @@ from aecodec.errors import (
     UnknownModel,
     UnsupportedImage,
 )
+from aecodec.format.container import PLAIN, Header, read_header, write_header
 from aecodec.models import registry
 from aecodec.models.description import lambda_of_quality
 
@@ -167,7 +167,7 @@ def test_more_pictures_than_go_into_a_batch_keep_their_order(monkeypatch: pytest
     files = aecodec.encode_many(pictures, quality=40)
     decoded = aecodec.decode_many(files)
     for name in ("ENCODED_PIXELS", "DECODED_PIXELS", "SHARED_PIXELS"):
-        monkeypatch.setattr(f"aecodec.codec.{name}", 3 * COLOUR[0].shape[0] ** 2)
+        monkeypatch.setattr(f"aecodec.api.{name}", 3 * COLOUR[0].shape[0] ** 2)
     assert aecodec.encode_many(pictures, quality=40) == files
     assert all(map(np.array_equal, aecodec.decode_many(files), decoded))
 

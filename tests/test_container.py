@@ -6,7 +6,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aecodec.container import (
+from aecodec.errors import (
+    AecError,
+    InvalidValue,
+    NotAnAecFile,
+    TruncatedFile,
+    UnsupportedSection,
+    UnsupportedVersion,
+)
+from aecodec.format.container import (
     ALPHA,
     MAX_SIDE,
     Header,
@@ -16,14 +24,6 @@ from aecodec.container import (
     write_header,
     write_sections,
     write_varint,
-)
-from aecodec.errors import (
-    AecError,
-    InvalidValue,
-    NotAnAecFile,
-    TruncatedFile,
-    UnsupportedSection,
-    UnsupportedVersion,
 )
 
 MODEL_ID = bytes(range(0xF0, 0xF8))

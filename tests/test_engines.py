@@ -21,11 +21,11 @@ from samples import DIGITS, MODELS, mosaic, tiny_arrays, tiny_description, tiny_
 
 import aecodec
 from aecodec.engines import Engine, Tensor, engine
+from aecodec.engines.network import ExactLayer, Network, prove
 from aecodec.errors import InvalidModelFile, InvalidValue
 from aecodec.models import ladder, registry, safetensors
 from aecodec.models.ladder import Latent
 from aecodec.models.model import Model, load
-from aecodec.models.network import ExactLayer, Network, prove
 from aecodec.packing.tables import MAX_RESIDUAL
 
 # Said aloud, so that the second engine is not left out of a run by accident.

@@ -18,22 +18,22 @@ from aecodec import metrics
 from aecodec.evaluation import (
     anchors,
     assessment,
-    codecs,
     colours,
     comparison,
     curves,
-    datasets,
     klt,
-    latents,
+    latent_figure,
     pages,
     report,
     rivals,
     scores,
     sheets,
     speed,
+    sweeps,
 )
 from aecodec.evaluation.curves import Curve, Point
-from aecodec.panels import Box
+from aecodec.format.panels import Box
+from aecodec.sources import items
 
 ROOT = Path(__file__).parent.parent
 
@@ -127,21 +127,21 @@ def test_a_curve_between_two_rates_ends_there() -> None:
 
 def test_a_sheet_falls_into_its_tiles_row_by_row() -> None:
     sheet = np.arange(4 * 6, dtype=np.uint8).reshape(4, 6)
-    tiles = datasets.sheet_tiles(sheet, (2, 3), least=2)
+    tiles = items.sheet_tiles(sheet, (2, 3), least=2)
     assert [tile[0, 0] for tile in tiles] == [0, 3, 12, 15]
-    assert len(datasets.sheet_tiles(sheet, (2, 3))) == 1
+    assert len(items.sheet_tiles(sheet, (2, 3))) == 1
 
 
 def test_npz_files_give_their_pictures_or_one_array_of_them(tmp_path: Path) -> None:
     file, noise = str(tmp_path / "a.npz"), np.random.default_rng(0)
     train, test = noise.integers(0, 256, (3, 8, 9), np.uint8), noise.integers(0, 256, (2, 8, 9, 3), np.uint8)
     np.savez(file, train=train, test=test, labels=np.arange(3, dtype=np.uint8))
-    assert [item.name for item in datasets.load([file], limit=4)] == [f"a.npz#{k}" for k in range(4)]
-    assert (datasets.load([f"{file}:test"])[1].picture == test[1]).all()
+    assert [item.name for item in items.load([file], limit=4)] == [f"a.npz#{k}" for k in range(4)]
+    assert (items.load([f"{file}:test"])[1].picture == test[1]).all()
     with pytest.raises(ValueError, match="has no array none, but train, test, labels"):
-        datasets.load([f"{file}:none"])
+        items.load([f"{file}:none"])
     with pytest.raises(ValueError, match="holds no uint8 pictures"):
-        datasets.load([f"{file}:labels"])
+        items.load([f"{file}:labels"])
 
 
 @pytest.mark.parametrize("shape", [(9, 7), (9, 7, 3)])
@@ -154,9 +154,9 @@ def test_rivals_give_pictures_back_in_the_shape_they_came(shape: tuple[int, ...]
         assert np.abs(picture.astype(int) - decoded).max() <= 3
 
 
-def fake_codec(sizes: dict[int, int]) -> codecs.Codec:
+def fake_codec(sizes: dict[int, int]) -> sweeps.Codec:
     """A file of so many bytes for each quality, of any picture; decoded, it is flat at its quality."""
-    return codecs.Codec(
+    return sweeps.Codec(
         "fake",
         lambda pictures, quality: [bytes([quality]) * sizes[quality]] * len(pictures),
         lambda files: [np.full((12, 12), data[0], np.uint8) for data in files],
@@ -166,16 +166,16 @@ def fake_codec(sizes: dict[int, int]) -> codecs.Codec:
 
 def test_a_sweep_has_a_point_for_each_quality() -> None:
     black = [np.zeros((12, 12), np.uint8)] * 3
-    curve = codecs.sweep(fake_codec({1: 9, 5: 4}), black, (5, 1))
+    curve = sweeps.sweep(fake_codec({1: 9, 5: 4}), black, (5, 1))
     assert [(p.setting, p.file_bytes) for p in curve.points] == [(5, 4.0), (1, 9.0)]
     assert [p.psnr for p in curve.points] == pytest.approx([20 * math.log10(255 / q) for q in (5, 1)])
     assert [p.uqi for p in curve.points] == [0.0, 0.0]
-    assert codecs.sweep(fake_codec({1: 9}), black, (1,), similarity=False).points[0].ssim is None
+    assert sweeps.sweep(fake_codec({1: 9}), black, (1,), similarity=False).points[0].ssim is None
 
 
 def test_the_highest_quality_within_a_budget_is_taken_or_the_smallest_file() -> None:
     codec = fake_codec({2: 30, 3: 20, 4: 40, 5: 50, 6: 40, 7: 90})
-    found = codecs.within(codec, [np.zeros((12, 12), np.uint8)], [40, 19, 1000])
+    found = sweeps.within(codec, [np.zeros((12, 12), np.uint8)], [40, 19, 1000])
     assert [(row[0].quality, row[0].file_bytes, row[0].fits) for row in found] == [
         (6, 40, True),
         (3, 20, False),
@@ -188,14 +188,14 @@ def test_effort_is_passed_on_only_when_asked_for(monkeypatch: pytest.MonkeyPatch
     seen = []
     monkeypatch.setattr(aecodec, "encode_many", lambda pictures, **options: seen.append(options) or [b""])
     picture = np.zeros((8, 8), np.uint8)
-    codecs.ours("m").encode([picture], 10)
-    codecs.ours("m", 0).encode([picture], 20)
+    sweeps.ours("m").encode([picture], 10)
+    sweeps.ours("m", 0).encode([picture], 20)
     assert seen == [{"model": "m", "quality": 10}, {"model": "m", "quality": 20, "effort": 0}]
 
 
 def test_codecs_give_files_and_pictures_in_their_order() -> None:
     pictures = [np.full((28, 28), level, np.uint8) for level in range(0, 250, 50)]
-    for codec in (codecs.ours("cifar"), codecs.theirs(rivals.RIVALS["jpeg"], True)):
+    for codec in (sweeps.ours("cifar"), sweeps.theirs(rivals.RIVALS["jpeg"], True)):
         decoded = codec.decode(codec.encode(pictures, 90))
         assert [round(float(picture.mean()), -1) for picture in decoded] == [0, 50, 100, 150, 200]
         assert codec.decode(codec.encode([], 90)) == []
@@ -313,7 +313,7 @@ def test_published_autoencoders_have_the_real_bytes_of_their_latents(file: Path)
 
 
 def test_an_assessment_measures_what_the_files_decode_to() -> None:
-    items = [datasets.Item(f"{k}", picture) for k, picture in enumerate([*DIGITS[:3], COLOUR[0]])]
+    items = [items.Item(f"{k}", picture) for k, picture in enumerate([*DIGITS[:3], COLOUR[0]])]
     found = assessment.assess(items, 40, assessment.png_bytes(items), {"effort": 0})
     files = aecodec.encode_many([item.picture for item in items], quality=40, effort=0)
     decoded = aecodec.decode_many(files)
@@ -344,21 +344,21 @@ def test_the_best_quality_within_bytes_is_found_in_large_pictures_as_in_small_on
     codec = fake_codec({quality: 10 + 3 * quality for quality in range(1, 101)})
     picture = np.zeros((12, 12), np.uint8)
     for searched in (0, 1 << 13):
-        monkeypatch.setattr(codecs, "SEARCHED_PIXELS", searched)
-        assert [codecs.fitted(codec, picture, budget).quality for budget in (9, 13, 100, 103, 104, 9999)] == [
+        monkeypatch.setattr(sweeps, "SEARCHED_PIXELS", searched)
+        assert [sweeps.fitted(codec, picture, budget).quality for budget in (9, 13, 100, 103, 104, 9999)] == [
             1,
             1,
             30,
             31,
             31,
-            codecs.HIGHEST,
+            sweeps.HIGHEST,
         ]
-        assert [codecs.fitted(codec, picture, budget).fits for budget in (9, 13)] == [False, True]
+        assert [sweeps.fitted(codec, picture, budget).fits for budget in (9, 13)] == [False, True]
 
 
 def test_rivals_get_no_more_bytes_than_aecodec() -> None:
     found, _ = rivals.available(["webp", "jpeg"])
-    compared = comparison.compare(datasets.Item("a", COLOUR[0]), codecs.ours("cifar", 0), 70, found)
+    compared = comparison.compare(items.Item("a", COLOUR[0]), sweeps.ours("cifar", 0), 70, found)
     assert [shown.name for shown in compared.shown] == ["aecodec", "WebP", "JPEG"]
     budget = len(aecodec.encode(COLOUR[0], model="cifar", quality=70, effort=0))
     assert compared.shown[0].fitted.file_bytes == budget
@@ -391,7 +391,7 @@ def test_error_maps_are_white_where_nothing_differs_and_darkest_at_the_most() ->
 @pytest.mark.parametrize("picture", [DIGITS[0], COLOUR[0]], ids=["digit", "colour"])
 def test_the_levels_of_a_file_are_its_latent(picture: np.ndarray, packing: str) -> None:
     data = aecodec.encode(picture, quality=60, effort=0, packing=packing)
-    found = latents.levels(data)
+    found = latent_figure.levels(data)
     assert found[0].name.startswith("vector") and found[0].picture is None
     channels = 1 if picture.ndim == 2 else 3
     assert sum(level.values.shape[-1] for level in found[1:]) == 16 * channels
@@ -409,13 +409,13 @@ def test_a_damaged_file_has_no_levels() -> None:
     data = bytearray(aecodec.encode(DIGITS[0], model="mnist", quality=60, effort=0))
     data[-3] ^= 0x40
     with pytest.raises(aecodec.AecError):
-        latents.levels(bytes(data))
+        latent_figure.levels(bytes(data))
 
 
 def test_a_level_is_drawn_as_planes_side_by_side() -> None:
     values = np.zeros((2, 2, 4))
     values[0, 1, 2] = 3.0
-    drawn = latents.drawn(values, 3.0, 4 * 5 + latents.GAP)
+    drawn = latent_figure.drawn(values, 3.0, 4 * 5 + latent_figure.GAP)
     assert drawn.shape == (22, 22, 3)
     blue = (drawn == colours.SIGNED[-1]).all(axis=-1)
     assert [(axis.min(), axis.max()) for axis in np.nonzero(blue)] == [(12, 16), (5, 9)]
@@ -440,10 +440,10 @@ def test_a_loop_has_one_thread_and_a_sweep_as_many_as_there_are_cores(monkeypatc
         return b""
 
     monkeypatch.setattr(rivals.Rival, "at", noted)
-    monkeypatch.setattr(codecs, "workers", lambda: 3)
-    codecs.theirs(rivals.RIVALS["webp"], gray=True, threads=1).encode(DIGITS[:6], 50)
+    monkeypatch.setattr(sweeps, "workers", lambda: 3)
+    sweeps.theirs(rivals.RIVALS["webp"], gray=True, threads=1).encode(DIGITS[:6], 50)
     assert used == {threading.get_ident()}
-    codecs.theirs(rivals.RIVALS["webp"], gray=True).encode(DIGITS[:6], 50)
+    sweeps.theirs(rivals.RIVALS["webp"], gray=True).encode(DIGITS[:6], 50)
     assert len(used) == 1 + 3
 
 

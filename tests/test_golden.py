@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import aecodec
-from aecodec.container import read_header
-from aecodec.plain import read_precision
+from aecodec.format.container import read_header
+from aecodec.lossless.plain import read_precision
 
 FOLDER = Path(__file__).with_name("golden")
 ROWS: dict[str, dict[str, Any]] = json.loads((FOLDER / "golden.json").read_text())

@@ -65,7 +65,7 @@ def test_coding_pictures_imports_neither_tensorflow_nor_training(program: str, t
 
 def test_importing_the_package_loads_no_more_than_it_needs(tmp_path: Path) -> None:
     loaded = loaded_by("import aecodec", tmp_path)
-    assert "aecodec.codec" in loaded
+    assert "aecodec.api" in loaded
     assert not {name for name in loaded if name.partition(".")[0] in {"click", "tensorflow", "keras", "matplotlib"}}
     assert not {name for name in loaded if name.startswith(("aecodec.cli", "aecodec.training"))}
 

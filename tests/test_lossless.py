@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from samples import COLOUR, DIGITS, LETTERS, mosaic
 
 import aecodec
-from aecodec import bounding
-from aecodec.container import REMAINDER, Section, read_header, write_header
+from aecodec.encoding import near_lossless
 from aecodec.errors import AecError, InvalidValue
+from aecodec.format.container import REMAINDER, Section, read_header, write_header
 
 
 @pytest.fixture
 def models_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """No plain files, even where they are smaller."""
-    monkeypatch.setattr(bounding, "or_plain", lambda batch, files, *others: files)
+    monkeypatch.setattr(near_lossless, "or_plain", lambda batch, files, *others: files)
 
 
 @settings(max_examples=25, deadline=None)
@@ -39,11 +39,11 @@ def test_no_picture_is_off_by_more_than_was_allowed(
         "white": np.full(shape, 255, np.uint8),
         "mosaic": np.ascontiguousarray(mosaic(height, width)[..., slice(3) if channels else 1]),
     }[kind]
-    kept, bounding.or_plain = bounding.or_plain, lambda batch, files, *others: files
+    kept, near_lossless.or_plain = near_lossless.or_plain, lambda batch, files, *others: files
     try:
         data = aecodec.encode(picture, model="cifar", max_error=max_error, packing=packing)
     finally:
-        bounding.or_plain = kept
+        near_lossless.or_plain = kept
     assert "remainder" in aecodec.inspect(data).sections
     assert aecodec.inspect(data).max_error == max_error
     again = aecodec.decode(data)

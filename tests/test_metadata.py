@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from aecodec import exif, metadata
-from aecodec.container import EXIF, ICC, RESOLUTION, XMP, Section, write_varint
 from aecodec.errors import AecError, InvalidValue, TrailingBytes, TruncatedFile, UnsupportedImage
-from aecodec.metadata import Metadata, resolution
+from aecodec.format.container import EXIF, ICC, RESOLUTION, XMP, Section, write_varint
+from aecodec.images import exif, metadata
+from aecodec.images.metadata import Metadata, resolution
 from aecodec.packing import frames
 
 blobs = st.binary(max_size=60) | st.binary(min_size=1, max_size=9).map(lambda part: part * 99)

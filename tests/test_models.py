@@ -17,11 +17,11 @@ from samples import MODELS, tiny_arrays, tiny_description, tiny_file
 
 import aecodec
 from aecodec.engines import engine
+from aecodec.engines.network import FLOAT32_EXACT, FLOAT64_EXACT
 from aecodec.errors import InvalidModelFile, UnknownModel
 from aecodec.models import ladder, registry, safetensors
 from aecodec.models.description import Description, lambda_of_quality, step_of_quality
 from aecodec.models.model import Model, load
-from aecodec.models.network import FLOAT32_EXACT, FLOAT64_EXACT
 from aecodec.models.safetensors import DTYPES, Arrays
 
 TINY = tiny_file()

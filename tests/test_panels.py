@@ -14,14 +14,16 @@ from hypothesis import strategies as st
 from samples import COLOUR, DIGITS, MODELS, mosaic, psnr, tiny_file, waves
 
 import aecodec
-from aecodec import decoder, engines, panels
-from aecodec.container import Header, read_header, read_varint, write_header
+from aecodec import engines
+from aecodec.decoding import decoder
+from aecodec.decoding.parsed_file import File
 from aecodec.engines import blas
 from aecodec.errors import AecError, InvalidValue, LimitExceeded, TruncatedFile
-from aecodec.files import File
+from aecodec.format import panels
+from aecodec.format.container import Header, read_header, read_varint, write_header
+from aecodec.format.panels import Box, Layout
+from aecodec.images.scaling import factors, reduced
 from aecodec.models import ladder, registry
-from aecodec.panels import Box, Layout
-from aecodec.scaling import factors, reduced
 
 SIDE = 64  # of a panel, in these tests
 GRAY_MODELS = [name for name in MODELS if registry.by_name(name).description.channels == 1]
@@ -108,7 +110,7 @@ def test_panels_smaller_than_what_the_correction_sees(
     (own_folder / "tiny-1.safetensors").write_bytes(tiny_file())
     (own_folder / "wide-1.safetensors").write_bytes(tiny_file(None, 3, name="wide-1"))
     monkeypatch.setattr(panels, "SIDE", side)
-    monkeypatch.setattr("aecodec.encoder.MOST_MORE", 1e9)  # so many panels take more than the samples themselves
+    monkeypatch.setattr("aecodec.encoding.lossy.MOST_MORE", 1e9)  # so many panels take more than the samples themselves
     for model, picture in (("tiny", waves(21, 26, 1)), ("wide", waves(21, 26))):
         data = aecodec.encode(picture, model=model, quality=80)
         assert aecodec.inspect(data).panels > 1

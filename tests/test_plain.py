@@ -14,10 +14,11 @@ from PIL import Image
 from samples import COLOUR, DIGITS, LETTERS, MODELS, mosaic, waves
 
 import aecodec
-from aecodec import container, plain
-from aecodec.container import Header, read_header, write_header
 from aecodec.errors import AecError, AecWarning, InvalidValue, LimitExceeded, TruncatedFile
-from aecodec.plain import Precision
+from aecodec.format import container
+from aecodec.format.container import Header, read_header, write_header
+from aecodec.lossless import plain
+from aecodec.lossless.plain import Precision
 
 MOST_MORE, MOST_MORE_BYTES = 1.01, 32
 PLAIN_MORE_BYTES = 20
@@ -304,7 +305,7 @@ def test_a_precision_that_there_is_not_is_refused() -> None:
 def test_steps_beyond_the_largest_sample_are_refused() -> None:
     import zlib
 
-    from aecodec import planes
+    from aecodec.lossless import planes
 
     begin = write_header(Header(container.PLAIN, 100, "zstd", size=(2, 1), gray=True)) + b"\x02"
     assert Precision(8, 1).levels == 86

@@ -12,8 +12,8 @@ import reference_decoder as reference
 from samples import GRAY_SCENES, mosaic, planeless_description, planeless_file, tiny_remainder
 
 import aecodec
-from aecodec import panels
 from aecodec.errors import InvalidModelFile
+from aecodec.format import panels
 from aecodec.models.description import Description, Layer, SynthesisLayer
 from aecodec.models.model import load
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from aecodec.errors import AecError, ChecksumMismatch, InvalidValue, TrailingBytes, TruncatedFile
+from aecodec.lossless.planes import pack, unpack
 from aecodec.packing import frames
-from aecodec.planes import pack, unpack
 
 MOST_MORE = 5  # bytes beyond raw
 sides = st.integers(1, 40)

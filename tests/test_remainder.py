@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from samples import tiny_arrays, tiny_description, tiny_file
 from test_engines import ENGINES, Reference
 
-from aecodec import panels, remainders
 from aecodec.engines import engine
 from aecodec.errors import AecError, InvalidModelFile, InvalidValue, TruncatedFile
+from aecodec.format import panels
+from aecodec.lossless import remainder_section
 from aecodec.models import remainder, safetensors
 from aecodec.models.description import SAMPLE_LIMIT
 from aecodec.models.model import Model, load
@@ -43,9 +44,9 @@ shapes = st.tuples(st.integers(1, 3), st.integers(1, 13), st.integers(1, 13), st
 kinds = st.sampled_from(["noise", "ends", "steps", "black", "white", "gray"])
 
 
-def found_for(model: Model, pictures: np.ndarray, made: np.ndarray, error: int) -> remainders.Found:
+def found_for(model: Model, pictures: np.ndarray, made: np.ndarray, error: int) -> remainder_section.Found:
     count = len(pictures)
-    return remainders.find(model, engine(), pictures, made, np.full(count, 50), np.full(count, error))
+    return remainder_section.find(model, engine(), pictures, made, np.full(count, 50), np.full(count, error))
 
 
 def made_for(pictures: np.ndarray, kind: str, seed: int) -> np.ndarray:
@@ -63,8 +64,8 @@ def test_no_sample_is_off_by_more_than_was_allowed(
     made = made_for(pictures, made_kind, 2)
     found = found_for(model, pictures, made, error)
     assert int(np.abs(found.pixels.astype(int) - pictures).max()) <= error
-    parts = remainders.packed(packing, found)
-    again = remainders.finish(
+    parts = remainder_section.packed(packing, found)
+    again = remainder_section.finish(
         model, engine(), packing, shape[1:3], made, parts, [50] * len(parts), [error] * len(parts)
     )
     assert np.array_equal(again, found.pixels)
@@ -146,7 +147,7 @@ def test_damage_is_an_error_or_changes_nothing(packing: str, data: st.DataObject
     pictures = pictures_of("noise", (1, 6, 6, 1), 3)
     made = made_for(pictures, "gray", 2)
     found = found_for(TINY, pictures, made, 1)
-    (part,) = remainders.packed(packing, found)
+    (part,) = remainder_section.packed(packing, found)
     damaged = bytearray(part)
     place = data.draw(st.integers(0, len(part) - 1))
     kind = data.draw(st.sampled_from(["bit", "cut", "more"]))
@@ -157,7 +158,7 @@ def test_damage_is_an_error_or_changes_nothing(packing: str, data: st.DataObject
     else:
         damaged += b"\1"
     try:
-        again = remainders.finish(TINY, engine(), packing, (6, 6), made, [bytes(damaged)], [50], [1])
+        again = remainder_section.finish(TINY, engine(), packing, (6, 6), made, [bytes(damaged)], [50], [1])
     except AecError:
         return
     # Such as a larger window, which a frame may announce for nothing: the payload's checksum covers that.
@@ -169,18 +170,18 @@ def test_a_section_is_read_as_it_was_written() -> None:
     layout = panels.Layout.of((4, 1030), COLOUR.description.unit)
     parts = [b"one", b"", b"three"]
     assert layout.count == 3
-    content = remainders.section(7, parts)
+    content = remainder_section.section(7, parts)
     assert content == b"\7\3\0onethree"
-    assert remainders.split(content, layout, (4, 1030), COLOUR, "rans") == (7, parts)
+    assert remainder_section.split(content, layout, (4, 1030), COLOUR, "rans") == (7, parts)
     for length in range(6):
         with pytest.raises(TruncatedFile):
-            remainders.split(content[:length], layout, (4, 1030), COLOUR, "rans")
+            remainder_section.split(content[:length], layout, (4, 1030), COLOUR, "rans")
 
 
 def test_a_model_without_a_remainder_bounds_no_error() -> None:
     plain = load(tiny_file())
     with pytest.raises(InvalidValue, match="no remainder"):
-        remainders.stage_of(plain)
+        remainder_section.stage_of(plain)
 
 
 # Model files ---

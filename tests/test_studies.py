@@ -12,9 +12,9 @@ from PIL import Image
 from samples import COLOUR, DIGITS, LETTERS
 
 import aecodec
-from aecodec import distortions
 from aecodec.cli import main
 from aecodec.errors import InvalidValue, UnknownModel, UnsupportedImage
+from aecodec.images import distortions
 from aecodec.metrics import pooled_psnr
 from aecodec.models import registry
 from aecodec.models.description import COEFFICIENT_BITS

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from aecodec.tiles import covered, grow, inside, sample
+from aecodec.images.tile_grid import covered, grow, inside, sample
 
 sides = st.integers(1, 40)
 stacks = arrays(np.uint8, st.tuples(st.integers(1, 4), sides, sides, st.sampled_from([1, 3])))

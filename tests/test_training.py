@@ -20,12 +20,12 @@ from samples import COLOUR, DIGITS, mosaic, planeless_file, squared_error, tiny_
 import aecodec
 from aecodec.cli import main
 from aecodec.cli.train import draw
+from aecodec.encoding.residual_search import choose
 from aecodec.engines import engine
 from aecodec.models import ladder, registry, safetensors
 from aecodec.models.description import CLASSES_PER_OCTAVE, COEFFICIENT_BITS, lambda_of_quality
 from aecodec.models.model import Model, check_shape, load
 from aecodec.packing import ideal_bits, parametric
-from aecodec.search import choose
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))  # as for the scripts there
 
@@ -35,9 +35,10 @@ if WITHOUT in os.environ:
 
 import ablations  # noqa: E402
 
-from aecodec.training import augmentation, export, finishing, fitting, presets, run, sources  # noqa: E402
-from aecodec.training.network import SKIPPED_CLASSES  # noqa: E402
-from aecodec.training.start import origins, start_from  # noqa: E402
+from aecodec.sources import tile_arrays  # noqa: E402
+from aecodec.training import augmentation, export, fitting, ladder_run, presets, remainder_run  # noqa: E402
+from aecodec.training.initialization import origins, start_from  # noqa: E402
+from aecodec.training.ladder_network import SKIPPED_CLASSES  # noqa: E402
 from aecodec.training.statistics import measure, of_model  # noqa: E402
 
 STEPS_PER_EPOCH = 8
@@ -72,12 +73,12 @@ def small_runs() -> Iterator[None]:
         patch.setattr(fitting.Objective, "compile", quickly)
         patch.setitem(presets.PRESETS, "mnist", SMALL)
         patch.setattr(fitting, "STEPS_PER_EPOCH", STEPS_PER_EPOCH)
-        patch.setattr(run, "TABLE_PIXELS", 100 * 28 * 28)
+        patch.setattr(ladder_run, "TABLE_PIXELS", 100 * 28 * 28)
         yield
 
 
 def train(data: Path, output: Path, **options: object) -> Model:
-    return run.run([str(data)], output, preset="mnist", validation=20, progress=False, done=draw, **options)
+    return ladder_run.run([str(data)], output, preset="mnist", validation=20, progress=False, done=draw, **options)
 
 
 @pytest.fixture(scope="module")
@@ -204,19 +205,19 @@ def test_an_interrupted_run_goes_on_where_it_was(
 def test_a_run_finishes_a_model_for_lossless_files(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compiled = finishing.Objective.compile
+    compiled = remainder_run.Objective.compile
     for name, few in {
         "STEPS_PER_EPOCH": STEPS_PER_EPOCH,
         "RECONSTRUCTED": 60,
         "MEASURED": 10,
         "TABLE_TILES": 60,
     }.items():
-        monkeypatch.setattr(finishing, name, few)
+        monkeypatch.setattr(remainder_run, name, few)
     monkeypatch.setattr(
-        finishing.Objective, "compile", lambda self, **options: compiled(self, **{**options, "jit_compile": False})
+        remainder_run.Objective, "compile", lambda self, **options: compiled(self, **{**options, "jit_compile": False})
     )
     output = tmp_path / "small-2.safetensors"
-    finishing.run(
+    remainder_run.run(
         [str(trained.parent / "digits")],
         output,
         base=trained,
@@ -541,18 +542,18 @@ def test_idx_files_gzipped_or_not(tmp_path: Path) -> None:
     (tmp_path / "plain").write_bytes(idx(TILES))
     (tmp_path / "zipped.gz").write_bytes(gzip.compress(idx(TILES)))
     for name in ("plain", "zipped.gz"):
-        assert np.array_equal(sources.load(str(tmp_path / name), (28, 28), 1), TILES[..., None])
+        assert np.array_equal(tile_arrays.load(str(tmp_path / name), (28, 28), 1), TILES[..., None])
 
 
 def test_npz_files(tmp_path: Path) -> None:
     np.savez(tmp_path / "both.npz", a=TILES[:3], b=TILES[3:5, ..., None], labels=np.arange(5))
-    assert np.array_equal(sources.load(str(tmp_path / "both.npz"), (28, 28), 1), TILES[:5, ..., None])
+    assert np.array_equal(tile_arrays.load(str(tmp_path / "both.npz"), (28, 28), 1), TILES[:5, ..., None])
 
 
 def test_tile_sheets(tmp_path: Path) -> None:
     tiles = np.resize(TILES, (25 * 26, 28, 28))
     Image.fromarray(sheet(tiles, 26)).save(tmp_path / "sheet.png")
-    assert np.array_equal(sources.load(str(tmp_path / "sheet.png"), (28, 28), 1), tiles[..., None])
+    assert np.array_equal(tile_arrays.load(str(tmp_path / "sheet.png"), (28, 28), 1), tiles[..., None])
 
 
 def test_folders_of_pictures(tmp_path: Path) -> None:
@@ -560,11 +561,11 @@ def test_folders_of_pictures(tmp_path: Path) -> None:
     Image.fromarray(COLOUR[0]).save(tmp_path / "a.png")
     Image.fromarray(sheet(np.stack(COLOUR), 5)).save(tmp_path / "deep" / "er" / "b.webp", lossless=True)
     (tmp_path / "notes.txt").write_text("no picture")
-    tiles = sources.load(str(tmp_path), (32, 32), 3, crops=10)
+    tiles = tile_arrays.load(str(tmp_path), (32, 32), 3, crops=10)
     assert tiles.shape == (11, 32, 32, 3)
     assert np.array_equal(tiles[0], COLOUR[0])
-    assert np.array_equal(sources.load(str(tmp_path), (32, 32), 3, crops=10), tiles)  # crops follow from the seed
-    assert not np.array_equal(sources.load(str(tmp_path), (32, 32), 3, crops=10, seed=1), tiles)
+    assert np.array_equal(tile_arrays.load(str(tmp_path), (32, 32), 3, crops=10), tiles)  # crops follow from the seed
+    assert not np.array_equal(tile_arrays.load(str(tmp_path), (32, 32), 3, crops=10, seed=1), tiles)
 
 
 def test_larger_crops_come_from_folders_of_larger_pictures(tmp_path: Path) -> None:
@@ -574,17 +575,17 @@ def test_larger_crops_come_from_folders_of_larger_pictures(tmp_path: Path) -> No
     Image.fromarray(COLOUR[0]).save(folder / "a-tile.png")
     Image.fromarray(COLOUR[0][:, :, :1].repeat(3, 2).repeat(2, 1)[:, :63]).save(folder / "b-narrow.png")
     Image.fromarray(whole).save(folder / "c-large.png")
-    crops = sources.load_crops(str(folder), (32, 32), 3, crops=6)
+    crops = tile_arrays.load_crops(str(folder), (32, 32), 3, crops=6)
     assert crops.shape == (6, 64, 64, 3)
-    assert np.array_equal(sources.load_crops(str(folder), (32, 32), 3, crops=6), crops)
-    assert not np.array_equal(sources.load_crops(str(folder), (32, 32), 3, crops=6, seed=1), crops)
+    assert np.array_equal(tile_arrays.load_crops(str(folder), (32, 32), 3, crops=6), crops)
+    assert not np.array_equal(tile_arrays.load_crops(str(folder), (32, 32), 3, crops=6, seed=1), crops)
     # Every second one is of the picture at half its size: of 75 x 70 pixels, and so no part of the whole one.
     places = np.lib.stride_tricks.sliding_window_view(whole, (64, 64, 3)).reshape(-1, 64, 64, 3)
     assert [any(np.array_equal(crop, place) for place in places) for crop in crops] == [True, False] * 3
     (tmp_path / "idx").write_bytes(idx(TILES))
     Image.fromarray(whole).save(tmp_path / "sheet.png")
     for other in ("idx", "sheet.png"):
-        assert sources.load_crops(str(tmp_path / other), (28, 28), 1).shape == (0, 56, 56, 1)
+        assert tile_arrays.load_crops(str(tmp_path / other), (28, 28), 1).shape == (0, 56, 56, 1)
 
 
 def test_of_a_shape_without_tiles_whole_pictures_are_held_out(tmp_path: Path) -> None:
@@ -592,12 +593,12 @@ def test_of_a_shape_without_tiles_whole_pictures_are_held_out(tmp_path: Path) ->
     preset = dataclasses.replace(SMALL, description=shape, crop=20, larger=0)
     for level in range(40):
         Image.fromarray(np.full((30, 30), 6 * level, np.uint8)).save(tmp_path / f"{level}.png")
-    (pool,), held_out = run.gather([str(tmp_path)], preset, validation=10, balance=False, crops=8, seed=0)
+    (pool,), held_out = ladder_run.gather([str(tmp_path)], preset, validation=10, balance=False, crops=8, seed=0)
     kept, seen = {int(v) for v in held_out[:, 0, 0, 0]}, {int(v) for v in pool.tiles[:, 0, 0, 0]}
     assert held_out.shape == (10, 20, 20, 1) and len(kept) == 2
     assert not kept & seen and len(kept | seen) == 40
     with pytest.raises(ValueError, match="2 pictures give 16 crops, too few to hold out 17"):
-        run.gather([str(tmp_path)], preset, validation=17, balance=False, crops=8, seed=0)
+        ladder_run.gather([str(tmp_path)], preset, validation=17, balance=False, crops=8, seed=0)
 
 
 def test_crops_of_a_folder_get_into_its_pool(tmp_path: Path) -> None:
@@ -605,19 +606,19 @@ def test_crops_of_a_folder_get_into_its_pool(tmp_path: Path) -> None:
     preset = dataclasses.replace(SMALL, description=colour)
     for index in range(3):
         Image.fromarray(mosaic(100, 120 + index)).save(tmp_path / f"{index}.png")
-    (pool,), held_out = run.gather([str(tmp_path)], preset, validation=10, balance=False, crops=8, seed=0)
+    (pool,), held_out = ladder_run.gather([str(tmp_path)], preset, validation=10, balance=False, crops=8, seed=0)
     assert pool.tiles.shape == (14, 32, 32, 3)
     assert held_out.shape == (10, 32, 32, 3)
     assert pool.crops.shape == (6, 64, 64, 3)
 
 
 def test_weights_and_joined_sources(tmp_path: Path) -> None:
-    assert run.parse_source("a.gz") == (["a.gz"], 1.0)
-    assert run.parse_source("a.gz@0.3") == (["a.gz"], 0.3)
-    assert run.parse_source("a@b,c@0.5") == (["a@b", "c"], 0.5)
+    assert ladder_run.parse_source("a.gz") == (["a.gz"], 1.0)
+    assert ladder_run.parse_source("a.gz@0.3") == (["a.gz"], 0.3)
+    assert ladder_run.parse_source("a@b,c@0.5") == (["a@b", "c"], 0.5)
     for name, part in (("a", TILES[:60]), ("b", TILES[60:])):
         (tmp_path / name).write_bytes(idx(part))
-    pools, held_out = run.gather(
+    pools, held_out = ladder_run.gather(
         [f"{tmp_path / 'a'},{tmp_path / 'b'}@0.7", f"{tmp_path / 'b'}@0.3"],
         SMALL, validation=10, balance=False, crops=1, seed=0,
     )  # fmt: skip
@@ -631,10 +632,10 @@ def test_weights_and_joined_sources(tmp_path: Path) -> None:
 def test_labels_beside_idx_images_balance_the_classes(tmp_path: Path) -> None:
     (tmp_path / "some-images-idx3-ubyte").write_bytes(idx(TILES))
     (tmp_path / "some-labels-idx1-ubyte").write_bytes(idx(np.repeat(np.array([0, 1], np.uint8), [90, 30])))
-    odds = run.class_odds(str(tmp_path / "some-images-idx3-ubyte"), 120)
+    odds = ladder_run.class_odds(str(tmp_path / "some-images-idx3-ubyte"), 120)
     assert odds.sum() == pytest.approx(1)
     assert odds[:90].sum() == pytest.approx(0.5)
-    assert run.class_odds(str(tmp_path / "others"), 120) is None
+    assert ladder_run.class_odds(str(tmp_path / "others"), 120) is None
 
 
 def refuses(*arguments: str) -> str:

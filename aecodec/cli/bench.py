@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aecodec.cli.files import write
-from aecodec.cli.measuring import (
+from aecodec.cli.byte_files import write
+from aecodec.cli.measurement import (
     Decibels,
     Numbers,
     Rates,
@@ -25,7 +25,7 @@ from aecodec.cli.measuring import (
     quiet_option,
     require_new,
 )
-from aecodec.wanted import DEFAULT_EFFORT
+from aecodec.encoding.options import DEFAULT_EFFORT
 
 if TYPE_CHECKING:
     from aecodec.evaluation.report import Bench
@@ -118,11 +118,11 @@ def command(
     """
     from aecodec.evaluation import report, speed
     from aecodec.evaluation.anchors import read
-    from aecodec.evaluation.codecs import ours, sweep, theirs
     from aecodec.evaluation.curves import by_mean_psnr
     from aecodec.evaluation.klt import measure
     from aecodec.evaluation.pages import command_line, environment
     from aecodec.evaluation.rivals import RIVALS, available
+    from aecodec.evaluation.sweeps import ours, sweep, theirs
 
     names = list(RIVALS) if rivals is None else [name for name in rivals.split(",") if name not in ("", "none")]
     unknown = [name for name in names if name not in RIVALS]

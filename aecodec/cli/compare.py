@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
+from aecodec.cli.byte_files import write
 from aecodec.cli.columns import aligned
 from aecodec.cli.decompress import parse_region
 from aecodec.cli.failures import Failure
-from aecodec.cli.files import write
-from aecodec.cli.measuring import (
+from aecodec.cli.measurement import (
     Status,
     coding_options,
     data_options,
@@ -22,7 +22,7 @@ from aecodec.cli.measuring import (
     require_png,
     write_png,
 )
-from aecodec.scaling import Region
+from aecodec.images.scaling import Region
 
 MOST_PICTURES = 40  # on one sheet
 
@@ -66,11 +66,11 @@ def command(
       aec compare digit.png letter.png --html compared.html
     """
     from aecodec.evaluation import webpage
-    from aecodec.evaluation.codecs import ours
     from aecodec.evaluation.comparison import compare, section
     from aecodec.evaluation.rivals import available
     from aecodec.evaluation.sheets import draw
-    from aecodec.panels import Box
+    from aecodec.evaluation.sweeps import ours
+    from aecodec.format.panels import Box
 
     if output is None and html is None:
         raise click.UsageError("name a file to write: -o FILE.png, --html FILE.html, or both")

@@ -10,14 +10,14 @@ from typing import Any, Final
 import click
 
 import aecodec
-from aecodec.cli.files import read, write
-from aecodec.cli.many import Loudness, Outcome, Tell, in_batches, run
+from aecodec.cli.batches import Loudness, Outcome, Tell, in_batches, run
+from aecodec.cli.byte_files import read, write
 from aecodec.cli.options import Overwriting, described, file_size, output_option, shared_options
 from aecodec.cli.picture_files import is_picture_name, read_picture
 from aecodec.cli.plan import Pair, plan
+from aecodec.encoding.options import DEFAULT_EFFORT, DEFAULT_QUALITY, MOST_ERROR, Wanted
+from aecodec.images.pictures import Source
 from aecodec.models import registry
-from aecodec.pictures import Source
-from aecodec.wanted import DEFAULT_EFFORT, DEFAULT_QUALITY, MOST_ERROR, Wanted
 
 WANTED: Final = ("quality", "max_bytes", "min_psnr", "min_ssim", "max_error", "lossless")
 

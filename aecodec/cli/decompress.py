@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 import click
 
 import aecodec
-from aecodec.cli.files import read, write
-from aecodec.cli.many import Loudness, Outcome, Tell, in_batches, run
+from aecodec.cli.batches import Loudness, Outcome, Tell, in_batches, run
+from aecodec.cli.byte_files import read, write
 from aecodec.cli.options import Overwriting, described, output_option, shared_options
 from aecodec.cli.picture_files import FORMATS, format_for, is_narrowed, write_picture
 from aecodec.cli.plan import Pair, plan
-from aecodec.files import File
-from aecodec.metadata import Metadata
-from aecodec.pictures import Picture
-from aecodec.scaling import Region
+from aecodec.decoding.parsed_file import File
+from aecodec.images.metadata import Metadata
+from aecodec.images.pictures import Picture
+from aecodec.images.scaling import Region
 
 
 class Encoded(NamedTuple):

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aecodec.cli.byte_files import write
 from aecodec.cli.columns import aligned
-from aecodec.cli.files import write
-from aecodec.cli.measuring import (
+from aecodec.cli.measurement import (
     Numbers,
     Status,
     coding_options,

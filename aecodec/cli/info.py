@@ -8,9 +8,9 @@ from dataclasses import asdict
 import click
 
 import aecodec
+from aecodec.cli.byte_files import read
 from aecodec.cli.columns import aligned
 from aecodec.cli.failures import in_one_sentence
-from aecodec.cli.files import read
 from aecodec.cli.options import kind, promise
 from aecodec.cli.plan import shown
 

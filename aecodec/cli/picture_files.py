@@ -16,8 +16,8 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from aecodec.cli.failures import Failure
 from aecodec.cli.plan import PIPE
 from aecodec.errors import AecError, LimitExceeded, UnsupportedImage
-from aecodec.metadata import Metadata
-from aecodec.pictures import Picture, Source, eight_bits, load, require_within_limit
+from aecodec.images.metadata import Metadata
+from aecodec.images.pictures import Picture, Source, eight_bits, load, require_within_limit
 
 
 class Format(NamedTuple):
@@ -54,7 +54,7 @@ _TIFF_XMP: Final = 700
 
 
 def read_picture(data: bytes, max_pixels: int, *, wide: bool = False) -> Source:
-    """The picture in a picture file, as `aecodec.pictures.load` gives it; wide: with samples of 16 bits.
+    """The picture in a picture file, as `aecodec.images.pictures.load` gives it; wide: with samples of 16 bits.
 
     Raises LimitExceeded if the file declares more than `max_pixels`, and UnsupportedImage for whatever else
     is wrong.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from aecodec.cli.measuring import (
+from aecodec.cli.measurement import (
     Status,
     coding_options,
     data_options,
@@ -59,16 +59,16 @@ def command(
       aec reconstruct t10k-images-idx3-ubyte.gz -n 10 -o digits.png
       aec reconstruct photos -n 5 -q 30 -o photos.png
     """
-    from aecodec.evaluation import latents
-    from aecodec.evaluation.datasets import spread
+    from aecodec.evaluation import latent_figure
     from aecodec.evaluation.sheets import draw
+    from aecodec.sources.items import spread
 
     require_png(output)
     require_new([output], force)
     items = spread(load(data, tile, limit), count)
-    items = [replace(item, picture=latents.within(item.picture, side)) for item in items]
+    items = [replace(item, picture=latent_figure.within(item.picture, side)) for item in items]
     with measuring(), Status(quiet) as status:
         status("coding", 0, len(items))
-        groups = latents.code(items, {"model": model, "effort": effort, "quality": quality})
-        sheet = draw([latents.section(group, side) for group in groups])
+        groups = latent_figure.code(items, {"model": model, "effort": effort, "quality": quality})
+        sheet = draw([latent_figure.section(group, side) for group in groups])
     write_png(output, sheet)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aecodec.cli.columns import aligned
-from aecodec.cli.measuring import measuring
+from aecodec.cli.measurement import measuring
 
 if TYPE_CHECKING:
     from aecodec.studies.robustness import Result
@@ -54,9 +54,9 @@ def command(
     Example:
       aec robustness t10k-images-idx3-ubyte.gz -m mnist -m noisy --plot robustness.png
     """
-    from aecodec import distortions
+    from aecodec.images import distortions
+    from aecodec.sources.stacks import pictures_for
     from aecodec.studies import robustness
-    from aecodec.studies.data import pictures_for
 
     chosen = specs or tuple(distortions.STUDY)
     for spec in chosen:

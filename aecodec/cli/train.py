@@ -78,16 +78,16 @@ def command(data: tuple[str, ...], output: Path, base: Path | None, force: bool,
             raise Failure(f"{path}: exists already; --force overwrites it")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow would open with a page of its own news
     try:
-        from aecodec.training import finishing, run
+        from aecodec.training import ladder_run, remainder_run
     except ImportError as error:
         raise Failure(
             f"training needs the package {error.name}: install it with pip install 'aecodec[train]'"
         ) from error
     try:
         if base:
-            finishing.run(data, output, base=base, progress=not quiet, **options)
+            remainder_run.run(data, output, base=base, progress=not quiet, **options)
         else:
-            run.run(data, output, progress=not quiet, done=draw, **options)
+            ladder_run.run(data, output, progress=not quiet, done=draw, **options)
     except (ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:  # what damaged sources give rise to
         raise Failure(str(error)) from error
 

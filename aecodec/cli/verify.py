@@ -8,12 +8,12 @@ import click
 import numpy as np
 
 import aecodec
+from aecodec.cli.byte_files import read
 from aecodec.cli.failures import Failure, in_one_sentence
-from aecodec.cli.files import read
 from aecodec.cli.options import kind, promise
 from aecodec.cli.plan import PIPE, shown
-from aecodec.files import File
-from aecodec.pictures import MAX_PIXELS, Picture, joined
+from aecodec.decoding.parsed_file import File
+from aecodec.images.pictures import MAX_PIXELS, Picture, joined
 
 
 @click.command("verify")

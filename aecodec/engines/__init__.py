@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
+from aecodec.engines.network import Network
 from aecodec.errors import InvalidValue
-from aecodec.models.network import Network
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

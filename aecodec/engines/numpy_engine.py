@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aecodec.engines import Tensor, neighbourhoods
-from aecodec.models.network import LEAK, Network
+from aecodec.engines.network import LEAK, Network
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -17,7 +17,7 @@ CHUNK_VALUES = 1 << 19  # values gathered at once: two megabytes, so that a chun
 
 
 class NumpyEngine:
-    """Integers held in float32 or float64, which multiply fast; see ``aecodec.models.network`` for why it is exact."""
+    """Integers held in float32 or float64, which multiply fast; see ``aecodec.engines.network`` for why it is exact."""
 
     def run(self, network: Network, x: Tensor, positions: NDArray[np.intp] | None = None) -> Tensor:
         n, height, width, _ = x.shape

@@ -12,7 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from aecodec.engines import Tensor, neighbourhoods
-from aecodec.models.network import LEAK, Network
+from aecodec.engines.network import LEAK, Network
 
 
 class TensorflowEngine:

@@ -12,11 +12,11 @@ import numpy as np
 
 import aecodec
 from aecodec import metrics
-from aecodec.evaluation.codecs import Tell, batches, silent
-from aecodec.evaluation.datasets import Item
 from aecodec.evaluation.pages import finite, number
 from aecodec.evaluation.rivals import PNG
 from aecodec.evaluation.scores import Values, mean, measured
+from aecodec.evaluation.sweeps import Tell, batches, silent
+from aecodec.sources.items import Item
 
 WARM_UP = 32  # pixels each way
 

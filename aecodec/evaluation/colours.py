@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aecodec.evaluation.datasets import Picture
+from aecodec.sources.items import Picture
 
 # From light to dark in one hue; and two hues away from white, which nobody takes for one another.
 ERROR: Final = ((255, 255, 255), (254, 217, 166), (240, 127, 40), (166, 54, 3), (70, 16, 0))

@@ -9,13 +9,13 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from aecodec.evaluation import colours
-from aecodec.evaluation.codecs import Codec, Fitted, Tell, fitted, silent, theirs, within
-from aecodec.evaluation.datasets import Item, Picture
 from aecodec.evaluation.pages import number
 from aecodec.evaluation.rivals import Rival
 from aecodec.evaluation.scores import mean, measured
 from aecodec.evaluation.sheets import Cell, Row, Section
-from aecodec.panels import Box
+from aecodec.evaluation.sweeps import Codec, Fitted, Tell, fitted, silent, theirs, within
+from aecodec.format.panels import Box
+from aecodec.sources.items import Item, Picture
 
 SHOWN_SIDE = 256  # in pixels of the sheet, about; of a larger picture a detail of so many is shown
 ERROR_SCALES = (8, 16, 32, 64, 128, 255)

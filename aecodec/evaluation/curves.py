@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from aecodec import metrics
-from aecodec.evaluation.datasets import Picture
 from aecodec.evaluation.scores import ERRORS, SIMILARITIES, mean, measured
+from aecodec.sources.items import Picture
 
 
 @dataclass(frozen=True)

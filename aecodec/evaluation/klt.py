@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aecodec.evaluation.codecs import Tell, silent
 from aecodec.evaluation.curves import Curve, Point, point_of_bytes, with_similarity
-from aecodec.evaluation.datasets import Picture
+from aecodec.evaluation.sweeps import Tell, silent
+from aecodec.sources.items import Picture
 
 NAME = "linear KLT, payload only"
 STEPS = tuple(8.0 * 2.0 ** (k / 2) for k in range(11))  # of coefficients of an orthonormal transform of 8-bit samples

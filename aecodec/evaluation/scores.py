@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aecodec import metrics
-from aecodec.evaluation.datasets import Picture
-from aecodec.panels import workers
+from aecodec.format.panels import workers
+from aecodec.sources.items import Picture
 
 Values: TypeAlias = NDArray[np.float64]
 

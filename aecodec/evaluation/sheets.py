@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from aecodec.evaluation.datasets import Picture
+from aecodec.sources.items import Picture
 
 MARGIN, GAP = 28, 10
 INK, PALE, STRESSED, PAPER = (32, 32, 36), (90, 90, 98), (176, 64, 0), (255, 255, 255)

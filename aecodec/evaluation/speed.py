@@ -9,12 +9,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aecodec.evaluation.codecs import Codec, Tell, ours, silent, theirs
 from aecodec.evaluation.curves import Curve, Point, point
-from aecodec.evaluation.datasets import Picture, spread
 from aecodec.evaluation.pages import number, table
 from aecodec.evaluation.report import nearest
 from aecodec.evaluation.rivals import RIVALS, Rival, available
+from aecodec.evaluation.sweeps import Codec, Tell, ours, silent, theirs
+from aecodec.sources.items import Picture, spread
 
 ROUNDS = 3  # the best counts
 TIMED_PIXELS = 1 << 20

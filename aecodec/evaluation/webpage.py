@@ -10,7 +10,7 @@ from html import escape
 from PIL import Image
 
 from aecodec.evaluation.comparison import Comparison, Shown
-from aecodec.evaluation.datasets import Picture
+from aecodec.sources.items import Picture
 
 SHOWN_WIDTH = 512  # in CSS pixels, about: what a small picture is enlarged to, by whole factors
 _STYLE = """

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aecodec.models import encoder
+from aecodec.models import analysis_network
 from aecodec.models.model import Model
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ def analyse(model: Model, pictures: NDArray[np.uint8]) -> tuple[NDArray[np.float
         assert d.tile is not None
         n, rows, columns = len(pictures), pictures.shape[1] // d.block, pictures.shape[2] // d.block
         tiles = blocks_of(samples, *d.tile).reshape(-1, *d.tile, d.channels)
-        found = np.concatenate([encoder.run(model.encoder, a, tiles[i : i + PART]) for i in range(0, len(tiles), PART)])
+        found = np.concatenate(
+            [analysis_network.run(model.encoder, a, tiles[i : i + PART]) for i in range(0, len(tiles), PART)]
+        )
         return found.reshape(n, -1), np.zeros((n, rows, columns, 0), np.float32)
     blocks = blocks_of(samples, d.block, d.block)
     # One product of two dimensions: NumPy would make many small ones of more.

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import numpy as np
 
 from aecodec.engines import Engine, Tensor
-from aecodec.models import synthesis
+from aecodec.engines.network import Network
+from aecodec.models import vector_synthesis
 from aecodec.models.description import ACTIVATION_LIMIT, COEFFICIENT_LIMIT, Pass, seen
 from aecodec.models.model import Model
-from aecodec.models.network import Network
 from aecodec.packing.tables import CLASSES
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def synthesize(model: Model, engine: Engine, latent: Latent, correction: Tensor 
     d = model.description
     n, rows, columns, _ = latent.plane.shape
     if d.synthesis_layers:
-        return synthesis.draw(model, engine, latent.context)
+        return vector_synthesis.draw(model, engine, latent.context)
     correction = correct(model, engine, latent) if correction is None else correction
     samples = engine.run(model.synthesis, latent.plane + correction)
     pixels = np.clip(samples, 0, 255).astype(np.uint8)

@@ -18,7 +18,7 @@ Arrays, all normative but those of ``analysis``:
     remainder.offset, .cue                (256, 1), (256, remainder.cues): as above, by the largest error
     remainder.tables.*                    the distributions of its classes
     analysis.*                            float32: block_mean, block, tile_mean, tile, the forward transforms; without
-                                          a plane the encoder's layers: ``aecodec.models.encoder``
+                                          a plane the encoder's layers: ``aecodec.models.analysis_network``
 """
 
 from __future__ import annotations
@@ -31,9 +31,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aecodec.container import MODEL_ID_BYTES
+from aecodec.engines import network
+from aecodec.engines.network import Network
 from aecodec.errors import InvalidModelFile
-from aecodec.models import encoder, network, safetensors, synthesis
+from aecodec.format.container import MODEL_ID_BYTES
+from aecodec.models import analysis_network, safetensors, vector_synthesis
+from aecodec.models.analysis_network import EncoderLayer
 from aecodec.models.description import (
     ACTIVATION_LIMIT,
     CLASS_LIMIT,
@@ -50,8 +53,6 @@ from aecodec.models.description import (
     Remainder,
     pairs,
 )
-from aecodec.models.encoder import EncoderLayer
-from aecodec.models.network import Network
 from aecodec.models.safetensors import Arrays
 from aecodec.packing.tables import CLASSES, Tables
 
@@ -115,7 +116,7 @@ class Model:
     @cached_property
     def encoder(self) -> tuple[EncoderLayer, ...]:
         """What makes the vector of a tile where there is no plane; not normative."""
-        return encoder.layers(self.metadata)
+        return analysis_network.layers(self.metadata)
 
     @cached_property
     def id(self) -> bytes:
@@ -150,7 +151,7 @@ class Model:
         d = self.description
         pixels = d.block**2
         if d.synthesis_layers and d.tile is not None:
-            return synthesis.multiply_adds(d) / (d.tile[0] * d.tile[1])
+            return vector_synthesis.multiply_adds(d) / (d.tile[0] * d.tile[1])
         per_block = float(self.correction_network.multiply_adds + self.synthesis.multiply_adds)
         for stage, net, update in zip(d.passes, self.pass_networks, self.update_networks, strict=True):
             per_block += net.multiply_adds * stage.share + (update.multiply_adds if update else 0)
@@ -193,7 +194,7 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
     samples = d.channels * d.tile[0] * d.tile[1] if d.tile else 0
     if d.synthesis_layers:
         expect(arrays, "tone", (2 * ACTIVATION_LIMIT + 1,), 0, 255)
-        encoder.check(d, arrays, metadata)
+        analysis_network.check(d, arrays, metadata)
     else:
         expect_floats(arrays, "analysis.block_mean", (n,))
         expect_floats(arrays, "analysis.block", (n, n))
@@ -221,7 +222,7 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
         update_networks=tuple(updates),
         correction_network=network.read(arrays, "correction", d.correction_layers, d.context, correction_limits),
         synthesis=network.prove(inverse, np.full(n, 2 * COEFFICIENT_LIMIT, np.int64)),
-        drawing=synthesis.read(d, arrays),
+        drawing=vector_synthesis.read(d, arrays),
         tone=arrays["tone"].astype(np.uint8) if d.synthesis_layers else np.zeros(0, np.uint8),
         step=arrays["step"].astype(np.int64),
         offset=arrays["offset"].astype(np.int64),
@@ -334,7 +335,7 @@ def check_shape(d: Description) -> None:
     if d.features and not d.vector and not any(d.update_layers):
         raise InvalidModelFile("nothing makes the features of a block")
     if d.synthesis_layers:
-        synthesis.check(d)
+        vector_synthesis.check(d)
     else:
         check_ladder(d)
     if d.remainder:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import aecodec
-from aecodec import distortions, metrics
+from aecodec import metrics
 from aecodec.evaluation.pages import table
+from aecodec.images import distortions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

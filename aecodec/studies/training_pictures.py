@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib import pyplot
 
+from aecodec.encoding.residual_search import choose
 from aecodec.engines import engine
 from aecodec.evaluation.plots import DPI, LINES, OURS, STYLE
 from aecodec.evaluation.sheets import Cell, Row, Section
 from aecodec.evaluation.sheets import draw as sheet
 from aecodec.models.description import lambda_of_quality
 from aecodec.models.model import Model
-from aecodec.search import choose
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

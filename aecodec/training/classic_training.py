@@ -12,17 +12,17 @@ import keras
 import numpy as np
 
 from aecodec import metrics
-from aecodec.encoder import Batch, write
+from aecodec.encoding.candidates import Form
+from aecodec.encoding.lossy import Batch, write
+from aecodec.encoding.residual_search import choose
 from aecodec.engines import engine
-from aecodec.forms import Form
 from aecodec.models import model as models
 from aecodec.models import safetensors
 from aecodec.models.description import QUALITIES
 from aecodec.models.model import Model
 from aecodec.packing.tables import parametric
-from aecodec.search import choose
-from aecodec.training import conversion
-from aecodec.training import tables as learned
+from aecodec.training import classic_export
+from aecodec.training import table_fitting as learned
 from aecodec.training.classics import Autoencoder, Classic, build
 from aecodec.training.export import code, table_arrays
 
@@ -80,7 +80,7 @@ class _Log(keras.callbacks.Callback):
 
 def export(trained: Autoencoder, tiles: np.ndarray, metadata: Mapping[str, str], *, seed: int = 0) -> bytes:
     """The model file's bytes; ranges and tables come from ``tiles`` (N, H, W, C)."""
-    arrays, more = conversion.arrays_of(trained, tiles)
+    arrays, more = classic_export.arrays_of(trained, tiles)
     random = np.random.default_rng(seed)
     tables = parametric()
     model = models.load(safetensors.dump(arrays | table_arrays(tables), {**metadata, **more}))

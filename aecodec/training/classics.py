@@ -1,7 +1,7 @@
 """The autoencoders that people build first, as their authors train them: in floats, for one fixed code.
 
 A classic is data: the stages of its encoder and decoder. From the same stages come the Keras networks here and the
-exact layers that ``aecodec.training.conversion`` makes of them.
+exact layers that ``aecodec.training.classic_export`` makes of them.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from aecodec.models.analysis_network import LEAK
 from aecodec.models.description import Description, SynthesisLayer
-from aecodec.models.encoder import LEAK
 
 Tensor = Any  # of whatever backend Keras runs on
 KERNEL = 3

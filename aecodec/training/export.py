@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from aecodec.encoding.residual_search import choose
 from aecodec.engines import engine
 from aecodec.models import model as models
 from aecodec.models import safetensors
@@ -20,10 +21,9 @@ from aecodec.models.description import (
 )
 from aecodec.models.model import Model, exact_layer_arrays
 from aecodec.packing.tables import Tables, parametric
-from aecodec.search import choose
-from aecodec.training import tables as learned
-from aecodec.training.layers import ExactConvolution, numpy
-from aecodec.training.network import SKIPPED_CLASSES, Ladder
+from aecodec.training import table_fitting as learned
+from aecodec.training.exact_layers import ExactConvolution, numpy
+from aecodec.training.ladder_network import SKIPPED_CLASSES, Ladder
 
 SYNTHESIS_BITS = 16  # fraction bits of the inverse transform's weights
 

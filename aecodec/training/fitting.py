@@ -13,13 +13,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from aecodec.distortions import Mixture
+from aecodec.images.distortions import Mixture
 from aecodec.models.description import QUALITIES
 from aecodec.models.model import Model
 from aecodec.training.augmentation import AUGMENTATIONS
-from aecodec.training.network import Ladder
+from aecodec.training.initialization import origins, start_from
+from aecodec.training.ladder_network import Ladder
 from aecodec.training.presets import Preset
-from aecodec.training.start import origins, start_from
 from aecodec.training.statistics import measure, nominal_steps, of_model
 
 Array = np.ndarray[Any, Any]

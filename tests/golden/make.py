@@ -21,7 +21,7 @@ sys.path.insert(0, str(FOLDER.parent))
 from samples import COLOUR, DIGITS, GRAY_SCENES, LETTERS, mosaic, waves  # noqa: E402
 
 import aecodec  # noqa: E402
-from aecodec import plain  # noqa: E402
+from aecodec.lossless import plain  # noqa: E402
 from aecodec.models import registry  # noqa: E402
 
 

@@ -1,0 +1,288 @@
+"""The whole way: a picture to panels of tiles, up the ladder, packed, into a container, and back.
+
+What only an encoder needs is imported when somebody encodes: a small file is decoded in the time that Python takes to
+start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from aecodec.decoding import decoder
+from aecodec.decoding.parsed_file import File, Info
+from aecodec.encoding.options import DEFAULT_EFFORT, MOST_EFFORT, Wanted, whole
+from aecodec.errors import AecError, InvalidValue
+from aecodec.format.panels import Layout, Progress, in_threads, workers
+from aecodec.images import pictures
+from aecodec.images.pictures import Picture, Source
+from aecodec.images.scaling import Region
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from aecodec.format.container import Section
+
+# Small pictures of one size are coded together. Large batches take fewer steps, at each of which threads wait for one
+# another; encoding needs more memory for a pixel than decoding.
+ENCODED_PIXELS, DECODED_PIXELS = 1 << 19, 1 << 21  # at most so many at once
+SHARED_PIXELS = 1 << 16  # as many are not divided between threads
+ALPHA_LOSSLESS = 100
+
+
+def encode(
+    image: Image.Image | NDArray[Any] | Source,
+    *,
+    model: str = "auto",
+    quality: int | None = None,
+    max_bytes: int | None = None,
+    min_psnr: float | None = None,
+    min_ssim: float | None = None,
+    max_error: int | None = None,
+    lossless: bool = False,
+    effort: int = DEFAULT_EFFORT,
+    packing: str = "auto",
+    engine: str = "numpy",
+    strip: bool = False,
+    alpha_quality: int = ALPHA_LOSSLESS,
+    exact_transparent: bool = False,
+    progress: Progress | None = None,
+) -> bytes:
+    """The .aec file of a picture.
+
+    image: a Pillow image, whose colour profile, EXIF, XMP and resolution are kept unless `strip`; or an array of uint8,
+    (H, W), (H, W, 1), (H, W, 2) with opacity, (H, W, 3), or (H, W, 4) with opacity. Samples of 16 bits are kept where
+    every sample is promised (max_error, lossless) and rounded to 8 elsewhere. model: "auto", which tries, or a name of
+    `models()` with or without its version.
+
+    One of these says what is wanted:
+    quality: 1 (smallest) to 100; 75 if nothing is said. max_bytes: the best quality whose whole file is no larger.
+    min_psnr: in dB, and min_ssim: the smallest file that decodes to no less; opacity does not count. max_error: the
+    smallest file in which no sample is off by more, 0 to 65535. lossless: every sample comes back, as max_error=0.
+
+    No file exceeds the raw samples by more than 1 % and 32 bytes, metadata apart: what a model cannot code for that is
+    written plain, without loss, and with model="auto" and packing="auto" whatever is then no larger.
+
+    effort: 0 (fastest) to 9 (smallest at the same PSNR); decoding takes the same time. packing: "auto", "zstd" or
+    "rans". engine: "numpy" or "tensorflow"; the decoded pixels are the same. alpha_quality: 1 to 100, which keeps
+    opacity exactly. exact_transparent: whether colours matter where the picture is fully transparent; if not they
+    become what codes well. progress: called with panels done and panels in all, of pictures that have several.
+
+    Raises UnsupportedImage, UnknownModel, InvalidValue and, where no file keeps a limit, Unreachable. What is converted
+    is said in an AecWarning.
+    """
+    return encode_many(
+        [image],
+        model=model,
+        quality=quality,
+        max_bytes=max_bytes,
+        min_psnr=min_psnr,
+        min_ssim=min_ssim,
+        max_error=max_error,
+        lossless=lossless,
+        effort=effort,
+        packing=packing,
+        engine=engine,
+        strip=strip,
+        alpha_quality=alpha_quality,
+        exact_transparent=exact_transparent,
+        progress=progress,
+    )[0]
+
+
+def encode_many(
+    images: Sequence[Image.Image | NDArray[Any] | Source],
+    *,
+    model: str = "auto",
+    quality: int | None = None,
+    max_bytes: int | None = None,
+    min_psnr: float | None = None,
+    min_ssim: float | None = None,
+    max_error: int | None = None,
+    lossless: bool = False,
+    effort: int = DEFAULT_EFFORT,
+    packing: str = "auto",
+    engine: str = "numpy",
+    strip: bool = False,
+    alpha_quality: int = ALPHA_LOSSLESS,
+    exact_transparent: bool = False,
+    progress: Progress | None = None,
+) -> list[bytes]:
+    """The .aec files of many pictures, of any sizes; small ones of one size are coded together. As `encode`, each for
+    itself. The error of one that no file suits has a note that gives its index.
+    """
+    from aecodec.encoding import rate_search
+    from aecodec.encoding.candidates import Form, forms_for
+    from aecodec.encoding.lossy import Batch, Manner
+    from aecodec.packing import CODERS
+
+    wanted = Wanted.of(quality, max_bytes, min_psnr, min_ssim, max_error, lossless)
+    alpha_quality = whole("alpha_quality", alpha_quality, 1, ALPHA_LOSSLESS)
+    if wanted.bounded and alpha_quality != ALPHA_LOSSLESS:
+        raise InvalidValue("an alpha_quality below 100 contradicts a promise about every sample: leave it out")
+    if not isinstance(model, str):
+        raise InvalidValue(f"a model is named by a string, not by {type(model).__name__}")
+    if packing not in ("auto", *CODERS):
+        raise InvalidValue(f"packing must be auto, zstd or rans, not {packing}")
+    manner = Manner(whole("effort", effort, 0, MOST_EFFORT), packing, engine, model == packing == "auto", progress)
+    loaded = [pictures.load(image, wide=wanted.bounded) for image in images]
+    for source in loaded:
+        pictures.warn(source.notes)
+    files = [b""] * len(loaded)
+    for (shape, _), indices in _alike([(source.samples.shape, source.samples.dtype.str) for source in loaded]):
+        forms = forms_for(shape, model)
+        layouts = [Layout.of(shape[:2], form.model.description.unit) for form in forms]
+
+        def work(part: list[int], shape: tuple[int, ...] = shape, forms: list[Form] = forms) -> list[bytes]:
+            some = [loaded[i] for i in part]
+            seen = [source.samples if exact_transparent or wanted.bounded else _seen(source) for source in some]
+            stack = (np.stack(seen) if len(seen) > 1 else seen[0][None]).reshape(len(part), shape[0], shape[1], -1)
+            batch = Batch(stack, [_sections(source, strip, alpha_quality) for source in some])
+            try:
+                return rate_search.encode(batch, forms, wanted, manner)
+            except rate_search.Missed as missed:
+                with _noted(part[missed.index], len(loaded)):
+                    raise missed.error from None
+
+        parts = list(_chunks(indices, max(layout.height * layout.width for layout in layouts), ENCODED_PIXELS))
+        # Large pictures share the threads panel by panel, one after the other.
+        each = map if any(layout.count > 1 for layout in layouts) else in_threads
+        for part, coded in zip(parts, each(work, parts), strict=True):
+            for index, file in zip(part, coded, strict=True):
+                files[index] = file
+    return files
+
+
+def decode(
+    data: bytes,
+    *,
+    max_pixels: int | None = pictures.MAX_PIXELS,
+    engine: str = "numpy",
+    region: Region | None = None,
+    thumbnail: int | None = None,
+    progress: Progress | None = None,
+) -> Picture:
+    """The picture of an .aec file: uint8, (H, W) or (H, W, 3), and one channel more where the file has opacity; the
+    same bytes on every machine and with every engine. uint16 where `inspect` says that it has 16 bits a sample.
+
+    max_pixels: larger pictures are refused before anything is allocated; None for no limit. region: (x, y, width,
+    height) of the part that is wanted; no more is decoded than it needs, and it equals the crop of the whole.
+    thumbnail: the most pixels that the longer side may have; the picture is reduced by taking the means of squares,
+    where it shrinks by a block or more without the last step of decoding. progress: called with panels done and panels
+    in all. Raises AecError.
+    """
+    file = File.parse(data, max_pixels)
+    return decoder.decode(file, engine, region, thumbnail, progress)
+
+
+def decode_image(
+    data: bytes,
+    *,
+    max_pixels: int | None = pictures.MAX_PIXELS,
+    engine: str = "numpy",
+    region: Region | None = None,
+    thumbnail: int | None = None,
+    progress: Progress | None = None,
+) -> Image.Image:
+    """The picture of an .aec file as a Pillow image of mode L, LA, RGB, RGBA or I;16. As `decode`.
+
+    Its `info` has what the file keeps of "icc_profile", "exif", "xmp" and "dpi".
+    """
+    file = File.parse(data, max_pixels)
+    metadata = file.metadata()
+    return pictures.to_pillow(decoder.decode(file, engine, region, thumbnail, progress), metadata)
+
+
+def decode_many(
+    blobs: Sequence[bytes], *, max_pixels: int | None = pictures.MAX_PIXELS, engine: str = "numpy"
+) -> list[Picture]:
+    """The pictures of many .aec files; small ones of one model and size are decoded together. As `decode`.
+
+    The error of a file that cannot be decoded has a note that gives its index.
+    """
+    parsed = []
+    for index, data in enumerate(blobs):
+        with _noted(index, len(blobs)):
+            parsed.append(File.parse(data, max_pixels))
+    decoded: list[Picture] = [np.zeros(0, np.uint8)] * len(parsed)
+    for _, indices in _alike([(f.form_name, f.size, f.header.packing) for f in parsed]):
+        layout = parsed[indices[0]].layout
+
+        def work(part: list[int]) -> list[Picture]:
+            try:
+                return decoder.decode_alike([parsed[i] for i in part], engine)
+            except AecError:
+                for index in part:  # whose error is it?
+                    with _noted(index, len(blobs)):
+                        decoder.decode_alike([parsed[index]], engine)
+                raise
+
+        parts = list(_chunks(indices, layout.height * layout.width, DECODED_PIXELS))
+        each = map if layout.count > 1 else in_threads
+        for part, found in zip(parts, each(work, parts), strict=True):
+            for index, picture in zip(part, found, strict=True):
+                decoded[index] = picture
+    return decoded
+
+
+def inspect(data: bytes) -> Info:
+    """What an .aec file says about itself; nothing is decoded, and its checksum is not looked at. Raises AecError."""
+    return File.parse(data, None).info()
+
+
+# Encoding ---
+
+
+def _seen(source: Source) -> Picture:
+    """The samples to code: with colours of the encoder's choice where nobody sees them."""
+    if source.alpha is None:
+        return source.samples
+    from aecodec.images import opacity
+
+    return opacity.filled(source.samples, source.alpha)
+
+
+def _sections(source: Source, strip: bool, alpha_quality: int) -> tuple[Section, ...]:
+    kept = () if strip else source.metadata.sections()
+    if source.alpha is None:
+        return kept
+    from aecodec.format import container
+    from aecodec.images import opacity
+
+    return (container.Section(container.ALPHA, opacity.pack(source.alpha, alpha_quality)), *kept)
+
+
+# Many at once ---
+
+
+def _alike(keys: list[Any]) -> Iterator[tuple[Any, list[int]]]:
+    """(key, indices) for each different key, in order of first appearance."""
+    found: dict[Any, list[int]] = {}
+    for index, key in enumerate(keys):
+        found.setdefault(key, []).append(index)
+    yield from found.items()
+
+
+def _chunks(indices: list[int], pixels: int, limit: int) -> Iterator[list[int]]:
+    """Pictures of so many pixels each: at most ``limit`` pixels together, and some for every thread."""
+    each = max(-(-len(indices) // workers()), SHARED_PIXELS // pixels)
+    size = max(1, min(each, limit // pixels))
+    for begin in range(0, len(indices), size):
+        yield indices[begin : begin + size]
+
+
+class _noted:
+    """Adds to an AecError which of several files it is about."""
+
+    def __init__(self, index: int, count: int) -> None:
+        self.note = f"in file {index} of {count}" if count > 1 else None
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if self.note and isinstance(error, AecError):
+            error.add_note(self.note)

@@ -1,0 +1,233 @@
+"""An .aec file taken apart: its header, its model, its size in pixels and panels, and what stands beside the pixels."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aecodec.errors import InvalidValue, LimitExceeded
+from aecodec.format import container
+from aecodec.format.container import Header
+from aecodec.format.panels import Layout
+from aecodec.images import pictures
+from aecodec.images.metadata import Metadata
+from aecodec.lossless import plain, planes, remainder_section
+from aecodec.lossless.plain import Precision
+from aecodec.models import registry
+from aecodec.models.model import Model
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from aecodec.images.pictures import Picture
+
+PADDED_LIMIT = 4  # a strip one pixel wide has tiles of many times its pixels: at most so many times the limit
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a file says about itself.
+
+    `mode` is "L", "LA", "RGB", "RGBA" or, for gray of 16 bits, "I;16"; `bits` are those of a sample, 8 or 16; sizes
+    are in pixels. `max_error` is how far a sample may be off, 0 in a lossless file, and None where nothing is promised.
+    A plain file has the model "plain", of no id. `parts` names all the file's bytes. `sections` has the bytes of each
+    section's content by its name, or its number where this release does not know it.
+    """
+
+    format_version: int
+    model: str
+    model_id: str
+    width: int
+    height: int
+    mode: str
+    bits: int
+    inverted: bool
+    quality: int
+    max_error: int | None
+    packing: str
+    panels: int
+    file_bytes: int
+    parts: dict[str, int]
+    sections: dict[str, int]
+    bits_per_pixel: float
+
+
+@dataclass(frozen=True)
+class File:
+    """An .aec file, taken apart and checked as far as that goes without decoding it."""
+
+    data: bytes
+    header: Header
+    begin: int  # of the payload
+    size: tuple[int, int]  # (height, width)
+    form: Model | Precision  # that of a plain file is its precision
+
+    @classmethod
+    def parse(cls, data: bytes, max_pixels: int | None) -> File:
+        """Raises AecError. Allocates no more than the file's own bytes."""
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise InvalidValue(f"expected the bytes of an .aec file, not {type(data).__name__}")
+        data = bytes(data)
+        header, begin = container.read_header(data)
+        if header.model_number == container.PLAIN:
+            return cls._plain(data, header, begin, max_pixels)
+        model = registry.by_number(header.model_number) if header.model_number else registry.by_id(header.model_id)
+        d = model.description
+        if header.size is not None:
+            size = (header.size[1], header.size[0])
+            if size == d.tile:
+                raise InvalidValue("the file gives a size that goes without saying")
+        elif d.tile is not None:
+            size = d.tile
+        else:
+            raise InvalidValue(f"the file gives no size, and the model {model.name} has none of its own")
+        if header.gray and d.channels == 1 or header.inverted and d.channels != 1:
+            raise InvalidValue(f"the file has a flag that means nothing to the model {model.name}")
+        pictures.require_within_limit(size[1], size[0], max_pixels)
+        file = cls(data, header, begin, size, model)
+        if file.has_remainder and model.remainder is None:
+            raise InvalidValue(f"the file has a remainder, which the model {model.name} cannot decode")
+        pixels = file.layout.height * file.layout.width
+        if max_pixels is not None and pixels > PADDED_LIMIT * max_pixels + d.unit[0] * d.unit[1]:
+            raise LimitExceeded(f"the picture's tiles hold {pixels} pixels, far beyond the limit of {max_pixels}")
+        return file
+
+    @classmethod
+    def _plain(cls, data: bytes, header: Header, begin: int, max_pixels: int | None) -> File:
+        if header.quality != plain.QUALITY or header.packing != plain.PACKING or header.inverted:
+            raise InvalidValue("the file has a quality, a packing or a flag that means nothing without a model")
+        if header.size is None:
+            raise InvalidValue("the file gives no size, and has no model that has one")
+        size = (header.size[1], header.size[0])
+        pictures.require_within_limit(size[1], size[0], max_pixels)
+        file = cls(data, header, begin, size, plain.read_precision(data, begin)[0])
+        if file.has_remainder:
+            raise InvalidValue("the file has a remainder, and no model that decodes it")
+        return file
+
+    @property
+    def is_plain(self) -> bool:
+        return isinstance(self.form, Precision)
+
+    @property
+    def model(self) -> Model:
+        """The model of a file that is not plain."""
+        assert not isinstance(self.form, Precision), "a plain file has no model"
+        return self.form
+
+    @property
+    def form_name(self) -> str:
+        """The model's name, or plain."""
+        return plain.NAME if self.is_plain else self.model.name
+
+    @property
+    def block(self) -> int | None:
+        """The side in pixels of what a thumbnail can be made of without decoding everything; None: nothing is."""
+        return None if self.is_plain else self.model.description.block
+
+    @property
+    def bits(self) -> int:
+        """Of a sample of the picture."""
+        return self.form.bits if isinstance(self.form, Precision) else 8
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The panels of the picture's canvas; a plain picture is one."""
+        return Layout(*self.size, self.size) if self.is_plain else Layout.of(self.size, self.model.description.unit)
+
+    @property
+    def one_channel(self) -> bool:
+        return self.header.gray or not self.is_plain and self.model.description.channels == 1
+
+    @property
+    def payload(self) -> bytes:
+        return self.data[self.begin :]
+
+    @property
+    def seed(self) -> int:
+        """What the checksum of the payload starts from: the CRC-32 of everything before it."""
+        return zlib.crc32(self.data[: self.begin])
+
+    @property
+    def mode(self) -> str:
+        """Pillow's name of what the file decodes to, or is reduced to where Pillow has no mode of 16 bits for it."""
+        if self.bits == 16 and self.one_channel and container.ALPHA not in self._contents:
+            return "I;16"
+        return ("L" if self.one_channel else "RGB") + ("A" if container.ALPHA in self._contents else "")
+
+    def finished(self, samples: Picture) -> Picture:
+        """What the picture is of decoded samples (height, width, channels of the model): (height, width[, 3])."""
+        if self.header.gray:
+            return samples[..., 1]  # of three channels that are nearly equal, the one of most weight to the eye
+        if self.one_channel:
+            samples = samples[..., 0]
+        return 255 - samples if self.header.inverted else samples
+
+    def alpha(self) -> Picture | None:
+        """The opacity of the whole picture (height, width), where the file has any. Raises AecError."""
+        packed = self._contents.get(container.ALPHA)
+        if packed is None:
+            return None
+        return planes.unpack(packed, (*self.size, 1), np.uint8 if self.bits == 8 else np.uint16)[..., 0]
+
+    @property
+    def has_remainder(self) -> bool:
+        """Whether the decoded lossy part is not the picture yet."""
+        return container.REMAINDER in self._contents
+
+    def remainder(self) -> tuple[int, list[bytes]]:
+        """The largest error and the packed elements of each panel's remainder, where there is one. Raises AecError."""
+        content = self._contents[container.REMAINDER]
+        return remainder_section.split(content, self.layout, self.size, self.model, self.header.packing)
+
+    @property
+    def max_error(self) -> int | None:
+        """How far samples may be off, where the file promises anything."""
+        if isinstance(self.form, Precision):
+            return self.form.max_error
+        return next(iter(self._contents.get(container.REMAINDER, b"")), None)
+
+    def plain_samples(self) -> NDArray[Any]:
+        """The samples (height, width[, 3]) of a plain file. Raises AecError."""
+        return plain.read(self.data, self.begin, self.size, self.header.gray)
+
+    def metadata(self) -> Metadata:
+        """Colour profile, EXIF, XMP and resolution. Raises AecError."""
+        return Metadata.read(self.header.sections)
+
+    @cached_property
+    def _contents(self) -> dict[int, bytes]:
+        return {section.tag: section.data for section in self.header.sections}
+
+    def info(self) -> Info:
+        header, (height, width) = self.header, self.size
+        sections = len(container.write_sections(header.sections))
+        return Info(
+            format_version=container.VERSION,
+            model=self.form_name,
+            model_id="" if self.is_plain else self.model.id.hex(),
+            width=width,
+            height=height,
+            mode=self.mode,
+            bits=self.bits,
+            inverted=header.inverted,
+            quality=header.quality,
+            max_error=self.max_error,
+            packing=header.packing,
+            panels=self.layout.count,
+            file_bytes=len(self.data),
+            parts={
+                "header": self.begin - sections,
+                "sections": sections,
+                "payload": len(self.data) - self.begin,
+            },
+            sections={
+                container.SECTION_NAMES.get(tag, f"section {tag}"): len(content)
+                for tag, content in self._contents.items()
+            },
+            bits_per_pixel=8.0 * len(self.data) / (width * height),
+        )

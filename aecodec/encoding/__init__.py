@@ -1,0 +1,1 @@
+"""What only an encoder decides: candidates, residuals, rate targets, packing."""

@@ -1,0 +1,173 @@
+"""The latent of a file as pictures: each level of the ladder, what it costs, and what is known once it is decoded."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+import aecodec
+from aecodec import engines
+from aecodec.decoding.parsed_file import File
+from aecodec.errors import UnsupportedImage
+from aecodec.evaluation import colours
+from aecodec.evaluation.scores import measured
+from aecodec.evaluation.sheets import Cell, Row, Section
+from aecodec.format.panels import check_bytes
+from aecodec.models import ladder
+from aecodec.models.description import COEFFICIENT_BITS
+from aecodec.models.model import Model
+from aecodec.packing import ideal_bits, unpacker
+from aecodec.sources.items import Item, Picture
+
+GAP = 2  # pixels between the planes of a level
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of one file: the vector, or a group of coefficients.
+
+    values: elements in grey levels, (rows, columns, E): of tiles for the vector, of blocks for a group. cost: in ideal
+    bytes. picture: what a decoder would show if all later levels were zero, (H, W) or (H, W, 3); None for the vector,
+    which tells only what is to be expected of the others.
+    """
+
+    name: str
+    values: NDArray[np.float64]
+    cost: float
+    picture: Picture | None
+
+
+def levels(data: bytes) -> list[Level]:
+    """The levels of an .aec file, coarse to fine. Raises AecError, and UnsupportedImage for plain files and several
+    panels.
+    """
+    file = File.parse(data, None)
+    if not isinstance(file.form, Model):
+        raise UnsupportedImage("a plain picture has no latent: name a model")
+    if file.layout.count > 1:
+        raise UnsupportedImage("the latent of a picture of several panels is too large to draw")
+    model, engine = file.model, engines.engine("numpy")
+    d = model.description
+    rows, columns = d.grid(*file.size)
+    decoder = unpacker(file.header.packing, model.tables, [file.payload], ladder.elements(model, rows, columns))
+    elements: dict[int, NDArray[Any]] = {}
+    bits: dict[int, float] = {}
+    residuals: list[NDArray[Any]] = []
+
+    def code(index: int, mean: NDArray[Any], classes: NDArray[np.uint8], step: NDArray[Any]) -> NDArray[Any]:
+        residual = decoder.read(classes.reshape(1, -1))
+        residuals.append(residual)
+        elements[index] = ladder.decoded(mean, residual.reshape(mean.shape), step)
+        bits[index] = float(ideal_bits(model.tables, [residual], [classes.reshape(1, -1)]).sum())
+        return residual.reshape(classes.shape)
+
+    latent = ladder.walk(model, engine, np.array([file.header.quality]), rows, columns, code)
+    decoder.finish([zlib.crc32(part, file.seed) for part in check_bytes(residuals)])
+    unit = 1 << COEFFICIENT_BITS
+    found = []
+    if d.vector:
+        down, across = ladder.vectors(model, rows, columns)
+        vector = elements[ladder.VECTOR].reshape(down, across, d.vector) / unit
+        name = f"vector: {d.vector} numbers" + (" a tile" if down * across > 1 else "")
+        found.append(Level(name, vector, bits[ladder.VECTOR] / 8, None))
+    plane = latent.plane[0].astype(np.float64) / unit
+    for lo, hi in sorted({(stage.lo, stage.hi) for stage in d.passes}):
+        cost = sum(bits[index] for index, stage in enumerate(d.passes) if (stage.lo, stage.hi) == (lo, hi)) / 8
+        picture = _known(file, model, latent, hi)
+        found.append(Level(f"coefficients {lo + 1} to {hi}", plane[..., lo:hi], cost, picture))
+    return found
+
+
+def _known(file: File, model: Model, latent: ladder.Latent, hi: int) -> Picture:
+    """The picture of the first `hi` coefficients of each block alone, without the correction."""
+    plane = latent.plane.copy()
+    plane[..., hi:] = 0
+    part = ladder.Latent(plane, latent.context)
+    pixels = ladder.synthesize(model, engines.engine("numpy"), part, np.zeros_like(plane))
+    height, width = file.size
+    return np.ascontiguousarray(file.finished(pixels[0, :height, :width]))
+
+
+def drawn(values: NDArray[np.float64], most: float, side: int) -> Picture:
+    """Elements (rows, columns, E) as one picture (H, W, 3) of about `side` pixels: E planes side by side, as near to a
+    square in all as their number allows. +-most end the colours.
+    """
+    height, width, count = values.shape
+    across = max(range(1, count + 1), key=lambda n: (-abs(math.log(n * width / (-(-count // n) * height))), n))
+    down = -(-count // across)
+    scale = max(1, (side - GAP * (max(across, down) - 1)) // max(across * width, down * height))
+    tall, wide = height * scale, width * scale
+    canvas = np.full((down * (tall + GAP) - GAP, across * (wide + GAP) - GAP, 3), 255, np.uint8)
+    for index in range(count):
+        y, x = index // across * (tall + GAP), index % across * (wide + GAP)
+        plane = colours.signed(values[..., index], most)
+        canvas[y : y + tall, x : x + wide] = plane.repeat(scale, axis=0).repeat(scale, axis=1)
+    return canvas
+
+
+def section(coded: Sequence[Coded], side: int) -> Section:
+    """Columns are pictures that one model codes, of one size; rows the originals, each level, and what is decoded.
+
+    Below each level's elements stands what is known so far: its coefficients and all before them, without the last
+    correction. side: about, of each picture in the sheet, in pixels.
+    """
+    first = coded[0]
+    scale = max(1, side // max(first.original.shape[:2]))
+    found = [levels(c.data) for c in coded]
+    rows = [Row([_cell(c.original, scale) for c in coded], "original")]
+    for depth, level in enumerate(found[0]):
+        column = [one[depth] for one in found]
+        most = float(np.quantile(np.abs(np.concatenate([one.values.ravel() for one in column])), 0.99)) or 1.0
+        cost = float(np.mean([one.cost for one in column]))
+        label = f"{level.name}\nmean {cost:,.1f} bytes\n(brown -{most:,.0f}, blue +{most:,.0f})"
+        rows.append(Row([Cell(drawn(one.values, most, side), framed=False) for one in column], label))
+        if level.picture is not None:
+            rows.append(Row([_cell(one.picture, scale) for one in column], "known so far"))
+    rows.append(Row([_cell(c.decoded, scale, f"{len(c.data):,} B, {c.psnr:.1f} dB") for c in coded], "decoded"))
+    info = aecodec.inspect(first.data)
+    bytes_ = float(np.mean([len(c.data) for c in coded]))
+    title = f"{info.model}, quality {info.quality}, {info.width}x{info.height}: mean {bytes_:,.1f} bytes a file"
+    return Section(title, rows, 1)
+
+
+def _cell(picture: Picture | None, scale: int, note: str = "") -> Cell:
+    large = None if picture is None else picture.repeat(scale, axis=0).repeat(scale, axis=1)
+    return Cell(large, note)
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A picture, its file, and what that decodes to."""
+
+    original: Picture
+    data: bytes
+    decoded: Picture
+
+    @property
+    def psnr(self) -> float:
+        return float(measured([self.original], [self.decoded], ["psnr"])["psnr"][0])
+
+
+def code(items: Sequence[Item], options: Mapping[str, Any]) -> list[list[Coded]]:
+    """The pictures by model and size, each with its file, made with the options of `aecodec.encode_many`."""
+    pictures = [item.picture for item in items]
+    files = aecodec.encode_many(pictures, **options)
+    groups: dict[tuple[Any, ...], list[Coded]] = {}
+    for picture, data, decoded in zip(pictures, files, aecodec.decode_many(files), strict=True):
+        key = (aecodec.inspect(data).model, picture.shape)
+        groups.setdefault(key, []).append(Coded(picture, data, decoded))
+    return list(groups.values())
+
+
+def within(picture: Picture, side: int) -> Picture:
+    """The picture, reduced to at most `side` pixels a side."""
+    image = Image.fromarray(picture)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return np.asarray(image)

@@ -1,0 +1,156 @@
+"""Sweeps: what a codec makes of pictures at each of its qualities, from real files and what they decode to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias, TypeVar
+
+import aecodec
+from aecodec.evaluation.curves import Curve, Point, point, with_similarity
+from aecodec.evaluation.rivals import Rival
+from aecodec.format.panels import workers
+from aecodec.sources.items import Picture
+
+BATCH_PIXELS = 1 << 19  # between two signs of life, about
+ALL_QUALITIES = range(1, 101)
+HIGHEST = 99  # 100 is another codec in some formats: lossless
+SEARCHED_PIXELS = 1 << 13
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Encode: TypeAlias = Callable[[Sequence[Picture], int], list[bytes]]
+Decode: TypeAlias = Callable[[Sequence[bytes]], list[Picture]]
+Tell: TypeAlias = Callable[[str, int, int], object]
+"""Is told what is being done, and how much of it is done of how much in all."""
+
+
+def silent(text: str, done: int, count: int) -> None:
+    """Tells nobody."""
+
+
+@dataclass(frozen=True)
+class Codec:
+    """Files of pictures at a quality, and back."""
+
+    name: str
+    encode: Encode
+    decode: Decode
+    qualities: Sequence[int]
+
+
+def ours(model: str, effort: int | None = None, name: str = "aecodec") -> Codec:
+    """aecodec with a model; None leaves the effort to the library."""
+    options: dict[str, Any] = {} if effort is None else {"effort": effort}
+
+    def encode(pictures: Sequence[Picture], quality: int) -> list[bytes]:
+        return aecodec.encode_many(pictures, model=model, quality=quality, **options)
+
+    return Codec(name, encode, aecodec.decode_many, ALL_QUALITIES)
+
+
+def theirs(rival: Rival, gray: bool, threads: int | None = None) -> Codec:
+    """A rival at its best, one file a picture; threads: that share the pictures, None for one a core."""
+    count = threads or workers()
+
+    def shared(call: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+        if count == 1:
+            return [call(item) for item in items]
+        with ThreadPoolExecutor(count) as pool:
+            return list(pool.map(call, items))
+
+    def encode(pictures: Sequence[Picture], quality: int) -> list[bytes]:
+        return shared(lambda picture: rival.at(picture, quality), pictures)
+
+    def decode(files: Sequence[bytes]) -> list[Picture]:
+        return shared(lambda data: rival.decode(data, gray), files)
+
+    return Codec(rival.name, encode, decode, rival.qualities)
+
+
+def batches(pictures: Sequence[Picture]) -> Iterable[slice]:
+    """Neighbours that are coded in one call."""
+    begin = pixels = 0
+    for index, picture in enumerate(pictures):
+        pixels += picture.shape[0] * picture.shape[1]
+        if pixels >= BATCH_PIXELS or index + 1 == len(pictures):
+            yield slice(begin, index + 1)
+            begin, pixels = index + 1, 0
+
+
+def sweep(
+    codec: Codec, pictures: Sequence[Picture], qualities: Sequence[int], similarity: bool = True, tell: Tell = silent
+) -> Curve:
+    """One point a quality; with or without SSIM, MS-SSIM and UQI."""
+    points: list[Point] = []
+    seconds = 0.0
+    whole = len(qualities) * len(pictures)
+    for number, quality in enumerate(qualities):
+        files: list[bytes] = []
+        decoded: list[Picture] = []
+        for part in batches(pictures):
+            tell(f"{codec.name}, quality {quality}", number * len(pictures) + part.start, whole)
+            started = time.perf_counter()
+            written = codec.encode(pictures[part], quality)
+            seconds += time.perf_counter() - started
+            decoded += codec.decode(written)
+            files += written
+        measured = point(quality, pictures, files, decoded)
+        points.append(with_similarity(measured, pictures, decoded) if similarity else measured)
+    return Curve(codec.name, points, whole / seconds)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A picture as a codec shows it within a budget of bytes; its smallest file if none `fits`."""
+
+    quality: int
+    file_bytes: int
+    picture: Picture
+    psnr: float
+    fits: bool
+
+
+def within(
+    codec: Codec, pictures: Sequence[Picture], budgets: Sequence[int], tell: Tell = silent
+) -> list[list[Fitted]]:
+    """For each budget each picture at the highest quality whose file is not larger."""
+    best: list[list[tuple[int, bytes] | None]] = [[None] * len(pictures) for _ in budgets]
+    smallest: list[tuple[int, bytes]] = []
+    for number, quality in enumerate(sorted(codec.qualities)):
+        tell(f"{codec.name}, quality {quality}", number, len(codec.qualities))
+        found = [(quality, data) for data in codec.encode(pictures, quality)]
+        smallest = [min(pair, key=lambda f: len(f[1])) for pair in zip(smallest or found, found, strict=True)]
+        for row, budget in zip(best, budgets, strict=True):
+            for index, file in enumerate(found):
+                if len(file[1]) <= budget:
+                    row[index] = file
+    rows = []
+    for row, budget in zip(best, budgets, strict=True):
+        chosen = [file or least for file, least in zip(row, smallest, strict=True)]
+        decoded = codec.decode([data for _, data in chosen])
+        rows.append(
+            [
+                Fitted(quality, len(data), shown, point(0, [original], [data], [shown]).psnr, len(data) <= budget)
+                for original, (quality, data), shown in zip(pictures, chosen, decoded, strict=True)
+            ]
+        )
+    return rows
+
+
+def fitted(codec: Codec, picture: Picture, budget: int, tell: Tell = silent) -> Fitted:
+    """A picture at the highest quality below 100 whose file is not larger than a budget, or the smallest file.
+
+    All qualities are tried on a small picture. On a large one, whose files grow with the quality or nearly, tens first
+    and then the ones above the best of them.
+    """
+    lowest = min(codec.qualities)
+    small = picture.shape[0] * picture.shape[1] <= SEARCHED_PIXELS
+    steps = sorted({*range(lowest, HIGHEST + 1, 1 if small else 10), HIGHEST})
+    best = within(replace(codec, qualities=steps), [picture], [budget], tell)[0][0]
+    if not best.fits or best.quality == HIGHEST:
+        return best
+    ones = range(best.quality, steps[steps.index(best.quality) + 1])
+    return within(replace(codec, qualities=ones), [picture], [budget], tell)[0][0]

@@ -1,0 +1,1 @@
+"""The bytes of an .aec file: header, sections, panels."""

@@ -1,0 +1,254 @@
+"""The bytes of an .aec file around its payload: header and sections, written and read.
+
+    byte 0       0xAE
+    byte 1       0xC in the high nibble, the version of the format in the low one (0: draft)
+    byte 2       bits 0-3  number of a bundled model, 1..14; 15: plain, without a model; 0: the model's id follows
+                 bit 4     the size follows
+                 bit 5     inverted: the picture's negative was coded
+                 bit 6     gray: a colour model coded a gray picture as three equal channels
+                 bit 7     sections follow
+    byte 3       bits 0-6  quality, 1..100
+                 bit 7     packing, 0: rans, 1: zstd
+    8 bytes      the model's id, if its number is 0
+    2 varints    width - 1, height - 1, if bit 4 is set
+    sections     if bit 7 is set: one or more of (tag, varint length, bytes), then the tag 0
+    payload      to the end of the file
+
+A varint is LEB128: seven bits a byte, the lowest first, the top bit set on all bytes but the last. It is
+written in the fewest bytes, so its last byte is zero only when it is the only one; it is below 2^32, so it
+takes at most five.
+
+A section's tag is 1..255. Tags rise strictly, so each occurs once, and the critical ones (top bit clear) come
+before the ignorable ones (top bit set). A reader must refuse a file with a critical section that it does not
+know, and must skip an ignorable one. What is in the sections is no business of this module.
+
+Every header has exactly one encoding: `write_header(read_header(data)[0]) == data[:length]` for all data that
+can be read. Some rules of it need knowledge of the models and are those of `aecodec.decoding.parsed_file`: the size is
+left out if and only if it is the model's own tile, a model that has a number is not named by its id, and a plain file
+says nothing that only a model could mean.
+
+The checksum covers these bytes and lies in the payload, as the packings define.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from aecodec.errors import InvalidValue, NotAnAecFile, TruncatedFile, UnsupportedSection, UnsupportedVersion
+
+VERSION: Final = 0
+PLAIN: Final = 15  # in place of a model's number
+MODEL_ID_BYTES: Final = 8
+MAX_QUALITY: Final = 100
+MAX_SIDE: Final = 1 << 32
+
+_MAGIC: Final = 0xAE  # a continuation byte in UTF-8: no text starts with it
+_MAGIC_NIBBLE: Final = 0xC0
+_MODEL_NUMBER: Final = 0x0F
+_HAS_SIZE: Final = 0x10
+_INVERTED: Final = 0x20
+_GRAY: Final = 0x40
+_HAS_SECTIONS: Final = 0x80
+_QUALITY: Final = 0x7F
+_PACKING_SHIFT: Final = 7
+_IGNORABLE: Final = 0x80
+_END_OF_SECTIONS: Final = 0
+_VARINT_LIMIT: Final = 1 << 32
+
+Packing = Literal["rans", "zstd"]
+PACKINGS: Final[tuple[Packing, Packing]] = ("rans", "zstd")  # the index is the bit
+
+ALPHA: Final = 1  # opacity, as `aecodec.lossless.planes` packs it
+REMAINDER: Final = 2  # what takes the decoded picture to the original, as `aecodec.lossless.remainder_section` packs it
+ICC: Final = 128
+EXIF: Final = 129
+XMP: Final = 130
+RESOLUTION: Final = 131
+SECTION_NAMES: Final = {
+    ALPHA: "alpha",
+    REMAINDER: "remainder",
+    ICC: "icc",
+    EXIF: "exif",
+    XMP: "xmp",
+    RESOLUTION: "resolution",
+}
+
+
+@dataclass(frozen=True)
+class Section:
+    """A tagged part of the file: `tag` 1..255 with the ignorable bit included, `data` below 2^32 bytes."""
+
+    tag: int
+    data: bytes
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.tag <= 255:
+            raise InvalidValue(f"a section's tag must be 1..255, not {self.tag}")
+
+    @property
+    def ignorable(self) -> bool:
+        """Whether a reader that does not know the section may skip it."""
+        return bool(self.tag & _IGNORABLE)
+
+
+@dataclass(frozen=True)
+class Header:
+    """All that an .aec file says outside its payload. Raises InvalidValue for what no file can say.
+
+    model_number: 1..14, a bundled model; PLAIN, no model; 0: the model is named by model_id.
+    model_id: 8 bytes if model_number is 0, empty otherwise.
+    quality: 1..100.
+    packing: "rans" or "zstd".
+    size: (width, height), each 1..2^32; None: the model's own tile.
+    inverted: the payload holds the picture's negative.
+    gray: a colour model coded a gray picture, only one of its channels is the picture; or a plain picture is gray.
+    sections: strictly rising by tag.
+    """
+
+    model_number: int
+    quality: int
+    packing: Packing
+    model_id: bytes = b""
+    size: tuple[int, int] | None = None
+    inverted: bool = False
+    gray: bool = False
+    sections: tuple[Section, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.model_number <= _MODEL_NUMBER:
+            raise InvalidValue(f"a model's number must be 0..15, not {self.model_number}")
+        if len(self.model_id) != (MODEL_ID_BYTES if self.model_number == 0 else 0):
+            raise InvalidValue("a model is named either by its number or by an id of 8 bytes")
+        if not 1 <= self.quality <= MAX_QUALITY:
+            raise InvalidValue(f"quality must be 1..100, not {self.quality}")
+        if self.packing not in PACKINGS:
+            raise InvalidValue(f"packing must be rans or zstd, not {self.packing}")
+        if self.size is not None and not all(1 <= side <= MAX_SIDE for side in self.size):
+            raise InvalidValue(f"width and height must be 1..2^32, not {self.size[0]}x{self.size[1]}")
+        tags = [section.tag for section in self.sections]
+        if any(first >= second for first, second in zip(tags, tags[1:], strict=False)):
+            raise InvalidValue("sections must rise strictly by tag")
+
+
+def write_header(header: Header) -> bytes:
+    """The bytes of `header`: what stands before the payload, and what its checksum covers."""
+    flags = header.model_number
+    flags |= _HAS_SIZE if header.size else 0
+    flags |= _INVERTED if header.inverted else 0
+    flags |= _GRAY if header.gray else 0
+    flags |= _HAS_SECTIONS if header.sections else 0
+    written = bytearray([_MAGIC, _MAGIC_NIBBLE | VERSION, flags])
+    written.append(header.quality | PACKINGS.index(header.packing) << _PACKING_SHIFT)
+    written += header.model_id
+    if header.size:
+        written += write_varint(header.size[0] - 1) + write_varint(header.size[1] - 1)
+    return bytes(written) + write_sections(header.sections)
+
+
+def read_header(data: bytes) -> tuple[Header, int]:
+    """The header that `data` starts with, and its length in bytes: the payload begins there.
+
+    Raises NotAnAecFile, UnsupportedVersion, UnsupportedSection, TruncatedFile, InvalidValue. Allocates no
+    more than the sections that are really there.
+    """
+    if data and data[0] != _MAGIC or len(data) > 1 and data[1] & 0xF0 != _MAGIC_NIBBLE:
+        raise NotAnAecFile("this is not an .aec file")
+    if len(data) > 1 and (version := data[1] & 0x0F) != VERSION:
+        raise UnsupportedVersion(
+            f"the file has version {version} of the format and this release reads version {VERSION}: upgrade aecodec"
+        )
+    (_, _, flags, last), at = _read_bytes(data, 0, 4)
+    model_id = b""
+    size: tuple[int, int] | None = None
+    sections: tuple[Section, ...] = ()
+    if flags & _MODEL_NUMBER == 0:
+        model_id, at = _read_bytes(data, at, MODEL_ID_BYTES)
+    if flags & _HAS_SIZE:
+        width_less_one, at = read_varint(data, at)
+        height_less_one, at = read_varint(data, at)
+        size = width_less_one + 1, height_less_one + 1
+    if flags & _HAS_SECTIONS:
+        sections, at = read_sections(data, at)
+    header = Header(
+        model_number=flags & _MODEL_NUMBER,
+        model_id=model_id,
+        quality=last & _QUALITY,
+        packing=PACKINGS[last >> _PACKING_SHIFT],
+        size=size,
+        inverted=bool(flags & _INVERTED),
+        gray=bool(flags & _GRAY),
+        sections=sections,
+    )
+    return header, at
+
+
+def write_sections(sections: tuple[Section, ...]) -> bytes:
+    """The bytes of `sections`, the closing tag included; nothing for none."""
+    if not sections:
+        return b""
+    written = bytearray()
+    for section in sections:
+        written.append(section.tag)
+        written += write_varint(len(section.data)) + section.data
+    written.append(_END_OF_SECTIONS)
+    return bytes(written)
+
+
+def read_sections(data: bytes, at: int) -> tuple[tuple[Section, ...], int]:
+    """The sections that start at `at`, unknown ignorable ones included, and where the payload begins."""
+    sections: list[Section] = []
+    previous_tag = _END_OF_SECTIONS
+    while True:
+        (tag,), at = _read_bytes(data, at, 1)
+        if tag == _END_OF_SECTIONS:
+            break
+        # Here as well as in Header: at most 255 sections are collected, whatever the file says.
+        if tag <= previous_tag:
+            raise InvalidValue("sections must rise strictly by tag")
+        length, at = read_varint(data, at)
+        content, at = _read_bytes(data, at, length)
+        section = Section(tag, content)
+        if not section.ignorable and tag not in SECTION_NAMES:
+            raise UnsupportedSection(
+                f"the file cannot be decoded without its section {tag}, which this release does not know:"
+                " upgrade aecodec"
+            )
+        sections.append(section)
+        previous_tag = tag
+    if not sections:
+        raise InvalidValue("the file announces sections and has none")
+    return tuple(sections), at
+
+
+def write_varint(value: int) -> bytes:
+    """LEB128 in the fewest bytes; `value` is 0..2^32 - 1."""
+    if not 0 <= value < _VARINT_LIMIT:
+        raise InvalidValue(f"a varint must be 0..2^32 - 1, not {value}")
+    written = bytearray()
+    while value >= 0x80:
+        written.append(value & 0x7F | 0x80)
+        value >>= 7
+    written.append(value)
+    return bytes(written)
+
+
+def read_varint(data: bytes, at: int) -> tuple[int, int]:
+    """The varint at `at`, and where the next field begins."""
+    value = 0
+    for shift in range(0, 35, 7):
+        (byte,), at = _read_bytes(data, at, 1)
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            if byte == 0 and shift > 0:
+                raise InvalidValue("a varint must take the fewest bytes")
+            if value >= _VARINT_LIMIT:
+                break
+            return value, at
+    raise InvalidValue("a varint must be below 2^32")
+
+
+def _read_bytes(data: bytes, at: int, count: int) -> tuple[bytes, int]:
+    if count > len(data) - at:
+        raise TruncatedFile("the file is empty" if not data else "the file ends before its header does")
+    return data[at : at + count], at + count

@@ -1,0 +1,78 @@
+"""Opacity: how it is packed, with how many levels, and what colours stand where nobody sees any."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from aecodec.lossless import planes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LOSSLESS: Final = 100  # aecodec.api has the same limit
+_CELL: Final = 8  # hidden colours are filled in by squares of so many pixels: the blocks of the models divide it
+_BAND: Final = 512  # rows looked at at once; a multiple of _CELL
+
+
+def levels(quality: int) -> int:
+    """How many different values opacity may take at that quality (1..100): 2 to 256, in geometric steps."""
+    return int(2 * 128 ** ((quality - 1) / (LOSSLESS - 1)) + 0.5)
+
+
+def pack(alpha: NDArray[Any], quality: int) -> bytes:
+    """The bytes of opacity (height, width), uint8 at a quality of 1..100, of which 100 keeps all and others keep 0 and
+    255 exactly; or uint16 at 100.
+    """
+    if quality < LOSSLESS:
+        steps = levels(quality) - 1
+        table = (np.rint(np.arange(256) * steps / 255) * 255 / steps).round().astype(np.uint8)
+        # what is nearly transparent, or nearly opaque, must not become so
+        table[1:-1] = table[1:-1].clip(1, 254) if steps > 1 else table[1:-1]
+        alpha = table[alpha]
+    return planes.pack(alpha[..., None])
+
+
+def filled(samples: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Samples (height, width) or (height, width, 3) with smooth colours where the picture is fully transparent.
+
+    A square of 8 x 8 pixels takes the mean of what is visible in it, and one without any that of the nearest coarser
+    square which has some: no edge is left to code but what can be seen.
+    """
+    hidden = alpha == 0
+    if not hidden.any():
+        return samples
+    height, width = alpha.shape
+    colours = samples.reshape(height, width, -1)
+    sums, counts = [], []
+    for begin in range(0, height, _BAND):
+        visible = ~hidden[begin : begin + _BAND]
+        counts.append(_cells(visible[..., None]))
+        sums.append(_cells(np.where(visible[..., None], colours[begin : begin + _BAND], 0)))
+    means = _spread(np.concatenate(sums), np.concatenate(counts))
+    changed = colours.copy()
+    across = np.arange(width) // _CELL
+    for y in range(height):
+        row = hidden[y]
+        changed[y, row] = means[y // _CELL, across[row]]
+    return changed.reshape(samples.shape)
+
+
+def _cells(values: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Sums over squares: (H, W, C) -> (ceil(H / 8), ceil(W / 8), C)."""
+    down = np.add.reduceat(values, np.arange(0, values.shape[0], _CELL), axis=0, dtype=np.float64)
+    return np.add.reduceat(down, np.arange(0, values.shape[1], _CELL), axis=1)
+
+
+def _spread(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Means where there is something to take them of, and those of coarser and coarser squares elsewhere."""
+    means = sums / np.maximum(counts, 1)
+    missing = counts[..., 0] == 0
+    if missing.any() and max(missing.shape) > 1:
+        places = [np.arange(0, side, 2) for side in missing.shape]
+        coarse = [np.add.reduceat(np.add.reduceat(part, places[0]), places[1], axis=1) for part in (sums, counts)]
+        wider = _spread(coarse[0], coarse[1])
+        y, x = np.nonzero(missing)
+        means[y, x] = wider[y // 2, x // 2]
+    return means.round().astype(np.uint8)

@@ -1,0 +1,189 @@
+"""Pillow images in: every mode, opacity in its several forms, orientation and metadata.
+
+`TARGETS` is the whole story of the modes; docs/modes.md is written from running them all.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from PIL import Image
+
+from aecodec.errors import UnsupportedImage
+from aecodec.images import exif
+from aecodec.images.metadata import MAX_BYTES, Metadata, resolution
+from aecodec.images.pictures import Picture, Source, require_pixels
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a mode becomes: `mode` L, RGB, the same with A, or I;16; `note` says it where something is converted. What
+    becomes of 16 bits is the codec's business.
+    """
+
+    mode: str
+    note: str = ""
+
+
+_TURNED = "mode {} is coded as {}"
+TARGETS: Final[dict[str, Target]] = {
+    "1": Target("L", _TURNED),
+    "L": Target("L"),
+    "LA": Target("LA"),
+    "La": Target("LA", _TURNED),
+    "P": Target("RGB", _TURNED),
+    "PA": Target("RGBA", _TURNED),
+    "RGB": Target("RGB"),
+    "RGBA": Target("RGBA"),
+    "RGBa": Target("RGBA", _TURNED),
+    "RGBX": Target("RGB", _TURNED),
+    "CMYK": Target("RGB", _TURNED),
+    "YCbCr": Target("RGB", _TURNED),
+    "HSV": Target("RGB", _TURNED),
+    "I;16": Target("I;16"),
+    "I;16L": Target("I;16"),
+    "I;16B": Target("I;16"),
+    "I;16N": Target("I;16"),
+    "I": Target("I;16", _TURNED),
+    "F": Target("L", "mode {} is rounded to whole numbers"),
+}
+_WIDE: Final = {"I;16": 65535, "I;16L": 65535, "I;16B": 65535, "I;16N": 65535, "I": 65535, "F": 255}  # largest value
+
+_ORIENTATION: Final = 0x0112
+# Image.Transpose of the orientations 1 to 8 of EXIF
+_TURNS: Final = (
+    None,
+    Image.Transpose.FLIP_LEFT_RIGHT,
+    Image.Transpose.ROTATE_180,
+    Image.Transpose.FLIP_TOP_BOTTOM,
+    Image.Transpose.TRANSPOSE,
+    Image.Transpose.ROTATE_270,
+    Image.Transpose.TRANSVERSE,
+    Image.Transpose.ROTATE_90,
+)
+_SIDEWAYS: Final = 5  # from here on width and height change places
+# What a TIFF file says of how its samples are stored, and where; the picture's size; profile and XMP.
+_STRUCTURE: Final = frozenset(
+    {254, 255, 256, 257, 258, 259, 262, 263, 266, 273, 277, 278, 279, 284, 317, 318, 319, 320, 322, 323, 324, 325}
+    | {330, 338, 339, 340, 341, 347, 529, 530, 531, 532, 700, 34377, 34675, 282, 283, 296}
+)
+_DIRECTORIES: Final = (0x8769, 0x8825)  # EXIF and GPS
+_INTEROPERABILITY: Final = 0xA005  # in EXIF's, the position of another directory
+_BAD_EXIF: Final = (SyntaxError, ValueError, KeyError, TypeError, EOFError, IndexError, OSError, struct.error)
+
+
+def read(image: Image.Image) -> Source:
+    """The samples, opacity and metadata of a Pillow image, turned upright by its EXIF orientation.
+
+    Raises UnsupportedImage for modes that are not in `TARGETS`, values that do not fit and pictures without pixels.
+    """
+    if image.mode not in TARGETS:
+        raise UnsupportedImage(f"Pillow's mode {image.mode} cannot be coded: convert it to L or RGB first")
+    require_pixels(image.width, image.height)
+    notes = []
+    # MPO is what phones write: one photograph, followed by its depth or its preview.
+    if getattr(image, "is_animated", False) and image.format != "MPO":
+        frames = getattr(image, "n_frames", "several")
+        notes.append(f"the file holds {frames} pictures, and only the one at hand is coded")
+    taken, sideways = _taken(image), _orientation(image) >= _SIDEWAYS
+    image.load()  # some metadata is known only then; TIFF files are turned upright by it, and lose EXIF
+    orientation = _orientation(image)
+    turn = _TURNS[orientation - 1]
+    upright = image if turn is None else image.transpose(turn)
+    target = TARGETS[image.mode]
+    samples, alpha = _samples(upright, target.mode)
+    if target.note:
+        name = ("L" if samples.ndim == 2 else "RGB") + ("" if alpha is None else "A")
+        name = "I;16" if samples.dtype == np.uint16 else name
+        notes.append(target.note.format(image.mode, name))
+    return Source(samples, alpha, _metadata(image, taken, sideways or orientation >= _SIDEWAYS, notes), tuple(notes))
+
+
+def _samples(image: Image.Image, target: str) -> tuple[Picture, Picture | None]:
+    key = image.info.get("transparency")
+    if image.mode in _WIDE:
+        return _wide(image, key)
+    if image.mode in ("La", "RGBa"):
+        image = image.convert(target)  # Pillow converts these to no other modes
+    if target.endswith("A") or not image.has_transparency_data:
+        samples = np.asarray(image.convert(target))
+        alpha = samples[..., -1] if target.endswith("A") else None
+        colours = samples if alpha is None else samples[..., :-1]
+    else:
+        # A colour, or a palette's entries, are transparent: only Pillow's RGBA knows all of their forms.
+        samples = np.asarray(image.convert("RGBA"))
+        colours, alpha = samples[..., :3], samples[..., 3]
+        alpha = None if bool((alpha == 255).all()) else alpha
+    flat = colours.ndim == 3 and (target.startswith("L") or image.mode in ("P", "PA") and _is_gray(colours))
+    return (colours[..., 0] if flat else colours), alpha
+
+
+def _is_gray(colours: NDArray[np.uint8]) -> bool:
+    return bool((colours == colours[..., :1]).all())
+
+
+def _wide(image: Image.Image, key: Any) -> tuple[Picture, Picture | None]:
+    """Gray of 16 bits, or of floating point 0..255 as 8 bits; the key colour as opacity."""
+    values = np.asarray(image)
+    largest = _WIDE[image.mode]
+    if not (values.min() >= 0 and values.max() <= largest):  # also where one is not a number
+        raise UnsupportedImage(f"a picture of mode {image.mode} needs values 0..{largest}: scale it first")
+    alpha = None
+    if isinstance(key, int) and bool((values == key).any()):
+        alpha = np.where(values == key, 0, largest)
+    dtype = np.uint16 if largest > 255 else np.uint8
+    return np.rint(values).astype(dtype), None if alpha is None else alpha.astype(dtype)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        found = image.getexif().get(_ORIENTATION, 1)
+    except _BAD_EXIF:
+        return 1  # damaged EXIF data is no reason to refuse the picture
+    return found if isinstance(found, int) and 1 <= found <= len(_TURNS) else 1
+
+
+def _metadata(image: Image.Image, taken: bytes, sideways: bool, notes: list[str]) -> Metadata:
+    info = image.info
+    icc = info.get("icc_profile") or b""
+    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
+    xmp = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
+    # Upright now, whoever reads the orientation here.
+    xmp = re.sub(rb"(tiff:Orientation(?:=[\"']|>))[2-8]", rb"\g<1>1", xmp)
+    dpi = resolution(info.get("dpi"))
+    if dpi is not None and sideways:
+        dpi = dpi[1], dpi[0]
+    try:
+        found = exif.upright(info["exif"]) if info.get("exif") else taken
+    except UnsupportedImage:
+        found = b""
+        notes.append("the EXIF data is damaged and not kept")
+    if len(icc) + len(found) + len(xmp) > MAX_BYTES:
+        notes.append(f"the metadata has more than {MAX_BYTES} bytes: only the colour profile is kept")
+        found = xmp = b""
+        icc = icc if len(icc) <= MAX_BYTES else b""
+    return Metadata(icc, found, xmp, dpi)
+
+
+def _taken(image: Image.Image) -> bytes:
+    """EXIF data made from what Pillow took from files that have it among their own tags."""
+    kept = Image.Exif()
+    try:
+        source = image.getexif()
+        for tag, value in source.items():
+            if tag not in _STRUCTURE | {_ORIENTATION, *_DIRECTORIES}:
+                kept[tag] = value
+        for tag in _DIRECTORIES:
+            directory = {key: value for key, value in source.get_ifd(tag).items() if key != _INTEROPERABILITY}
+            if directory:
+                kept[tag] = directory
+        return exif.upright(kept.tobytes()) if len(kept) else b""
+    except (UnsupportedImage, *_BAD_EXIF):
+        return b""

@@ -1,0 +1,71 @@
+"""Parts of a picture, and pictures made smaller: what `region` and `thumbnail` mean, in whole numbers."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from aecodec.errors import InvalidValue
+from aecodec.format.panels import Box
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Region: TypeAlias = tuple[int, int, int, int]
+"""x, y, width, height in pixels, x and y of the top left one."""
+
+_BAND = 1 << 20  # pixels that are summed at once
+
+
+def area(region: Region | None, size: tuple[int, int]) -> Box:
+    """The part of a picture of `size` (height, width); all of it for None. Raises InvalidValue."""
+    if region is None:
+        return Box(0, size[0], 0, size[1])
+    try:
+        x, y, width, height = (operator.index(side) for side in region)
+    except (TypeError, ValueError):
+        raise InvalidValue(f"a region is four whole numbers, x, y, width and height, not {region!r}") from None
+    if min(x, y) < 0 or min(width, height) < 1 or x + width > size[1] or y + height > size[0]:
+        raise InvalidValue(f"the region {width}x{height} at {x},{y} is not within the picture of {size[1]}x{size[0]}")
+    return Box(y, y + height, x, x + width)
+
+
+def factors(size: tuple[int, int], longest: int, block: int | None) -> tuple[int, int]:
+    """By how much a thumbnail is smaller than a picture of `size`: (pixels, blocks) that one of its pixels stands for
+    in each direction. Blocks is 0 where it is made from the pixels: always, if `block` is None. Raises InvalidValue.
+    """
+    try:
+        limit = 0 if isinstance(longest, bool) else operator.index(longest)
+    except TypeError:
+        limit = 0
+    if limit < 1:
+        raise InvalidValue(f"a thumbnail has a whole number of pixels, 1 or more, not {longest!r}")
+    factor = -(-max(size) // limit)
+    if block is None or factor < block:
+        return factor, 0
+    blocks = -(-factor // block)
+    return blocks * block, blocks
+
+
+def reduced(picture: NDArray[Any], factor: int) -> NDArray[Any]:
+    """Means, half up, of squares of factor x factor pixels, of what there is of them at the right and lower edge:
+    (H, W, ...) -> (ceil(H / factor), ceil(W / factor), ...).
+    """
+    if factor == 1:
+        return picture
+    height, width = picture.shape[:2]
+    down, across = np.arange(0, height, factor), np.arange(0, width, factor)
+    counts = np.diff(across, append=width)
+    made = np.empty((down.size, across.size, *picture.shape[2:]), picture.dtype)
+    rows = max(1, _BAND // (width * factor))  # of the result
+    for begin in range(0, down.size, rows):
+        some = down[begin : begin + rows]
+        end = min(height, int(some[-1]) + factor)
+        sums = np.add.reduceat(picture[some[0] : end], some - some[0], axis=0, dtype=np.int64)
+        sums = np.add.reduceat(sums, across, axis=1)
+        area = np.diff(some, append=end)[:, None] * counts
+        area = area.reshape(*area.shape, *[1] * (picture.ndim - 2))
+        made[begin : begin + rows] = (sums + area // 2) // area
+    return made

@@ -1,0 +1,143 @@
+"""Pillow's plugin: after `aecodec.pillow.register()`, `Image.open` reads .aec files and `image.save` writes them.
+
+    import aecodec.pillow
+    from PIL import Image
+
+    aecodec.pillow.register()
+    with Image.open("photo.aec") as image:  # size, mode and info are known; nothing is decoded before it is needed
+        image.save("copy.aec", quality=40)
+
+`save` takes the options of `aecodec.encode` (`model`, `quality`, `lossless`, `max_bytes`, `strip`, ...), and
+`icc_profile`, `exif`, `xmp` and `dpi`, which replace what the picture's `info` says.
+"""
+
+from __future__ import annotations
+
+import inspect
+from io import BytesIO
+from typing import IO, Any, Final
+
+import numpy as np
+from PIL import Image, ImageFile
+
+import aecodec
+from aecodec.decoding.parsed_file import File
+from aecodec.errors import AecError, InvalidValue, NotAnAecFile, UnknownModel, Unreachable
+from aecodec.format import container
+from aecodec.images import pictures, scaling
+
+FORMAT: Final = "AEC"
+SUFFIX: Final = ".aec"
+MIME_TYPE: Final = "image/x-aec"
+
+_OPTIONS: Final = tuple(inspect.signature(aecodec.encode).parameters)[1:]
+_METADATA: Final = ("icc_profile", "exif", "xmp", "dpi")
+_HARD_LIMIT: Final = 2  # Pillow warns above its limit of pixels, and refuses above twice as many
+
+
+def register() -> None:
+    """Makes Pillow read and write .aec files, in this process. Does no harm when called again."""
+    Image.register_open(FORMAT, AecImageFile, _accept)
+    Image.register_save(FORMAT, _save)
+    Image.register_extension(FORMAT, SUFFIX)
+    Image.register_mime(FORMAT, MIME_TYPE)
+
+
+class AecImageFile(ImageFile.ImageFile):
+    """An opened .aec file. The pixels are decoded by `load`, which Pillow calls when somebody wants to see them.
+
+    Opening raises SyntaxError for what is not an .aec file (so that Pillow asks its other plugins); opening, loading
+    and verifying raise OSError for one that is damaged or that this release cannot read.
+    """
+
+    format = FORMAT
+    format_description = "aecodec learned image"
+    _file: File | None = None  # until it is decoded
+    _thumbnail: int | None = None
+
+    def _open(self) -> None:
+        assert self.fp is not None
+        try:
+            file = File.parse(self.fp.read(), None)
+            self.info.update(file.metadata().info())
+        except NotAnAecFile as error:
+            raise SyntaxError(str(error)) from error
+        except AecError as error:
+            raise OSError(str(error)) from error
+        self._size = file.size[1], file.size[0]
+        self._mode = file.mode
+        self._file = file
+
+    def draft(self, mode: str | None, size: tuple[int, int] | None) -> tuple[str, tuple[int, int, float, float]] | None:
+        """Decodes a smaller picture, of no less than `size`, which takes less time; `Image.thumbnail` asks for it."""
+        if self._file is None or self._thumbnail is not None or size is None:
+            return None
+        (height, width), block = self._file.size, self._file.block
+        if block is None:
+            return None
+        most = min(width // max(1, size[0]), height // max(1, size[1]))
+        if most > block:
+            most -= most % block
+        if most < 2:
+            return None
+        self._thumbnail = -(-max(width, height) // most)
+        factor, _ = scaling.factors(self._file.size, self._thumbnail, block)
+        self._size = -(-width // factor), -(-height // factor)
+        return self.mode, (0, 0, width / factor, height / factor)
+
+    def load(self) -> Any:
+        if self._file is not None:
+            samples = self._decoded(self._file)
+            self._file = None
+            if self.fp and self._exclusive_fp:
+                self.fp.close()
+            self.fp = BytesIO(samples)
+            self.tile = [ImageFile._Tile("raw", (0, 0, *self.size), 0, self.mode)]
+        return super().load()
+
+    def load_seek(self, pos: int) -> None:
+        """The samples are in memory: Pillow is not to map the file."""
+
+    def verify(self) -> None:
+        """Decodes the file, since its checksum is that of what it decodes to. Raises OSError if it is damaged."""
+        if self._file is not None:
+            self._decoded(self._file)
+        super().verify()
+
+    def _decoded(self, file: File) -> bytes:
+        limit = None if Image.MAX_IMAGE_PIXELS is None else _HARD_LIMIT * Image.MAX_IMAGE_PIXELS
+        try:
+            samples = aecodec.decode(file.data, max_pixels=limit, thumbnail=self._thumbnail)
+            if samples.dtype == np.uint16:
+                samples = samples.astype("<u2") if file.mode == "I;16" else pictures.eight_bits(samples)
+            return samples.tobytes()
+        except AecError as error:
+            raise OSError(str(error)) from error
+
+
+def _accept(prefix: bytes) -> bool:
+    try:
+        container.read_header(prefix)
+    except NotAnAecFile:
+        return False
+    except AecError:
+        pass  # of the file's first bytes: `_open` sees all of it
+    return bool(prefix)
+
+
+def _save(image: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
+    given = image.encoderinfo
+    settings = {name: given[name] for name in _OPTIONS if given.get(name) is not None}
+    replaced = {name: given[name] for name in _METADATA if name in given}
+    if isinstance(exif := replaced.get("exif"), Image.Exif):
+        replaced["exif"] = exif.tobytes()
+    if replaced:
+        image = image.copy()
+        image.info.update(replaced)
+    try:
+        encoded = aecodec.encode(image, **settings)
+    except (InvalidValue, UnknownModel, Unreachable) as error:
+        raise ValueError(str(error)) from error
+    except AecError as error:
+        raise OSError(f"cannot write mode {image.mode} as {FORMAT}: {error}") from error
+    fp.write(encoded)

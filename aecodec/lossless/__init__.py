@@ -1,0 +1,1 @@
+"""Coding in which every sample is promised: plain files and the remainder of lossy ones."""

@@ -1,0 +1,157 @@
+"""The plain form of a picture: its samples packed as they are, or as whole steps where they may be off by a little.
+
+For what no model fits: flat pictures, icons, screenshots, QR codes, noise; and for 16 bits a sample. The payload is
+
+    varint       2 * N + 1 for samples of 16 bits, 2 * N for 8: no sample is off by more than N
+    the rest     steps, as `aecodec.lossless.planes` packs them, their checksum begun with all bytes before
+
+A sample `v` is `floor((v + N) / (2N + 1))` steps of 2N + 1 each, the last one cut off at the largest sample.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from aecodec.errors import InvalidValue
+from aecodec.format import container
+from aecodec.format.container import Header, Section, read_varint, write_varint
+from aecodec.lossless import planes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+NAME: Final = "plain"
+QUALITY: Final = 100  # what the header of every plain file says, and
+PACKING: Final = "zstd"
+RAW_MORE_BYTES: Final = 20  # header 4, size 6, precision 1 to 3, method 1, checksum 4; and two to spare
+
+_NOVEL_BYTES: Final = 1  # what a pixel unlike its neighbours to the left and above takes, and rarely less
+_QUICK_LEVEL: Final = 1
+_QUICK_MARGIN: Final = 0.85  # predictors and slow levels rarely make less than this of what zstd's fastest makes
+_BAND: Final = 1 << 20  # samples that are looked at, or quantized, at once
+
+
+@dataclass(frozen=True)
+class Precision:
+    """bits: 8 or 16 a sample of the picture. max_error: the most that a sample may be off, 0..2^bits - 1."""
+
+    bits: int
+    max_error: int
+
+    @property
+    def top(self) -> int:
+        return (1 << self.bits) - 1
+
+    @property
+    def step(self) -> int:
+        return 2 * self.max_error + 1
+
+    @property
+    def levels(self) -> int:
+        """How many different numbers of steps there are."""
+        return (self.top + self.max_error) // self.step + 1
+
+    @property
+    def samples_type(self) -> type[np.uint8] | type[np.uint16]:
+        return np.uint8 if self.bits == 8 else np.uint16
+
+    @property
+    def steps_type(self) -> type[np.uint8] | type[np.uint16]:
+        return np.uint8 if self.levels <= 256 else np.uint16
+
+    def steps(self, samples: NDArray[Any]) -> NDArray[Any]:
+        """Samples in steps, each the nearest."""
+        if self.max_error == 0:
+            return samples
+        return self._changed(samples, self.steps_type, lambda part: (part + self.max_error) // self.step)
+
+    def samples(self, steps: NDArray[Any]) -> NDArray[Any]:
+        """The inverse, as far as there is one. Raises InvalidValue for more steps than there are."""
+        if self.max_error == 0:
+            return steps
+        if int(steps.max(initial=0)) >= self.levels:
+            raise InvalidValue("the file has a sample beyond the largest one")
+        return self._changed(steps, self.samples_type, lambda part: np.minimum(part * self.step, self.top))
+
+    def _changed(self, given: NDArray[Any], dtype: type[Any], change: Any) -> NDArray[Any]:
+        made = np.empty(given.shape, dtype)
+        rows = max(1, _BAND // max(1, given[:1].size))
+        for begin in range(0, len(given), rows):
+            # 32 bits hold it: (2^16 + 2^16) steps, and a step below 2^17 of which at most 2^16 / step are taken
+            made[begin : begin + rows] = change(given[begin : begin + rows].astype(np.uint32))
+        return made
+
+
+def write(samples: NDArray[Any], max_error: int = 0, sections: tuple[Section, ...] = ()) -> bytes:
+    """The plain file of samples (height, width) or (height, width, 3), uint8 or uint16: of that with this error and
+    the lossless one the smaller.
+    """
+    bits = 8 * samples.dtype.itemsize
+    precision = Precision(bits, min(max_error, (1 << bits) - 1))
+    size = samples.shape[1], samples.shape[0]
+    fields = Header(container.PLAIN, QUALITY, PACKING, size=size, gray=samples.ndim == 2, sections=sections)
+    header = container.write_header(fields)
+    files = []
+    for tried in dict.fromkeys([precision, Precision(bits, 0)]):
+        begin = header + write_varint(2 * tried.max_error + (bits == 16))
+        steps = tried.steps(samples).reshape(*samples.shape[:2], -1)
+        files.append(begin + planes.pack(steps, zlib.crc32(begin)))
+    return min(files, key=len)
+
+
+def read_precision(data: bytes, begin: int) -> tuple[Precision, int]:
+    """What a plain file with its payload at `begin` says of its samples, and where the planes begin. Raises
+    TruncatedFile, InvalidValue.
+    """
+    found, at = read_varint(data, begin)
+    precision = Precision(16 if found & 1 else 8, found >> 1)
+    if precision.max_error > precision.top:
+        raise InvalidValue("the file allows a larger error than there can be")
+    return precision, at
+
+
+def read(data: bytes, begin: int, size: tuple[int, int], gray: bool) -> NDArray[Any]:
+    """The samples (height, width[, 3]) of a plain file with its payload at `begin`. Raises AecError."""
+    precision, at = read_precision(data, begin)
+    shape = (*size, 1 if gray else 3)
+    steps = planes.unpack(data[at:], shape, precision.steps_type, zlib.crc32(data[:at]))
+    return precision.samples(steps[..., 0] if gray else steps)
+
+
+# Is it worth trying? ---
+
+
+def promising(stack: NDArray[np.uint8], most_bytes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which pictures (S, H, W, C) might take no more than so many bytes each (S,) in plain form: (S,).
+
+    Two cheap looks, so that pictures that models are made for need not be packed to find out: the number of pixels
+    that are unlike those to the left and above, and, where that leaves hope, zstd's fastest level.
+    """
+    rows = max(1, _BAND // max(1, stack[:, 0].size))
+    novel = np.zeros(len(stack), np.int64)
+    for begin in range(1, stack.shape[1], rows):
+        band = stack[:, begin - 1 : begin + rows]
+        across, down = band[:, 1:, 1:] != band[:, 1:, :-1], band[:, 1:, 1:] != band[:, :-1, 1:]
+        if stack.shape[3] > 1:
+            across, down = across.any(axis=3), down.any(axis=3)
+        across &= down
+        novel += np.count_nonzero(across.reshape(len(stack), -1), axis=1)
+        if (novel * _NOVEL_BYTES > most_bytes).all():
+            break
+    found = np.asarray(novel * _NOVEL_BYTES <= most_bytes)
+    if not found.any():
+        return found
+    import zstandard
+
+    quick = partial(zstandard.ZstdCompressor(level=_QUICK_LEVEL, write_content_size=False).compress)
+    for index in np.flatnonzero(found).tolist():
+        changed = stack[index].copy()
+        changed[:, 1:] -= stack[index, :, :-1]
+        least = min(len(quick(picture.tobytes())) for picture in (stack[index], changed))
+        found[index] = _QUICK_MARGIN * least <= most_bytes[index]
+    return found

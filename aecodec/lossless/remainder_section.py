@@ -1,0 +1,155 @@
+"""The remainders of pictures: found, packed into the section of a file, and read back.
+
+The section holds the largest error in a byte, and then the packed elements of the panels as a payload does, in the
+file's packing. An element is a sample, but only blocks of the remainder that hold some of the picture are coded.
+
+    1 byte              N: no sample is off by more
+    panels - 1 varints  lengths of the packed elements of all panels but the last
+    the rest            packed elements
+
+The checksum of a panel covers its number, where there are several, and its residuals as coded; that of the file's
+payload covers the section's bytes.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aecodec.engines import Engine
+from aecodec.errors import InvalidValue, TruncatedFile
+from aecodec.format import panels
+from aecodec.format.panels import Layout
+from aecodec.models import remainder
+from aecodec.models.ladder import Integers
+from aecodec.models.model import Model, RemainderStage
+from aecodec.packing import Tables, least_bytes, pack, unpacker
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from aecodec.images.pictures import Picture
+
+
+@dataclass(frozen=True)
+class Found:
+    """Remainders of pictures of one size: residuals and classes, each (S, E), channel after channel as coded, and the
+    pictures as decoded (S, H, W, C).
+    """
+
+    tables: Tables
+    residuals: list[NDArray[Any]]
+    classes: list[NDArray[np.uint8]]
+    pixels: Picture
+
+
+def stage_of(model: Model) -> RemainderStage:
+    """Raises InvalidValue for a model without one."""
+    if model.remainder is None:
+        raise InvalidValue(f"the model {model.name} cannot bound the error: it has no remainder")
+    return model.remainder
+
+
+def _grown(size: tuple[int, int], model: Model) -> tuple[int, int]:
+    """(height, width) of the blocks that hold some of a picture, or of a panel's part of it."""
+    block = stage_of(model).shape.block
+    return -(-size[0] // block) * block, -(-size[1] // block) * block
+
+
+def find(
+    model: Model,
+    engine: Engine,
+    pictures: Picture,
+    made: Picture,
+    quality: NDArray[np.intp],
+    error: NDArray[np.intp],
+) -> Found:
+    """The remainders of pictures (S, H, W, C), one panel or less, given what their lossy part decodes to, which may be
+    larger; quality: (S,), that of the lossy part; error: (S,), the largest ones.
+    """
+    stage = stage_of(model)
+    count, height, width, channels = pictures.shape
+    high, wide = _grown((height, width), model)
+    shown = np.zeros((1, high, wide, channels), np.uint8)
+    shown[:, :height, :width] = 1
+    inside = remainder.to_plane(stage, shown)[0].astype(np.int32)
+    grown = np.zeros((count, high, wide, channels), np.uint8)
+    grown[:, :height, :width] = pictures
+    target = remainder.to_plane(stage, grown)
+    step = (2 * error + 1).astype(np.int32)[:, None]
+    residuals: list[NDArray[Any]] = []
+    coded: list[NDArray[np.uint8]] = []
+
+    def code(channel: int, where: NDArray[np.intp], mean: Integers, classes: NDArray[np.uint8]) -> Integers:
+        wanted = target[:, where, channel].astype(np.int32)
+        residuals.append(remainder.steps_to(wanted, mean, step) * inside[where, channel])
+        coded.append(classes)
+        return residuals[-1]
+
+    pixels = remainder.walk(model, engine, made[:, :high, :wide], quality, error, code)
+    return Found(stage.tables, residuals, coded, pixels[:, :height, :width])
+
+
+def packed(name: str, found: Found, index: int = 0, count: int = 1) -> list[bytes]:
+    """The packed elements of panel ``index`` of ``count`` of each picture."""
+    seed = panels.seed_of(index, count, 0)
+    checks = [zlib.crc32(body, seed) for body in panels.check_bytes(found.residuals)]
+    return pack(name, found.tables, found.residuals, found.classes, checks)
+
+
+def section(error: int, parts: Sequence[bytes]) -> bytes:
+    """The content of the section, from the packed elements of the panels."""
+    return bytes([error]) + panels.join(parts)
+
+
+def split(content: bytes, layout: Layout, size: tuple[int, int], model: Model, packing: str) -> tuple[int, list[bytes]]:
+    """The largest error, and the packed elements of each panel of a picture (height, width). Raises AecError."""
+    stage_of(model)
+    if not content:
+        raise TruncatedFile("the remainder does not say how large an error it leaves")
+    least = [least_bytes(packing, _elements(model, part_of(layout, i, size))) for i in range(layout.count)]
+    return content[0], panels.split_by(content[1:], least)
+
+
+def part_of(layout: Layout, index: int, size: tuple[int, int]) -> tuple[int, int]:
+    """(height, width) of what a panel holds of a picture (height, width)."""
+    box = layout.box(index)
+    return min(box.y1, size[0]) - box.y0, min(box.x1, size[1]) - box.x0
+
+
+def _elements(model: Model, size: tuple[int, int]) -> int:
+    high, wide = _grown(size, model)
+    return high * wide * model.description.channels
+
+
+def finish(
+    model: Model,
+    engine: Engine,
+    packing: str,
+    size: tuple[int, int],
+    made: Picture,
+    parts: Sequence[bytes],
+    quality: Sequence[int],
+    error: Sequence[int],
+    index: int = 0,
+    count: int = 1,
+) -> Picture:
+    """Pictures (S, H, W, C) of one size (H, W), or their panel ``index`` of ``count``, from what their lossy parts
+    decode to and their packed elements. Raises AecError.
+    """
+    high, wide = _grown(size, model)
+    decoder = unpacker(packing, stage_of(model).tables, parts, _elements(model, size))
+    residuals: list[NDArray[Any]] = []
+
+    def code(channel: int, where: NDArray[np.intp], mean: Integers, classes: NDArray[np.uint8]) -> Integers:
+        residuals.append(decoder.read(classes))
+        return residuals[-1]
+
+    pixels = remainder.walk(model, engine, made[:, :high, :wide], np.array(quality), np.array(error), code)
+    seed = panels.seed_of(index, count, 0)
+    decoder.finish([zlib.crc32(body, seed) for body in panels.check_bytes(residuals)])
+    return pixels[:, : size[0], : size[1]]

@@ -1,0 +1,107 @@
+"""From a tile's vector to its pixels, where a model has no plane: the decoder of an autoencoder, in exact layers.
+
+The first layer sees a grid of one place with the context values of the vector; each further one what comes of the layer
+before it::
+
+    y = clamp(floor((sum w x + bias) / 2**shift), -1023, 1023)      a k x k convolution with zeros beyond the edge
+    y = max(y, floor(y / 8)) or max(y, 0)                           where it is leaky, or has a ReLU
+    depth to space: unit (dy * grow + dx) * channels + c of a place is channel c, dy rows below and dx columns right
+    crop: so many rows and columns are taken off each side
+
+A nearest-neighbour enlargement before a convolution, a transposed convolution, and a dense layer with a new shape are
+such layers with other weights; the table ``tone`` makes samples of what the last one gives.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aecodec.engines import Engine, Tensor, network
+from aecodec.engines.network import Network
+from aecodec.errors import InvalidModelFile
+from aecodec.models.description import ACTIVATION_LIMIT, Description, Layer, SynthesisLayer
+from aecodec.models.safetensors import Arrays
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from aecodec.models.model import Model
+
+GROW_LIMIT = 16
+LARGEST = 2  # times the tile's height and width that a grid may have on the way
+PART = 64  # tiles that are drawn at once
+
+
+def check(d: Description) -> None:
+    """Raise ``InvalidModelFile`` unless the layers lead from the vector to the pixels of a tile, and nothing else."""
+    others = (d.passes, d.vector_layers, d.pass_layers, d.update_layers, d.correction_layers)
+    if any(others) or d.cues or d.tile is None or not d.vector or d.features != d.vector:
+        raise InvalidModelFile("a model with synthesis layers needs a tile and a vector, and has no other networks")
+    height, width = d.tile
+    down = across = 1
+    for layer in d.synthesis_layers:
+        if layer.leaky and layer.relu or not 1 <= layer.grow <= GROW_LIMIT or layer.units < 1:
+            raise InvalidModelFile("the model's description has an impossible layer")
+        if layer.units % layer.grow**2 or layer.kernel not in (1, 3):
+            raise InvalidModelFile("the model's description has an impossible layer")
+        large = down * layer.grow > LARGEST * height or across * layer.grow > LARGEST * width
+        down, across = layer.side(down), layer.side(across)
+        if large or min(down, across) < 1:
+            raise InvalidModelFile("the grid of a synthesis layer is empty or far larger than the tile")
+    if (down, across, layer.channels) != (height, width, d.channels):
+        raise InvalidModelFile("the synthesis does not end with the pixels of a tile")
+
+
+def read(d: Description, arrays: Arrays) -> tuple[Network, ...]:
+    """Each layer as a network of its own, proven. Raises ``InvalidModelFile``."""
+    found, inputs = [], d.vector
+    for index, layer in enumerate(d.synthesis_layers):
+        limit = np.full(layer.units, ACTIVATION_LIMIT, np.int64)
+        shape = Layer(layer.kernel, layer.units, layer.leaky)
+        exact = network.read_layer(arrays, f"synthesis.{index}", shape, limit)
+        found.append(network.prove((exact,), np.full(inputs, ACTIVATION_LIMIT, np.int64)))
+        inputs = layer.channels
+    return tuple(found)
+
+
+def multiply_adds(d: Description) -> int:
+    """Multiply-adds for one tile."""
+    total, inputs, down, across = 0, d.vector, 1, 1
+    for layer in d.synthesis_layers:
+        total += down * across * layer.kernel**2 * inputs * layer.units
+        down, across, inputs = layer.side(down), layer.side(across), layer.channels
+    return total
+
+
+def draw(model: Model, engine: Engine, context: Tensor) -> NDArray[np.uint8]:
+    """Pixels (N, H, W, C) of a canvas with the context (N, rows, columns, vector), in which the blocks of a tile hold
+    the same values.
+    """
+    d = model.description
+    assert d.tile is not None
+    rows, columns = d.grid(*d.tile)
+    corners = context[:, ::rows, ::columns, : d.features]
+    n, down, across, _ = corners.shape
+    vectors = corners.reshape(-1, 1, 1, d.features)
+    tiles = np.concatenate([_tiles(model, engine, vectors[i : i + PART]) for i in range(0, len(vectors), PART)])
+    canvas = tiles.reshape(n, down, across, *d.tile, d.channels).swapaxes(2, 3)
+    return canvas.reshape(n, down * d.tile[0], across * d.tile[1], d.channels)
+
+
+def _tiles(model: Model, engine: Engine, grid: Tensor) -> NDArray[np.uint8]:
+    """Tiles (N, H, W, C) of context values (N, 1, 1, vector)."""
+    for layer, net in zip(model.description.synthesis_layers, model.drawing, strict=True):
+        grid = _spread(engine.run(net, grid).reshape(*grid.shape[:3], -1), layer)
+    return np.asarray(model.tone[grid.astype(np.intp) + ACTIVATION_LIMIT])
+
+
+def _spread(grid: Tensor, layer: SynthesisLayer) -> Tensor:
+    """What a layer makes of its sums: ReLU, depth to space, crop."""
+    n, height, width, _ = grid.shape
+    if layer.relu:
+        grid = np.maximum(grid, np.float32(0))
+    grid = grid.reshape(n, height, width, layer.grow, layer.grow, layer.channels).swapaxes(2, 3)
+    grid = grid.reshape(n, height * layer.grow, width * layer.grow, layer.channels)
+    return grid[:, layer.crop : grid.shape[1] - layer.crop, layer.crop : grid.shape[2] - layer.crop]

@@ -1,0 +1,140 @@
+"""What a model makes of a picture: its latent, as features for other programs, and how badly it fits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aecodec import engines
+from aecodec.encoding import candidates
+from aecodec.encoding.candidates import Form
+from aecodec.encoding.residual_search import choose
+from aecodec.errors import InvalidValue, UnsupportedImage
+from aecodec.images import pictures, tile_grid
+from aecodec.models import ladder
+from aecodec.models.analysis import analyse
+from aecodec.models.description import COEFFICIENT_BITS, QUALITIES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL import Image
+
+    from aecodec.images.pictures import Picture, Source
+
+BATCH_PIXELS = 1 << 20
+ANOMALY_QUALITY = 20  # letters among training digits are told apart best around here
+
+
+@dataclass(frozen=True)
+class Features:
+    """The latent of a picture, or of N pictures with N as the first dimension of each array; all float32, grey levels.
+
+    vector: (tiles, vector) before quantization, tiles row by row. plane: (rows, columns, coefficients) before
+    quantization, a block of the picture at each place. quantized_vector, quantized_plane: the same as a decoder knows
+    them, before its correction. A model without a vector has 0 tiles, one without a plane 0 coefficients.
+    """
+
+    vector: NDArray[np.float32]
+    plane: NDArray[np.float32]
+    quantized_vector: NDArray[np.float32]
+    quantized_plane: NDArray[np.float32]
+
+
+def features(
+    image: Image.Image | NDArray[Any] | Source, *, model: str, quality: int = 75, engine: str = "numpy"
+) -> Features:
+    """The latent of a picture before and after quantization.
+
+    image: as for `aecodec.encode`; opacity is left out. model: the name of one of `models()`. quality: 1 to 100, the
+    quantization's. A picture that is dark on light is seen as its negative, as the encoder does. A picture of several
+    panels is seen as one canvas. Raises UnsupportedImage, UnknownModel and InvalidValue.
+    """
+    found = features_many([image], model=model, quality=quality, engine=engine)
+    return Features(found.vector[0], found.plane[0], found.quantized_vector[0], found.quantized_plane[0])
+
+
+def features_many(
+    images: Sequence[Image.Image | NDArray[Any] | Source] | NDArray[np.uint8],
+    *,
+    model: str,
+    quality: int = 75,
+    engine: str = "numpy",
+) -> Features:
+    """The latents of pictures of one size and kind, gray or colour. As `features`."""
+    stack, form = _stack(images, model)
+    parts = [_features(part, form, _quality(quality), engine) for part in _parts(stack)]
+    return Features(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def anomaly_score(
+    image: Image.Image | NDArray[Any] | Source, *, model: str, quality: int = ANOMALY_QUALITY, engine: str = "numpy"
+) -> float:
+    """How badly a model codes a picture: bits plus lambda times squared error, per pixel; larger is stranger.
+
+    It is the rate-distortion cost that the encoder minimises at this quality, with the least effort; lambda is what a
+    unit of squared error is worth in bits there. Of a picture of more than some 65,000 pixels four parts are looked at.
+    Scores compare pictures at one model and quality. Arguments and errors as for `features`.
+    """
+    return float(anomaly_scores([image], model=model, quality=quality, engine=engine)[0])
+
+
+def anomaly_scores(
+    images: Sequence[Image.Image | NDArray[Any] | Source] | NDArray[np.uint8],
+    *,
+    model: str,
+    quality: int = ANOMALY_QUALITY,
+    engine: str = "numpy",
+) -> NDArray[np.float64]:
+    """The scores (N,) of pictures of one size and kind, gray or colour. As `anomaly_score`."""
+    stack, form = _stack(images, model)
+    return np.concatenate([candidates.trial(part, form, _quality(quality), engine) for part in _parts(stack)])
+
+
+def _stack(images: Sequence[Any] | NDArray[np.uint8], model: str) -> tuple[Picture, Form]:
+    """Samples (N, H, W, C), and the one form in which the model sees them."""
+    if model == "auto":
+        raise InvalidValue("features and scores compare within one model: name it")
+    loaded = [pictures.load(image) for image in images]
+    shapes = {source.samples.shape for source in loaded}
+    if len(shapes) != 1:
+        raise UnsupportedImage("expected one or more pictures of one size, all gray or all in colour")
+    shape = shapes.pop()
+    stack = np.stack([source.samples for source in loaded])
+    return stack.reshape(len(loaded), shape[0], shape[1], -1), candidates.forms_for(shape, model)[0]
+
+
+def _parts(stack: Picture) -> list[Picture]:
+    size = max(1, BATCH_PIXELS // (stack.shape[1] * stack.shape[2]))
+    return [stack[begin : begin + size] for begin in range(0, len(stack), size)]
+
+
+def _features(stack: Picture, form: Form, quality: int, engine_name: str) -> tuple[NDArray[np.float32], ...]:
+    model, engine, unit = form.model, engines.engine(engine_name), np.float32(2**COEFFICIENT_BITS)
+    d, n = model.description, len(stack)
+    grown = tile_grid.grow(candidates.samples(stack, form), d.unit)
+    qualities = np.full(n, quality)
+    vector, plane = analyse(model, grown)
+    chosen = iter(choose(model, engine, grown, qualities).residuals)
+    known: list[NDArray[np.int32]] = []
+
+    def code(
+        index: int, mean: NDArray[np.int32], classes: NDArray[np.uint8], step: NDArray[np.int32]
+    ) -> NDArray[np.int32]:
+        residual = next(chosen)
+        if index == ladder.VECTOR:
+            known.append(ladder.decoded(mean, residual, step))
+        return residual
+
+    latent = ladder.walk(model, engine, qualities, plane.shape[1], plane.shape[2], code)
+    decoded = known[0].astype(np.float32) / unit if known else vector
+    width = max(1, d.vector)
+    return vector.reshape(n, -1, width), plane, decoded.reshape(n, -1, width), latent.plane / unit
+
+
+def _quality(quality: int) -> int:
+    if isinstance(quality, bool) or not isinstance(quality, int) or not 1 <= quality <= QUALITIES:
+        raise InvalidValue(f"quality must be a whole number from 1 to {QUALITIES}, not {quality!r}")
+    return quality

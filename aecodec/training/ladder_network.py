@@ -1,0 +1,274 @@
+"""The ladder as a Keras model: what ``aecodec.models.ladder`` does with integers, here with gradients."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from aecodec.models.description import (
+    ACTIVATION_BITS,
+    CLASS_LIMIT,
+    CLASS_OF_ONE,
+    CLASSES_PER_OCTAVE,
+    COEFFICIENT_BITS,
+    COEFFICIENT_LIMIT,
+    QUALITIES,
+    Description,
+    Layer,
+    lambda_of_quality,
+)
+from aecodec.packing.tables import CLASSES
+from aecodec.training.exact_layers import ExactConvolution, activation, constant, round_half_up, straight_through
+from aecodec.training.statistics import Statistics
+
+Tensor = Any  # of whatever backend Keras runs on
+
+CLASS_BITS = 3  # a class output of 1.0 stands for eight classes
+CORRECTION_BITS = 2
+ZERO_SLOPE = 0.3  # share of the distortion's gradient that reaches the mean of an element whose residual is zero
+SKIPPED_CLASSES = 2  # so nearly certain that they are not coded
+LOGISTIC_SPREAD = math.pi / math.sqrt(3.0)  # standard deviation of the logistic distribution of scale 1
+
+
+def quality_tables() -> tuple[np.ndarray, np.ndarray]:
+    """By quality 0..100 (0 unused): lambda (101,), cues (101, 4)."""
+    qualities = [max(q, 1) for q in range(QUALITIES + 1)]
+    u = np.array([2.0 * (q - 1) / (QUALITIES - 1) - 1.0 for q in qualities])
+    lambdas = np.array([lambda_of_quality(q) for q in qualities])
+    unit = 2.0**ACTIVATION_BITS
+    cues = np.floor(np.stack([np.ones_like(u), u, u * u, u * u * u], axis=1) * unit + 0.5) / unit
+    return lambdas, cues
+
+
+def logistic_bits(residual: Tensor, log_scale: Tensor) -> Tensor:
+    """Code length in bits of an integer (or noisy) residual under a discretised logistic of natural log scale."""
+    inverse = ops.exp(-log_scale)
+    size = ops.abs(residual)
+    upper, lower = (0.5 - size) * inverse, (-0.5 - size) * inverse
+    log_p = ops.log_sigmoid(upper) + ops.log_sigmoid(-lower) + ops.log(-ops.expm1(-inverse) + 1e-12)
+    return -log_p / math.log(2.0)
+
+
+def network(
+    layers: tuple[Layer, ...], name: str, output_bits: Any = None, output_limits: Any = None
+) -> list[ExactConvolution]:
+    """Keras layers of a network; the last one has ``output_bits`` and ``output_limits`` where they are given."""
+    made = []
+    for index, layer in enumerate(layers):
+        own = {}
+        if output_bits is not None and index == len(layers) - 1:
+            own = {"output_bits": output_bits, "output_limits": output_limits, "gain": 0.1}
+        made.append(ExactConvolution(layer.kernel, layer.units, leaky=layer.leaky, name=f"{name}_{index}", **own))
+    return made
+
+
+def run(
+    net: list[ExactConvolution], layers: tuple[Layer, ...], x: Tensor, every: tuple[int, int] | None = None
+) -> Tensor:
+    """``every``: only the outputs at (y, x) and every second one from there, down and across."""
+    outputs: list[Tensor] = []
+    for index, (layer, spec) in enumerate(zip(net, layers, strict=True)):
+        add = None if spec.add is None else outputs[spec.add]
+        x = layer(x, add=add, every=None if index else every)
+        outputs.append(x)
+    return x
+
+
+class Ladder(keras.Model):
+    """Passes from coarse to fine, trained for all qualities at once, with the integer layers and the hard rounding that
+    the codec has.
+
+    ``call`` takes a tuple of groups, each of pictures (N, H, W, C) of one size, whole tiles, in 0..255, qualities (N,)
+    and, where the error is not that against the pictures themselves, what to compare with. It returns for each group,
+    per picture, bits (N,), the sum of squared errors (N,) and the reconstruction.
+    """
+
+    def __init__(self, description: Description, statistics: Statistics, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.description, self.statistics = description, statistics
+        d = description
+        lambdas, cues = quality_tables()
+        self.lambdas, self.cue_table = lambdas.astype(np.float32), cues.astype(np.float32)
+        self.step_table = statistics.steps
+        self.vector_context_bits, self.context_bits = np.split(statistics.context_bits, [d.vector])
+        # A mean of 1.0 stands for 2**gain_bits grey levels, a correction of 1.0 for a quarter of that.
+        self.gain_bits = np.round(np.log2(statistics.block_spread)).astype(int)
+
+        self.vector_net = network(d.vector_layers, "vector")
+        self.pass_nets, self.update_nets = [], []
+        for index, (stage, layers) in enumerate(zip(d.passes, d.pass_layers, strict=True)):
+            bits = [*(self.gain_bits[stage.lo : stage.hi] + COEFFICIENT_BITS), *[CLASS_BITS] * (stage.hi - stage.lo)]
+            limits = [COEFFICIENT_LIMIT] * (stage.hi - stage.lo) + [CLASS_LIMIT] * (stage.hi - stage.lo)
+            self.pass_nets.append(network(layers, f"pass{index}", bits, limits))
+            self.update_nets.append(network(d.update_layers[index], f"update{index}"))
+        bits = [*(self.gain_bits - CORRECTION_BITS + COEFFICIENT_BITS)]
+        limits = [COEFFICIENT_LIMIT] * d.coefficients
+        self.correction_net = network(d.correction_layers, "correction", bits, limits)
+
+    @property
+    def networks(self) -> list[list[ExactConvolution]]:
+        return [self.vector_net, *self.pass_nets, *self.update_nets, self.correction_net]
+
+    def build(self, shape: Any = None) -> None:
+        d, s = self.description, self.statistics
+        if d.vector:
+            start = (CLASSES_PER_OCTAVE * np.log2(s.tile_spread)).astype(np.float32)
+            self.vector_class = self.add_weight(
+                shape=(d.vector,), initializer=keras.initializers.Constant(start), name="vector_class"
+            )
+        self._build_net(self.vector_net, d.vector + d.cues)
+        for index, (stage, net) in enumerate(zip(d.passes, self.pass_nets, strict=True)):
+            self._build_net(net, d.inputs(index, d.seen(index)))
+            self._build_net(self.update_nets[index], d.inputs(index, stage.hi))
+            # Start at a scale of half the spread of the element itself.
+            start = CLASSES_PER_OCTAVE * np.log2(s.block_spread[stage.lo : stage.hi] / 2.0) / 2.0**CLASS_BITS
+            net[-1].bias.assign(np.concatenate([np.zeros(stage.hi - stage.lo), start]).astype(np.float32))
+        self._build_net(self.correction_net, d.context)
+        self.built = True
+
+    @staticmethod
+    def _build_net(net: list[ExactConvolution], channels: int) -> None:
+        for layer in net:
+            layer.build((None, None, None, channels))
+            channels = layer.units
+
+    def set_exact(self, exact: bool) -> None:
+        """Switch integer layers on (as they are at first) or off; then compile again."""
+        for net in self.networks:
+            for layer in net:
+                layer.exact = exact
+
+    @staticmethod
+    def _code(value: Tensor, mean: Tensor, absolute_class: Tensor, step: Tensor, lambda_: Tensor) -> tuple[Any, Any]:
+        """(decoded value, bits) of elements, all arrays of the same shape or broadcastable; step in grey levels."""
+        offset = round_half_up(-CLASSES_PER_OCTAVE * ops.log2(step))
+        absolute_class = straight_through(absolute_class, round_half_up(absolute_class))  # the vector's is no integer
+        scale_class = absolute_class + offset
+        # The gradient passes the limits, so that a class that was put too low can rise again.
+        scale_class = straight_through(scale_class, ops.clip(scale_class, 0.0, CLASSES - 1.0))
+        log_scale = (scale_class - CLASS_OF_ONE) * (math.log(2.0) / CLASSES_PER_OCTAVE) - math.log(LOGISTIC_SPREAD)
+        x = (value - mean) / step
+        rounded = ops.stop_gradient(ops.round(x))
+        # Rate-distortion-optimal rounding between the nearest integer and the next one towards zero.
+        smaller = rounded - ops.sign(rounded)
+        frozen = ops.stop_gradient(log_scale)
+        saved = logistic_bits(rounded, frozen) - logistic_bits(smaller, frozen)
+        harm = lambda_ * step**2 * ((x - smaller) ** 2 - (x - rounded) ** 2)
+        rounded = ops.stop_gradient(ops.where(harm < saved, smaller, rounded))
+        bits = logistic_bits(straight_through(x, rounded), log_scale)
+        # What is skipped costs nothing, but its gradient tells the class what it would have cost.
+        coded = ops.cast(scale_class >= SKIPPED_CLASSES, rounded.dtype)
+        bits = straight_through(bits, bits * coded)
+        rounded = rounded * coded
+        slope = ops.where(rounded == 0.0, ZERO_SLOPE, 1.0)
+        moved = rounded + slope * (x - ops.stop_gradient(x))
+        unit = 2.0**COEFFICIENT_BITS
+        decoded = mean + moved * step
+        return straight_through(decoded, round_half_up(decoded * unit) / unit), bits
+
+    def call(self, groups: tuple[tuple[Tensor, ...], ...], training: bool = False) -> tuple[dict[str, Tensor], ...]:
+        return tuple(self._walk(*group) for group in groups)
+
+    def _walk(self, pictures: Tensor, quality: Tensor, clean: Tensor | None = None) -> dict[str, Tensor]:
+        d, s = self.description, self.statistics
+        pictures = ops.cast(pictures, "float32")
+        quality = ops.cast(ops.reshape(quality, (-1,)), "int32")
+        height, width = pictures.shape[1:3]
+        rows, columns = height // d.block, width // d.block  # blocks
+        count = ops.shape(pictures)[0]
+        lambda_ = ops.take(constant(self.lambdas), quality)[:, None]
+        step = ops.take(constant(self.step_table / 2.0**COEFFICIENT_BITS), quality, axis=0)
+        cues = ops.take(constant(self.cue_table), quality, axis=0)
+
+        coefficients = ops.matmul(
+            regions(pictures, d.block, d.block) - constant(s.block_mean), constant(s.block_analysis)
+        )
+        parts: list[Tensor] = []  # decoded channels, group after group
+        if d.tile is None:
+            features, bits = None, ops.zeros((count,))
+        else:
+            down, across = height // d.tile[0], width // d.tile[1]  # tiles
+            made, spent = self._features(regions(pictures, *d.tile), step, cues, lambda_)
+            made = ops.reshape(made, (-1, down, across, rows // down, columns // across, d.features))
+            features = ops.reshape(ops.transpose(made, (0, 1, 3, 2, 4, 5)), (-1, rows, columns, d.features))
+            bits = ops.sum(spent, axis=(1, 2, 3))
+        planes = ops.broadcast_to(cues[:, None, None, :], (count, rows, columns, d.cues))
+
+        lambda_ = lambda_[:, None, None]
+        for index, stage in enumerate(d.passes):
+            lo, hi = stage.lo, stage.hi
+            gain = constant(2.0 ** self.gain_bits[lo:hi])
+            steps = step[:, None, None, d.vector + lo : d.vector + hi]
+            context = self._context(features, planes, parts)
+            if d.seen(index) == lo:
+                parts.append(ops.zeros((count, rows, columns, hi - lo)))
+            near = context[:, :: stage.spacing, :: stage.spacing]
+            for y, x in stage.lattice:
+                output = run(self.pass_nets[index], d.pass_layers[index], near, every=(y, x))
+                mean, scale = output[..., : hi - lo] * gain, output[..., hi - lo :]
+                target = coefficients[:, :: stage.spacing, :: stage.spacing][:, y::2, x::2, lo:hi]
+                decoded, spent = self._code(target, mean, scale * 2.0**CLASS_BITS, steps, lambda_)
+                decoded = at_every(decoded, y, x, *near.shape[1:3])
+                for spacing in reversed(range(stage.spacing.bit_length() - 1)):
+                    decoded = at_every(decoded, 0, 0, -(-rows >> spacing), -(-columns >> spacing))
+                parts[-1] = parts[-1] + decoded
+                bits = bits + ops.sum(spent, axis=(1, 2, 3))
+            if d.update_layers[index]:
+                context = self._context(features, planes, parts)
+                features = run(self.update_nets[index], d.update_layers[index], context)
+        correction = run(self.correction_net, d.correction_layers, self._context(features, planes, parts))
+        correction = correction * constant(2.0 ** (self.gain_bits - CORRECTION_BITS))
+        plane = ops.concatenate(parts, axis=-1)
+        pixels = ops.matmul(plane + correction, constant(s.block_synthesis)) + constant(s.synthesis_mean)
+        pixels = straight_through(pixels, ops.clip(pixels, 0.0, 255.0))
+        pixels = ops.reshape(pixels, (-1, rows, columns, d.block, d.block, d.channels))
+        pixels = ops.reshape(ops.transpose(pixels, (0, 1, 3, 2, 4, 5)), (-1, height, width, d.channels))
+        wanted = pictures if clean is None else ops.cast(clean, "float32")
+        error = ops.sum((pixels - wanted) ** 2, axis=(1, 2, 3))
+        return {"bits": bits, "error": error, "pixels": pixels}
+
+    def _features(self, tiles: Tensor, step: Tensor, cues: Tensor, lambda_: Tensor) -> tuple[Tensor, Tensor]:
+        """(first features (N, down, across, blocks of a tile * features), bits (N, down, across, vector)) of tiles
+        (N, down, across, samples)."""
+        d, s = self.description, self.statistics
+        vector = ops.matmul(tiles - constant(s.tile_mean), constant(s.tile_analysis))
+        vector, bits = self._code(
+            vector, ops.zeros_like(vector), self.vector_class, step[:, None, None, : d.vector], lambda_[:, None, None]
+        )
+        known = activation(vector, constant(self.vector_context_bits))
+        planes = ops.broadcast_to(cues[:, None, None, :], (*ops.shape(known)[:3], d.cues))
+        return run(self.vector_net, d.vector_layers, ops.concatenate([known, planes], axis=-1)), bits
+
+    def _context(self, features: Tensor | None, planes: Tensor, parts: list[Tensor]) -> Tensor:
+        """``features``: none until something has made them."""
+        seen = [planes] if features is None else [features, planes]
+        if parts:
+            known = ops.concatenate(parts, axis=-1)
+            seen.append(activation(known, constant(self.context_bits[: known.shape[-1]])))
+        return ops.concatenate(seen, axis=-1)
+
+
+def regions(pictures: Tensor, height: int, width: int) -> Tensor:
+    """Pictures (N, H, W, C) in regions of height x width pixels: (N, H / height, W / width, height * width * C)."""
+    h, w, c = pictures.shape[1:]
+    cut = ops.reshape(pictures, (-1, h // height, height, w // width, width, c))
+    return ops.reshape(ops.transpose(cut, (0, 1, 3, 2, 4, 5)), (-1, h // height, w // width, height * width * c))
+
+
+def at_every(values: Tensor, y: int, x: int, rows: int, columns: int) -> Tensor:
+    """Values (N, h, w, C) at (y, x) and every second place from there, zeros elsewhere: (N, rows, columns, C)."""
+    for axis, first, size in ((1, y, rows), (2, x, columns)):
+        zeros = ops.zeros_like(values)
+        pair = ops.stack([zeros, values] if first else [values, zeros], axis=axis + 1)
+        shape = list(values.shape)
+        values = ops.reshape(pair, [-1, *shape[1:axis], 2 * shape[axis], *shape[axis + 1 :]])
+        missing = size - 2 * shape[axis]
+        if missing > 0:
+            values = ops.pad(values, [(0, missing if i == axis else 0) for i in range(4)])
+        else:
+            values = values[(slice(None),) * axis + (slice(size),)]
+    return values
