@@ -2,6 +2,7 @@
 
 from aecodec.api import decode, decode_image, decode_many, encode, encode_many, inspect
 from aecodec.decoding.parsed_file import Info
+from aecodec.encoding.features import Features, anomaly_score, anomaly_scores, features, features_many
 from aecodec.errors import (
     AecError,
     AecWarning,
@@ -18,8 +19,7 @@ from aecodec.errors import (
     UnsupportedSection,
     UnsupportedVersion,
 )
-from aecodec.models.catalogue import ModelInfo, models
-from aecodec.studies.features import Features, anomaly_score, anomaly_scores, features, features_many
+from aecodec.models.catalogue import ModelInfo, list_models
 
 __all__ = [
     "AecError",
@@ -49,5 +49,5 @@ __all__ = [
     "features",
     "features_many",
     "inspect",
-    "models",
+    "list_models",
 ]

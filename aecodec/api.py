@@ -1,7 +1,10 @@
-"""The whole way: a picture to panels of tiles, up the ladder, packed, into a container, and back.
+"""The public functions: pictures to .aec files and back, the whole way in one screen.
 
-What only an encoder needs is imported when somebody encodes: a small file is decoded in the time that Python takes to
-start.
+encode: load the picture, choose among candidates (a model, or plain), search residuals up the ladder, pack them, write
+the container. decode: parse the container, decode the residuals up the ladder, synthesize pixels.
+
+What only an encoder needs is imported when somebody encodes, so that decoding a small file takes little more time than
+starting Python.
 """
 
 from __future__ import annotations
@@ -13,13 +16,13 @@ import numpy as np
 from PIL import Image
 
 from aecodec.decoding import decoder
-from aecodec.decoding.parsed_file import File, Info
-from aecodec.encoding.options import DEFAULT_EFFORT, MOST_EFFORT, Wanted, whole
-from aecodec.errors import AecError, InvalidValue
-from aecodec.format.panels import Layout, Progress, in_threads, workers
-from aecodec.images import pictures
-from aecodec.images.pictures import Picture, Source
-from aecodec.images.scaling import Region
+from aecodec.decoding.parsed_file import Info, ParsedFile
+from aecodec.encoding.options import ALPHA_LOSSLESS, AUTO, DEFAULT_EFFORT, EncodeOptions
+from aecodec.engines.threads import in_threads, workers
+from aecodec.errors import AecError, warn_converted
+from aecodec.format.panels import PanelGrid, Progress
+from aecodec.images.regions import Region
+from aecodec.images.source import MAX_PIXELS, Picture, Source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,13 +33,12 @@ if TYPE_CHECKING:
 # another; encoding needs more memory for a pixel than decoding.
 ENCODED_PIXELS, DECODED_PIXELS = 1 << 19, 1 << 21  # at most so many at once
 SHARED_PIXELS = 1 << 16  # as many are not divided between threads
-ALPHA_LOSSLESS = 100
 
 
 def encode(
     image: Image.Image | NDArray[Any] | Source,
     *,
-    model: str = "auto",
+    model: str = AUTO,
     quality: int | None = None,
     max_bytes: int | None = None,
     min_psnr: float | None = None,
@@ -44,7 +46,7 @@ def encode(
     max_error: int | None = None,
     lossless: bool = False,
     effort: int = DEFAULT_EFFORT,
-    packing: str = "auto",
+    packing: str = AUTO,
     engine: str = "numpy",
     strip: bool = False,
     alpha_quality: int = ALPHA_LOSSLESS,
@@ -56,7 +58,7 @@ def encode(
     image: a Pillow image, whose colour profile, EXIF, XMP and resolution are kept unless `strip`; or an array of uint8,
     (H, W), (H, W, 1), (H, W, 2) with opacity, (H, W, 3), or (H, W, 4) with opacity. Samples of 16 bits are kept where
     every sample is promised (max_error, lossless) and rounded to 8 elsewhere. model: "auto", which tries, or a name of
-    `models()` with or without its version.
+    `list_models()` with or without its version.
 
     One of these says what is wanted:
     quality: 1 (smallest) to 100; 75 if nothing is said. max_bytes: the best quality whose whole file is no larger.
@@ -96,7 +98,7 @@ def encode(
 def encode_many(
     images: Sequence[Image.Image | NDArray[Any] | Source],
     *,
-    model: str = "auto",
+    model: str = AUTO,
     quality: int | None = None,
     max_bytes: int | None = None,
     min_psnr: float | None = None,
@@ -104,7 +106,7 @@ def encode_many(
     max_error: int | None = None,
     lossless: bool = False,
     effort: int = DEFAULT_EFFORT,
-    packing: str = "auto",
+    packing: str = AUTO,
     engine: str = "numpy",
     strip: bool = False,
     alpha_quality: int = ALPHA_LOSSLESS,
@@ -114,42 +116,55 @@ def encode_many(
     """The .aec files of many pictures, of any sizes; small ones of one size are coded together. As `encode`, each for
     itself. The error of one that no file suits has a note that gives its index.
     """
-    from aecodec.encoding import rate_search
-    from aecodec.encoding.candidates import Form, forms_for
-    from aecodec.encoding.lossy import Batch, Manner
-    from aecodec.packing import CODERS
+    options = EncodeOptions.parse(
+        {
+            "model": model,
+            "quality": quality,
+            "max_bytes": max_bytes,
+            "min_psnr": min_psnr,
+            "min_ssim": min_ssim,
+            "max_error": max_error,
+            "lossless": lossless,
+            "effort": effort,
+            "packing": packing,
+            "engine": engine,
+            "strip": strip,
+            "alpha_quality": alpha_quality,
+            "exact_transparent": exact_transparent,
+            "progress": progress,
+        }
+    )
+    return _encode_all(images, options)
 
-    wanted = Wanted.of(quality, max_bytes, min_psnr, min_ssim, max_error, lossless)
-    alpha_quality = whole("alpha_quality", alpha_quality, 1, ALPHA_LOSSLESS)
-    if wanted.bounded and alpha_quality != ALPHA_LOSSLESS:
-        raise InvalidValue("an alpha_quality below 100 contradicts a promise about every sample: leave it out")
-    if not isinstance(model, str):
-        raise InvalidValue(f"a model is named by a string, not by {type(model).__name__}")
-    if packing not in ("auto", *CODERS):
-        raise InvalidValue(f"packing must be auto, zstd or rans, not {packing}")
-    manner = Manner(whole("effort", effort, 0, MOST_EFFORT), packing, engine, model == packing == "auto", progress)
-    loaded = [pictures.load(image, wide=wanted.bounded) for image in images]
-    for source in loaded:
-        pictures.warn(source.notes)
-    files = [b""] * len(loaded)
-    for (shape, _), indices in _alike([(source.samples.shape, source.samples.dtype.str) for source in loaded]):
-        forms = forms_for(shape, model)
-        layouts = [Layout.of(shape[:2], form.model.description.unit) for form in forms]
 
-        def work(part: list[int], shape: tuple[int, ...] = shape, forms: list[Form] = forms) -> list[bytes]:
-            some = [loaded[i] for i in part]
-            seen = [source.samples if exact_transparent or wanted.bounded else _seen(source) for source in some]
-            stack = (np.stack(seen) if len(seen) > 1 else seen[0][None]).reshape(len(part), shape[0], shape[1], -1)
-            batch = Batch(stack, [_sections(source, strip, alpha_quality) for source in some])
+def _encode_all(images: Sequence[Image.Image | NDArray[Any] | Source], options: EncodeOptions) -> list[bytes]:
+    from aecodec.encoding import encoder, rate_search
+    from aecodec.encoding.batch import Batch
+    from aecodec.encoding.candidates import Candidate, candidates_for
+    from aecodec.images import loading
+
+    sources = [loading.load(image, wide=options.target.bounds_error) for image in images]
+    for source in sources:
+        warn_converted(source.notes)
+    files = [b""] * len(sources)
+    for (shape, _), indices in _alike([(source.samples.shape, source.samples.dtype.str) for source in sources]):
+        candidates = candidates_for(shape, options.model)
+        grids = [PanelGrid.of(shape[:2], candidate.model.description.unit) for candidate in candidates]
+
+        def work(part: list[int], candidates: list[Candidate] = candidates) -> list[bytes]:
+            some = [sources[i] for i in part]
+            samples = [_samples_to_code(source, options) for source in some]
+            stack = np.stack(samples) if len(samples) > 1 else samples[0][None]  # a large picture is not copied
+            batch = Batch(stack.reshape(*stack.shape[:3], -1), [_sections(source, options) for source in some])
             try:
-                return rate_search.encode(batch, forms, wanted, manner)
+                return encoder.encode(batch, candidates, options)
             except rate_search.Missed as missed:
-                with _noted(part[missed.index], len(loaded)):
+                with _noted(part[missed.index], len(sources)):
                     raise missed.error from None
 
-        parts = list(_chunks(indices, max(layout.height * layout.width for layout in layouts), ENCODED_PIXELS))
+        parts = list(_chunks(indices, max(grid.height * grid.width for grid in grids), ENCODED_PIXELS))
         # Large pictures share the threads panel by panel, one after the other.
-        each = map if any(layout.count > 1 for layout in layouts) else in_threads
+        each = map if any(grid.count > 1 for grid in grids) else in_threads
         for part, coded in zip(parts, each(work, parts), strict=True):
             for index, file in zip(part, coded, strict=True):
                 files[index] = file
@@ -159,7 +174,7 @@ def encode_many(
 def decode(
     data: bytes,
     *,
-    max_pixels: int | None = pictures.MAX_PIXELS,
+    max_pixels: int | None = MAX_PIXELS,
     engine: str = "numpy",
     region: Region | None = None,
     thumbnail: int | None = None,
@@ -174,14 +189,14 @@ def decode(
     where it shrinks by a block or more without the last step of decoding. progress: called with panels done and panels
     in all. Raises AecError.
     """
-    file = File.parse(data, max_pixels)
+    file = ParsedFile.parse(data, max_pixels)
     return decoder.decode(file, engine, region, thumbnail, progress)
 
 
 def decode_image(
     data: bytes,
     *,
-    max_pixels: int | None = pictures.MAX_PIXELS,
+    max_pixels: int | None = MAX_PIXELS,
     engine: str = "numpy",
     region: Region | None = None,
     thumbnail: int | None = None,
@@ -191,14 +206,14 @@ def decode_image(
 
     Its `info` has what the file keeps of "icc_profile", "exif", "xmp" and "dpi".
     """
-    file = File.parse(data, max_pixels)
+    file = ParsedFile.parse(data, max_pixels)
     metadata = file.metadata()
-    return pictures.to_pillow(decoder.decode(file, engine, region, thumbnail, progress), metadata)
+    from aecodec.images.pillow_images import to_pillow
+
+    return to_pillow(decoder.decode(file, engine, region, thumbnail, progress), metadata)
 
 
-def decode_many(
-    blobs: Sequence[bytes], *, max_pixels: int | None = pictures.MAX_PIXELS, engine: str = "numpy"
-) -> list[Picture]:
+def decode_many(blobs: Sequence[bytes], *, max_pixels: int | None = MAX_PIXELS, engine: str = "numpy") -> list[Picture]:
     """The pictures of many .aec files; small ones of one model and size are decoded together. As `decode`.
 
     The error of a file that cannot be decoded has a note that gives its index.
@@ -206,10 +221,10 @@ def decode_many(
     parsed = []
     for index, data in enumerate(blobs):
         with _noted(index, len(blobs)):
-            parsed.append(File.parse(data, max_pixels))
+            parsed.append(ParsedFile.parse(data, max_pixels))
     decoded: list[Picture] = [np.zeros(0, np.uint8)] * len(parsed)
-    for _, indices in _alike([(f.form_name, f.size, f.header.packing) for f in parsed]):
-        layout = parsed[indices[0]].layout
+    for _, indices in _alike([(f.model_name, f.size, f.header.packing) for f in parsed]):
+        grid = parsed[indices[0]].grid
 
         def work(part: list[int]) -> list[Picture]:
             try:
@@ -220,8 +235,8 @@ def decode_many(
                         decoder.decode_alike([parsed[index]], engine)
                 raise
 
-        parts = list(_chunks(indices, layout.height * layout.width, DECODED_PIXELS))
-        each = map if layout.count > 1 else in_threads
+        parts = list(_chunks(indices, grid.height * grid.width, DECODED_PIXELS))
+        each = map if grid.count > 1 else in_threads
         for part, found in zip(parts, each(work, parts), strict=True):
             for index, picture in zip(part, found, strict=True):
                 decoded[index] = picture
@@ -230,29 +245,30 @@ def decode_many(
 
 def inspect(data: bytes) -> Info:
     """What an .aec file says about itself; nothing is decoded, and its checksum is not looked at. Raises AecError."""
-    return File.parse(data, None).info()
+    return ParsedFile.parse(data, None).info()
 
 
 # Encoding ---
 
 
-def _seen(source: Source) -> Picture:
-    """The samples to code: with colours of the encoder's choice where nobody sees them."""
-    if source.alpha is None:
+def _samples_to_code(source: Source, options: EncodeOptions) -> Picture:
+    """The samples (H, W) or (H, W, 3); where nobody sees them, with colours of the encoder's choice."""
+    if source.alpha is None or options.exact_transparent or options.target.bounds_error:
         return source.samples
     from aecodec.images import opacity
 
     return opacity.filled(source.samples, source.alpha)
 
 
-def _sections(source: Source, strip: bool, alpha_quality: int) -> tuple[Section, ...]:
-    kept = () if strip else source.metadata.sections()
+def _sections(source: Source, options: EncodeOptions) -> tuple[Section, ...]:
+    from aecodec.format import container, metadata_sections
+
+    kept = () if options.strip else metadata_sections.write(source.metadata)
     if source.alpha is None:
         return kept
-    from aecodec.format import container
-    from aecodec.images import opacity
+    from aecodec.lossless import opacity_section
 
-    return (container.Section(container.ALPHA, opacity.pack(source.alpha, alpha_quality)), *kept)
+    return (container.Section(container.ALPHA, opacity_section.pack(source.alpha, options.alpha_quality)), *kept)
 
 
 # Many at once ---

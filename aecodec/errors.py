@@ -6,6 +6,9 @@ A message is one clear sentence without the file's name: whoever knows the name 
 
 from __future__ import annotations
 
+import sys
+import warnings
+
 
 class AecError(Exception):
     """The base of every failure that aecodec reports: catch this one to catch them all."""
@@ -72,3 +75,12 @@ class InvalidModelFile(AecError):
 
 class AecWarning(UserWarning):
     """Something of a picture was converted or left out when it was encoded, as the message says."""
+
+
+def warn_converted(notes: tuple[str, ...]) -> None:
+    """Say what was converted, in one AecWarning at the caller's line."""
+    if notes:
+        level, frame = 1, sys._getframe()
+        while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "aecodec":
+            level, frame = level + 1, frame.f_back
+        warnings.warn("; ".join(notes), AecWarning, stacklevel=level)

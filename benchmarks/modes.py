@@ -19,7 +19,7 @@ from PIL import Image
 from reporting import command_line, environment, run, table
 
 import aecodec
-from aecodec.images.pillow_modes import TARGETS
+from aecodec.images.pillow_images import TARGETS
 
 WIDTH, HEIGHT = 48, 40
 QUALITY = 90

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 import aecodec
-from aecodec.decoding.parsed_file import File
+from aecodec.decoding.parsed_file import ParsedFile
 from aecodec.format import container
 from aecodec.format.container import Section
 from aecodec.lossless import plain
@@ -114,7 +114,7 @@ def sections_changed(random: Random, data: bytes, files: Sequence[bytes]) -> byt
 
 def sections_sealed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
     """A section is changed, and the checksum with it: damage that only the section's own reader can find."""
-    file = File.parse(data, None)
+    file = ParsedFile.parse(data, None)
     if not _has_one_frame(file):
         return sections_changed(random, data, files)
     kept = {section.tag: section.data for section in file.header.sections}
@@ -135,7 +135,7 @@ def sections_sealed(random: Random, data: bytes, files: Sequence[bytes]) -> byte
     return header + data[file.begin : -CHECK_BYTES] + check.to_bytes(CHECK_BYTES, "little")
 
 
-def _sealed_plain(file: File, header: bytes) -> bytes:
+def _sealed_plain(file: ParsedFile, header: bytes) -> bytes:
     """A plain file whose header is another; the checksum of its planes covers that."""
     precision, at = plain.read_precision(file.data, file.begin)
     pixels = 1 if file.data[at] == 1 else file.size[0] * file.size[1]  # a constant plane's checksum covers one
@@ -149,7 +149,7 @@ def _sealed_plain(file: File, header: bytes) -> bytes:
 
 def planes_changed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
     """The method, the precision or the palette of a plain file is another."""
-    file = File.parse(data, None)
+    file = ParsedFile.parse(data, None)
     if not file.is_plain:
         return bytes_changed(random, data, files)
     changed = bytearray(data)
@@ -177,7 +177,7 @@ def payload_changed(random: Random, data: bytes, files: Sequence[bytes]) -> byte
 
 def frame_changed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
     """What is inside a zstd frame is changed, and framed again: damage behind what zstd itself would notice."""
-    file = File.parse(data, None)
+    file = ParsedFile.parse(data, None)
     if not _has_one_frame(file):
         return bits_flipped(random, data, files)
     begin = _frame_begin(file)
@@ -189,7 +189,7 @@ def frame_changed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
     return data[:begin] + frames.compress(body, [3]) + data[-CHECK_BYTES:]
 
 
-def _frame_begin(file: File) -> int | None:
+def _frame_begin(file: ParsedFile) -> int | None:
     """Where the only frame of a payload begins; None where there is none."""
     if not file.is_plain:
         return file.begin
@@ -200,10 +200,10 @@ def _frame_begin(file: File) -> int | None:
     return at + 1 + (1 + (file.data[at + 1] + 1) * palette_bytes if method == 4 else 0)
 
 
-def _has_one_frame(file: File) -> bool:
+def _has_one_frame(file: ParsedFile) -> bool:
     if file.is_plain:
         return file.size[0] * file.size[1] <= MOST_PIXELS
-    return file.header.packing == "zstd" and file.layout.count == 1
+    return file.header.packing == "zstd" and file.grid.count == 1
 
 
 def spliced(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:

@@ -24,7 +24,8 @@ from PIL import ExifTags, Image, ImageOps
 from reporting import command_line, environment, number, progress, publish, run, table
 
 from aecodec import metrics
-from aecodec.images import pictures
+from aecodec.images import loading
+from aecodec.images.source import Source
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 # How a viewer turns a picture of each orientation, undone: what a camera would have stored.
@@ -81,7 +82,7 @@ def same_resolution(first: Any, second: Any) -> bool:
     return all(abs(float(a) - float(b)) <= DPI_TOLERANCE for a, b in zip(first, second, strict=True))
 
 
-def _opacity(source: pictures.Source) -> np.ndarray:
+def _opacity(source: Source) -> np.ndarray:
     """(H, W), or nothing for a picture that has none."""
     return np.zeros(0, np.uint8) if source.alpha is None else source.alpha
 
@@ -108,7 +109,7 @@ def check(original: Path, file: Path, back: Path) -> tuple[str, ...]:
                 wrong.append(f"its {key} differs")
         if not same_resolution(stored.info.get("dpi"), image.info.get("dpi")):
             wrong.append(f"its resolution is {image.info.get('dpi')} and not {stored.info.get('dpi')}")
-        expected, found = pictures.load(shown), pictures.load(image)
+        expected, found = loading.load(shown), loading.load(image)
         if not np.array_equal(_opacity(expected), _opacity(found)):
             wrong.append("its opacity differs")
         if wrong:

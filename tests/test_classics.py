@@ -11,7 +11,7 @@ import pytest
 from samples import COLOUR, DIGITS
 
 import aecodec
-from aecodec.encoding.residual_search import choose
+from aecodec.encoding.residual_search import choose_measured
 from aecodec.engines import engine
 from aecodec.models import analysis_network, safetensors
 from aecodec.models.analysis import analyse
@@ -89,7 +89,7 @@ def test_the_model_file_computes_what_the_network_computes(name: str) -> None:
         if latent[:, element].std() > 1e-3:
             assert np.corrcoef(latent[:, element], vectors[:, element])[0, 1] > 0.9999
     wanted = 255.0 * np.asarray(made.joined()(tiles / 255.0, training=False))
-    choice = choose(model, engine(), tiles, np.full(len(tiles), 100), measured=True)
+    choice = choose_measured(model, engine(), tiles, np.full(len(tiles), 100))
     assert choice.pixels is not None
     difference = np.abs(choice.pixels - wanted)
     assert wanted.std() > 3

@@ -241,7 +241,7 @@ def test_info_is_a_table_for_people(folder: Path) -> None:
 
 def test_models_lists_the_bundled_ones() -> None:
     listed = json.loads(succeeds("models", "--json").stdout)
-    assert [model["name"] for model in listed] == [model.name for model in aecodec.models()]
+    assert [model["name"] for model in listed] == [model.name for model in aecodec.list_models()]
     assert len(listed) >= 2
     for model in listed:
         assert re.fullmatch(r"[0-9a-f]{16,64}", model["id"])

@@ -32,7 +32,7 @@ from aecodec.evaluation import (
     sweeps,
 )
 from aecodec.evaluation.curves import Curve, Point
-from aecodec.format.panels import Box
+from aecodec.images.regions import Box
 from aecodec.sources import items
 
 ROOT = Path(__file__).parent.parent
@@ -313,11 +313,11 @@ def test_published_autoencoders_have_the_real_bytes_of_their_latents(file: Path)
 
 
 def test_an_assessment_measures_what_the_files_decode_to() -> None:
-    items = [items.Item(f"{k}", picture) for k, picture in enumerate([*DIGITS[:3], COLOUR[0]])]
-    found = assessment.assess(items, 40, assessment.png_bytes(items), {"effort": 0})
-    files = aecodec.encode_many([item.picture for item in items], quality=40, effort=0)
+    measured = [items.Item(f"{k}", picture) for k, picture in enumerate([*DIGITS[:3], COLOUR[0]])]
+    found = assessment.assess(measured, 40, assessment.png_bytes(measured), {"effort": 0})
+    files = aecodec.encode_many([item.picture for item in measured], quality=40, effort=0)
     decoded = aecodec.decode_many(files)
-    errors = [(a.picture.astype(float) - b).ravel() for a, b in zip(items, decoded, strict=True)]
+    errors = [(a.picture.astype(float) - b).ravel() for a, b in zip(measured, decoded, strict=True)]
     every = np.concatenate(errors)
     results = found.results()
     assert results["bytes"] == np.mean([len(file) for file in files])

@@ -59,8 +59,8 @@ def test_every_file_is_in_the_table_and_every_corner_of_the_format_in_the_files(
     assert methods == {0, 1, 2, 3, 4}
     assert {path.stem for path in FOLDER.glob("*.aec")} == set(ROWS)
     rows = ROWS.values()
-    colour = {model.name for model in aecodec.models() if model.channels == 3}
-    gray = {model.name for model in aecodec.models()} - colour
+    colour = {model.name for model in aecodec.list_models() if model.channels == 3}
+    gray = {model.name for model in aecodec.list_models()} - colour
     plain = [row for row in rows if row["model"] == "plain"]
     assert {(row["bits"], row["max_error"] == 0) for row in plain} == {(8, True), (8, False), (16, True), (16, False)}
     assert {row["mode"] for row in plain} == {"L", "RGB", "RGBA", "I;16"}

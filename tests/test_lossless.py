@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from samples import COLOUR, DIGITS, LETTERS, mosaic
 
 import aecodec
-from aecodec.encoding import near_lossless
+from aecodec.encoding import encoder
 from aecodec.errors import AecError, InvalidValue
 from aecodec.format.container import REMAINDER, Section, read_header, write_header
 
@@ -17,7 +17,7 @@ from aecodec.format.container import REMAINDER, Section, read_header, write_head
 @pytest.fixture
 def models_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """No plain files, even where they are smaller."""
-    monkeypatch.setattr(near_lossless, "or_plain", lambda batch, files, *others: files)
+    monkeypatch.setattr(encoder, "or_plain", lambda batch, files, *others: files)
 
 
 @settings(max_examples=25, deadline=None)
@@ -39,11 +39,11 @@ def test_no_picture_is_off_by_more_than_was_allowed(
         "white": np.full(shape, 255, np.uint8),
         "mosaic": np.ascontiguousarray(mosaic(height, width)[..., slice(3) if channels else 1]),
     }[kind]
-    kept, near_lossless.or_plain = near_lossless.or_plain, lambda batch, files, *others: files
+    kept, encoder.or_plain = encoder.or_plain, lambda batch, files, *others: files
     try:
         data = aecodec.encode(picture, model="cifar", max_error=max_error, packing=packing)
     finally:
-        near_lossless.or_plain = kept
+        encoder.or_plain = kept
     assert "remainder" in aecodec.inspect(data).sections
     assert aecodec.inspect(data).max_error == max_error
     again = aecodec.decode(data)

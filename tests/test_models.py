@@ -97,7 +97,7 @@ def test_a_bundled_file_is_in_canonical_form(name: str) -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_models_says_what_is_in_the_file(name: str) -> None:
     model = registry.by_name(name)
-    (info,) = [info for info in aecodec.models() if info.name == name]
+    (info,) = [info for info in aecodec.list_models() if info.name == name]
     d = model.description
     assert info.id == model.id.hex()
     assert info.number == registry.number_of(model)
@@ -411,7 +411,7 @@ def test_a_description_in_another_form_is_refused(text: str) -> None:
 def test_a_card_that_cannot_be_read_is_no_reason_to_fail(card: str, own_folder: Path) -> None:
     (own_folder / "tiny-1.safetensors").write_bytes(changed(card=card))
     assert isinstance(registry.by_name("tiny").card, dict)
-    assert [info.figures for info in aecodec.models() if info.name == "tiny-1"] == [[]]
+    assert [info.figures for info in aecodec.list_models() if info.name == "tiny-1"] == [[]]
 
 
 def test_a_model_needs_a_name() -> None:

@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))  # as for the scripts there
 
 import modes  # noqa: E402
 
-from aecodec.images.pillow_modes import TARGETS  # noqa: E402
+from aecodec.images.pillow_images import TARGETS  # noqa: E402
 
 DOCUMENTED = {
     cells[0]: tuple(cells)

@@ -10,8 +10,9 @@ from hypothesis.extra.numpy import arrays
 from samples import COLOUR, mosaic, squared_error
 
 import aecodec
-from aecodec.images.opacity import filled, levels, pack
+from aecodec.images.opacity import filled, levels
 from aecodec.lossless import planes
+from aecodec.lossless.opacity_section import pack
 
 alphas = arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40)))
 ALL = np.arange(256, dtype=np.uint8).reshape(16, 16)

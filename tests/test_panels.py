@@ -16,12 +16,14 @@ from samples import COLOUR, DIGITS, MODELS, mosaic, psnr, tiny_file, waves
 import aecodec
 from aecodec import engines
 from aecodec.decoding import decoder
-from aecodec.decoding.parsed_file import File
-from aecodec.engines import blas
+from aecodec.decoding import panels as decoding_panels
+from aecodec.decoding.parsed_file import ParsedFile
+from aecodec.engines import blas, threads
 from aecodec.errors import AecError, InvalidValue, LimitExceeded, TruncatedFile
 from aecodec.format import panels
 from aecodec.format.container import Header, read_header, read_varint, write_header
-from aecodec.format.panels import Box, Layout
+from aecodec.format.panels import PanelGrid
+from aecodec.images.regions import Box
 from aecodec.images.scaling import factors, reduced
 from aecodec.models import ladder, registry
 
@@ -40,8 +42,8 @@ def picture_for(model: str, height: int, width: int) -> np.ndarray:
 
 def whole_canvas(data: bytes) -> np.ndarray:
     """The picture of a file whose panels' latents are put together before anything is corrected."""
-    file = File.parse(data, None)
-    d, layout, engine = file.model.description, file.layout, engines.engine()
+    file = ParsedFile.parse(data, None)
+    d, layout, engine = file.model.description, file.grid, engines.engine()
     parts = decoder._panels(file, "numpy")
     rows, columns = d.grid(*file.size)
     plane = np.zeros((1, rows, columns, d.coefficients), np.float32)
@@ -58,7 +60,7 @@ def whole_canvas(data: bytes) -> np.ndarray:
 
 @given(st.tuples(st.integers(1, 300), st.integers(1, 300)), st.tuples(st.integers(1, 90), st.integers(1, 90)))
 def test_panels_cover_the_canvas_once(size: tuple[int, int], unit: tuple[int, int]) -> None:
-    layout = Layout.of(size, unit)
+    layout = PanelGrid.of(size, unit)
     seen = np.zeros((layout.height, layout.width), int)
     for index in range(layout.count):
         box = layout.box(index)
@@ -85,7 +87,7 @@ def test_the_largest_panel_is_whole_units_within_512(
     size: tuple[int, int], unit: tuple[int, int], expected: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(panels, "SIDE", 512)
-    layout = Layout.of(size, unit)
+    layout = PanelGrid.of(size, unit)
     assert (layout.rows, layout.columns) == expected
 
 
@@ -110,7 +112,9 @@ def test_panels_smaller_than_what_the_correction_sees(
     (own_folder / "tiny-1.safetensors").write_bytes(tiny_file())
     (own_folder / "wide-1.safetensors").write_bytes(tiny_file(None, 3, name="wide-1"))
     monkeypatch.setattr(panels, "SIDE", side)
-    monkeypatch.setattr("aecodec.encoding.lossy.MOST_MORE", 1e9)  # so many panels take more than the samples themselves
+    monkeypatch.setattr(
+        "aecodec.encoding.plain_fallback.MOST_MORE", 1e9
+    )  # so many panels take more than the samples themselves
     for model, picture in (("tiny", waves(21, 26, 1)), ("wide", waves(21, 26))):
         data = aecodec.encode(picture, model=model, quality=80)
         assert aecodec.inspect(data).panels > 1
@@ -127,7 +131,7 @@ def test_threads_and_engines_give_the_same(monkeypatch: pytest.MonkeyPatch) -> N
     data = aecodec.encode(picture, model="cifar")
     decoded = aecodec.decode(data)
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
-    assert panels.workers() == 5
+    assert threads.workers() == 5
     assert aecodec.encode(picture, model="cifar") == data
     assert np.array_equal(aecodec.decode(data), decoded)
 
@@ -220,7 +224,7 @@ def test_a_region_outside_the_picture_is_refused(region: object) -> None:
 @pytest.mark.parametrize("limit", [500, 201, 200, 101, 100, 51, 50, 26, 13, 7, 2, 1])
 def test_a_thumbnail_is_small_and_like_the_whole(files: dict[str, tuple[bytes, np.ndarray]], limit: int) -> None:
     for data, whole in files.values():
-        block = File.parse(data, None).model.description.block
+        block = ParsedFile.parse(data, None).model.description.block
         factor, blocks = factors((150, 201), limit, block)
         small = aecodec.decode(data, thumbnail=limit)
         assert max(small.shape[:2]) <= limit
@@ -258,17 +262,17 @@ def test_a_coarse_thumbnail_is_what_the_specification_says(
 ) -> None:
     for name in ("gray", *MODELS):
         data, whole = files[name]
-        file, engine = File.parse(data, None), engines.engine()
+        file, engine = ParsedFile.parse(data, None), engines.engine()
         d, parts = file.model.description, decoder._panels(file, "numpy")
         if max(-(-n // limit) for n in whole.shape[:2]) < d.block:
             continue  # larger blocks are no thumbnail yet
         rows, columns = d.grid(*file.size)
         means = np.zeros((rows, columns, d.channels), int)
-        for index in range(file.layout.count):
+        for index in range(file.grid.count):
             plane = parts.latent(index).plane
             samples = np.clip(engine.run(file.model.synthesis, plane), 0, 255).astype(int)
             sums = samples.reshape(*plane.shape[1:3], d.block**2, d.channels).sum(axis=2)
-            means[(file.layout.box(index) // d.block).slices] = (sums + d.block**2 // 2) // d.block**2
+            means[(file.grid.box(index) // d.block).slices] = (sums + d.block**2 // 2) // d.block**2
         seen = means[: -(-whole.shape[0] // d.block), : -(-whole.shape[1] // d.block)]
         seen = seen[..., 1] if file.header.gray else seen[..., 0] if d.channels == 1 else seen
         seen = 255 - seen if file.header.inverted else seen
@@ -296,8 +300,8 @@ def test_a_thumbnail_is_not_of_a_region() -> None:
 
 def taken_apart(data: bytes) -> tuple[bytes, list[bytes]]:
     """Header and the panels' packed elements."""
-    file = File.parse(data, None)
-    return data[: file.begin], panels.split(file.payload, file.layout, file.model, file.header.packing)
+    file = ParsedFile.parse(data, None)
+    return data[: file.begin], decoding_panels.split(file.payload, file.grid, file.model, file.header.packing)
 
 
 @pytest.mark.parametrize("packing", ["rans", "zstd"])
@@ -310,12 +314,13 @@ def test_the_payload_is_lengths_and_panels_and_the_checksum_knows_the_panel(pack
         lengths.append(length)
     assert data[at:] == b"".join(parts)
     assert [*map(len, parts)][:2] == lengths
-    file = File.parse(data, None)
+    file = ParsedFile.parse(data, None)
     for index, part in enumerate(parts):
-        box = file.layout.box(index)
+        box = file.grid.box(index)
         seed = zlib.crc32(header + bytes([index, 0, 0, 0]))
         size = (box.y1 - box.y0, box.x1 - box.x0)
-        panels.decode_alike(file.model, engines.engine(), packing, size, [part], [75], [seed])
+        packed = decoding_panels.PackedPanel(part, 75, seed)
+        decoding_panels.decode_alike(file.model, engines.engine(), packing, size, [packed])
 
 
 @pytest.mark.parametrize("packing", ["rans", "zstd"])
@@ -384,13 +389,13 @@ def test_the_first_damaged_panel_ends_decoding(monkeypatch: pytest.MonkeyPatch) 
     damaged = bytearray(parts[1])
     damaged[-1] ^= 1
     walks: list[int] = []
-    original = panels.Panels.latent
+    original = decoding_panels.Panels.latent
 
-    def counted(self: panels.Panels, index: int) -> ladder.Latent:
+    def counted(self: decoding_panels.Panels, index: int) -> ladder.Latent:
         walks.append(index)
         return original(self, index)
 
-    monkeypatch.setattr(panels.Panels, "latent", counted)
+    monkeypatch.setattr(decoding_panels.Panels, "latent", counted)
     with pytest.raises(AecError):
         aecodec.decode(header + panels.join([parts[0], bytes(damaged), *parts[2:]]))
     assert walks == [0, 1]
@@ -426,14 +431,14 @@ def test_several_items_have_one_blas_thread_each_and_then_it_is_as_before(monkey
         pytest.skip("this NumPy's BLAS is not OpenBLAS")
     tell, put = found
     before = tell()
-    monkeypatch.setattr(panels, "workers", lambda: 2)
+    monkeypatch.setattr(threads, "workers", lambda: 2)
     try:
         put(2)
-        assert list(panels.in_threads(lambda _: tell(), [0])) == [2]  # all to itself
-        assert list(panels.in_threads(lambda _: tell(), range(5)))[1:] == [1] * 4
+        assert list(threads.in_threads(lambda _: tell(), [0])) == [2]  # all to itself
+        assert list(threads.in_threads(lambda _: tell(), range(5)))[1:] == [1] * 4
         assert tell() == 2
         with pytest.raises(ZeroDivisionError):
-            list(panels.in_threads(lambda item: 1 // item, [1, 2, 0, 3]))
+            list(threads.in_threads(lambda item: 1 // item, [1, 2, 0, 3]))
         assert tell() == 2
         with blas.one_thread(), blas.one_thread():
             assert tell() == 1

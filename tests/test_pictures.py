@@ -13,8 +13,9 @@ from samples import COLOUR as TILES
 
 import aecodec
 from aecodec.errors import AecWarning, LimitExceeded, UnsupportedImage
-from aecodec.images.pictures import MAX_PIXELS, Source, load, require_within_limit
-from aecodec.images.pillow_modes import TARGETS
+from aecodec.images.loading import load
+from aecodec.images.pillow_images import TARGETS
+from aecodec.images.source import MAX_PIXELS, Source, require_within_limit
 
 GRAY = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
 COLOUR = np.arange(36, dtype=np.uint8).reshape(3, 4, 3) * 7
@@ -304,7 +305,7 @@ def test_damaged_exif_data_is_not_kept_and_that_is_said(tmp_path: Path) -> None:
 
 
 def test_metadata_beyond_the_limit_is_left_out_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aecodec.images.pillow_modes.MAX_BYTES", 100)
+    monkeypatch.setattr("aecodec.images.pillow_images.MAX_BYTES", 100)
     image = Image.fromarray(GRAY)
     image.info |= {"icc_profile": bytes(60), "xmp": bytes(60)}
     source = load(image)

@@ -86,7 +86,7 @@ def test_no_file_that_promises_every_sample_exceeds_the_samples_by_much(picture:
 @given(pictures.map(lambda picture: picture.astype(np.uint8)), st.sampled_from([1, 30, 75, 100]), st.data())
 def test_no_lossy_file_exceeds_the_samples_by_much(picture: np.ndarray, quality: int, draw: st.DataObject) -> None:
     gray = picture.ndim == 2 or picture.shape[2] < 3
-    names = [model.name for model in aecodec.models() if gray or model.channels == 3]
+    names = [model.name for model in aecodec.list_models() if gray or model.channels == 3]
     model, packing = draw.draw(st.sampled_from(["auto", *names])), draw.draw(st.sampled_from(["auto", "rans", "zstd"]))
     data = aecodec.encode(picture, model=model, quality=quality, packing=packing, effort=0)
     assert len(data) <= MOST_MORE * picture.nbytes + MOST_MORE_BYTES
@@ -96,7 +96,7 @@ def test_no_lossy_file_exceeds_the_samples_by_much(picture: np.ndarray, quality:
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("packing", ["auto", "rans", "zstd"])
 def test_noise_is_written_plain_where_its_model_would_take_more(model: str, packing: str) -> None:
-    shape = next((28, 28) if m.channels == 1 else (33, 31, 3) for m in aecodec.models() if m.name == model)
+    shape = next((28, 28) if m.channels == 1 else (33, 31, 3) for m in aecodec.list_models() if m.name == model)
     picture = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
     data = aecodec.encode(picture, model=model, quality=100, packing=packing)
     assert len(data) <= MOST_MORE * picture.nbytes + MOST_MORE_BYTES

@@ -17,6 +17,7 @@ from aecodec.engines import engine
 from aecodec.errors import AecError, InvalidModelFile, InvalidValue, TruncatedFile
 from aecodec.format import panels
 from aecodec.lossless import remainder_section
+from aecodec.lossless.remainder_section import PackedRemainder, Part
 from aecodec.models import remainder, safetensors
 from aecodec.models.description import SAMPLE_LIMIT
 from aecodec.models.model import Model, load
@@ -64,9 +65,9 @@ def test_no_sample_is_off_by_more_than_was_allowed(
     made = made_for(pictures, made_kind, 2)
     found = found_for(model, pictures, made, error)
     assert int(np.abs(found.pixels.astype(int) - pictures).max()) <= error
-    parts = remainder_section.packed(packing, found)
+    parts = remainder_section.pack(packing, found)
     again = remainder_section.finish(
-        model, engine(), packing, shape[1:3], made, parts, [50] * len(parts), [error] * len(parts)
+        model, engine(), packing, made, Part(shape[1:3]), [PackedRemainder(part, 50, error) for part in parts]
     )
     assert np.array_equal(again, found.pixels)
 
@@ -147,7 +148,7 @@ def test_damage_is_an_error_or_changes_nothing(packing: str, data: st.DataObject
     pictures = pictures_of("noise", (1, 6, 6, 1), 3)
     made = made_for(pictures, "gray", 2)
     found = found_for(TINY, pictures, made, 1)
-    (part,) = remainder_section.packed(packing, found)
+    (part,) = remainder_section.pack(packing, found)
     damaged = bytearray(part)
     place = data.draw(st.integers(0, len(part) - 1))
     kind = data.draw(st.sampled_from(["bit", "cut", "more"]))
@@ -158,7 +159,9 @@ def test_damage_is_an_error_or_changes_nothing(packing: str, data: st.DataObject
     else:
         damaged += b"\1"
     try:
-        again = remainder_section.finish(TINY, engine(), packing, (6, 6), made, [bytes(damaged)], [50], [1])
+        again = remainder_section.finish(
+            TINY, engine(), packing, made, Part((6, 6)), [PackedRemainder(bytes(damaged), 50, 1)]
+        )
     except AecError:
         return
     # Such as a larger window, which a frame may announce for nothing: the payload's checksum covers that.
@@ -167,15 +170,15 @@ def test_damage_is_an_error_or_changes_nothing(packing: str, data: st.DataObject
 
 
 def test_a_section_is_read_as_it_was_written() -> None:
-    layout = panels.Layout.of((4, 1030), COLOUR.description.unit)
+    grid = panels.PanelGrid.of((4, 1030), COLOUR.description.unit)
     parts = [b"one", b"", b"three"]
-    assert layout.count == 3
-    content = remainder_section.section(7, parts)
+    assert grid.count == 3
+    content = remainder_section.join(7, parts)
     assert content == b"\7\3\0onethree"
-    assert remainder_section.split(content, layout, (4, 1030), COLOUR, "rans") == (7, parts)
+    assert remainder_section.split(content, grid, (4, 1030), COLOUR, "rans") == parts
     for length in range(6):
         with pytest.raises(TruncatedFile):
-            remainder_section.split(content[:length], layout, (4, 1030), COLOUR, "rans")
+            remainder_section.split(content[:length], grid, (4, 1030), COLOUR, "rans")
 
 
 def test_a_model_without_a_remainder_bounds_no_error() -> None:

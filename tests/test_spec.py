@@ -23,7 +23,7 @@ from reference_decoder import Log, Model, Refused
 from samples import tiny_arrays, tiny_description, tiny_file
 
 import aecodec
-from aecodec.encoding import near_lossless
+from aecodec.encoding import encoder
 from aecodec.errors import AecError, InvalidModelFile
 from aecodec.models import registry, safetensors
 from aecodec.models.description import Layer
@@ -373,7 +373,7 @@ def test_reference_decoder_agrees_on_remainders(
     height: int, width: int, channels: int, error: int, packing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Whatever is smaller: the files of these small pictures are to have a model.
-    monkeypatch.setattr(near_lossless, "or_plain", lambda batch, files, *others: files)
+    monkeypatch.setattr(encoder, "or_plain", lambda batch, files, *others: files)
     source = picture("disc", height, width, channels)
     data = aecodec.encode(source, model="cifar-4", max_error=error, packing=packing)
     expected = aecodec.decode(data)

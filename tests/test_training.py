@@ -20,7 +20,7 @@ from samples import COLOUR, DIGITS, mosaic, planeless_file, squared_error, tiny_
 import aecodec
 from aecodec.cli import main
 from aecodec.cli.train import draw
-from aecodec.encoding.residual_search import choose
+from aecodec.encoding.residual_search import choose, choose_measured
 from aecodec.engines import engine
 from aecodec.models import ladder, registry, safetensors
 from aecodec.models.description import CLASSES_PER_OCTAVE, COEFFICIENT_BITS, lambda_of_quality
@@ -489,7 +489,7 @@ def test_the_encoder_does_no_worse_than_the_trained_network(network: fitting.Obj
     # the truth, where the two differ most, and with them some decisions.
     tiles, quality = TILES[:80, ..., None], np.tile([10, 40, 70, 100], 20)
     (result,) = network.predict(((tiles, quality.astype(np.int32)),), batch_size=40, verbose=0)
-    choice = choose(exported, engine(), tiles, quality, measured=True)
+    choice = choose_measured(exported, engine(), tiles, quality)
     bits = ideal_bits(exported.tables, choice.residuals, choice.classes)
     for one in np.unique(quality):
         mine, lambda_ = quality == one, lambda_of_quality(one)

@@ -28,8 +28,8 @@ def command(folder: str, model: str, quality: int, top: int | None, as_json: boo
     """
     from PIL import Image
 
+    from aecodec.encoding.features import anomaly_score
     from aecodec.sources.stacks import named_pictures
-    from aecodec.studies.features import anomaly_score
 
     try:
         files = named_pictures(folder)

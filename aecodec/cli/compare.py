@@ -22,7 +22,7 @@ from aecodec.cli.measurement import (
     require_png,
     write_png,
 )
-from aecodec.images.scaling import Region
+from aecodec.images.regions import Region
 
 MOST_PICTURES = 40  # on one sheet
 
@@ -70,7 +70,7 @@ def command(
     from aecodec.evaluation.rivals import available
     from aecodec.evaluation.sheets import draw
     from aecodec.evaluation.sweeps import ours
-    from aecodec.format.panels import Box
+    from aecodec.images.regions import Box
 
     if output is None and html is None:
         raise click.UsageError("name a file to write: -o FILE.png, --html FILE.html, or both")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -15,11 +15,9 @@ from aecodec.cli.byte_files import read, write
 from aecodec.cli.options import Overwriting, described, file_size, output_option, shared_options
 from aecodec.cli.picture_files import is_picture_name, read_picture
 from aecodec.cli.plan import Pair, plan
-from aecodec.encoding.options import DEFAULT_EFFORT, DEFAULT_QUALITY, MOST_ERROR, Wanted
-from aecodec.images.pictures import Source
+from aecodec.encoding.options import DEFAULT_EFFORT, DEFAULT_QUALITY, MOST_ERROR, RateTarget
+from aecodec.images.source import Source
 from aecodec.models import registry
-
-WANTED: Final = ("quality", "max_bytes", "min_psnr", "min_ssim", "max_error", "lossless")
 
 
 @dataclass(frozen=True)
@@ -154,7 +152,7 @@ def command(
     """
     overwriting = Overwriting.of(force, skip_existing)
     try:
-        wanted = Wanted.of(*(settings[name] for name in WANTED))
+        target = RateTarget.parse(settings)
     except aecodec.InvalidValue as error:
         raise click.UsageError(str(error)) from error
     if settings["model"] != "auto":
@@ -165,7 +163,7 @@ def command(
     pairs = plan(inputs, output, ".aec", recursive=recursive, wanted=is_picture_name)
     loudness = Loudness.of(quiet, verbose, len(pairs))
     run(
-        Compression(settings, wanted.bounded, max_pixels, overwriting, loudness.lines),
+        Compression(settings, target.bounds_error, max_pixels, overwriting, loudness.lines),
         pairs,
         jobs=jobs,
         loudness=loudness,

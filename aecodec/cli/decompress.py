@@ -15,10 +15,10 @@ from aecodec.cli.byte_files import read, write
 from aecodec.cli.options import Overwriting, described, output_option, shared_options
 from aecodec.cli.picture_files import FORMATS, format_for, is_narrowed, write_picture
 from aecodec.cli.plan import Pair, plan
-from aecodec.decoding.parsed_file import File
+from aecodec.decoding.parsed_file import ParsedFile
 from aecodec.images.metadata import Metadata
-from aecodec.images.pictures import Picture
-from aecodec.images.scaling import Region
+from aecodec.images.regions import Region
+from aecodec.images.source import Picture
 
 
 class Encoded(NamedTuple):
@@ -44,7 +44,7 @@ class Decompression:
 
     def _load(self, pair: Pair) -> Encoded | None:
         data = read(pair[0])
-        file = File.parse(data, self.max_pixels)  # whoever names the wrong file should hear of that first
+        file = ParsedFile.parse(data, self.max_pixels)  # whoever names the wrong file should hear of that first
         if self.overwriting.skips(pair):
             return None
         self._format(pair)

@@ -28,8 +28,8 @@ def command(data: str, output: Path, model: str, quality: int, limit: int | None
     Example:
       aec features t10k-images-idx3-ubyte.gz -o digits.npz -m mnist
     """
+    from aecodec.encoding.features import features_many
     from aecodec.sources.stacks import pictures_for
-    from aecodec.studies.features import features_many
 
     if output.exists() and not force:
         raise Failure(f"{output}: exists already; --force overwrites it")

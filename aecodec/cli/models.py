@@ -23,7 +23,7 @@ def command(as_json: bool) -> None:
       aec models
       aec models --json
     """
-    models = aecodec.models()
+    models = aecodec.list_models()
     if as_json:
         click.echo(json.dumps([asdict(model) for model in models], indent=2))
         return

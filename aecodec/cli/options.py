@@ -13,7 +13,7 @@ import aecodec
 from aecodec.cli.batches import cores
 from aecodec.cli.byte_files import require_writable
 from aecodec.cli.plan import PIPE, Pair, shown
-from aecodec.images.pictures import MAX_PIXELS
+from aecodec.images.source import MAX_PIXELS
 
 MODE_NAMES: Final = {"L": "gray", "LA": "gray with alpha", "RGB": "RGB", "RGBA": "RGBA", "I;16": "gray"}
 

@@ -16,8 +16,9 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from aecodec.cli.failures import Failure
 from aecodec.cli.plan import PIPE
 from aecodec.errors import AecError, LimitExceeded, UnsupportedImage
+from aecodec.images.loading import load
 from aecodec.images.metadata import Metadata
-from aecodec.images.pictures import Picture, Source, eight_bits, load, require_within_limit
+from aecodec.images.source import Picture, Source, eight_bits, require_within_limit
 
 
 class Format(NamedTuple):

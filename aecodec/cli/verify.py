@@ -12,8 +12,8 @@ from aecodec.cli.byte_files import read
 from aecodec.cli.failures import Failure, in_one_sentence
 from aecodec.cli.options import kind, promise
 from aecodec.cli.plan import PIPE, shown
-from aecodec.decoding.parsed_file import File
-from aecodec.images.pictures import MAX_PIXELS, Picture, joined
+from aecodec.decoding.parsed_file import ParsedFile
+from aecodec.images.source import MAX_PIXELS, Picture, joined
 
 
 @click.command("verify")
@@ -64,7 +64,7 @@ def _verified(data: bytes, max_pixels: int, against: str | None) -> str:
     """What is said of a file that is as it should be. Raises AecError, Failure."""
     info = aecodec.inspect(data)
     decoded = aecodec.decode(data, max_pixels=max_pixels)
-    File.parse(data, max_pixels).metadata()
+    ParsedFile.parse(data, max_pixels).metadata()
     line = f"whole, {info.width}x{info.height} {kind(info)}, {info.model}{promise(info)}"
     return line if against is None else f"{line}, {_compared(info, decoded, against, max_pixels)}"
 

@@ -7,23 +7,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from aecodec.errors import InvalidValue, LimitExceeded
-from aecodec.format import container
+from aecodec.format import container, metadata_sections
 from aecodec.format.container import Header
-from aecodec.format.panels import Layout
-from aecodec.images import pictures
+from aecodec.format.panels import PanelGrid
 from aecodec.images.metadata import Metadata
-from aecodec.lossless import plain, planes, remainder_section
+from aecodec.images.source import Picture, require_within_limit
+from aecodec.lossless import opacity_section, plain, remainder_section
 from aecodec.lossless.plain import Precision
+from aecodec.lossless.remainder_section import PackedRemainder
 from aecodec.models import registry
 from aecodec.models.model import Model
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from aecodec.images.pictures import Picture
 
 PADDED_LIMIT = 4  # a strip one pixel wide has tiles of many times its pixels: at most so many times the limit
 
@@ -57,17 +55,17 @@ class Info:
 
 
 @dataclass(frozen=True)
-class File:
+class ParsedFile:
     """An .aec file, taken apart and checked as far as that goes without decoding it."""
 
     data: bytes
     header: Header
     begin: int  # of the payload
     size: tuple[int, int]  # (height, width)
-    form: Model | Precision  # that of a plain file is its precision
+    coding: Model | Precision  # a plain file has no model, only a precision
 
     @classmethod
-    def parse(cls, data: bytes, max_pixels: int | None) -> File:
+    def parse(cls, data: bytes, max_pixels: int | None) -> ParsedFile:
         """Raises AecError. Allocates no more than the file's own bytes."""
         if not isinstance(data, bytes | bytearray | memoryview):
             raise InvalidValue(f"expected the bytes of an .aec file, not {type(data).__name__}")
@@ -87,23 +85,23 @@ class File:
             raise InvalidValue(f"the file gives no size, and the model {model.name} has none of its own")
         if header.gray and d.channels == 1 or header.inverted and d.channels != 1:
             raise InvalidValue(f"the file has a flag that means nothing to the model {model.name}")
-        pictures.require_within_limit(size[1], size[0], max_pixels)
+        require_within_limit(size[1], size[0], max_pixels)
         file = cls(data, header, begin, size, model)
         if file.has_remainder and model.remainder is None:
             raise InvalidValue(f"the file has a remainder, which the model {model.name} cannot decode")
-        pixels = file.layout.height * file.layout.width
+        pixels = file.grid.height * file.grid.width
         if max_pixels is not None and pixels > PADDED_LIMIT * max_pixels + d.unit[0] * d.unit[1]:
             raise LimitExceeded(f"the picture's tiles hold {pixels} pixels, far beyond the limit of {max_pixels}")
         return file
 
     @classmethod
-    def _plain(cls, data: bytes, header: Header, begin: int, max_pixels: int | None) -> File:
+    def _plain(cls, data: bytes, header: Header, begin: int, max_pixels: int | None) -> ParsedFile:
         if header.quality != plain.QUALITY or header.packing != plain.PACKING or header.inverted:
             raise InvalidValue("the file has a quality, a packing or a flag that means nothing without a model")
         if header.size is None:
             raise InvalidValue("the file gives no size, and has no model that has one")
         size = (header.size[1], header.size[0])
-        pictures.require_within_limit(size[1], size[0], max_pixels)
+        require_within_limit(size[1], size[0], max_pixels)
         file = cls(data, header, begin, size, plain.read_precision(data, begin)[0])
         if file.has_remainder:
             raise InvalidValue("the file has a remainder, and no model that decodes it")
@@ -111,16 +109,16 @@ class File:
 
     @property
     def is_plain(self) -> bool:
-        return isinstance(self.form, Precision)
+        return isinstance(self.coding, Precision)
 
     @property
     def model(self) -> Model:
         """The model of a file that is not plain."""
-        assert not isinstance(self.form, Precision), "a plain file has no model"
-        return self.form
+        assert not isinstance(self.coding, Precision), "a plain file has no model"
+        return self.coding
 
     @property
-    def form_name(self) -> str:
+    def model_name(self) -> str:
         """The model's name, or plain."""
         return plain.NAME if self.is_plain else self.model.name
 
@@ -132,12 +130,14 @@ class File:
     @property
     def bits(self) -> int:
         """Of a sample of the picture."""
-        return self.form.bits if isinstance(self.form, Precision) else 8
+        return self.coding.bits if isinstance(self.coding, Precision) else 8
 
     @cached_property
-    def layout(self) -> Layout:
+    def grid(self) -> PanelGrid:
         """The panels of the picture's canvas; a plain picture is one."""
-        return Layout(*self.size, self.size) if self.is_plain else Layout.of(self.size, self.model.description.unit)
+        return (
+            PanelGrid(*self.size, self.size) if self.is_plain else PanelGrid.of(self.size, self.model.description.unit)
+        )
 
     @property
     def one_channel(self) -> bool:
@@ -172,23 +172,24 @@ class File:
         packed = self._contents.get(container.ALPHA)
         if packed is None:
             return None
-        return planes.unpack(packed, (*self.size, 1), np.uint8 if self.bits == 8 else np.uint16)[..., 0]
+        return opacity_section.unpack(packed, self.size, self.bits)
 
     @property
     def has_remainder(self) -> bool:
         """Whether the decoded lossy part is not the picture yet."""
         return container.REMAINDER in self._contents
 
-    def remainder(self) -> tuple[int, list[bytes]]:
-        """The largest error and the packed elements of each panel's remainder, where there is one. Raises AecError."""
+    def remainders(self) -> list[PackedRemainder]:
+        """The remainder of each panel of a file that has one. Raises AecError."""
         content = self._contents[container.REMAINDER]
-        return remainder_section.split(content, self.layout, self.size, self.model, self.header.packing)
+        parts = remainder_section.split(content, self.grid, self.size, self.model, self.header.packing)
+        return [PackedRemainder(part, self.header.quality, content[0]) for part in parts]
 
     @property
     def max_error(self) -> int | None:
         """How far samples may be off, where the file promises anything."""
-        if isinstance(self.form, Precision):
-            return self.form.max_error
+        if isinstance(self.coding, Precision):
+            return self.coding.max_error
         return next(iter(self._contents.get(container.REMAINDER, b"")), None)
 
     def plain_samples(self) -> NDArray[Any]:
@@ -197,7 +198,7 @@ class File:
 
     def metadata(self) -> Metadata:
         """Colour profile, EXIF, XMP and resolution. Raises AecError."""
-        return Metadata.read(self.header.sections)
+        return metadata_sections.read(self.header.sections)
 
     @cached_property
     def _contents(self) -> dict[int, bytes]:
@@ -208,7 +209,7 @@ class File:
         sections = len(container.write_sections(header.sections))
         return Info(
             format_version=container.VERSION,
-            model=self.form_name,
+            model=self.model_name,
             model_id="" if self.is_plain else self.model.id.hex(),
             width=width,
             height=height,
@@ -218,7 +219,7 @@ class File:
             quality=header.quality,
             max_error=self.max_error,
             packing=header.packing,
-            panels=self.layout.count,
+            panels=self.grid.count,
             file_bytes=len(self.data),
             parts={
                 "header": self.begin - sections,

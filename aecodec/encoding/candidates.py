@@ -1,14 +1,15 @@
-"""The forms in which a picture may be coded, and what each would cost: what `auto` decides by."""
+"""Candidates: the ways in which a picture may be coded, and the cost of each by which `auto` decides."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aecodec import engines
-from aecodec.encoding.residual_search import Choice, choose
+from aecodec.encoding.residual_search import Choice, MeasuredChoice, choose, choose_measured
 from aecodec.errors import UnsupportedImage
 from aecodec.format import container
 from aecodec.format.container import Header, Section
@@ -21,105 +22,133 @@ from aecodec.packing import ideal_bits
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from aecodec.images.pictures import Picture
+    from aecodec.images.source import Picture
 
+TRIAL_QUALITY = 50  # candidates are compared at this one where the quality is not known yet
 TRIAL_PARTS = 4  # a trial looks at no more parts of a large picture
 TRIAL_SIDE = 128  # in pixels, about: a part is made of whole units
 LEAST_PIXELS = 256  # a smaller picture's error counts as if it had so many: a wrong colour is worse than a few bytes
 
 
 @dataclass(frozen=True)
-class Form:
+class Candidate:
     """One way to code a picture: a model, and whether a colour model codes a gray picture."""
 
     model: Model
     gray: bool
 
 
-def forms_for(shape: tuple[int, ...], name: str) -> list[Form]:
-    """The forms that `name` allows for pictures of that shape. Raises UnknownModel, UnsupportedImage."""
+def candidates_for(shape: tuple[int, ...], name: str) -> list[Candidate]:
+    """The candidates that a model's name, or "auto", allows for pictures of a shape (H, W) or (H, W, 3).
+
+    Raises UnknownModel, UnsupportedImage.
+    """
     gray = len(shape) == 2
     chosen = [registry.by_name(n) for n in (registry.tried() if name == "auto" else [name])]
-    fitting = [Form(m, gray and m.description.channels == 3) for m in chosen if gray or m.description.channels == 3]
+    fitting = [
+        Candidate(m, gray and m.description.channels == 3) for m in chosen if gray or m.description.channels == 3
+    ]
     if not fitting:
         raise UnsupportedImage(f"the model {name} is for gray pictures: choose another, or convert this one to gray")
     return fitting
 
 
-def choose_in(
+def choose_residuals(
     stack: Picture,
-    form: Form,
+    candidate: Candidate,
     qualities: NDArray[np.intp],
-    effort: int,
     engine_name: str,
+    effort: int,
     negative: NDArray[np.bool_] | None = None,
-    measured: bool = False,
 ) -> Choice:
-    """Residuals for pictures (S, H, W, C) in a form, each at its quality (S,), with an effort of 0..9; measured: with
-    the pixels they will give.
+    """Residuals for pictures (S, H, W, C), each at its quality (S,), searched for with an effort of 0..9.
 
-    negative: which pictures to invert (S,), where they are parts of others.
+    negative: which pictures to invert (S,), where they are parts of others; None: decided by `inverted`.
     """
-    d = form.model.description
+    grown, inside = _canvas(stack, candidate, negative)
+    return choose(candidate.model, engines.engine(engine_name), grown, qualities, effort, inside)
+
+
+def measure_residuals(
+    stack: Picture, candidate: Candidate, qualities: NDArray[np.intp], engine_name: str
+) -> MeasuredChoice:
+    """Residuals chosen with effort 0, and the pixels that they decode to. Arguments as for `choose_residuals`."""
+    grown, inside = _canvas(stack, candidate, None)
+    return choose_measured(candidate.model, engines.engine(engine_name), grown, qualities, 0, inside)
+
+
+def _canvas(
+    stack: Picture, candidate: Candidate, negative: NDArray[np.bool_] | None
+) -> tuple[Picture, NDArray[np.bool_] | None]:
+    """Pictures as the model wants them, grown to whole units, and which of their blocks hold some of the picture."""
+    d = candidate.model.description
     shown = tile_grid.inside((stack.shape[1], stack.shape[2]), d.unit, d.block)
     # Most pictures have no padding without a pixel: theirs need not be looked for in every pass.
     inside = None if shown.all() else np.broadcast_to(shown, (len(stack), *shown.shape))
-    grown = tile_grid.grow(samples(stack, form, negative), d.unit)
-    return choose(form.model, engines.engine(engine_name), grown, qualities, inside, effort, measured)
+    return tile_grid.grow(model_samples(stack, candidate, negative), d.unit), inside
 
 
-def samples(stack: Picture, form: Form, negative: NDArray[np.bool_] | None = None) -> Picture:
-    """Pictures (S, H, W, C) as the form's model wants them: gray ones tripled for it, or light on dark."""
-    if form.gray:
+def model_samples(stack: Picture, candidate: Candidate, negative: NDArray[np.bool_] | None = None) -> Picture:
+    """Pictures (S, H, W, C) as the candidate's model wants them: gray ones tripled for it, or light on dark."""
+    if candidate.gray:
         return np.broadcast_to(stack, (*stack.shape[:3], 3))
-    if form.model.description.channels == 1:
-        negative = inverted(stack, form) if negative is None else negative
+    if candidate.model.description.channels == 1:
+        negative = inverted(stack, candidate) if negative is None else negative
         return np.where(negative[:, None, None, None], 255 - stack, stack)
     return stack
 
 
-def inverted(stack: Picture, form: Form) -> NDArray[np.bool_]:
+def inverted(stack: Picture, candidate: Candidate) -> NDArray[np.bool_]:
     """Which pictures (S, H, W, 1) are coded as their negatives: those with a light frame, as ink on paper has."""
-    if form.model.description.channels != 1:
+    if candidate.model.description.channels != 1:
         return np.zeros(len(stack), np.bool_)
     sides = [stack[:, 0], stack[:, -1], stack[:, :, 0], stack[:, :, -1]]
     frame = np.concatenate([side.reshape(len(stack), -1) for side in sides], axis=1)
     return np.asarray(frame.mean(axis=1) > 127.5)
 
 
-def trial(stack: Picture, form: Form, quality: int, engine_name: str) -> NDArray[np.float64]:
-    """Bits plus lambda times squared error, per pixel, that a form costs each picture (S, H, W, C) with the least
-    effort: (S,). Of a large picture only a sample is looked at.
+def trial_costs(stack: Picture, candidate: Candidate, quality: int, engine_name: str) -> NDArray[np.float64]:
+    """The rate-distortion cost of coding each picture (S, H, W, C) as this candidate with effort 0: (S,).
+
+    Bits plus lambda times squared error, per pixel. Of a large picture only a sample of TRIAL_PARTS parts is coded.
     """
-    d, engine = form.model.description, engines.engine(engine_name)
+    d, engine = candidate.model.description, engines.engine(engine_name)
     part = tile_grid.covered((TRIAL_SIDE, TRIAL_SIDE), d.unit)
     if stack.shape[1] * stack.shape[2] > TRIAL_PARTS * part[0] * part[1]:
-        negative = np.repeat(inverted(stack, form), TRIAL_PARTS)
-        shown = samples(tile_grid.sample(stack, part, TRIAL_PARTS), form, negative)
-        choice = choose(form.model, engine, shown, np.full(len(shown), quality), effort=0, measured=True)
+        negative = np.repeat(inverted(stack, candidate), TRIAL_PARTS)
+        shown = model_samples(tile_grid.sample(stack, part, TRIAL_PARTS), candidate, negative)
+        choice = choose_measured(candidate.model, engine, shown, np.full(len(shown), quality), effort=0)
     else:
-        shown = samples(stack, form)
-        choice = choose_in(stack, form, np.full(len(stack), quality), 0, engine_name, measured=True)
-    assert choice.pixels is not None
-    again = choice.pixels[:, : shown.shape[1], : shown.shape[2]]
-    error = ((shown.astype(np.float64) - again) ** 2).reshape(len(stack), -1).sum(axis=1) / shown.shape[-1]
+        shown = model_samples(stack, candidate)
+        choice = measure_residuals(stack, candidate, np.full(len(stack), quality), engine_name)
+    decoded = choice.pixels[:, : shown.shape[1], : shown.shape[2]]
+    error = ((shown.astype(np.float64) - decoded) ** 2).reshape(len(stack), -1).sum(axis=1) / shown.shape[-1]
     error *= max(1.0, LEAST_PIXELS / (stack.shape[1] * stack.shape[2]))
-    bits = ideal_bits(form.model.tables, choice.residuals, choice.classes).reshape(len(stack), -1).sum(axis=1)
-    bits += 8 * len(container.write_header(header_of(form, stack.shape[1:3], quality, "rans")))
-    channels = 1 if form.gray else d.channels
+    bits = ideal_bits(candidate.model.tables, choice.residuals, choice.classes).reshape(len(stack), -1).sum(axis=1)
+    bits += 8 * len(container.write_header(header_of(candidate, stack.shape[1:3], quality, "rans")))
+    channels = 1 if candidate.gray else d.channels
     cost = bits + lambda_of_quality(quality) * error * channels
     return np.asarray(cost / (shown.size / shown.shape[-1] / len(stack)), np.float64)
 
 
+def ranked(stack: Picture, candidates: Sequence[Candidate], quality: int, engine_name: str) -> NDArray[np.intp]:
+    """The numbers of the candidates, for each picture (S, H, W, C) that of the lowest cost first: (candidates, S)."""
+    if len(candidates) == 1:
+        return np.zeros((1, len(stack)), np.intp)
+    costs = np.stack([trial_costs(stack, candidate, quality, engine_name) for candidate in candidates])
+    return costs.argsort(axis=0, kind="stable")
+
+
 def header_of(
-    form: Form,
+    candidate: Candidate,
     size: tuple[int, ...],
     quality: int,
     packing: str,
     inverted: bool = False,
     sections: tuple[Section, ...] = (),
 ) -> Header:
-    model, number = form.model, registry.number_of(form.model)
+    """The header of a file of a picture of `size` (height, width)."""
+    model, number = candidate.model, registry.number_of(candidate.model)
     return Header(
         model_number=number,
         model_id=b"" if number else model.id,
@@ -127,6 +156,6 @@ def header_of(
         packing="zstd" if packing == "zstd" else "rans",
         size=None if tuple(size) == model.description.tile else (int(size[1]), int(size[0])),
         inverted=inverted,
-        gray=form.gray,
+        gray=candidate.gray,
         sections=sections,
     )

@@ -1,13 +1,16 @@
-"""What a caller can want of a file: a quality, a size, or a promise about the decoded picture; one of them."""
+"""What a caller asks of an encoder: a rate target, and how to encode. Parsed here for Python, Pillow and `aec`."""
 
 from __future__ import annotations
 
 import math
 import operator
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final
 
 from aecodec.errors import InvalidValue
+from aecodec.format.panels import Progress
+from aecodec.packing import CODERS
 
 LEAST_QUALITY: Final = 1
 MOST_QUALITY: Final = 100
@@ -15,14 +18,16 @@ DEFAULT_QUALITY: Final = 75
 MOST_EFFORT: Final = 9
 DEFAULT_EFFORT: Final = 3
 MOST_ERROR: Final = (1 << 16) - 1  # of a sample of 16 bits
+ALPHA_LOSSLESS: Final = 100
+AUTO: Final = "auto"
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Exactly one of these is not None.
+class RateTarget:
+    """How small or how faithful a file has to be; exactly one field is not None.
 
-    quality: 1..100. max_bytes: of the whole file, 1 or more. min_psnr: in dB, of samples of 8 bits. min_ssim: up to 1.
-    max_error: how far a sample may be off, 0..65535; 0 is lossless.
+    quality: 1..100. max_bytes: most bytes of the whole file, 1 or more. min_psnr: least PSNR in dB of 8-bit samples.
+    min_ssim: least mean SSIM, up to 1. max_error: largest absolute error of any sample, 0..65535; 0 is lossless.
     """
 
     quality: int | None = None
@@ -32,48 +37,84 @@ class Wanted:
     max_error: int | None = None
 
     @classmethod
-    def of(
-        cls,
-        quality: int | None,
-        max_bytes: int | None,
-        min_psnr: float | None,
-        min_ssim: float | None,
-        max_error: int | None,
-        lossless: bool,
-    ) -> Wanted:
-        """What the arguments of `aecodec.encode` mean. Raises InvalidValue where they say two things, or nonsense."""
-        given = {
-            "quality": quality,
-            "max_bytes": max_bytes,
-            "min_psnr": min_psnr,
-            "min_ssim": min_ssim,
-            "max_error": max_error,
-            "lossless": lossless or None,
-        }
-        named = [name for name, value in given.items() if value is not None]
+    def parse(cls, given: Mapping[str, Any]) -> RateTarget:
+        """The target that keyword arguments of `aecodec.encode` name; quality 75 if none does.
+
+        given: any of the fields' names, and "lossless"; other names are ignored. Raises InvalidValue for two targets
+        at once and for values out of range.
+        """
+        named = [name for name in TARGET_NAMES if given.get(name) is not None]
+        if not given.get("lossless"):
+            named = [name for name in named if name != "lossless"]
         if len(named) > 1:
-            raise InvalidValue(f"{named[0]} and {named[1]} exclude each other: a file can be asked for one of them")
-        if lossless:
-            return cls(max_error=0)
-        if max_error is not None:
-            return cls(max_error=whole("max_error", max_error, 0, MOST_ERROR))
-        if max_bytes is not None:
-            return cls(max_bytes=whole("max_bytes", max_bytes, 1, (1 << 63) - 1))
-        if min_psnr is not None:
-            return cls(min_psnr=_real("min_psnr", min_psnr, 0.0, math.inf))
-        if min_ssim is not None:
-            return cls(min_ssim=_real("min_ssim", min_ssim, -1.0, 1.0))
-        quality = DEFAULT_QUALITY if quality is None else quality
-        return cls(quality=whole("quality", quality, LEAST_QUALITY, MOST_QUALITY))
+            raise InvalidValue(f"{named[0]} and {named[1]} exclude each other: choose one rate target")
+        name = named[0] if named else "quality"
+        value = given[name] if named else DEFAULT_QUALITY
+        match name:
+            case "lossless":
+                return cls(max_error=0)
+            case "max_error":
+                return cls(max_error=whole_number(name, value, 0, MOST_ERROR))
+            case "max_bytes":
+                return cls(max_bytes=whole_number(name, value, 1, (1 << 63) - 1))
+            case "min_psnr":
+                return cls(min_psnr=_real_number(name, value, 0.0, math.inf))
+            case "min_ssim":
+                return cls(min_ssim=_real_number(name, value, -1.0, 1.0))
+            case _:
+                return cls(quality=whole_number("quality", value, LEAST_QUALITY, MOST_QUALITY))
 
     @property
-    def bounded(self) -> bool:
-        """Whether every sample is promised, opacity and samples of 16 bits included."""
+    def bounds_error(self) -> bool:
+        """Whether the file promises a largest error, of opacity and of 16-bit samples too."""
         return self.max_error is not None
 
 
-def whole(name: str, value: int, low: int, high: int) -> int:
-    """An argument that is a whole number within a range. Raises InvalidValue."""
+TARGET_NAMES: Final = (*(field.name for field in fields(RateTarget)), "lossless")
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """All that `aecodec.encode` can be told, checked. The fields are its keyword arguments; see there."""
+
+    target: RateTarget = RateTarget(quality=DEFAULT_QUALITY)
+    model: str = AUTO
+    effort: int = DEFAULT_EFFORT
+    packing: str = AUTO
+    engine: str = "numpy"
+    strip: bool = False
+    alpha_quality: int = ALPHA_LOSSLESS
+    exact_transparent: bool = False
+    progress: Progress | None = None
+
+    @classmethod
+    def parse(cls, given: Mapping[str, Any]) -> EncodeOptions:
+        """The options that keyword arguments of `aecodec.encode` name. Raises InvalidValue; TypeError for others."""
+        own = {name: value for name, value in given.items() if name not in TARGET_NAMES}
+        options = cls(target=RateTarget.parse(given), **own)
+        whole_number("effort", options.effort, 0, MOST_EFFORT)
+        whole_number("alpha_quality", options.alpha_quality, 1, ALPHA_LOSSLESS)
+        if options.target.bounds_error and options.alpha_quality != ALPHA_LOSSLESS:
+            raise InvalidValue("an alpha_quality below 100 contradicts lossless and max_error: leave it out")
+        if not isinstance(options.model, str):
+            raise InvalidValue(f"a model is named by a string, not by {type(options.model).__name__}")
+        if options.packing not in (AUTO, *CODERS):
+            raise InvalidValue(f"packing must be auto, zstd or rans, not {options.packing}")
+        return options
+
+    @property
+    def allows_plain(self) -> bool:
+        """Whether a file without a model may be written wherever it is smaller: nothing asked for a model's."""
+        return self.model == self.packing == AUTO
+
+    @property
+    def packings(self) -> tuple[str, ...]:
+        """The packings to try, the one that decodes faster last."""
+        return ("rans", "zstd") if self.packing == AUTO else (self.packing,)
+
+
+def whole_number(name: str, value: Any, low: int, high: int) -> int:
+    """An argument that has to be a whole number in low..high. Raises InvalidValue."""
     try:
         found = low - 1 if isinstance(value, bool) else operator.index(value)
     except TypeError:
@@ -84,7 +125,7 @@ def whole(name: str, value: int, low: int, high: int) -> int:
     return found
 
 
-def _real(name: str, value: float, low: float, high: float) -> float:
+def _real_number(name: str, value: Any, low: float, high: float) -> float:
     try:
         found = math.nan if isinstance(value, bool | str) else float(value)
     except (TypeError, ValueError):

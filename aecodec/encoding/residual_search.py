@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aecodec.encoding.options import DEFAULT_EFFORT
+from aecodec.encoding.rounding import NEVER, Elements, alternatives, rounded
 from aecodec.engines import Engine
 from aecodec.errors import InvalidValue
 from aecodec.models import ladder
 from aecodec.models.analysis import analyse, blocks_of
 from aecodec.models.description import COEFFICIENT_BITS, QUALITIES, lambda_of_quality
 from aecodec.models.model import Model
-from aecodec.packing.tables import MAX_RESIDUAL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 WALKS = (1, 2, 3, 4, 5, 6, 9, 14, 24, 48)  # by effort
 CELL = 4  # blocks: changes so far apart hardly touch each other
 NEARLY_AS_GOOD = 2.0  # bits that a change may seem to cost and still be tried
-LEAST_FRACTION = 0.25  # a residual of zero is tried as one where its element is further than this from zero
-NEVER = np.float32(1e9)
 # Of the bits that a smaller residual saves, in the first pass; 1 in the last. Colour tiles take 0.1 to 0.3 % fewer
 # bytes at equal PSNR; rate plus lambda times distortion falls by more at low qualities, whose files grow better.
 FIRST_SHARE = 0.6
@@ -45,13 +43,17 @@ FIRST_SHARE = 0.6
 
 @dataclass(frozen=True)
 class Choice:
-    """Pictures as coded: residuals and classes pass by pass, each (N, E); and, where they were measured, the pixels
-    that a decoder will make of them, grown to whole tiles (N, H, W, C).
-    """
+    """Pictures as coded: residuals and classes pass by pass, each (N, E)."""
 
     residuals: list[NDArray[np.int32]]
     classes: list[NDArray[np.uint8]]
-    pixels: NDArray[np.uint8] | None
+
+
+@dataclass(frozen=True)
+class MeasuredChoice(Choice):
+    """The same with the pixels that a decoder will make of them, grown to whole units: uint8 (N, H, W, C)."""
+
+    pixels: NDArray[np.uint8]
 
 
 def choose(
@@ -59,25 +61,35 @@ def choose(
     engine: Engine,
     pictures: NDArray[np.uint8],
     quality: NDArray[np.intp],
-    inside: NDArray[np.bool_] | None = None,
     effort: int = DEFAULT_EFFORT,
-    measured: bool = False,
+    inside: NDArray[np.bool_] | None = None,
 ) -> Choice:
-    """Residuals for pictures (N, H, W, C) of whole tiles, each at its quality (N,).
+    """Residuals for pictures (N, H, W, C) of whole units, each at its quality (N,); effort: 0..9, how long to search.
 
     inside: (N, rows, columns), which blocks hold some of the picture (None: all). The others are padding that nobody
-    will see: they get no residuals. effort: 0 (fastest) to 9. measured: the choice has to hold its pixels.
+    will see: they get no residuals. Raises InvalidValue for other efforts.
     """
+    search = _Search(model, engine, pictures, quality, inside)
+    walks = _walks(model, effort)
+    return search.unmeasured() if walks == 1 else search.best(walks).choice
+
+
+def choose_measured(
+    model: Model,
+    engine: Engine,
+    pictures: NDArray[np.uint8],
+    quality: NDArray[np.intp],
+    effort: int = DEFAULT_EFFORT,
+    inside: NDArray[np.bool_] | None = None,
+) -> MeasuredChoice:
+    """As `choose`, with the pixels that the choice decodes to."""
+    return _Search(model, engine, pictures, quality, inside).best(_walks(model, effort)).choice
+
+
+def _walks(model: Model, effort: int) -> int:
     if not 0 <= effort < len(WALKS):
         raise InvalidValue(f"effort must be 0..{len(WALKS) - 1}, not {effort}")
-    search = _Search(model, engine, pictures, quality, inside)
-    walks = WALKS[effort] if model.description.passes else 1  # a vector alone leaves nothing to try
-    best = search.walk(measured=measured or walks > 1, proposing=walks > 2)
-    if walks > 1:
-        best = search.aim(best)
-    if walks > 2:
-        best = search.refine(best, walks - 2)
-    return best.choice
+    return WALKS[effort] if model.description.passes else 1  # a vector alone leaves nothing to try
 
 
 @dataclass
@@ -87,7 +99,7 @@ class _Walk:
     margin, change: pass by pass (N, E), what another residual would seem to cost more, and which one: a difference.
     """
 
-    choice: Choice
+    choice: MeasuredChoice
     correction: NDArray[np.float32]
     total: NDArray[np.float64]
     blocks: NDArray[np.float32]
@@ -98,7 +110,6 @@ class _Walk:
         """Take over what was chosen for the pictures (N,) that ``now`` coded for less, and say which those are."""
         better = np.asarray(now.total < self.total)
         mine, other = self.choice, now.choice
-        assert mine.pixels is not None and other.pixels is not None
         self.total[better] = now.total[better]
         mine.pixels[better] = other.pixels[better]
         for residuals, new in zip(mine.residuals, other.residuals, strict=True):
@@ -132,6 +143,25 @@ class _Search:
     def positions(self, index: int) -> NDArray[np.intp]:
         return ladder.positions(self.model.description.passes[index], self.rows, self.columns)
 
+    def targets(self, index: int) -> NDArray[np.float32]:
+        """What the elements of a pass should be, (N, E), in units of an element."""
+        if index == ladder.VECTOR:
+            return self.vector
+        stage = self.model.description.passes[index]
+        return self.plane[:, self.positions(index), stage.lo : stage.hi].reshape(len(self.pictures), -1)
+
+    def without_padding(self, index: int, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Values (N, E) of a pass, 0 in blocks that hold none of the picture."""
+        if self.inside is None:
+            return values
+        stage = self.model.description.passes[index]
+        return values * np.repeat(self.inside[:, self.positions(index)], stage.hi - stage.lo, axis=1)
+
+    def share(self, index: int) -> np.float32:
+        """How much the bits count that a smaller residual saves in a pass; the vector's count whole."""
+        last = len(self.model.description.passes) - 1
+        return np.float32(1 if index == ladder.VECTOR or not last else FIRST_SHARE + (1 - FIRST_SHARE) * index / last)
+
     def aim(self, first: _Walk) -> _Walk:
         """Walk again, aiming at coefficients that will be right after the correction that the first walk met; go on
         aiming at that for the pictures where it paid.
@@ -148,121 +178,42 @@ class _Search:
             change[better] = new_change[better]
         return first
 
-    def walk(
-        self,
-        changes: list[NDArray[np.int8]] | None = None,
-        *,
-        measured: bool = True,
-        proposing: bool = False,
-    ) -> _Walk:
-        """Residuals as rounded plus changes (pass by pass, the vector's apart), and what they cost where measured."""
-        model, tables, n = self.model, self.model.tables, len(self.pictures)
-        residuals: list[NDArray[np.int32]] = []
-        coded: list[NDArray[np.uint8]] = []
-        margin: list[NDArray[np.float32]] = []
-        change: list[NDArray[np.int8]] = []
-        bits = np.zeros((n, self.rows * self.columns), np.float32)
-        vector_bits = np.zeros(n)
+    def best(self, walks: int) -> _Walk:
+        """The best of so many walks, each picture by itself."""
+        best = self.walk(proposing=walks > 2)
+        if walks > 1:
+            best = self.aim(best)
+        if walks > 2:
+            best = self.refine(best, walks - 2)
+        return best
 
-        def code(
-            index: int, mean: NDArray[np.int32], classes: NDArray[np.uint8], step: NDArray[np.int32]
-        ) -> NDArray[np.int32]:
-            size = step.astype(np.float32)
-            if index == ladder.VECTOR:
-                exact = (self.vector - mean) / size
-            else:
-                stage = model.description.passes[index]
-                where = self.positions(index)
-                target = self.plane[:, where, stage.lo : stage.hi].reshape(n, -1)
-                exact = (target - mean) / size
-                if self.inside is not None:
-                    exact *= np.repeat(self.inside[:, where], stage.hi - stage.lo, axis=1)
-            weight = self.lambdas * (size / np.float32(2**COEFFICIENT_BITS)) ** 2
-            nearest = np.rint(np.clip(exact, -MAX_RESIDUAL, MAX_RESIDUAL)).astype(np.int32)
-            nearest[classes < tables.skip] = 0
-            residual = self._rounded(nearest, exact, classes, weight, self._share(index))
-            if proposing and index != ladder.VECTOR:
-                costs, other = self._alternatives(residual, nearest, exact, classes, weight)
-                margin.append(costs)
-                change.append(other)
-            if changes is not None and index != ladder.VECTOR:
-                residual = np.where(classes < tables.skip, 0, residual + changes[index])
-            if measured:
-                spent = tables.quick_bits(residual, classes)
-                if index == ladder.VECTOR:
-                    vector_bits[:] = spent.sum(axis=1)
-                else:
-                    bits[:, where] += spent.reshape(n, where.size, stage.hi - stage.lo).sum(axis=2)
-            residuals.append(residual)
-            coded.append(classes)
-            return residual
+    def unmeasured(self) -> Choice:
+        """One walk, with nothing known of what it costs."""
+        coder = _Coder(self)
+        ladder.walk(self.model, self.engine, self.quality, self.rows, self.columns, coder)
+        return Choice(coder.residuals, coder.classes)
 
-        latent = ladder.walk(model, self.engine, self.quality, self.rows, self.columns, code)
-        if not measured:
-            nothing = np.zeros(0, np.float32)
-            return _Walk(Choice(residuals, coded, None), nothing, np.zeros(0), nothing, [], [])
-        correction = ladder.correct(model, self.engine, latent)
-        pixels = ladder.synthesize(model, self.engine, latent, correction)
+    def walk(self, changes: list[NDArray[np.int8]] | None = None, *, proposing: bool = False) -> _Walk:
+        """Residuals as rounded plus changes (pass by pass, the vector's apart), and what they cost.
+
+        proposing: also what other residuals would seem to cost.
+        """
+        n = len(self.pictures)
+        coder = _Coder(self, changes, measuring=True, proposing=proposing)
+        latent = ladder.walk(self.model, self.engine, self.quality, self.rows, self.columns, coder)
+        correction = ladder.correct(self.model, self.engine, latent)
+        pixels = ladder.synthesize(self.model, self.engine, latent, correction)
         error = pixels.astype(np.float32)
         error -= self.pictures
         error *= error
-        side = model.description.block
-        blocks = bits + self.lambdas * blocks_of(error, side, side).sum(axis=3).reshape(n, -1) * self._seen()
-        total = blocks.sum(axis=1, dtype=np.float64) + vector_bits
-        choice = Choice(residuals, coded, pixels)
-        return _Walk(choice, correction, total, blocks.reshape(n, self.rows, self.columns), margin, change)
-
-    def _share(self, index: int) -> np.float32:
-        """How much the bits count that a smaller residual saves in a pass; the vector's count whole."""
-        last = len(self.model.description.passes) - 1
-        return np.float32(1 if index == ladder.VECTOR or not last else FIRST_SHARE + (1 - FIRST_SHARE) * index / last)
-
-    def _seen(self) -> NDArray[np.float32] | float:
-        return 1.0 if self.inside is None else self.inside.astype(np.float32)
-
-    def _rounded(
-        self,
-        nearest: NDArray[np.int32],
-        exact: NDArray[np.float32],
-        classes: NDArray[np.uint8],
-        weight: NDArray[np.float32],
-        share: np.float32,
-    ) -> NDArray[np.int32]:
-        """The nearest integers (N, E), or the next ones towards zero where those cost less.
-
-        ``weight``: bits that a squared error of one step is worth; ``share``: how much the bits count that are saved.
-        """
-        result = nearest.copy()
-        where = np.nonzero(nearest)
-        r, c, x = nearest[where], classes[where], exact[where]
-        smaller = r - np.sign(r)
-        saved = self.model.tables.quick_bits(r, c) - self.model.tables.quick_bits(smaller, c)
-        harm = np.broadcast_to(weight, exact.shape)[where] * ((x - smaller) ** 2 - (x - r) ** 2)
-        result[where] = np.where(harm < saved * share, smaller, r)
-        return result
-
-    def _alternatives(
-        self,
-        residual: NDArray[np.int32],
-        nearest: NDArray[np.int32],
-        exact: NDArray[np.float32],
-        classes: NDArray[np.uint8],
-        weight: NDArray[np.float32],
-    ) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-        """For every element (N, E) the other candidate beside the residual: what it costs more, and the difference."""
-        margin = np.full(residual.shape, NEVER, np.float32)
-        change = np.zeros(residual.shape, np.int8)
-        where = np.nonzero((classes >= self.model.tables.skip) & (np.abs(exact) > LEAST_FRACTION))
-        r, best, c, x = residual[where], nearest[where], classes[where], exact[where]
-        away = np.where(x < 0, -1, 1)
-        # Not the nearest: that. The nearest, and not zero: one less. Zero: one more.
-        other = np.where(r != best, best, np.where(best == 0, away, best - np.sign(best)))
-        bits = self.model.tables.quick_bits
-        cost = bits(other, c) - bits(r, c)
-        cost += np.broadcast_to(weight, exact.shape)[where] * ((x - other) ** 2 - (x - r) ** 2)
-        margin[where] = cost
-        change[where] = other - r
-        return margin, change
+        side = self.model.description.block
+        distortion = blocks_of(error, side, side).sum(axis=3).reshape(n, -1)
+        if self.inside is not None:
+            distortion *= self.inside
+        blocks = coder.bits + self.lambdas * distortion
+        total = blocks.sum(axis=1, dtype=np.float64) + coder.vector_bits
+        choice = MeasuredChoice(coder.residuals, coder.classes, pixels)
+        return _Walk(choice, correction, total, blocks.reshape(n, self.rows, self.columns), coder.margin, coder.change)
 
     def refine(self, best: _Walk, walks: int) -> _Walk:
         """Try changes in so many walks, of which the last one tries none but those that were found good."""
@@ -321,6 +272,54 @@ class _Search:
             picture, block = np.nonzero(chosen & (owner == index))
             found.append((index, picture, place[picture, block]))
         return found
+
+
+class _Coder:
+    """What `ladder.walk` asks for residuals: rounds elements, counts bits, and notes what else could be chosen."""
+
+    def __init__(
+        self,
+        search: _Search,
+        changes: list[NDArray[np.int8]] | None = None,
+        *,
+        measuring: bool = False,
+        proposing: bool = False,
+    ) -> None:
+        self.search, self.changes, self.measuring, self.proposing = search, changes, measuring, proposing
+        self.residuals: list[NDArray[np.int32]] = []
+        self.classes: list[NDArray[np.uint8]] = []
+        self.margin: list[NDArray[np.float32]] = []
+        self.change: list[NDArray[np.int8]] = []
+        count = len(search.pictures)
+        self.bits = np.zeros((count, search.rows * search.columns), np.float32)
+        self.vector_bits = np.zeros(count)
+
+    def __call__(
+        self, index: int, mean: NDArray[np.int32], classes: NDArray[np.uint8], step: NDArray[np.int32]
+    ) -> NDArray[np.int32]:
+        tables, size, is_vector = self.search.model.tables, step.astype(np.float32), index == ladder.VECTOR
+        exact = (self.search.targets(index) - mean) / size
+        if not is_vector:
+            exact = self.search.without_padding(index, exact)
+        weight = self.search.lambdas * (size / np.float32(2**COEFFICIENT_BITS)) ** 2
+        elements = Elements.of(exact, classes, weight, tables)
+        residual = rounded(elements, self.search.share(index))
+        if self.proposing and not is_vector:
+            costs, other = alternatives(elements, residual)
+            self.margin.append(costs)
+            self.change.append(other)
+        if self.changes is not None and not is_vector:
+            residual = np.where(classes < tables.skip, 0, residual + self.changes[index])
+        if self.measuring:
+            spent = tables.quick_bits(residual, classes)
+            if is_vector:
+                self.vector_bits[:] = spent.sum(axis=1)
+            else:
+                where, stage = self.search.positions(index), self.search.model.description.passes[index]
+                self.bits[:, where] += spent.reshape(len(spent), where.size, stage.hi - stage.lo).sum(axis=2)
+        self.residuals.append(residual)
+        self.classes.append(classes)
+        return residual
 
 
 def _by_cell(values: NDArray[np.float32], top: int, left: int, join: object = np.sum) -> NDArray[np.float32]:

@@ -21,8 +21,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aecodec.errors import InvalidModelFile
-from aecodec.models.description import ACTIVATION_LIMIT, Layer
-from aecodec.models.safetensors import Arrays
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
 FLOAT32_EXACT = 1 << 24
 FLOAT64_EXACT = 1 << 53
 LEAK = 8
-LAYER_ARRAYS = ("weight", "bias", "shift")
 
 
 @dataclass(frozen=True)
@@ -115,29 +112,3 @@ def prove(layers: tuple[ExactLayer, ...], input_limit: NDArray[np.int64]) -> Net
         single.append(bound < FLOAT32_EXACT)
         limit = layer.limit
     return Network(layers, tuple(single), int(input_limit.size))
-
-
-def read(
-    arrays: Arrays, prefix: str, layers: tuple[Layer, ...], inputs: int, limits: NDArray[np.int64] | None = None
-) -> Network:
-    """The network stored as ``prefix.0.weight``, ``prefix.0.bias``, ...; its last layer's outputs are within ``limits``
-    (hidden ones, and all where it is None, within ``ACTIVATION_LIMIT``). Raises ``InvalidModelFile``."""
-    made = []
-    for index, layer in enumerate(layers):
-        last = limits is not None and index == len(layers) - 1
-        limit = limits if last and limits is not None else np.full(layer.units, ACTIVATION_LIMIT, np.int64)
-        made.append(read_layer(arrays, f"{prefix}.{index}", layer, limit))
-    return prove(tuple(made), np.full(inputs, ACTIVATION_LIMIT, np.int64))
-
-
-def read_layer(arrays: Arrays, name: str, layer: Layer, limit: NDArray[np.int64]) -> ExactLayer:
-    """The layer stored as ``name.weight``, ``name.bias`` and ``name.shift``. Raises ``InvalidModelFile``."""
-    weight, bias, shift = (arrays[f"{name}.{part}"] for part in LAYER_ARRAYS)
-    if any(array.dtype.kind not in "iu" for array in (weight, bias, shift)):
-        raise InvalidModelFile(f"layer {name} is not made of integers")
-    if weight.ndim != 2 or weight.shape[1] != layer.units or {bias.shape, shift.shape} != {(layer.units,)}:
-        raise InvalidModelFile(f"layer {name} does not have {layer.units} units")
-    bias, shift = bias.astype(np.int64), shift.astype(np.int64)
-    if layer.kernel not in (1, 3) or shift.min(initial=0) < 0 or shift.max(initial=0) > 30:
-        raise InvalidModelFile(f"layer {name} has a kernel or a shift that is not allowed")
-    return ExactLayer(layer.kernel, weight, bias, shift, limit, layer.leaky, layer.add)

@@ -14,7 +14,7 @@ from aecodec.evaluation.rivals import Rival
 from aecodec.evaluation.scores import mean, measured
 from aecodec.evaluation.sheets import Cell, Row, Section
 from aecodec.evaluation.sweeps import Codec, Fitted, Tell, fitted, silent, theirs, within
-from aecodec.format.panels import Box
+from aecodec.images.regions import Box
 from aecodec.sources.items import Item, Picture
 
 SHOWN_SIDE = 256  # in pixels of the sheet, about; of a larger picture a detail of so many is shown

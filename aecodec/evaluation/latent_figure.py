@@ -14,7 +14,7 @@ from PIL import Image
 
 import aecodec
 from aecodec import engines
-from aecodec.decoding.parsed_file import File
+from aecodec.decoding.parsed_file import ParsedFile
 from aecodec.errors import UnsupportedImage
 from aecodec.evaluation import colours
 from aecodec.evaluation.scores import measured
@@ -48,10 +48,10 @@ def levels(data: bytes) -> list[Level]:
     """The levels of an .aec file, coarse to fine. Raises AecError, and UnsupportedImage for plain files and several
     panels.
     """
-    file = File.parse(data, None)
-    if not isinstance(file.form, Model):
+    file = ParsedFile.parse(data, None)
+    if not isinstance(file.coding, Model):
         raise UnsupportedImage("a plain picture has no latent: name a model")
-    if file.layout.count > 1:
+    if file.grid.count > 1:
         raise UnsupportedImage("the latent of a picture of several panels is too large to draw")
     model, engine = file.model, engines.engine("numpy")
     d = model.description
@@ -85,7 +85,7 @@ def levels(data: bytes) -> list[Level]:
     return found
 
 
-def _known(file: File, model: Model, latent: ladder.Latent, hi: int) -> Picture:
+def _known(file: ParsedFile, model: Model, latent: ladder.Latent, hi: int) -> Picture:
     """The picture of the first `hi` coefficients of each block alone, without the correction."""
     plane = latent.plane.copy()
     plane[..., hi:] = 0

@@ -25,7 +25,7 @@ def environment(rivals: Sequence[Rival] = (), model_names: Sequence[str] = ()) -
         *filter(None, (rival.versions() for rival in rivals)),
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
     ]
-    for model in aecodec.models():
+    for model in aecodec.list_models():
         if model.name in model_names or model.name.rpartition("-")[0] in model_names:
             parts.append(f"model {model.name} ({model.id})")
     return ", ".join(parts)

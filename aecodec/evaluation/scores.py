@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aecodec import metrics
-from aecodec.format.panels import workers
+from aecodec.engines.threads import workers
 from aecodec.sources.items import Picture
 
 Values: TypeAlias = NDArray[np.float64]

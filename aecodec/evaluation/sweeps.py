@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypeVar
 
 import aecodec
+from aecodec.engines.threads import workers
 from aecodec.evaluation.curves import Curve, Point, point, with_similarity
 from aecodec.evaluation.rivals import Rival
-from aecodec.format.panels import workers
 from aecodec.sources.items import Picture
 
 BATCH_PIXELS = 1 << 19  # between two signs of life, about

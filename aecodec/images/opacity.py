@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from aecodec.lossless import planes
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -21,9 +19,9 @@ def levels(quality: int) -> int:
     return int(2 * 128 ** ((quality - 1) / (LOSSLESS - 1)) + 0.5)
 
 
-def pack(alpha: NDArray[Any], quality: int) -> bytes:
-    """The bytes of opacity (height, width), uint8 at a quality of 1..100, of which 100 keeps all and others keep 0 and
-    255 exactly; or uint16 at 100.
+def quantized(alpha: NDArray[Any], quality: int) -> NDArray[Any]:
+    """Opacity (height, width) with as many levels as the quality allows: uint8 at 1..100, of which 100 keeps all and
+    others keep 0 and 255 exactly; or uint16 at 100.
     """
     if quality < LOSSLESS:
         steps = levels(quality) - 1
@@ -31,7 +29,7 @@ def pack(alpha: NDArray[Any], quality: int) -> bytes:
         # what is nearly transparent, or nearly opaque, must not become so
         table[1:-1] = table[1:-1].clip(1, 254) if steps > 1 else table[1:-1]
         alpha = table[alpha]
-    return planes.pack(alpha[..., None])
+    return alpha
 
 
 def filled(samples: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:

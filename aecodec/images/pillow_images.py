@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from PIL import Image
 
-from aecodec.errors import UnsupportedImage
+from aecodec.errors import UnsupportedImage, warn_converted
 from aecodec.images import exif
 from aecodec.images.metadata import MAX_BYTES, Metadata, resolution
-from aecodec.images.pictures import Picture, Source, require_pixels
+from aecodec.images.source import Picture, Source, eight_bits, require_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -104,6 +104,16 @@ def read(image: Image.Image) -> Source:
         name = "I;16" if samples.dtype == np.uint16 else name
         notes.append(target.note.format(image.mode, name))
     return Source(samples, alpha, _metadata(image, taken, sideways or orientation >= _SIDEWAYS, notes), tuple(notes))
+
+
+def to_pillow(picture: Picture, metadata: Metadata) -> Image.Image:
+    """A Pillow image of mode L, LA, RGB, RGBA or I;16, with the metadata in its `info`."""
+    if picture.dtype == np.uint16 and picture.ndim == 3:
+        picture = eight_bits(picture)
+        warn_converted(("samples of 16 bits are rounded to 8: Pillow holds no more of them than gray without opacity",))
+    image = Image.fromarray(picture)
+    image.info.update(metadata.info())
+    return image
 
 
 def _samples(image: Image.Image, target: str) -> tuple[Picture, Picture | None]:

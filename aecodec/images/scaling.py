@@ -1,35 +1,18 @@
-"""Parts of a picture, and pictures made smaller: what `region` and `thumbnail` mean, in whole numbers."""
+"""Pictures made smaller: what `thumbnail` means, in whole numbers."""
 
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aecodec.errors import InvalidValue
-from aecodec.format.panels import Box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Region: TypeAlias = tuple[int, int, int, int]
-"""x, y, width, height in pixels, x and y of the top left one."""
-
 _BAND = 1 << 20  # pixels that are summed at once
-
-
-def area(region: Region | None, size: tuple[int, int]) -> Box:
-    """The part of a picture of `size` (height, width); all of it for None. Raises InvalidValue."""
-    if region is None:
-        return Box(0, size[0], 0, size[1])
-    try:
-        x, y, width, height = (operator.index(side) for side in region)
-    except (TypeError, ValueError):
-        raise InvalidValue(f"a region is four whole numbers, x, y, width and height, not {region!r}") from None
-    if min(x, y) < 0 or min(width, height) < 1 or x + width > size[1] or y + height > size[0]:
-        raise InvalidValue(f"the region {width}x{height} at {x},{y} is not within the picture of {size[1]}x{size[0]}")
-    return Box(y, y + height, x, x + width)
 
 
 def factors(size: tuple[int, int], longest: int, block: int | None) -> tuple[int, int]:

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image, ImageFile
 
 import aecodec
-from aecodec.decoding.parsed_file import File
+from aecodec.decoding.parsed_file import ParsedFile
 from aecodec.errors import AecError, InvalidValue, NotAnAecFile, UnknownModel, Unreachable
 from aecodec.format import container
 from aecodec.images import pictures, scaling
@@ -52,13 +52,13 @@ class AecImageFile(ImageFile.ImageFile):
 
     format = FORMAT
     format_description = "aecodec learned image"
-    _file: File | None = None  # until it is decoded
+    _file: ParsedFile | None = None  # until it is decoded
     _thumbnail: int | None = None
 
     def _open(self) -> None:
         assert self.fp is not None
         try:
-            file = File.parse(self.fp.read(), None)
+            file = ParsedFile.parse(self.fp.read(), None)
             self.info.update(file.metadata().info())
         except NotAnAecFile as error:
             raise SyntaxError(str(error)) from error
@@ -104,7 +104,7 @@ class AecImageFile(ImageFile.ImageFile):
             self._decoded(self._file)
         super().verify()
 
-    def _decoded(self, file: File) -> bytes:
+    def _decoded(self, file: ParsedFile) -> bytes:
         limit = None if Image.MAX_IMAGE_PIXELS is None else _HARD_LIMIT * Image.MAX_IMAGE_PIXELS
         try:
             samples = aecodec.decode(file.data, max_pixels=limit, thumbnail=self._thumbnail)

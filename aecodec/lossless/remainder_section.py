@@ -20,19 +20,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aecodec import packing
 from aecodec.engines import Engine
 from aecodec.errors import InvalidValue, TruncatedFile
 from aecodec.format import panels
-from aecodec.format.panels import Layout
-from aecodec.models import remainder
+from aecodec.format.panels import PanelGrid
+from aecodec.models import remainder as remainder_ladder
 from aecodec.models.ladder import Integers
 from aecodec.models.model import Model, RemainderStage
-from aecodec.packing import Tables, least_bytes, pack, unpacker
+from aecodec.packing import Tables, least_bytes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from aecodec.images.pictures import Picture
+    from aecodec.images.source import Picture
 
 
 @dataclass(frozen=True)
@@ -76,46 +77,45 @@ def find(
     high, wide = _grown((height, width), model)
     shown = np.zeros((1, high, wide, channels), np.uint8)
     shown[:, :height, :width] = 1
-    inside = remainder.to_plane(stage, shown)[0].astype(np.int32)
+    inside = remainder_ladder.to_plane(stage, shown)[0].astype(np.int32)
     grown = np.zeros((count, high, wide, channels), np.uint8)
     grown[:, :height, :width] = pictures
-    target = remainder.to_plane(stage, grown)
+    target = remainder_ladder.to_plane(stage, grown)
     step = (2 * error + 1).astype(np.int32)[:, None]
     residuals: list[NDArray[Any]] = []
     coded: list[NDArray[np.uint8]] = []
 
     def code(channel: int, where: NDArray[np.intp], mean: Integers, classes: NDArray[np.uint8]) -> Integers:
         wanted = target[:, where, channel].astype(np.int32)
-        residuals.append(remainder.steps_to(wanted, mean, step) * inside[where, channel])
+        residuals.append(remainder_ladder.steps_to(wanted, mean, step) * inside[where, channel])
         coded.append(classes)
         return residuals[-1]
 
-    pixels = remainder.walk(model, engine, made[:, :high, :wide], quality, error, code)
+    pixels = remainder_ladder.walk(model, engine, made[:, :high, :wide], quality, error, code)
     return Found(stage.tables, residuals, coded, pixels[:, :height, :width])
 
 
-def packed(name: str, found: Found, index: int = 0, count: int = 1) -> list[bytes]:
-    """The packed elements of panel ``index`` of ``count`` of each picture."""
-    seed = panels.seed_of(index, count, 0)
+def pack(name: str, found: Found, seed: int = 0) -> list[bytes]:
+    """The packed elements of each picture, or of one panel of it, whose checksum starts from `seed`."""
     checks = [zlib.crc32(body, seed) for body in panels.check_bytes(found.residuals)]
-    return pack(name, found.tables, found.residuals, found.classes, checks)
+    return packing.pack(name, found.tables, found.residuals, found.classes, checks)
 
 
-def section(error: int, parts: Sequence[bytes]) -> bytes:
+def join(error: int, parts: Sequence[bytes]) -> bytes:
     """The content of the section, from the packed elements of the panels."""
     return bytes([error]) + panels.join(parts)
 
 
-def split(content: bytes, layout: Layout, size: tuple[int, int], model: Model, packing: str) -> tuple[int, list[bytes]]:
-    """The largest error, and the packed elements of each panel of a picture (height, width). Raises AecError."""
+def split(content: bytes, grid: PanelGrid, size: tuple[int, int], model: Model, packing_name: str) -> list[bytes]:
+    """The packed elements of each panel of a picture (height, width). Raises AecError."""
     stage_of(model)
     if not content:
         raise TruncatedFile("the remainder does not say how large an error it leaves")
-    least = [least_bytes(packing, _elements(model, part_of(layout, i, size))) for i in range(layout.count)]
-    return content[0], panels.split_by(content[1:], least)
+    least = [least_bytes(packing_name, _elements(model, size_of_part(grid, i, size))) for i in range(grid.count)]
+    return panels.split(content[1:], least)
 
 
-def part_of(layout: Layout, index: int, size: tuple[int, int]) -> tuple[int, int]:
+def size_of_part(layout: PanelGrid, index: int, size: tuple[int, int]) -> tuple[int, int]:
     """(height, width) of what a panel holds of a picture (height, width)."""
     box = layout.box(index)
     return min(box.y1, size[0]) - box.y0, min(box.x1, size[1]) - box.x0
@@ -126,30 +126,40 @@ def _elements(model: Model, size: tuple[int, int]) -> int:
     return high * wide * model.description.channels
 
 
+@dataclass(frozen=True)
+class PackedRemainder:
+    """packed: the elements of one panel. quality: that of the lossy part. error: the largest that is left."""
+
+    packed: bytes
+    quality: int
+    error: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a panel holds of a picture: its size (height, width), and what its checksum starts from."""
+
+    size: tuple[int, int]
+    seed: int = 0
+
+
 def finish(
-    model: Model,
-    engine: Engine,
-    packing: str,
-    size: tuple[int, int],
-    made: Picture,
-    parts: Sequence[bytes],
-    quality: Sequence[int],
-    error: Sequence[int],
-    index: int = 0,
-    count: int = 1,
+    model: Model, engine: Engine, packing_name: str, made: Picture, part: Part, remainders: Sequence[PackedRemainder]
 ) -> Picture:
-    """Pictures (S, H, W, C) of one size (H, W), or their panel ``index`` of ``count``, from what their lossy parts
-    decode to and their packed elements. Raises AecError.
+    """Pictures (S, H, W, C), or the same panel of each, from what their lossy parts decode to, `made`, which may be
+    larger, and their remainders. Raises AecError.
     """
-    high, wide = _grown(size, model)
-    decoder = unpacker(packing, stage_of(model).tables, parts, _elements(model, size))
+    high, wide = _grown(part.size, model)
+    payloads = [remainder.packed for remainder in remainders]
+    decoder = packing.unpacker(packing_name, stage_of(model).tables, payloads, _elements(model, part.size))
     residuals: list[NDArray[Any]] = []
 
     def code(channel: int, where: NDArray[np.intp], mean: Integers, classes: NDArray[np.uint8]) -> Integers:
         residuals.append(decoder.read(classes))
         return residuals[-1]
 
-    pixels = remainder.walk(model, engine, made[:, :high, :wide], np.array(quality), np.array(error), code)
-    seed = panels.seed_of(index, count, 0)
-    decoder.finish([zlib.crc32(body, seed) for body in panels.check_bytes(residuals)])
-    return pixels[:, : size[0], : size[1]]
+    quality = np.array([remainder.quality for remainder in remainders])
+    error = np.array([remainder.error for remainder in remainders])
+    pixels = remainder_ladder.walk(model, engine, made[:, :high, :wide], quality, error, code)
+    decoder.finish([zlib.crc32(body, part.seed) for body in panels.check_bytes(residuals)])
+    return pixels[:, : part.size[0], : part.size[1]]

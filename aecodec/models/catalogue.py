@@ -23,8 +23,8 @@ class ModelInfo:
     figures: list[dict[str, float]]
 
 
-def models() -> list[ModelInfo]:
-    """The models that are installed."""
+def list_models() -> list[ModelInfo]:
+    """The models that are installed: the bundled ones, and those in the folders that AECODEC_MODELS names."""
     found = []
     for model in registry.readable():
         d = model.description

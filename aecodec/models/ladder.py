@@ -16,7 +16,7 @@ import numpy as np
 
 from aecodec.engines import Engine, Tensor
 from aecodec.engines.network import Network
-from aecodec.models import vector_synthesis
+from aecodec.models import vector_drawing
 from aecodec.models.description import ACTIVATION_LIMIT, COEFFICIENT_LIMIT, Pass, seen
 from aecodec.models.model import Model
 from aecodec.packing.tables import CLASSES
@@ -118,33 +118,37 @@ def walk(model: Model, engine: Engine, quality: NDArray[np.intp], rows: int, col
         values = decoded(mean, residual, steps).reshape(n, where.size, count)
         return values, activation(values, model.context_scale[kinds])
 
-    unseen = d.unseen(0)
-    plane = climb(d.passes, model.pass_networks, model.update_networks, engine, grid, first, decode, unseen)
+    stages = Stages(d.passes, model.pass_networks, model.update_networks, d.unseen(0))
+    plane = climb(stages, engine, grid, first, decode)
     return Latent(plane.reshape(n, rows, columns, d.coefficients), grid)
 
 
-def climb(
-    passes: Sequence[Pass],
-    networks: Sequence[Network],
-    updates: Sequence[Network | None],
-    engine: Engine,
-    grid: Tensor,
-    first: int,
-    decode: Decode,
-    unseen: int = 0,
-) -> Tensor:
+@dataclass(frozen=True)
+class Stages:
+    """The passes of a ladder with their networks, and the update after each pass that has one.
+
+    unseen: so many first channels of the context no network sees until there has been an update.
+    """
+
+    passes: Sequence[Pass]
+    networks: Sequence[Network]
+    updates: Sequence[Network | None]
+    unseen: int = 0
+
+
+def climb(stages: Stages, engine: Engine, grid: Tensor, first: int, decode: Decode) -> Tensor:
     """Decode pass after pass, and return the plane (N, rows * columns, channels).
 
     grid: the context (N, rows, columns, first + channels), of which ``first`` channels are given and the others zero;
-    it is completed, and its first channels become what the updates make. Until there is an update, no network sees the
-    ``unseen`` first channels.
+    it is completed, and its first channels become what the updates make.
     """
+    unseen = stages.unseen
     n, rows, columns, _ = grid.shape
     context = grid.reshape(n, rows * columns, -1)
     plane = np.zeros((n, rows * columns, context.shape[2] - first), np.float32)
-    for index, (stage, network, update) in enumerate(zip(passes, networks, updates, strict=True)):
+    for index, (stage, network, update) in enumerate(zip(stages.passes, stages.networks, stages.updates, strict=True)):
         where = positions(stage, rows, columns)
-        near = grid[:, :: stage.spacing, :: stage.spacing, unseen : first + seen(passes, index)]
+        near = grid[:, :: stage.spacing, :: stage.spacing, unseen : first + seen(stages.passes, index)]
         output = engine.run(network, near, positions_spaced(stage, rows, columns)).astype(np.int32)
         values, known = decode(index, where, output)
         plane[:, where, stage.lo : stage.hi] = values
@@ -183,7 +187,7 @@ def synthesize(model: Model, engine: Engine, latent: Latent, correction: Tensor 
     d = model.description
     n, rows, columns, _ = latent.plane.shape
     if d.synthesis_layers:
-        return vector_synthesis.draw(model, engine, latent.context)
+        return vector_drawing.draw(model, engine, latent.context)
     correction = correct(model, engine, latent) if correction is None else correction
     samples = engine.run(model.synthesis, latent.plane + correction)
     pixels = np.clip(samples, 0, 255).astype(np.uint8)

@@ -31,25 +31,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aecodec.engines import network
-from aecodec.engines.network import Network
+from aecodec.engines.network import Network, prove
 from aecodec.errors import InvalidModelFile
 from aecodec.format.container import MODEL_ID_BYTES
 from aecodec.models import analysis_network, safetensors, vector_synthesis
 from aecodec.models.analysis_network import EncoderLayer
+from aecodec.models.arrays import LAYER_ARRAYS, expect, expect_floats, read_layer, read_network
+from aecodec.models.checks import check_shape
 from aecodec.models.description import (
     ACTIVATION_LIMIT,
     CLASS_LIMIT,
     COEFFICIENT_LIMIT,
     ERRORS,
     QUALITIES,
-    QUARTERS,
     SAMPLE_LIMIT,
     SHARE_LIMIT,
-    SPACINGS,
     Description,
     Layer,
-    Pass,
     Remainder,
     pairs,
 )
@@ -209,19 +207,19 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
     for index, (stage, layers, update) in enumerate(zip(d.passes, d.pass_layers, d.update_layers, strict=True)):
         count = stage.hi - stage.lo
         limits = np.repeat(np.array([COEFFICIENT_LIMIT, CLASS_LIMIT], np.int64), count)
-        nets.append(network.read(arrays, f"pass{index}", layers, d.inputs(index, d.seen(index)), limits))
-        updates.append(network.read(arrays, f"update{index}", update, d.inputs(index, stage.hi)) if update else None)
+        nets.append(read_network(arrays, f"pass{index}", layers, d.inputs(index, d.seen(index)), limits))
+        updates.append(read_network(arrays, f"update{index}", update, d.inputs(index, stage.hi)) if update else None)
     correction_limits = np.full(n, COEFFICIENT_LIMIT, np.int64)
-    inverse = () if d.synthesis_layers else (network.read_layer(arrays, "synthesis", Layer(1, n), correction_limits),)
+    inverse = () if d.synthesis_layers else (read_layer(arrays, "synthesis", Layer(1, n), correction_limits),)
     return Model(
         description=d,
         metadata=metadata,
         arrays=arrays,
-        vector_network=network.read(arrays, "vector", d.vector_layers, d.vector + d.cues),
+        vector_network=read_network(arrays, "vector", d.vector_layers, d.vector + d.cues),
         pass_networks=tuple(nets),
         update_networks=tuple(updates),
-        correction_network=network.read(arrays, "correction", d.correction_layers, d.context, correction_limits),
-        synthesis=network.prove(inverse, np.full(n, 2 * COEFFICIENT_LIMIT, np.int64)),
+        correction_network=read_network(arrays, "correction", d.correction_layers, d.context, correction_limits),
+        synthesis=prove(inverse, np.full(n, 2 * COEFFICIENT_LIMIT, np.int64)),
         drawing=vector_synthesis.read(d, arrays),
         tone=arrays["tone"].astype(np.uint8) if d.synthesis_layers else np.zeros(0, np.uint8),
         step=arrays["step"].astype(np.int64),
@@ -252,7 +250,7 @@ def read_remainder(d: Description, arrays: Arrays) -> RemainderStage:
         count = stage.hi - stage.lo
         limits = np.repeat([SAMPLE_LIMIT, CLASS_LIMIT, SHARE_LIMIT], [count, count, pairs(count)]).astype(np.int64)
         inputs = d.cues + shape.cues + len(shape.order) + shape.seen(index)
-        nets.append(network.read(arrays, f"remainder.pass{index}", layers, inputs, limits))
+        nets.append(read_network(arrays, f"remainder.pass{index}", layers, inputs, limits))
     return RemainderStage(
         shape=shape,
         networks=tuple(nets),
@@ -260,22 +258,6 @@ def read_remainder(d: Description, arrays: Arrays) -> RemainderStage:
         cue=arrays["remainder.cue"].astype(np.float32),
         tables=read_tables(arrays, "remainder.tables", 0),  # whatever the sample, it can be coded
     )
-
-
-def expect(arrays: Arrays, name: str, shape: tuple[int, ...], low: int, high: int) -> None:
-    """Raise ``InvalidModelFile`` unless the array is of that shape with all values in low..high."""
-    array = arrays[name]
-    if array.shape != shape or array.dtype.kind not in "iu":
-        raise InvalidModelFile(f"array {name} is {array.dtype} {array.shape}, not integers {shape}")
-    if array.size and not low <= int(array.min()) <= int(array.max()) <= high:
-        raise InvalidModelFile(f"array {name} holds values outside {low}..{high}")
-
-
-def expect_floats(arrays: Arrays, name: str, shape: tuple[int, ...]) -> None:
-    """Raise ``InvalidModelFile`` unless the array is of that shape, of finite float32 values."""
-    array = arrays[name]
-    if array.shape != shape or array.dtype != np.float32 or not np.isfinite(array).all():
-        raise InvalidModelFile(f"array {name} is not finite float32 values {shape}")
 
 
 def known(d: Description) -> set[str]:
@@ -293,110 +275,4 @@ def known(d: Description) -> set[str]:
         layers += [
             f"remainder.pass{p}.{i}" for p, items in enumerate(d.remainder.pass_layers) for i in range(len(items))
         ]
-    return names | {f"{layer}.{part}" for layer in layers for part in network.LAYER_ARRAYS}
-
-
-def check_types(d: Description) -> None:
-    """Raise ``InvalidModelFile`` where JSON said what Python only takes for an integer, or in a free order."""
-    inner = [layer for items in (*d.pass_layers, *d.update_layers) for layer in items]
-    layers = [*d.vector_layers, *inner, *d.correction_layers]
-    integers = [d.channels, d.block, d.vector, d.features, d.cues, *(d.tile or ())]
-    passes = d.passes
-    if d.remainder:
-        integers += [d.remainder.block, d.remainder.cues, *d.remainder.order]
-        layers += [layer for items in d.remainder.pass_layers for layer in items]
-        passes += d.remainder.passes
-    integers += [v for stage in passes for v in (stage.lo, stage.hi, *(v for place in stage.lattice for v in place))]
-    integers += [v for layer in layers for v in (layer.kernel, layer.units, 0 if layer.add is None else layer.add)]
-    if any(type(v) is not int or v < 0 for v in integers):
-        raise InvalidModelFile("the model's description has a value that is no integer of 0 or more")
-    if any(type(layer.leaky) is not bool or layer.units == 0 for layer in layers):
-        raise InvalidModelFile("the model's description has an impossible layer")
-    numbers = [v for part in d.synthesis_layers for v in (part.kernel, part.units, part.grow, part.crop)]
-    if any(type(v) is not int or v < 0 for v in numbers):
-        raise InvalidModelFile("the model's description has a layer with a value that is no integer of 0 or more")
-    if any(type(part.leaky) is not bool or type(part.relu) is not bool for part in d.synthesis_layers):
-        raise InvalidModelFile("the model's description has an impossible layer")
-    if any(type(stage.spacing) is not int or stage.spacing not in SPACINGS for stage in passes):
-        raise InvalidModelFile("the spacing of a pass is not 1, 2, 4 or 8")
-    if any(list(stage.lattice) != sorted(set(stage.lattice)) for stage in passes):
-        raise InvalidModelFile("the positions of a pass are not in rising order")
-
-
-def check_shape(d: Description) -> None:
-    """Raise ``InvalidModelFile`` unless the description is of a model that can code a picture."""
-    check_types(d)
-    if d.channels not in (1, 3) or d.block not in (2, 4, 8, 16) or d.cues < 0 or d.vector < 0 or d.features < 0:
-        raise InvalidModelFile("the model's description has an impossible size")
-    if d.tile is not None and (min(d.tile) < d.block or d.tile[0] % d.block or d.tile[1] % d.block):
-        raise InvalidModelFile("the model's tile is not made of whole blocks")
-    if (d.tile is None) != (d.vector == 0) or d.vector and not d.features or d.vector == 0 and d.vector_layers:
-        raise InvalidModelFile("a tile vector needs a tile, and gives features")
-    if d.features and not d.vector and not any(d.update_layers):
-        raise InvalidModelFile("nothing makes the features of a block")
-    if d.synthesis_layers:
-        vector_synthesis.check(d)
-    else:
-        check_ladder(d)
-    if d.remainder:
-        check_remainder(d, d.remainder)
-
-
-def check_ladder(d: Description) -> None:
-    """Raise ``InvalidModelFile`` unless networks and passes fit the vector and the plane."""
-    if d.tile is not None:
-        rows, columns = d.grid(*d.tile)
-        if d.vector_layers[-1].units != rows * columns * d.features or any(p.kernel != 1 for p in d.vector_layers):
-            raise InvalidModelFile("the vector's network does not give every block its features")
-    if any(items and items[-1].units != d.features for items in d.update_layers):
-        raise InvalidModelFile("an update does not give every block its features")
-    if d.update_layers and d.update_layers[-1]:
-        raise InvalidModelFile("there is an update after the last pass")
-    check_passes(d.passes, d.pass_layers, d.block**2 * d.channels, shares=False)  # no passes are no plane, and refused
-    if d.correction_layers[-1].units != d.coefficients:
-        raise InvalidModelFile("the correction does not give every coefficient its own")
-
-
-def check_remainder(d: Description, shape: Remainder) -> None:
-    """Raise ``InvalidModelFile`` unless the remainder's passes cover the samples of a block."""
-    if shape.block not in (1, 2, 4, 8, 16) or d.block % shape.block:
-        raise InvalidModelFile("the blocks of the model are not made of those of its remainder")
-    samples = shape.block**2 * d.channels
-    if sorted(shape.order) != list(range(samples)):
-        raise InvalidModelFile("the remainder does not have every sample of a block once")
-    if any(stage.spacing != 1 for stage in shape.passes):
-        raise InvalidModelFile("a pass of the remainder has a spacing")
-    check_passes(shape.passes, shape.pass_layers, samples, shares=True)
-
-
-def check_passes(
-    passes: tuple[Pass, ...], pass_layers: tuple[tuple[Layer, ...], ...], channels: int, shares: bool
-) -> None:
-    """Raise ``InvalidModelFile`` unless the passes cover all channels of a plane, with the outputs that they need."""
-    if any(layer.kernel != 1 for layers in pass_layers for layer in layers[1:]):
-        raise InvalidModelFile("only the first layer of a pass may look at neighbours")
-    whole = Pass(0, 0, tuple(place for lattice in QUARTERS for place in lattice)).places
-    lo, hi, seen = 0, 0, whole
-    for stage, layers in zip(passes, pass_layers, strict=True):
-        if seen == whole:
-            lo, hi, seen = hi, stage.hi, set()
-        places = stage.places
-        cells = not places or any(max(place) > 1 for place in stage.lattice)
-        if (stage.lo, stage.hi) != (lo, hi) or hi <= lo or seen & places or cells:
-            raise InvalidModelFile("the passes do not cover the plane once, group after group")
-        if layers[-1].units != 2 * (hi - lo) + (pairs(hi - lo) if shares else 0):
-            raise InvalidModelFile("a pass needs a mean and a class for every channel")
-        seen |= places
-    if seen != whole or hi != channels:
-        raise InvalidModelFile("the passes do not cover the plane")
-
-
-def exact_layer_arrays(prefix: str, layer: Layer, weight: Any, bias: Any, shift: Any) -> Arrays:
-    """Arrays of one layer as the file stores them: int8 or int16 weights, int32 biases, uint8 shifts."""
-    weight = np.asarray(weight).reshape(-1, layer.units)
-    narrow = np.int8 if np.abs(weight).max(initial=0) <= 127 else np.int16
-    return {
-        f"{prefix}.weight": weight.astype(narrow),
-        f"{prefix}.bias": np.asarray(bias).astype(np.int32),
-        f"{prefix}.shift": np.asarray(shift).astype(np.uint8),
-    }
+    return names | {f"{layer}.{part}" for layer in layers for part in LAYER_ARRAYS}

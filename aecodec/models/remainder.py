@@ -109,7 +109,8 @@ def walk(
             off.append(values[..., channel] - mean)
         return values, ((values - found) * KNOWN).astype(np.float32)
 
-    plane = ladder.climb(shape.passes, remainder.networks, [None] * len(shape.passes), engine, grid, first, decode)
+    stages = ladder.Stages(shape.passes, remainder.networks, [None] * len(shape.passes))
+    plane = ladder.climb(stages, engine, grid, first, decode)
     return to_pictures(remainder, plane.astype(np.uint8), rows, columns, channels)
 
 

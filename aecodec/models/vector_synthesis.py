@@ -18,20 +18,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aecodec.engines import Engine, Tensor, network
-from aecodec.engines.network import Network
+from aecodec.engines.network import Network, prove
 from aecodec.errors import InvalidModelFile
-from aecodec.models.description import ACTIVATION_LIMIT, Description, Layer, SynthesisLayer
+from aecodec.models.arrays import read_layer
+from aecodec.models.description import ACTIVATION_LIMIT, Description, Layer
 from aecodec.models.safetensors import Arrays
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from aecodec.models.model import Model
+    pass
 
 GROW_LIMIT = 16
 LARGEST = 2  # times the tile's height and width that a grid may have on the way
-PART = 64  # tiles that are drawn at once
 
 
 def check(d: Description) -> None:
@@ -60,8 +57,8 @@ def read(d: Description, arrays: Arrays) -> tuple[Network, ...]:
     for index, layer in enumerate(d.synthesis_layers):
         limit = np.full(layer.units, ACTIVATION_LIMIT, np.int64)
         shape = Layer(layer.kernel, layer.units, layer.leaky)
-        exact = network.read_layer(arrays, f"synthesis.{index}", shape, limit)
-        found.append(network.prove((exact,), np.full(inputs, ACTIVATION_LIMIT, np.int64)))
+        exact = read_layer(arrays, f"synthesis.{index}", shape, limit)
+        found.append(prove((exact,), np.full(inputs, ACTIVATION_LIMIT, np.int64)))
         inputs = layer.channels
     return tuple(found)
 
@@ -73,35 +70,3 @@ def multiply_adds(d: Description) -> int:
         total += down * across * layer.kernel**2 * inputs * layer.units
         down, across, inputs = layer.side(down), layer.side(across), layer.channels
     return total
-
-
-def draw(model: Model, engine: Engine, context: Tensor) -> NDArray[np.uint8]:
-    """Pixels (N, H, W, C) of a canvas with the context (N, rows, columns, vector), in which the blocks of a tile hold
-    the same values.
-    """
-    d = model.description
-    assert d.tile is not None
-    rows, columns = d.grid(*d.tile)
-    corners = context[:, ::rows, ::columns, : d.features]
-    n, down, across, _ = corners.shape
-    vectors = corners.reshape(-1, 1, 1, d.features)
-    tiles = np.concatenate([_tiles(model, engine, vectors[i : i + PART]) for i in range(0, len(vectors), PART)])
-    canvas = tiles.reshape(n, down, across, *d.tile, d.channels).swapaxes(2, 3)
-    return canvas.reshape(n, down * d.tile[0], across * d.tile[1], d.channels)
-
-
-def _tiles(model: Model, engine: Engine, grid: Tensor) -> NDArray[np.uint8]:
-    """Tiles (N, H, W, C) of context values (N, 1, 1, vector)."""
-    for layer, net in zip(model.description.synthesis_layers, model.drawing, strict=True):
-        grid = _spread(engine.run(net, grid).reshape(*grid.shape[:3], -1), layer)
-    return np.asarray(model.tone[grid.astype(np.intp) + ACTIVATION_LIMIT])
-
-
-def _spread(grid: Tensor, layer: SynthesisLayer) -> Tensor:
-    """What a layer makes of its sums: ReLU, depth to space, crop."""
-    n, height, width, _ = grid.shape
-    if layer.relu:
-        grid = np.maximum(grid, np.float32(0))
-    grid = grid.reshape(n, height, width, layer.grow, layer.grow, layer.channels).swapaxes(2, 3)
-    grid = grid.reshape(n, height * layer.grow, width * layer.grow, layer.channels)
-    return grid[:, layer.crop : grid.shape[1] - layer.crop, layer.crop : grid.shape[2] - layer.crop]

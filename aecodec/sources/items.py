@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from aecodec.errors import AecError
-from aecodec.images import pictures
+from aecodec.images import loading
 from aecodec.sources.tile_arrays import PICTURES, read_idx
 
 Picture: TypeAlias = NDArray[np.uint8]
@@ -106,7 +106,7 @@ def _npz(path: Path, array: str) -> list[Picture]:
 def _read(path: Path) -> Picture:
     try:
         with Image.open(path) as image:
-            return pictures.load(image).samples
+            return loading.load(image).samples
     except AecError as error:
         raise ValueError(f"{path}: {error}") from error
     except Exception as error:  # Pillow's plugins raise whatever they stumble over in a damaged file

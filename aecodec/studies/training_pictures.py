@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib import pyplot
 
-from aecodec.encoding.residual_search import choose
+from aecodec.encoding.residual_search import choose_measured
 from aecodec.engines import engine
 from aecodec.evaluation.plots import DPI, LINES, OURS, STYLE
 from aecodec.evaluation.sheets import Cell, Row, Section
@@ -88,7 +88,7 @@ def reconstructions(model: Model, tiles: NDArray[np.uint8], path: Path) -> None:
     """A row of tiles (N, H, W, C), and below it what they decode to at a few qualities."""
     rows = {"original": tiles}
     for quality in QUALITIES:
-        choice = choose(model, engine(), tiles, np.full(len(tiles), quality), measured=True)
+        choice = choose_measured(model, engine(), tiles, np.full(len(tiles), quality))
         assert choice.pixels is not None
         rows[f"quality {quality}"] = choice.pixels
     shown = [Row([Cell(picture.squeeze()) for picture in found], name) for name, found in rows.items()]

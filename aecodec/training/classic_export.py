@@ -24,6 +24,7 @@ import numpy as np
 from aecodec.engines.network import FLOAT32_EXACT
 from aecodec.models import analysis_network, safetensors
 from aecodec.models.analysis_network import EncoderLayer
+from aecodec.models.arrays import exact_layer_arrays
 from aecodec.models.description import (
     ACTIVATION_LIMIT,
     CLASS_LIMIT,
@@ -34,7 +35,6 @@ from aecodec.models.description import (
     QUALITIES,
     step_of_quality,
 )
-from aecodec.models.model import exact_layer_arrays
 from aecodec.training.classics import KERNEL, Autoencoder, Stage
 
 TONE_BITS = 7  # the last layer's outputs: 1023 / 128 is as good as white under a sigmoid

@@ -12,9 +12,10 @@ import keras
 import numpy as np
 
 from aecodec import metrics
-from aecodec.encoding.candidates import Form
-from aecodec.encoding.lossy import Batch, write
-from aecodec.encoding.residual_search import choose
+from aecodec.encoding.batch import Batch
+from aecodec.encoding.candidates import Candidate
+from aecodec.encoding.lossy import write
+from aecodec.encoding.residual_search import choose_measured
 from aecodec.engines import engine
 from aecodec.models import model as models
 from aecodec.models import safetensors
@@ -104,11 +105,11 @@ def exact_figures(model: Model, tiles: np.ndarray, quality: int = QUALITIES) -> 
     for begin in range(0, len(tiles), 500):
         part = tiles[begin : begin + 500]
         qualities = np.full(len(part), quality)
-        choice = choose(model, engine(), part, qualities, measured=True)
+        choice = choose_measured(model, engine(), part, qualities)
         assert choice.pixels is not None
         parts.append(choice.pixels)
         batch = Batch(part, [()] * len(part))
-        size += sum(map(len, write(batch, Form(model, gray=False), choice, qualities, "auto")))
+        size += sum(map(len, write(batch, Candidate(model, gray=False), choice, qualities, "auto")))
     return _figures(tiles, np.concatenate(parts) / 255.0) | {"bytes": size / len(tiles)}
 
 

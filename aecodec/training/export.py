@@ -12,6 +12,7 @@ from aecodec.encoding.residual_search import choose
 from aecodec.engines import engine
 from aecodec.models import model as models
 from aecodec.models import safetensors
+from aecodec.models.arrays import exact_layer_arrays
 from aecodec.models.description import (
     ACTIVATION_BITS,
     CLASS_LIMIT,
@@ -19,7 +20,7 @@ from aecodec.models.description import (
     COEFFICIENT_BITS,
     QUALITIES,
 )
-from aecodec.models.model import Model, exact_layer_arrays
+from aecodec.models.model import Model
 from aecodec.packing.tables import Tables, parametric
 from aecodec.training import table_fitting as learned
 from aecodec.training.exact_layers import ExactConvolution, numpy

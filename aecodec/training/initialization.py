@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aecodec.engines.network import LAYER_ARRAYS
+from aecodec.models.arrays import LAYER_ARRAYS
 from aecodec.models.description import ACTIVATION_BITS, COEFFICIENT_BITS, Description, Layer
 from aecodec.models.model import Model
 from aecodec.training.exact_layers import ExactConvolution, numpy

@@ -12,10 +12,11 @@ from typing import Any, TypeAlias
 import keras
 import numpy as np
 
-from aecodec.encoding.candidates import Form
-from aecodec.encoding.lossy import Batch, write
+from aecodec.encoding.batch import Batch
+from aecodec.encoding.candidates import Candidate
+from aecodec.encoding.lossy import write
 from aecodec.encoding.options import DEFAULT_EFFORT
-from aecodec.encoding.residual_search import choose
+from aecodec.encoding.residual_search import choose_measured
 from aecodec.engines import engine
 from aecodec.images import distortions
 from aecodec.models import model as models
@@ -283,14 +284,14 @@ def measure(model: Model, tiles: np.ndarray, *clean: np.ndarray) -> list[dict[st
     wanted = clean[0] if clean else tiles
     effort = 0 if clean else DEFAULT_EFFORT
     figures = []
-    form = Form(model, gray=False)
+    form = Candidate(model, gray=False)
     at_once = max(1, PART_PIXELS // pixels(tiles))
     for quality in REPORTED_QUALITIES:
         size, error = 0, 0.0
         for begin in range(0, len(tiles), at_once):
             part = tiles[begin : begin + at_once]
             qualities = np.full(len(part), quality)
-            choice = choose(model, engine(), part, qualities, effort=effort, measured=True)
+            choice = choose_measured(model, engine(), part, qualities, effort=effort)
             assert choice.pixels is not None
             error += float(((choice.pixels.astype(np.float64) - wanted[begin : begin + at_once]) ** 2).sum())
             # Light-framed pictures have one bit more in their header, which costs no byte.

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from aecodec.encoding.residual_search import choose
+from aecodec.encoding.residual_search import choose_measured
 from aecodec.engines import engine
 from aecodec.lossless import remainder_section
 from aecodec.models import model as models
@@ -52,7 +52,7 @@ def reconstructions(model: Model, tiles: Array, quality: Array) -> tuple[Array, 
     at_once = no_more_than(500, tiles)
     for begin in range(0, len(tiles), at_once):
         part = slice(begin, begin + at_once)
-        choice = choose(model, engine(), tiles[part], quality[part], effort=0, measured=True)
+        choice = choose_measured(model, engine(), tiles[part], quality[part], effort=0)
         assert choice.pixels is not None
         made.append(choice.pixels)
         bits.append(ideal_bits(model.tables, choice.residuals, choice.classes))

@@ -10,10 +10,10 @@ import numpy as np
 
 from aecodec import engines
 from aecodec.encoding import candidates
-from aecodec.encoding.candidates import Form
+from aecodec.encoding.candidates import Candidate
 from aecodec.encoding.residual_search import choose
 from aecodec.errors import InvalidValue, UnsupportedImage
-from aecodec.images import pictures, tile_grid
+from aecodec.images import loading, tile_grid
 from aecodec.models import ladder
 from aecodec.models.analysis import analyse
 from aecodec.models.description import COEFFICIENT_BITS, QUALITIES
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-    from aecodec.images.pictures import Picture, Source
+    from aecodec.images.source import Picture, Source
 
 BATCH_PIXELS = 1 << 20
 ANOMALY_QUALITY = 20  # letters among training digits are told apart best around here
@@ -48,8 +48,8 @@ def features(
 ) -> Features:
     """The latent of a picture before and after quantization.
 
-    image: as for `aecodec.encode`; opacity is left out. model: the name of one of `models()`. quality: 1 to 100, the
-    quantization's. A picture that is dark on light is seen as its negative, as the encoder does. A picture of several
+    image: as for `aecodec.encode`; opacity is left out. model: a name of `aecodec.list_models()`. quality: 1 to 100, of
+    the quantization. A picture that is dark on light is seen as its negative, as the encoder does. A picture of several
     panels is seen as one canvas. Raises UnsupportedImage, UnknownModel and InvalidValue.
     """
     found = features_many([image], model=model, quality=quality, engine=engine)
@@ -90,20 +90,20 @@ def anomaly_scores(
 ) -> NDArray[np.float64]:
     """The scores (N,) of pictures of one size and kind, gray or colour. As `anomaly_score`."""
     stack, form = _stack(images, model)
-    return np.concatenate([candidates.trial(part, form, _quality(quality), engine) for part in _parts(stack)])
+    return np.concatenate([candidates.trial_costs(part, form, _quality(quality), engine) for part in _parts(stack)])
 
 
-def _stack(images: Sequence[Any] | NDArray[np.uint8], model: str) -> tuple[Picture, Form]:
+def _stack(images: Sequence[Any] | NDArray[np.uint8], model: str) -> tuple[Picture, Candidate]:
     """Samples (N, H, W, C), and the one form in which the model sees them."""
     if model == "auto":
         raise InvalidValue("features and scores compare within one model: name it")
-    loaded = [pictures.load(image) for image in images]
+    loaded = [loading.load(image) for image in images]
     shapes = {source.samples.shape for source in loaded}
     if len(shapes) != 1:
         raise UnsupportedImage("expected one or more pictures of one size, all gray or all in colour")
     shape = shapes.pop()
     stack = np.stack([source.samples for source in loaded])
-    return stack.reshape(len(loaded), shape[0], shape[1], -1), candidates.forms_for(shape, model)[0]
+    return stack.reshape(len(loaded), shape[0], shape[1], -1), candidates.candidates_for(shape, model)[0]
 
 
 def _parts(stack: Picture) -> list[Picture]:
@@ -111,10 +111,10 @@ def _parts(stack: Picture) -> list[Picture]:
     return [stack[begin : begin + size] for begin in range(0, len(stack), size)]
 
 
-def _features(stack: Picture, form: Form, quality: int, engine_name: str) -> tuple[NDArray[np.float32], ...]:
+def _features(stack: Picture, form: Candidate, quality: int, engine_name: str) -> tuple[NDArray[np.float32], ...]:
     model, engine, unit = form.model, engines.engine(engine_name), np.float32(2**COEFFICIENT_BITS)
     d, n = model.description, len(stack)
-    grown = tile_grid.grow(candidates.samples(stack, form), d.unit)
+    grown = tile_grid.grow(candidates.model_samples(stack, form), d.unit)
     qualities = np.full(n, quality)
     vector, plane = analyse(model, grown)
     chosen = iter(choose(model, engine, grown, qualities).residuals)

@@ -1,0 +1,179 @@
+"""Panels decoded as they are asked for, and joined so that no edge between them is left.
+
+Nothing is predicted across the edges of panels, but the correction network sees across them: it runs in windows that
+overlap, and pixels are what the whole canvas would give.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aecodec.engines import Engine
+from aecodec.engines.threads import in_threads
+from aecodec.format import panels
+from aecodec.format.panels import PanelGrid, Progress, check_bytes, seed_of
+from aecodec.images.regions import Box
+from aecodec.models import ladder
+from aecodec.models.ladder import Latent
+from aecodec.models.model import Model
+from aecodec.packing import least_bytes, unpacker
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def split(payload: bytes, grid: PanelGrid, model: Model, packing: str) -> list[bytes]:
+    """The inverse. Raises TruncatedFile where some panel cannot be whole, and InvalidValue."""
+    return panels.split(payload, [least_bytes(packing, _elements(model, grid.box(i))) for i in range(grid.count)])
+
+
+def _elements(model: Model, box: Box) -> int:
+    return ladder.elements(model, *model.description.grid(box.height, box.width))
+
+
+@dataclass(frozen=True)
+class PackedPanel:
+    """A picture of one panel, or a panel of one picture: its payload, and what its checksum starts from."""
+
+    payload: bytes
+    quality: int
+    seed: int
+
+
+def decode_alike(
+    model: Model, engine: Engine, packing: str, size: tuple[int, int], packed: Sequence[PackedPanel]
+) -> Latent:
+    """The latents of pictures, or panels, of one size (height, width), checked. Raises AecError."""
+    rows, columns = model.description.grid(*size)
+    payloads, qualities = [panel.payload for panel in packed], np.array([panel.quality for panel in packed])
+    decoder = unpacker(packing, model.tables, payloads, ladder.elements(model, rows, columns))
+    residuals: list[NDArray[Any]] = []
+
+    def code(index: int, mean: NDArray[Any], classes: NDArray[np.uint8], step: NDArray[Any]) -> NDArray[Any]:
+        residuals.append(decoder.read(classes.reshape(len(packed), -1)))
+        return residuals[-1].reshape(classes.shape)
+
+    latent = ladder.walk(model, engine, qualities, rows, columns, code)
+    bodies = check_bytes(residuals)
+    decoder.finish([zlib.crc32(body, panel.seed) for body, panel in zip(bodies, packed, strict=True)])
+    return latent
+
+
+@dataclass(frozen=True)
+class Panels:
+    """The panels of a file, decoded as they are asked for; `seed` is the CRC-32 of its header."""
+
+    grid: PanelGrid
+    model: Model
+    engine: Engine
+    packing: str
+    quality: int
+    seed: int
+    payloads: Sequence[bytes]
+
+    def latent(self, index: int) -> Latent:
+        """The latent of one panel, checked. Raises AecError."""
+        box = self.grid.box(index)
+        size = (box.height, box.width)
+        seed = seed_of(index, self.grid.count, self.seed)
+        packed = PackedPanel(self.payloads[index], self.quality, seed)
+        return decode_alike(self.model, self.engine, self.packing, size, [packed])
+
+    def means(self, progress: Progress | None) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
+        """Where each panel lies, in blocks, and its blocks' means (rows, columns, C), one after the other."""
+
+        def work(index: int) -> tuple[Box, NDArray[np.uint8]]:
+            found = ladder.block_means(self.model, self.engine, self.latent(index))
+            return self.grid.box(index) // self.model.description.block, found[0]
+
+        count = self.grid.count
+        for done, found in enumerate(in_threads(work, range(count)), 1):
+            yield found
+            _tell(progress, done, count)
+
+    def pixels(self, area: Box, progress: Progress | None) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
+        """Rectangles of pixels, and their samples (height, width, C), which together cover an area of the canvas."""
+        block, margin = self.model.description.block, ladder.margin(self.model)
+        chosen = self.grid.around(area, margin * block)
+        indices = [y * self.grid.columns + x for y in range(chosen.y0, chosen.y1) for x in range(chosen.x0, chosen.x1)]
+        first, last = self.grid.box(indices[0]) // block, self.grid.box(indices[-1]) // block
+        seams = _Seams(margin, Box(first.y0, last.y1, first.x0, last.x1), self.grid.box(0) // block)
+
+        def windows() -> Iterator[_Window]:
+            for index, latent in zip(indices, in_threads(self.latent, indices), strict=True):
+                yield seams.add(self.grid.box(index) // block, latent)
+
+        def work(window: _Window) -> tuple[Box, NDArray[np.uint8]]:
+            y, x = window.place.y0 * block, window.place.x0 * block
+            if window.place.y0 >= window.place.y1 or window.place.x0 >= window.place.x1:
+                return Box(y, y, x, x), np.zeros((0, 0, self.model.description.channels), np.uint8)
+            inner = (slice(None), *window.inner)
+            correction = ladder.correct(self.model, self.engine, window.latent)[inner]
+            latent = Latent(window.latent.plane[inner], window.latent.context[inner])
+            pixels = ladder.synthesize(self.model, self.engine, latent, correction)[0]
+            return Box(y, y + pixels.shape[0], x, x + pixels.shape[1]), pixels
+
+        for done, found in enumerate(in_threads(work, windows()), 1):
+            yield found
+            _tell(progress, done, len(indices))
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A latent with all that the correction sees of its inner part, and where in the canvas that lies, in blocks."""
+
+    latent: Latent
+    inner: tuple[slice, slice]
+    place: Box
+
+
+class _Seams:
+    """Joins the latents of panels, one after the other in raster order, to windows that overlap.
+
+    With m the margin, the window of a panel ends m blocks before the panel's right and lower edge, and takes in m
+    blocks of those to the left and above instead; the correction of it looks at m more. So it needs of the panels
+    before it the last 2 m columns, and of those above the last 2 m rows: that is all which is held.
+    """
+
+    def __init__(self, margin: int, whole: Box, panel: Box) -> None:
+        self.margin = margin
+        self.whole = whole  # of all panels to come, in blocks
+        self.panel_columns = panel.x1
+        self.above: dict[int, NDArray[np.int16]] = {}  # by the column of panels
+        self.left: NDArray[np.int16] | None = None
+
+    def add(self, box: Box, latent: Latent) -> _Window:
+        """The window that a panel completes."""
+        coefficients = latent.plane.shape[-1]
+        # |elements| < 2^15 and |context| < 2^10: half the memory, and exact
+        strip = np.concatenate([latent.plane[0], latent.context[0]], axis=-1).astype(np.int16)
+        column, held = box.x0 // self.panel_columns, 2 * self.margin
+        if box.y0 > self.whole.y0:
+            strip = np.concatenate([self.above[column], strip], axis=0)
+        self.above[column] = strip[max(0, len(strip) - held) :].copy()
+        joined = strip
+        if box.x0 > self.whole.x0 and self.left is not None:
+            joined = np.concatenate([self.left, strip], axis=1)
+        self.left = joined[:, max(0, joined.shape[1] - held) :].copy()
+        y0, y1 = self._reach(box.y0, box.y1, self.whole.y0, self.whole.y1)
+        x0, x1 = self._reach(box.x0, box.x1, self.whole.x0, self.whole.x1)
+        top, left = box.y1 - joined.shape[0], box.x1 - joined.shape[1]
+        wide = joined[None].astype(np.float32)
+        window = Latent(wide[..., :coefficients], wide[..., coefficients:])
+        inner = slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)
+        return _Window(window, inner, Box(y0, y1, x0, x1))
+
+    def _reach(self, begin: int, end: int, first: int, last: int) -> tuple[int, int]:
+        """From where to where a panel completes what the correction needs."""
+        upper = last if end == last else max(first, end - self.margin)
+        return max(first, begin - self.margin), upper
+
+
+def _tell(progress: Progress | None, done: int, count: int) -> None:
+    if progress:
+        progress(done, count)

@@ -1,0 +1,26 @@
+"""What a model is: its description, its file and its networks; and the ladder and remainder that run it.
+
+Up to version 0.1, `aecodec.models` was the function that lists models, now `aecodec.list_models`. Calling this package
+still does the same, with a DeprecationWarning.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aecodec.models.catalogue import ModelInfo
+
+
+class _CallablePackage(ModuleType):
+    def __call__(self) -> list[ModelInfo]:
+        from aecodec.models.catalogue import list_models
+
+        warnings.warn("aecodec.models() is now aecodec.list_models()", DeprecationWarning, stacklevel=2)
+        return list_models()
+
+
+sys.modules[__name__].__class__ = _CallablePackage
