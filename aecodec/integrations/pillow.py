@@ -24,7 +24,8 @@ import aecodec
 from aecodec.decoding.parsed_file import ParsedFile
 from aecodec.errors import AecError, InvalidValue, NotAnAecFile, UnknownModel, Unreachable
 from aecodec.format import container
-from aecodec.images import pictures, scaling
+from aecodec.images import scaling
+from aecodec.images.source import eight_bits
 
 FORMAT: Final = "AEC"
 SUFFIX: Final = ".aec"
@@ -109,7 +110,7 @@ class AecImageFile(ImageFile.ImageFile):
         try:
             samples = aecodec.decode(file.data, max_pixels=limit, thumbnail=self._thumbnail)
             if samples.dtype == np.uint16:
-                samples = samples.astype("<u2") if file.mode == "I;16" else pictures.eight_bits(samples)
+                samples = samples.astype("<u2") if file.mode == "I;16" else eight_bits(samples)
             return samples.tobytes()
         except AecError as error:
             raise OSError(str(error)) from error

@@ -27,7 +27,7 @@ from aecodec.models.description import CLASSES_PER_OCTAVE, COEFFICIENT_BITS, lam
 from aecodec.models.model import Model, check_shape, load
 from aecodec.packing import ideal_bits, parametric
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))  # as for the scripts there
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))  # as for the scripts there
 
 WITHOUT = "AECODEC_TEST_WITHOUT_TENSORFLOW"
 if WITHOUT in os.environ:

@@ -35,7 +35,7 @@ from aecodec.evaluation.curves import Curve, Point
 from aecodec.images.regions import Box
 from aecodec.sources import items
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def cells(table: str) -> list[list[str]]:

@@ -9,7 +9,7 @@ import pytest
 
 import aecodec
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))  # as for the scripts there
 
 import fuzz  # noqa: E402

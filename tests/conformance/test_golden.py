@@ -14,7 +14,7 @@ import aecodec
 from aecodec.format.container import read_header
 from aecodec.lossless.plain import read_precision
 
-FOLDER = Path(__file__).with_name("golden")
+FOLDER = Path(__file__).parents[1] / "golden"
 ROWS: dict[str, dict[str, Any]] = json.loads((FOLDER / "golden.json").read_text())
 
 

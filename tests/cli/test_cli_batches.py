@@ -19,7 +19,7 @@ from aecodec.cli import batches, main, workers
 from aecodec.cli.plan import plan
 from aecodec.cli.progress import Totals, sized
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))  # as for the scripts there
 
 from many import interrupt_and_resume  # noqa: E402

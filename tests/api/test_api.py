@@ -444,7 +444,7 @@ def test_a_model_without_a_tile_has_no_size_of_its_own(own_models: Path) -> None
 
 
 def golden(name: str) -> bytes:
-    return (Path(__file__).with_name("golden") / f"{name}.aec").read_bytes()
+    return (Path(__file__).parents[1] / "golden" / f"{name}.aec").read_bytes()
 
 
 def fate(data: bytes) -> np.ndarray | None:

@@ -1,7 +1,7 @@
 """spec/FORMAT.md is complete: a decoder written from it alone decodes what aecodec encodes, to the same pixels.
 
-`python tests/test_spec.py` rewrites those parts of the specification that are computed: the bundled models, the checks
-of the dictionaries, and the worked example. To be run whenever a bundled model changes.
+`python tests/conformance/test_spec.py` rewrites those parts of the specification that are computed: the bundled models,
+the checks of the dictionaries, and the worked example. To be run whenever a bundled model changes.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from aecodec.models import registry, safetensors
 from aecodec.models.description import Layer
 from aecodec.models.model import load
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SPEC = ROOT / "spec" / "FORMAT.md"
 EXAMPLE_MODEL, EXAMPLE_QUALITY = "mnist-2", 20
-STALE = "stale: run python tests/test_spec.py and look at the difference"
+STALE = "stale: run python tests/conformance/test_spec.py and look at the difference"
 
 
 @cache

@@ -112,9 +112,7 @@ def test_panels_smaller_than_what_the_correction_sees(
     (own_folder / "tiny-1.safetensors").write_bytes(tiny_file())
     (own_folder / "wide-1.safetensors").write_bytes(tiny_file(None, 3, name="wide-1"))
     monkeypatch.setattr(panels, "SIDE", side)
-    monkeypatch.setattr(
-        "aecodec.encoding.plain_fallback.MOST_MORE", 1e9
-    )  # so many panels take more than the samples themselves
+    monkeypatch.setattr("aecodec.encoding.plain_fallback.MOST_MORE", 1e9)
     for model, picture in (("tiny", waves(21, 26, 1)), ("wide", waves(21, 26))):
         data = aecodec.encode(picture, model=model, quality=80)
         assert aecodec.inspect(data).panels > 1
