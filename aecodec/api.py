@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # Small pictures of one size are coded together. Large batches take fewer steps, at each of which threads wait for one
 # another; encoding needs more memory for a pixel than decoding.
 ENCODED_PIXELS, DECODED_PIXELS = 1 << 19, 1 << 21  # at most so many at once
-SHARED_PIXELS = 1 << 16  # as many are not divided between threads
+SHARED_PIXELS = 1 << 16  # fewer are not worth dividing between threads
 
 
 def encode(
@@ -55,26 +55,30 @@ def encode(
 ) -> bytes:
     """The .aec file of a picture.
 
-    image: a Pillow image, whose colour profile, EXIF, XMP and resolution are kept unless `strip`; or an array of uint8,
-    (H, W), (H, W, 1), (H, W, 2) with opacity, (H, W, 3), or (H, W, 4) with opacity. Samples of 16 bits are kept where
-    every sample is promised (max_error, lossless) and rounded to 8 elsewhere. model: "auto", which tries, or a name of
-    `list_models()` with or without its version.
+    image: a Pillow image, whose colour profile, EXIF, XMP and resolution are kept unless strip is set; or a uint8 or
+    uint16 array of shape (H, W), (H, W, 1), (H, W, 2) with opacity, (H, W, 3), or (H, W, 4) with opacity. 16-bit
+    samples are kept with max_error and lossless, and rounded to 8 bits otherwise.
+    model: a name from `list_models()`, with or without its version, or "auto" to try all bundled models.
 
-    One of these says what is wanted:
-    quality: 1 (smallest) to 100; 75 if nothing is said. max_bytes: the best quality whose whole file is no larger.
-    min_psnr: in dB, and min_ssim: the smallest file that decodes to no less; opacity does not count. max_error: the
-    smallest file in which no sample is off by more, 0 to 65535. lossless: every sample comes back, as max_error=0.
+    Choose one rate target:
+    quality: 1 (smallest file) to 100 (most faithful); 75 if no target is given.
+    max_bytes: the highest quality whose file has at most so many bytes.
+    min_psnr, min_ssim: the smallest file that decodes to at least this PSNR in dB, or SSIM; opacity does not count.
+    max_error: the smallest file in which no sample is off by more than this, 0 to 65535.
+    lossless: every sample is restored exactly; the same as max_error=0.
 
-    No file exceeds the raw samples by more than 1 % and 32 bytes, metadata apart: what a model cannot code for that is
-    written plain, without loss, and with model="auto" and packing="auto" whatever is then no larger.
+    effort: 0 (fastest) to 9 (smallest file at the same PSNR); it does not change the time that decoding takes.
+    packing: the entropy coder, "zstd", "rans" or "auto". engine: "numpy" or "tensorflow"; the pixels are the same.
+    alpha_quality: 1 to 100; 100 keeps opacity exactly. exact_transparent: whether to keep the colours of fully
+    transparent pixels; otherwise they are replaced by colours that compress well.
+    progress: called with (panels done, panels in all) for pictures of several panels.
 
-    effort: 0 (fastest) to 9 (smallest at the same PSNR); decoding takes the same time. packing: "auto", "zstd" or
-    "rans". engine: "numpy" or "tensorflow"; the decoded pixels are the same. alpha_quality: 1 to 100, which keeps
-    opacity exactly. exact_transparent: whether colours matter where the picture is fully transparent; if not they
-    become what codes well. progress: called with panels done and panels in all, of pictures that have several.
+    No file exceeds the raw samples by more than 1 % and 32 bytes, metadata apart: where a model's file would, the
+    picture is written plain, that is losslessly and without a model. With model="auto" and packing="auto" it is written
+    plain wherever that is no larger.
 
-    Raises UnsupportedImage, UnknownModel, InvalidValue and, where no file keeps a limit, Unreachable. What is converted
-    is said in an AecWarning.
+    Raises UnsupportedImage, UnknownModel and InvalidValue, and Unreachable where no file meets the target. Conversions
+    of the picture are reported by one AecWarning.
     """
     return encode_many(
         [image],
@@ -113,8 +117,10 @@ def encode_many(
     exact_transparent: bool = False,
     progress: Progress | None = None,
 ) -> list[bytes]:
-    """The .aec files of many pictures, of any sizes; small ones of one size are coded together. As `encode`, each for
-    itself. The error of one that no file suits has a note that gives its index.
+    """The .aec files of many pictures of any sizes; arguments and errors as for `encode`.
+
+    Small pictures of one size are coded together, which is much faster; the files are the same as one by one. An
+    Unreachable error carries a note with the index of the picture.
     """
     options = EncodeOptions.parse(
         {
@@ -180,14 +186,18 @@ def decode(
     thumbnail: int | None = None,
     progress: Progress | None = None,
 ) -> Picture:
-    """The picture of an .aec file: uint8, (H, W) or (H, W, 3), and one channel more where the file has opacity; the
-    same bytes on every machine and with every engine. uint16 where `inspect` says that it has 16 bits a sample.
+    """The picture of an .aec file: uint8, (H, W) or (H, W, 3), with one more channel if it has opacity.
 
-    max_pixels: larger pictures are refused before anything is allocated; None for no limit. region: (x, y, width,
-    height) of the part that is wanted; no more is decoded than it needs, and it equals the crop of the whole.
-    thumbnail: the most pixels that the longer side may have; the picture is reduced by taking the means of squares,
-    where it shrinks by a block or more without the last step of decoding. progress: called with panels done and panels
-    in all. Raises AecError.
+    The samples are the same on every machine and with every engine. They are uint16 if `inspect` reports 16 bits.
+
+    max_pixels: refuse larger pictures before anything is allocated; None for no limit.
+    region: (x, y, width, height) in pixels of the part to decode. Only the panels that it needs are decoded; the result
+    equals the crop of the whole.
+    thumbnail: the longest side, in pixels, of a reduced picture: the means of squares of pixels, or of whole blocks
+    where it shrinks by a block or more, for which the last step of decoding is left out.
+    progress: called with (panels done, panels in all) for pictures of several panels.
+
+    Raises AecError.
     """
     file = ParsedFile.parse(data, max_pixels)
     return decoder.decode(file, engine, region, thumbnail, progress)
@@ -202,9 +212,10 @@ def decode_image(
     thumbnail: int | None = None,
     progress: Progress | None = None,
 ) -> Image.Image:
-    """The picture of an .aec file as a Pillow image of mode L, LA, RGB, RGBA or I;16. As `decode`.
+    """The picture of an .aec file as a Pillow image of mode L, LA, RGB, RGBA or I;16.
 
-    Its `info` has what the file keeps of "icc_profile", "exif", "xmp" and "dpi".
+    Its `info` holds the metadata of the file: "icc_profile", "exif", "xmp" and "dpi". Arguments and errors as for
+    `decode`.
     """
     file = ParsedFile.parse(data, max_pixels)
     metadata = file.metadata()
@@ -214,9 +225,10 @@ def decode_image(
 
 
 def decode_many(blobs: Sequence[bytes], *, max_pixels: int | None = MAX_PIXELS, engine: str = "numpy") -> list[Picture]:
-    """The pictures of many .aec files; small ones of one model and size are decoded together. As `decode`.
+    """The pictures of many .aec files; arguments and errors as for `decode`.
 
-    The error of a file that cannot be decoded has a note that gives its index.
+    Small files of one model and size are decoded together, which is much faster. An error carries a note with the index
+    of its file.
     """
     parsed = []
     for index, data in enumerate(blobs):
@@ -244,7 +256,7 @@ def decode_many(blobs: Sequence[bytes], *, max_pixels: int | None = MAX_PIXELS, 
 
 
 def inspect(data: bytes) -> Info:
-    """What an .aec file says about itself; nothing is decoded, and its checksum is not looked at. Raises AecError."""
+    """What the header and the sections of an .aec file say. Nothing is decoded or verified. Raises AecError."""
     return ParsedFile.parse(data, None).info()
 
 
@@ -283,7 +295,7 @@ def _alike(keys: list[Any]) -> Iterator[tuple[Any, list[int]]]:
 
 
 def _chunks(indices: list[int], pixels: int, limit: int) -> Iterator[list[int]]:
-    """Pictures of so many pixels each: at most ``limit`` pixels together, and some for every thread."""
+    """Split pictures of so many pixels each: at most `limit` pixels together, and some for every thread."""
     each = max(-(-len(indices) // workers()), SHARED_PIXELS // pixels)
     size = max(1, min(each, limit // pixels))
     for begin in range(0, len(indices), size):
@@ -291,7 +303,7 @@ def _chunks(indices: list[int], pixels: int, limit: int) -> Iterator[list[int]]:
 
 
 class _noted:
-    """Adds to an AecError which of several files it is about."""
+    """Adds a note to an AecError that says which of several files it is about."""
 
     def __init__(self, index: int, count: int) -> None:
         self.note = f"in file {index} of {count}" if count > 1 else None

@@ -1,4 +1,4 @@
-"""Everything that can go wrong on purpose: one class per failure, all under AecError.
+"""The errors that aecodec raises: one class per failure, all under AecError.
 
 Whatever bytes `decode` and `inspect` are given, they return a value or raise one of these; nothing else.
 A message is one clear sentence without the file's name: whoever knows the name puts it in front.
@@ -62,7 +62,7 @@ class InvalidValue(AecError):
 
 
 class Unreachable(AecError):
-    """No file can be made that is as small, or as good, as was asked for. Ask for what the message says there is."""
+    """No file of the picture meets the rate target. The message says what can be reached."""
 
 
 class UnsupportedImage(AecError):
@@ -74,11 +74,11 @@ class InvalidModelFile(AecError):
 
 
 class AecWarning(UserWarning):
-    """Something of a picture was converted or left out when it was encoded, as the message says."""
+    """Part of a picture was converted or left out when it was encoded, as the message says."""
 
 
 def warn_converted(notes: tuple[str, ...]) -> None:
-    """Say what was converted, in one AecWarning at the caller's line."""
+    """Report what was converted in one AecWarning that points to the caller's line outside the package."""
     if notes:
         level, frame = 1, sys._getframe()
         while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "aecodec":

@@ -85,7 +85,7 @@ class Panels:
         return decode_alike(self.model, self.engine, self.packing, size, [packed])
 
     def means(self, progress: Progress | None) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
-        """Where each panel lies, in blocks, and its blocks' means (rows, columns, C), one after the other."""
+        """The rectangle of each panel, in blocks, and the means of its blocks (rows, columns, C)."""
 
         def work(index: int) -> tuple[Box, NDArray[np.uint8]]:
             found = ladder.block_means(self.model, self.engine, self.latent(index))
@@ -97,7 +97,7 @@ class Panels:
             _tell(progress, done, count)
 
     def pixels(self, area: Box, progress: Progress | None) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
-        """Rectangles of pixels, and their samples (height, width, C), which together cover an area of the canvas."""
+        """Rectangles that together cover an area of the picture, in pixels, and their samples (height, width, C)."""
         block, margin = self.model.description.block, ladder.margin(self.model)
         chosen = self.grid.around(area, margin * block)
         indices = [y * self.grid.columns + x for y in range(chosen.y0, chosen.y1) for x in range(chosen.x0, chosen.x1)]
@@ -125,7 +125,7 @@ class Panels:
 
 @dataclass(frozen=True)
 class _Window:
-    """A latent with all that the correction sees of its inner part, and where in the canvas that lies, in blocks."""
+    """A latent with the surroundings that the correction needs, its inner part, and where that lies, in blocks."""
 
     latent: Latent
     inner: tuple[slice, slice]
@@ -133,11 +133,11 @@ class _Window:
 
 
 class _Seams:
-    """Joins the latents of panels, one after the other in raster order, to windows that overlap.
+    """Joins the latents of panels, which arrive in raster order, into overlapping windows.
 
     With m the margin, the window of a panel ends m blocks before the panel's right and lower edge, and takes in m
-    blocks of those to the left and above instead; the correction of it looks at m more. So it needs of the panels
-    before it the last 2 m columns, and of those above the last 2 m rows: that is all which is held.
+    blocks of the panels to the left and above instead; its correction looks m blocks further. So only the last 2 m
+    columns of the panel before, and the last 2 m rows of the panels above, are kept.
     """
 
     def __init__(self, margin: int, whole: Box, panel: Box) -> None:
@@ -148,7 +148,7 @@ class _Seams:
         self.left: NDArray[np.int16] | None = None
 
     def add(self, box: Box, latent: Latent) -> _Window:
-        """The window that a panel completes."""
+        """The window that this panel completes."""
         coefficients = latent.plane.shape[-1]
         # |elements| < 2^15 and |context| < 2^10: half the memory, and exact
         strip = np.concatenate([latent.plane[0], latent.context[0]], axis=-1).astype(np.int16)
@@ -169,7 +169,7 @@ class _Seams:
         return _Window(window, inner, Box(y0, y1, x0, x1))
 
     def _reach(self, begin: int, end: int, first: int, last: int) -> tuple[int, int]:
-        """From where to where a panel completes what the correction needs."""
+        """The first and the last row, or column, that a panel completes."""
         upper = last if end == last else max(first, end - self.margin)
         return max(first, begin - self.margin), upper
 

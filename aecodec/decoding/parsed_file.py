@@ -1,4 +1,4 @@
-"""An .aec file taken apart: its header, its model, its size in pixels and panels, and what stands beside the pixels."""
+"""An .aec file parsed: header, model, size, panels, and the sections beside the pixels. Nothing is decoded yet."""
 
 from __future__ import annotations
 
@@ -23,17 +23,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-PADDED_LIMIT = 4  # a strip one pixel wide has tiles of many times its pixels: at most so many times the limit
+PADDED_LIMIT = 4  # the tiles of a narrow picture hold many times its pixels: at most so many times the limit
 
 
 @dataclass(frozen=True)
 class Info:
-    """What a file says about itself.
+    """What an .aec file says about itself.
 
-    `mode` is "L", "LA", "RGB", "RGBA" or, for gray of 16 bits, "I;16"; `bits` are those of a sample, 8 or 16; sizes
-    are in pixels. `max_error` is how far a sample may be off, 0 in a lossless file, and None where nothing is promised.
-    A plain file has the model "plain", of no id. `parts` names all the file's bytes. `sections` has the bytes of each
-    section's content by its name, or its number where this release does not know it.
+    width, height: in pixels. mode: "L", "LA", "RGB", "RGBA" or, for 16-bit gray, "I;16". bits: per sample, 8 or 16.
+    model, model_id: "plain" and "" in a file without a model. quality: 1..100. max_error: how far a sample may be off,
+    0 in a lossless file, None where nothing is promised. panels: how many. parts: the bytes of header, sections and
+    payload, which are all of the file. sections: the bytes of each section's content by its name, or by "section N"
+    where this release does not know it.
     """
 
     format_version: int
@@ -56,7 +57,7 @@ class Info:
 
 @dataclass(frozen=True)
 class ParsedFile:
-    """An .aec file, taken apart and checked as far as that goes without decoding it."""
+    """An .aec file, parsed and checked as far as that is possible without decoding it."""
 
     data: bytes
     header: Header
@@ -66,7 +67,7 @@ class ParsedFile:
 
     @classmethod
     def parse(cls, data: bytes, max_pixels: int | None) -> ParsedFile:
-        """Raises AecError. Allocates no more than the file's own bytes."""
+        """Parse a file; it allocates no more than the file's own bytes. Raises AecError."""
         if not isinstance(data, bytes | bytearray | memoryview):
             raise InvalidValue(f"expected the bytes of an .aec file, not {type(data).__name__}")
         data = bytes(data)
@@ -109,6 +110,7 @@ class ParsedFile:
 
     @property
     def is_plain(self) -> bool:
+        """Whether the file is coded without a model."""
         return isinstance(self.coding, Precision)
 
     @property
@@ -119,56 +121,58 @@ class ParsedFile:
 
     @property
     def model_name(self) -> str:
-        """The model's name, or plain."""
+        """The model's name, or "plain"."""
         return plain.NAME if self.is_plain else self.model.name
 
     @property
     def block(self) -> int | None:
-        """The side in pixels of what a thumbnail can be made of without decoding everything; None: nothing is."""
+        """The side in pixels of a block, whose mean a thumbnail can use without full decoding; None in a plain file."""
         return None if self.is_plain else self.model.description.block
 
     @property
     def bits(self) -> int:
-        """Of a sample of the picture."""
+        """Bits per sample of the picture: 8 or 16."""
         return self.coding.bits if isinstance(self.coding, Precision) else 8
 
     @cached_property
     def grid(self) -> PanelGrid:
-        """The panels of the picture's canvas; a plain picture is one."""
+        """The panels of the picture, which is grown to whole units; a plain picture is one panel."""
         return (
             PanelGrid(*self.size, self.size) if self.is_plain else PanelGrid.of(self.size, self.model.description.unit)
         )
 
     @property
     def one_channel(self) -> bool:
+        """Whether the decoded picture is gray."""
         return self.header.gray or not self.is_plain and self.model.description.channels == 1
 
     @property
     def payload(self) -> bytes:
+        """The bytes after header and sections."""
         return self.data[self.begin :]
 
     @property
     def seed(self) -> int:
-        """What the checksum of the payload starts from: the CRC-32 of everything before it."""
+        """The CRC-32 of everything before the payload, from which the payload's checksum starts."""
         return zlib.crc32(self.data[: self.begin])
 
     @property
     def mode(self) -> str:
-        """Pillow's name of what the file decodes to, or is reduced to where Pillow has no mode of 16 bits for it."""
+        """The Pillow mode of the decoded picture; an 8-bit one where Pillow has no 16-bit mode for it."""
         if self.bits == 16 and self.one_channel and container.ALPHA not in self._contents:
             return "I;16"
         return ("L" if self.one_channel else "RGB") + ("A" if container.ALPHA in self._contents else "")
 
     def finished(self, samples: Picture) -> Picture:
-        """What the picture is of decoded samples (height, width, channels of the model): (height, width[, 3])."""
+        """Decoded samples (height, width, channels of the model) as those of the picture: (height, width[, 3])."""
         if self.header.gray:
-            return samples[..., 1]  # of three channels that are nearly equal, the one of most weight to the eye
+            return samples[..., 1]  # the three are nearly equal; green weighs most to the eye
         if self.one_channel:
             samples = samples[..., 0]
         return 255 - samples if self.header.inverted else samples
 
     def alpha(self) -> Picture | None:
-        """The opacity of the whole picture (height, width), where the file has any. Raises AecError."""
+        """The opacity of the whole picture (height, width), or None. Raises AecError."""
         packed = self._contents.get(container.ALPHA)
         if packed is None:
             return None
@@ -176,7 +180,7 @@ class ParsedFile:
 
     @property
     def has_remainder(self) -> bool:
-        """Whether the decoded lossy part is not the picture yet."""
+        """Whether a remainder follows the lossy part."""
         return container.REMAINDER in self._contents
 
     def remainders(self) -> list[PackedRemainder]:
@@ -187,7 +191,7 @@ class ParsedFile:
 
     @property
     def max_error(self) -> int | None:
-        """How far samples may be off, where the file promises anything."""
+        """How far a sample may be off; None if the file promises nothing."""
         if isinstance(self.coding, Precision):
             return self.coding.max_error
         return next(iter(self._contents.get(container.REMAINDER, b"")), None)
@@ -205,6 +209,7 @@ class ParsedFile:
         return {section.tag: section.data for section in self.header.sections}
 
     def info(self) -> Info:
+        """The public summary of the file."""
         header, (height, width) = self.header, self.size
         sections = len(container.write_sections(header.sections))
         return Info(

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from aecodec.images.source import Picture
 
 TRIAL_QUALITY = 50  # candidates are compared at this one where the quality is not known yet
-TRIAL_PARTS = 4  # a trial looks at no more parts of a large picture
-TRIAL_SIDE = 128  # in pixels, about: a part is made of whole units
-LEAST_PIXELS = 256  # a smaller picture's error counts as if it had so many: a wrong colour is worse than a few bytes
+TRIAL_PARTS = 4  # parts of a large picture that a trial codes
+TRIAL_SIDE = 128  # of a part, in pixels, rounded up to whole units
+LEAST_PIXELS = 256  # the error of a smaller picture is scaled up to this: a wrong colour is worse than a few bytes
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _canvas(
 
 
 def model_samples(stack: Picture, candidate: Candidate, negative: NDArray[np.bool_] | None = None) -> Picture:
-    """Pictures (S, H, W, C) as the candidate's model wants them: gray ones tripled for it, or light on dark."""
+    """Pictures (S, H, W, C) as the model expects them: gray ones tripled for a colour model, inverted ones negated."""
     if candidate.gray:
         return np.broadcast_to(stack, (*stack.shape[:3], 3))
     if candidate.model.description.channels == 1:
@@ -99,7 +99,7 @@ def model_samples(stack: Picture, candidate: Candidate, negative: NDArray[np.boo
 
 
 def inverted(stack: Picture, candidate: Candidate) -> NDArray[np.bool_]:
-    """Which pictures (S, H, W, 1) are coded as their negatives: those with a light frame, as ink on paper has."""
+    """Which pictures (S, H, W, 1) are coded as their negatives: those with a light frame, such as ink on paper."""
     if candidate.model.description.channels != 1:
         return np.zeros(len(stack), np.bool_)
     sides = [stack[:, 0], stack[:, -1], stack[:, :, 0], stack[:, :, -1]]

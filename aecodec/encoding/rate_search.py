@@ -31,7 +31,7 @@ _HALVING: Final = 3  # every third step of the search bisects, however the measu
 
 
 class Missed(Exception):
-    """The picture `index` of a batch has no file as it is wanted, as `error` says."""
+    """The picture `index` of a batch has no file that meets the target; `error` says so to the user."""
 
     def __init__(self, index: int, error: Unreachable) -> None:
         super().__init__(index, error)
@@ -40,19 +40,22 @@ class Missed(Exception):
 
 @dataclass(frozen=True)
 class _Goal:
-    """A limit, and what is measured against it. The *rank* of a quality is 1..100, such that files of a low rank keep
-    the limit and those of a high one do not: the last rank that does is wanted.
+    """A limit, and the measure that is compared with it.
+
+    Qualities are searched by *rank*, 1..100, ordered so that files of a low rank keep the limit and those of a high
+    rank do not: the search looks for the last rank that does.
     """
 
     target: RateTarget
     engine_name: str
 
     def qualities(self, ranks: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The qualities of these ranks."""
         return ranks if self.target.max_bytes is not None else MOST_QUALITY + 1 - ranks
 
     @property
     def limit(self) -> float:
-        """Of the measures; what is not above it keeps it."""
+        """The largest measure that keeps the limit."""
         if self.target.max_bytes is not None:
             return float(np.log(self.target.max_bytes))
         least = self.target.min_psnr if self.target.min_psnr is not None else self.target.min_ssim
@@ -73,7 +76,7 @@ class _Goal:
         return -(metrics.psnr if self.target.min_psnr is not None else metrics.ssim)(batch.stack, decoded)
 
     def error(self, best: float, plain_bytes: int) -> Unreachable:
-        """With the best measure that a model can reach."""
+        """The error that names the best measure that was reached."""
         if self.target.max_bytes is not None:
             least = min(round(float(np.exp(best))), plain_bytes)
             return Unreachable(
@@ -128,9 +131,7 @@ def _missing(found: Sequence[bytes | None]) -> NDArray[np.intp]:
 def _searched(
     batch: Batch, candidate: Candidate, goal: _Goal, options: EncodeOptions
 ) -> tuple[list[bytes | None], NDArray[np.float64]]:
-    """For each picture the file of the last rank that keeps the limit, or None if the first does not; and the lowest
-    measure that was met.
-    """
+    """The file of the last rank that keeps the limit, or None, and the lowest measure met, for each picture."""
     count = len(batch)
     files: list[bytes | None] = [None] * count
     low, high = np.zeros(count, np.intp), np.full(count, MOST_QUALITY + 1)  # the last that keeps it, the first that
@@ -158,7 +159,7 @@ def _searched(
             guess = low[left] + np.rint(np.where(known, share, 0) * (high[left] - low[left])).astype(np.intp)
             between = np.where(known, np.clip(guess, low[left] + 1, high[left] - 1), between)
         visit(left, between)
-    # Measures rise nearly, not quite: the next but one may keep what the next does not, and then those that follow it.
+    # Measures do not rise strictly: the next rank but one may keep the limit again, and then those that follow it.
     left, further = np.flatnonzero(low > 0), 2
     while (left := left[low[left] + further <= MOST_QUALITY]).size:
         ranks = low[left] + further

@@ -1,17 +1,17 @@
-"""What the encoder decides: the residuals of a latent, for the least rate plus lambda times distortion.
+"""Search for the residuals of a latent that minimise rate plus lambda times distortion.
 
-One walk up the ladder rounds every element greedily: to the nearest integer or the next one towards zero, whichever
-costs less in bits and in squared error of the coefficient. What that cannot see is what a residual does to later
-passes, whose means and classes depend on it, and to the correction before the pixels. On the whole it helps them, and
-the more of them there are: so of the bits that a smaller residual saves early only a share counts. More effort means
-more walks:
+A *walk* codes the picture once, pass by pass, and rounds each element greedily: to the nearest integer or the next one
+towards zero, whichever costs less in bits and in squared error of the coefficient. A greedy choice ignores later
+passes, whose means and classes depend on the residual, and the correction before the pixels. Larger residuals help
+them, early passes more than late ones, so only a share of the bits that a smaller residual would save is counted.
+More effort means more walks:
 
-- a second one aims at coefficients from which the correction that the first one met is taken away;
-- each further one changes a few residuals, one in each cell of 4x4 blocks, by what the greedy rounding found nearly as
-  good, and keeps a change where the cell's own bits and error, measured on the decoded picture, got less. Cells are
-  judged apart, so one walk tries many changes; the cells move from walk to walk.
+- the second walk aims at the coefficients less the correction that the first walk met;
+- each further walk changes a few residuals, at most one in each cell of 4x4 blocks, to the alternative that greedy
+  rounding found nearly as good, and keeps a change if the bits and the error of its cell, measured on the decoded
+  picture, went down. Cells are judged independently, so one walk tries many changes; they shift from walk to walk.
 
-The choice is never worse than that of less effort: every walk's whole cost is measured for every picture.
+More effort never gives a worse choice: the whole cost of every walk is measured for every picture.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WALKS = (1, 2, 3, 4, 5, 6, 9, 14, 24, 48)  # by effort
-CELL = 4  # blocks: changes so far apart hardly touch each other
-NEARLY_AS_GOOD = 2.0  # bits that a change may seem to cost and still be tried
-# Of the bits that a smaller residual saves, in the first pass; 1 in the last. Colour tiles take 0.1 to 0.3 % fewer
-# bytes at equal PSNR; rate plus lambda times distortion falls by more at low qualities, whose files grow better.
+CELL = 4  # blocks; changes this far apart hardly influence each other
+NEARLY_AS_GOOD = 2.0  # bits that a change may seem to cost and still be worth trying
+# The share of the bits saved by a smaller residual that counts in the first pass; it rises to 1 in the last. Worth 0.1
+# to 0.3 % of the bytes at equal PSNR on CIFAR-10.
 FIRST_SHARE = 0.6
 
 
@@ -94,9 +94,9 @@ def _walks(model: Model, effort: int) -> int:
 
 @dataclass
 class _Walk:
-    """One walk and what it cost: each picture, and each of its blocks, in bits plus lambda times squared error.
+    """A walk and its cost in bits plus lambda times squared error, of each picture (N,) and of each of its blocks.
 
-    margin, change: pass by pass (N, E), what another residual would seem to cost more, and which one: a difference.
+    margin, change: pass by pass (N, E), what the best alternative residual would seem to cost more, and how it differs.
     """
 
     choice: MeasuredChoice
@@ -107,7 +107,7 @@ class _Walk:
     change: list[NDArray[np.int8]]
 
     def replaced(self, now: _Walk) -> NDArray[np.bool_]:
-        """Take over what was chosen for the pictures (N,) that ``now`` coded for less, and say which those are."""
+        """Take over the choices for pictures that `now` coded at a lower cost; returns which they are: (N,)."""
         better = np.asarray(now.total < self.total)
         mine, other = self.choice, now.choice
         self.total[better] = now.total[better]
@@ -120,7 +120,7 @@ class _Walk:
 
 
 class _Search:
-    """What all walks over the same pictures share."""
+    """The pictures, their analysis and all that the walks over them share."""
 
     def __init__(
         self,
@@ -141,30 +141,32 @@ class _Search:
         self.lambdas = lambdas[quality - 1][:, None]
 
     def positions(self, index: int) -> NDArray[np.intp]:
+        """Raster indices of the blocks that pass `index` codes."""
         return ladder.positions(self.model.description.passes[index], self.rows, self.columns)
 
     def targets(self, index: int) -> NDArray[np.float32]:
-        """What the elements of a pass should be, (N, E), in units of an element."""
+        """The real values of the elements of a pass, (N, E), in units of an element."""
         if index == ladder.VECTOR:
             return self.vector
         stage = self.model.description.passes[index]
         return self.plane[:, self.positions(index), stage.lo : stage.hi].reshape(len(self.pictures), -1)
 
     def without_padding(self, index: int, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Values (N, E) of a pass, 0 in blocks that hold none of the picture."""
+        """Values (N, E) of a pass with 0 in blocks that hold none of the picture."""
         if self.inside is None:
             return values
         stage = self.model.description.passes[index]
         return values * np.repeat(self.inside[:, self.positions(index)], stage.hi - stage.lo, axis=1)
 
     def share(self, index: int) -> np.float32:
-        """How much the bits count that a smaller residual saves in a pass; the vector's count whole."""
+        """The share of the bits saved by a smaller residual that counts in a pass; 1 for the vector."""
         last = len(self.model.description.passes) - 1
         return np.float32(1 if index == ladder.VECTOR or not last else FIRST_SHARE + (1 - FIRST_SHARE) * index / last)
 
     def aim(self, first: _Walk) -> _Walk:
-        """Walk again, aiming at coefficients that will be right after the correction that the first walk met; go on
-        aiming at that for the pictures where it paid.
+        """Walk again, aiming at the coefficients less the correction that the first walk met.
+
+        Later walks keep that aim for the pictures where it lowered the cost.
         """
         correction = first.correction.reshape(self.plane.shape)
         self.plane -= correction
@@ -188,15 +190,15 @@ class _Search:
         return best
 
     def unmeasured(self) -> Choice:
-        """One walk, with nothing known of what it costs."""
+        """One walk whose cost is not measured, which saves decoding it."""
         coder = _Coder(self)
         ladder.walk(self.model, self.engine, self.quality, self.rows, self.columns, coder)
         return Choice(coder.residuals, coder.classes)
 
     def walk(self, changes: list[NDArray[np.int8]] | None = None, *, proposing: bool = False) -> _Walk:
-        """Residuals as rounded plus changes (pass by pass, the vector's apart), and what they cost.
+        """Code the pictures with residuals as rounded plus `changes`, pass by pass without the vector's.
 
-        proposing: also what other residuals would seem to cost.
+        proposing: also note what alternatives would seem to cost.
         """
         n = len(self.pictures)
         coder = _Coder(self, changes, measuring=True, proposing=proposing)
@@ -216,7 +218,7 @@ class _Search:
         return _Walk(choice, correction, total, blocks.reshape(n, self.rows, self.columns), coder.margin, coder.change)
 
     def refine(self, best: _Walk, walks: int) -> _Walk:
-        """Try changes in so many walks, of which the last one tries none but those that were found good."""
+        """Try changes in so many walks; the last one applies only those that proved good."""
         n, passes = len(self.pictures), self.model.description.passes
         kept = [np.zeros(part.shape, np.int8) for part in best.change]
         untried = [np.ones(part.shape, bool) for part in best.change]
@@ -249,7 +251,7 @@ class _Search:
         top: int,
         left: int,
     ) -> list[tuple[int, NDArray[np.intp], NDArray[np.intp]]]:
-        """(pass, pictures, elements) of the most promising change in each cell."""
+        """The most promising change in each cell, as (pass, pictures, elements) for each pass."""
         n = len(self.pictures)
         margin = np.full((n, self.rows * self.columns), NEVER)
         owner = np.full((n, self.rows * self.columns), -1)
@@ -275,7 +277,7 @@ class _Search:
 
 
 class _Coder:
-    """What `ladder.walk` asks for residuals: rounds elements, counts bits, and notes what else could be chosen."""
+    """The encoder's side of `ladder.walk`: rounds elements, counts bits, and notes alternatives."""
 
     def __init__(
         self,
@@ -323,7 +325,7 @@ class _Coder:
 
 
 def _by_cell(values: NDArray[np.float32], top: int, left: int, join: object = np.sum) -> NDArray[np.float32]:
-    """Blocks (N, rows, columns) joined cell by cell; the first cells are ``top`` and ``left`` blocks short."""
+    """Reduce blocks (N, rows, columns) to cells; the first cells are `top` and `left` blocks short."""
     n, rows, columns = values.shape
     fill = 0.0 if join is np.sum else NEVER
     below, right = -(rows + top) % CELL, -(columns + left) % CELL
@@ -334,6 +336,6 @@ def _by_cell(values: NDArray[np.float32], top: int, left: int, join: object = np
 
 
 def _of_cells(cells: NDArray[np.generic], rows: int, columns: int, top: int, left: int) -> NDArray[np.generic]:
-    """The inverse direction of ``_by_cell``: to every block (N, rows, columns) what its cell holds."""
+    """Spread cells back to blocks (N, rows, columns): each block gets the value of its cell."""
     spread = cells.repeat(CELL, axis=1).repeat(CELL, axis=2)
     return spread[:, top : top + rows, left : left + columns]

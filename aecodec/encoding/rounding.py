@@ -62,8 +62,9 @@ def rounded(elements: Elements, share: np.float32) -> NDArray[np.int32]:
 
 
 def alternatives(elements: Elements, residual: NDArray[np.int32]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-    """The best other residual of each element (N, E): what it would cost more, NEVER if there is none, and how it
-    differs from `residual`.
+    """The best alternative residual of each element: (what it would cost more, how it differs), both (N, E).
+
+    The cost is NEVER where there is no alternative.
     """
     margin = np.full(residual.shape, NEVER, np.float32)
     change = np.zeros(residual.shape, np.int8)

@@ -1,9 +1,4 @@
-"""Engines run networks of exact layers; all of them give the same integers.
-
-An engine is a class with one method, ``run(network, x, positions)``: x is (N, H, W, C) float32 of integers, positions
-is an integer array (P,) of raster indices ``y * W + x`` or None for all of them; the result is (N, P, units) float32
-of integers. With positions, only the first layer may look at neighbours.
-"""
+"""Engines: networks of exact integer layers, and the programs that run them. All engines give the same integers."""
 
 from __future__ import annotations
 
@@ -22,12 +17,19 @@ Tensor: TypeAlias = "NDArray[np.float32]"
 
 
 class Engine(Protocol):
-    def run(self, network: Network, x: Tensor, positions: NDArray[np.intp] | None = None) -> Tensor: ...
+    """Something that runs networks. All engines agree by `array_equal` on every input within the proven limits."""
+
+    def run(self, network: Network, x: Tensor, positions: NDArray[np.intp] | None = None) -> Tensor:
+        """The outputs (N, P, units) of a network on grids x (N, H, W, C); all are integers held in float32.
+
+        positions: (P,) raster indices y * W + x of the outputs to compute, or None for all H * W of them. With
+        positions, only the first layer of the network may have a kernel larger than 1.
+        """
 
 
 @cache
 def engine(name: str = "numpy") -> Engine:
-    """The engine of that name: ``numpy`` (default) or ``tensorflow`` (which has to be installed)."""
+    """The engine of that name: "numpy", or "tensorflow", which has to be installed. Raises InvalidValue."""
     if name == "numpy":
         from aecodec.engines.numpy_engine import NumpyEngine
 

@@ -1,8 +1,8 @@
-"""Holding NumPy's BLAS to one thread while several Python threads multiply side by side.
+"""Hold NumPy's BLAS to one thread while several Python threads multiply side by side.
 
-Two of one beside two of the other on two cores take up to twice as long as either alone. OpenBLAS, which NumPy's wheels
-bring, has functions for that; where they are not found (another BLAS, Windows) nothing is done. The setting is that of
-the whole process, so it is put back as soon as nobody needs it.
+Two BLAS threads for each of two Python threads on two cores take up to twice as long as either kind alone. OpenBLAS,
+which NumPy's wheels bring, can be told; with another BLAS nothing is done. The setting holds for the whole process and
+is restored as soon as nobody needs it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ NAMES = ("scipy_openblas_{}_num_threads64_", "scipy_openblas_{}_num_threads", "o
 
 @cache
 def functions() -> tuple[Callable[[], int], Callable[[int], object]] | None:
-    """What tells and what sets the number of threads, or None."""
+    """The functions that read and set the number of BLAS threads, or None."""
     try:
         from numpy._core import _multiarray_umath  # type: ignore[attr-defined,unused-ignore]
 
@@ -40,7 +40,7 @@ _before = 1
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One BLAS thread until all who asked for it are done."""
+    """Hold BLAS to one thread until all callers have left the context."""
     global _users, _before
     found = functions()
     if found is None:

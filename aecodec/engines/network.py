@@ -44,6 +44,7 @@ class ExactLayer:
 
     @property
     def units(self) -> int:
+        """Output channels."""
         return int(self.weight.shape[1])
 
     def bound(self, input_limit: NDArray[np.int64]) -> int:
@@ -73,7 +74,7 @@ class Network:
 
     @cached_property
     def scaled(self) -> tuple[ScaledLayer, ...]:
-        """What an engine multiplies with."""
+        """The layers as floating-point engines multiply with them."""
         return tuple(_scaled(layer, single) for layer, single in zip(self.layers, self.single, strict=True))
 
     @property
@@ -83,6 +84,7 @@ class Network:
 
     @property
     def parameters(self) -> int:
+        """Weights and biases of all layers."""
         return sum(layer.weight.size + layer.bias.size for layer in self.layers)
 
 

@@ -17,14 +17,15 @@ CHUNK_VALUES = 1 << 19  # values gathered at once: two megabytes, so that a chun
 
 
 class NumpyEngine:
-    """Integers held in float32 or float64, which multiply fast; see ``aecodec.engines.network`` for why it is exact."""
+    """Integers held in float32 or float64, which BLAS multiplies fast; `engines.network` says why that is exact."""
 
     def run(self, network: Network, x: Tensor, positions: NDArray[np.intp] | None = None) -> Tensor:
+        """As `Engine.run`, in chunks that fit the cache."""
         n, height, width, _ = x.shape
         if positions is None:
             positions = np.arange(height * width)
         made = np.empty((n, positions.size, network.layers[-1].units), np.float32)
-        if not positions.size:  # of a pass whose lattice a very small grid misses
+        if not positions.size:  # a very small grid may have none of a pass's positions
             return made
         places = neighbourhoods(height, width, positions)
         widest = max(layer.weight.shape[0] for layer in network.layers)
@@ -39,13 +40,13 @@ class NumpyEngine:
 
 
 class _Scratch:
-    """Arrays that the chunks of one call share: memory that stays in the cache and is cleared once."""
+    """Arrays that the chunks of one call share, so that they stay in the cache and are zeroed only once."""
 
     def __init__(self) -> None:
         self.held: dict[tuple[str, int], NDArray[Any]] = {}
 
     def __call__(self, use: str, layer: int, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        """The array of a layer; zeros at first. Chunks never grow, and only the first axis shrinks."""
+        """The scratch array of a layer, zeros at first. Chunks never grow, and only the first axis shrinks."""
         size = math.prod(shape)
         if (use, layer) not in self.held:
             self.held[use, layer] = np.zeros(size, dtype)
@@ -88,7 +89,7 @@ def _convolve(
     scratch: _Scratch,
     index: int,
 ) -> None:
-    """Fill the sums (N * P, units) over the neighbourhoods (P, 9) in a grid (N, H, W, C)."""
+    """Fill `sums` (N * P, units) with the products over the neighbourhoods (P, 9) in a grid (N, H, W, C)."""
     n, height, width, channels = grid.shape
     padded = scratch("padded", index, (n, height + 2, width + 2, channels), weight.dtype)
     padded[:, 1:-1, 1:-1] = grid

@@ -1,4 +1,4 @@
-"""The second engine: the same gathers and products in TensorFlow, on whatever device it finds.
+"""The TensorFlow engine: the same gathers and products as the NumPy engine, on the device that TensorFlow chooses.
 
 Products go through ``tf.matmul`` and not through convolutions, whose algorithms (Winograd, FFT) are not plain sums.
 """
@@ -16,12 +16,13 @@ from aecodec.engines.network import LEAK, Network
 
 
 class TensorflowEngine:
-    """Needs the package tensorflow. Rounding of float32 inputs to TF32 is switched off: it would not be exact."""
+    """Needs the package tensorflow. TF32 is switched off: it rounds float32 inputs and would not be exact."""
 
     def __init__(self) -> None:
         tf.config.experimental.enable_tensor_float_32_execution(False)
 
     def run(self, network: Network, x: Tensor, positions: NDArray[np.intp] | None = None) -> Tensor:
+        """As `Engine.run`."""
         n, height, width, _ = x.shape
         if positions is None:
             positions = np.arange(height * width)

@@ -18,20 +18,21 @@ _Out = TypeVar("_Out")
 
 
 def workers() -> int:
-    """Threads that panels are shared by: what OMP_NUM_THREADS allows, as it limits NumPy's own; else all cores."""
+    """The number of threads to use: OMP_NUM_THREADS if set, as it limits NumPy's own threads; otherwise all cores."""
     allowed = os.environ.get("OMP_NUM_THREADS", "")
     return max(1, int(allowed)) if allowed.isdecimal() else os.cpu_count() or 1
 
 
 def in_threads(work: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
-    """`map`, a few at once: never more than one for each thread and one more, and an error stops what is to come. With
-    several items each has one thread, NumPy's products too.
+    """`map` in threads, results in order; at most one item more than there are threads is in flight.
+
+    An error cancels the items that have not begun. With several items, NumPy's products use one thread each.
     """
     count = workers()
     if count == 1:
         yield from map(work, items)
         return
-    from concurrent.futures import ThreadPoolExecutor  # which takes time to import: small pictures do without
+    from concurrent.futures import ThreadPoolExecutor  # slow to import, and small pictures do not need it
 
     with ExitStack() as stack, ThreadPoolExecutor(count) as pool:
         waiting: deque[Future[_Out]] = deque()

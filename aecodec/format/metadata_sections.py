@@ -18,7 +18,7 @@ _LEVELS: Final = (19,)
 
 
 def write(metadata: Metadata) -> tuple[Section, ...]:
-    """What a container holds of it, in its order. Raises InvalidValue for more than MAX_BYTES."""
+    """The sections that hold the metadata, in order of their tags. Raises InvalidValue for more than MAX_BYTES."""
     parts = {ICC: metadata.icc, EXIF: metadata.exif, XMP: metadata.xmp}
     if sum(map(len, parts.values())) > MAX_BYTES:
         raise InvalidValue(f"a picture's metadata may have {MAX_BYTES} bytes in all: strip it, or shorten it")
@@ -29,8 +29,9 @@ def write(metadata: Metadata) -> tuple[Section, ...]:
 
 
 def read(sections: Iterable[Section]) -> Metadata:
-    """What the sections of a container hold of it; others are passed over. Raises InvalidValue, TruncatedFile and
-    TrailingBytes; unpacks no more than MAX_BYTES.
+    """The metadata that a file's sections hold; other sections are skipped. Unpacks no more than MAX_BYTES.
+
+    Raises InvalidValue, TruncatedFile and TrailingBytes.
     """
     found = {section.tag: section.data for section in sections}
     left = MAX_BYTES

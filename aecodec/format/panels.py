@@ -1,12 +1,13 @@
-"""Panels: the parts in which a large picture is coded, each by itself, so that it can be decoded by itself.
+"""Panels: the parts of a large picture that are coded, and can be decoded, independently of each other.
 
-A canvas of more than SIDE pixels in either direction is cut into panels of the most whole units that fit SIDE, row by
-row from the top left; those at its right and lower edge may be smaller. Nothing is predicted across the edges of
-panels, but the correction network, which runs when all elements are known, sees no edges: pixels are what the whole
-canvas would give.
+A picture, grown to whole units (the model's tiles, or blocks), of more than SIDE pixels in either direction is cut into
+panels of as many whole units as fit SIDE, row by row from the top left; those at the right and lower edge may be
+smaller. Nothing is predicted across panel borders, but the correction network, which runs when all elements are known,
+sees across them: the pixels are those that one large panel would give.
 
-The payload is a varint for each panel but the last, the length of its packed elements, and then the panels' packed
-elements. A checksum starts from that of the header and, where there are several, the panel's number in four bytes.
+The payload holds a varint for each panel but the last, the length of its packed elements, and then the panels' packed
+elements. A panel's checksum starts from that of the header and, where there are several panels, the panel's number in
+four bytes.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ SIDE = 512
 INDEX_BYTES: Final = 4
 
 Progress: TypeAlias = Callable[[int, int], object]
-"""Is told how many panels are done, and how many there are."""
+"""A callback that is called with (panels done, panels in all)."""
 
 
 @dataclass(frozen=True)
 class PanelGrid:
-    """The panels of a canvas of height x width pixels: rows x columns, of `side` (height, width) but at the edges."""
+    """The panels of a picture of height x width pixels; each is of `side` (height, width) but at the far edges."""
 
     height: int
     width: int
@@ -43,29 +44,32 @@ class PanelGrid:
 
     @classmethod
     def of(cls, size: tuple[int, ...], unit: tuple[int, int]) -> PanelGrid:
-        """That of a picture (height, width) which is made of units (height, width)."""
+        """The panels of a picture of `size` (height, width), grown to whole units of `unit` (height, width)."""
         height, width = tile_grid.covered((size[0], size[1]), unit)
         return cls(height, width, (max(1, SIDE // unit[0]) * unit[0], max(1, SIDE // unit[1]) * unit[1]))
 
     @property
     def rows(self) -> int:
+        """Panels from top to bottom."""
         return -(-self.height // self.side[0])
 
     @property
     def columns(self) -> int:
+        """Panels from left to right."""
         return -(-self.width // self.side[1])
 
     @property
     def count(self) -> int:
+        """Panels in all."""
         return self.rows * self.columns
 
     def box(self, index: int) -> Box:
-        """Where a panel lies, in pixels."""
+        """The rectangle of a panel, in pixels."""
         y, x = index // self.columns * self.side[0], index % self.columns * self.side[1]
         return Box(y, min(y + self.side[0], self.height), x, min(x + self.side[1], self.width))
 
     def around(self, area: Box, margin: int) -> Box:
-        """The rows and columns of panels that hold an area of pixels and `margin` pixels around it."""
+        """The rows and columns of the panels that hold an area of pixels and `margin` pixels around it."""
         return Box(
             max(0, area.y0 - margin) // self.side[0],
             -(-min(self.height, area.y1 + margin) // self.side[0]),
@@ -74,7 +78,7 @@ class PanelGrid:
         )
 
     def covering(self, area: Box) -> tuple[list[int], Box]:
-        """The panels that hold an area of pixels, and what they cover."""
+        """The indices of the panels that hold an area of pixels, and the rectangle that they cover."""
         chosen = self.around(area, 0)
         indices = [y * self.columns + x for y in range(chosen.y0, chosen.y1) for x in range(chosen.x0, chosen.x1)]
         first, last = self.box(indices[0]), self.box(indices[-1])
@@ -82,12 +86,12 @@ class PanelGrid:
 
 
 def seed_of(index: int, count: int, seed: int) -> int:
-    """What the checksum of a panel starts from, with `seed` the CRC-32 of the header: panels cannot change places."""
+    """The value from which a panel's checksum starts, so that panels cannot be swapped; seed: the header's CRC-32."""
     return zlib.crc32(index.to_bytes(INDEX_BYTES, "little"), seed) if count > 1 else seed
 
 
 def check_bytes(residuals: Sequence[NDArray[Any]]) -> list[bytes]:
-    """What checksums cover beside their seeds: each picture's residuals, 32-bit little-endian, in coding order."""
+    """The bytes that a checksum covers, for each picture: its residuals, 32-bit little-endian, in coding order."""
     return [row.tobytes() for row in np.concatenate(residuals, axis=1).astype("<i4")]
 
 

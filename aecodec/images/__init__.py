@@ -1,1 +1,1 @@
-"""Pictures in and out: arrays, Pillow images, metadata, opacity, tiling and scaling."""
+"""Pictures in and out: arrays, Pillow images, metadata, opacity, tile grids, scaling, distortions."""

@@ -1,14 +1,14 @@
 """Distortions of pictures: five kinds of noise and two filters, for training and for the study of robustness.
 
-Each works on pictures (N, H, W, C) uint8 and gives the same. What its number means:
+Each takes pictures (N, H, W, C) uint8 and returns the same shape. The meaning of its number:
 
-    gaussian     standard deviation of the noise that is added, as a share of white
-    white        noise between plus and minus this share of white, all values alike
-    speckle      standard deviation of the noise that a sample is multiplied with: sample * (1 + noise)
-    salt-pepper  share of the pixels that become black or white, one as often as the other
-    poisson      photons that a white sample counts on average; fewer are noisier
-    median       side of the window, 3 or 5 and so on; the picture's edge is repeated
-    mean         the same, with the mean, rounded to the nearest
+    gaussian     standard deviation of additive Gaussian noise, as a fraction of white
+    white        amplitude of additive uniform noise, as a fraction of white
+    speckle      standard deviation of multiplicative Gaussian noise: sample * (1 + noise)
+    salt-pepper  fraction of the pixels that become black or white, half of them each
+    poisson      mean photon count of a white sample; fewer photons are noisier
+    median       side of the window of a median filter, odd; the edge of the picture is repeated
+    mean         side of the window of a mean filter, odd
     none         no distortion
 """
 
@@ -97,7 +97,7 @@ MOST: Final = {"gaussian": 4.0, "white": 4.0, "speckle": 4.0, "salt-pepper": 1.0
 
 @dataclass(frozen=True)
 class Distortion:
-    """One kind, with a number or a range that numbers are drawn from evenly, one a picture."""
+    """One kind, with a number, or a range from which a number is drawn uniformly for each picture."""
 
     kind: str
     low: float = 0.0
@@ -105,7 +105,7 @@ class Distortion:
 
     @property
     def name(self) -> str:
-        """As it is written: ``gaussian:0.1`` or ``gaussian:0.1-0.3``."""
+        """The specification: ``gaussian:0.1`` or ``gaussian:0.1-0.3``."""
         if self.kind == "none":
             return self.kind
         return f"{self.kind}:{self.low:g}" + (f"-{self.high:g}" if self.high != self.low else "")
@@ -122,12 +122,13 @@ class Distortion:
 
 @dataclass(frozen=True)
 class Mixture:
-    """Several distortions, of which each picture meets one; all are met alike often."""
+    """Several distortions, one of which is drawn for each picture, all equally likely."""
 
     parts: tuple[Distortion, ...]
 
     @property
     def name(self) -> str:
+        """The specification that `parse` reads."""
         return ",".join(part.name for part in self.parts)
 
     def apply(self, pictures: Pictures, random: np.random.Generator) -> Pictures:
@@ -176,4 +177,4 @@ STUDY: Final[Sequence[str]] = (
     *(f"median:{side}" for side in (3, 5)),
     *(f"mean:{side}" for side in (3, 5)),
 )
-"""What the robustness study measures, weak before strong."""
+"""The distortions of the robustness study, weak before strong."""

@@ -1,4 +1,4 @@
-"""What a picture says beside its pixels: colour profile, EXIF, XMP and resolution."""
+"""Metadata of a picture: colour profile, EXIF, XMP and resolution."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST: Final = (1 << 32) - 1
 
 @dataclass(frozen=True)
 class Metadata:
-    """icc: an ICC profile. exif: a TIFF structure without prefix. xmp: an XML packet. dpi: pixels per inch, (x, y)."""
+    """icc: an ICC profile. exif: a TIFF structure without prefix. xmp: an XML packet. dpi: (x, y), pixels per inch."""
 
     icc: bytes = b""
     exif: bytes = b""
@@ -25,13 +25,13 @@ class Metadata:
     dpi: tuple[float, float] | None = None
 
     def info(self) -> dict[str, Any]:
-        """Under the names that Pillow gives these things in `image.info`."""
+        """The metadata under Pillow's names, as in `image.info`."""
         found = {"icc_profile": self.icc, "exif": PREFIX + self.exif if self.exif else b"", "xmp": self.xmp}
         return {key: value for key, value in (*found.items(), ("dpi", self.dpi)) if value}
 
 
 def resolution(dpi: Any) -> tuple[float, float] | None:
-    """Pixels per inch (x, y) as the format can hold them; None for what is no resolution."""
+    """A resolution (x, y) in pixels per inch, or None if it is not one that the format can hold."""
     try:
         x, y = float(dpi[0]), float(dpi[1])
     except (TypeError, ValueError, IndexError, KeyError, ZeroDivisionError, OverflowError):
@@ -42,4 +42,5 @@ def resolution(dpi: Any) -> tuple[float, float] | None:
 
 
 def thousandths(dpi: tuple[float, float]) -> tuple[int, int]:
+    """A resolution in thousandths of a pixel per inch, as files store it."""
     return round(dpi[0] * PER_INCH), round(dpi[1] * PER_INCH)

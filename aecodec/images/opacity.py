@@ -1,4 +1,4 @@
-"""Opacity: how it is packed, with how many levels, and what colours stand where nobody sees any."""
+"""Opacity: how many levels it keeps at a quality, and the colours of fully transparent pixels."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LOSSLESS: Final = 100  # aecodec.api has the same limit
-_CELL: Final = 8  # hidden colours are filled in by squares of so many pixels: the blocks of the models divide it
-_BAND: Final = 512  # rows looked at at once; a multiple of _CELL
+LOSSLESS: Final = 100  # as encoding.options.ALPHA_LOSSLESS
+_CELL: Final = 8  # side of the squares by which hidden colours are filled in; the models' blocks divide it
+_BAND: Final = 512  # rows processed at once; a multiple of _CELL
 
 
 def levels(quality: int) -> int:
-    """How many different values opacity may take at that quality (1..100): 2 to 256, in geometric steps."""
+    """The number of opacity values at a quality of 1..100: 2 to 256, in geometric steps."""
     return int(2 * 128 ** ((quality - 1) / (LOSSLESS - 1)) + 0.5)
 
 
 def quantized(alpha: NDArray[Any], quality: int) -> NDArray[Any]:
-    """Opacity (height, width) with as many levels as the quality allows: uint8 at 1..100, of which 100 keeps all and
-    others keep 0 and 255 exactly; or uint16 at 100.
+    """Opacity (height, width) with the number of levels of a quality: uint8 at 1..100, uint16 at 100 only.
+
+    Quality 100 keeps every value; lower ones keep 0 and 255 exactly.
     """
     if quality < LOSSLESS:
         steps = levels(quality) - 1
         table = (np.rint(np.arange(256) * steps / 255) * 255 / steps).round().astype(np.uint8)
-        # what is nearly transparent, or nearly opaque, must not become so
+        # nearly transparent must not become transparent, nor nearly opaque become opaque
         table[1:-1] = table[1:-1].clip(1, 254) if steps > 1 else table[1:-1]
         alpha = table[alpha]
     return alpha
@@ -35,8 +36,8 @@ def quantized(alpha: NDArray[Any], quality: int) -> NDArray[Any]:
 def filled(samples: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Samples (height, width) or (height, width, 3) with smooth colours where the picture is fully transparent.
 
-    A square of 8 x 8 pixels takes the mean of what is visible in it, and one without any that of the nearest coarser
-    square which has some: no edge is left to code but what can be seen.
+    The hidden pixels of a square of 8 x 8 take the mean of its visible pixels, or, where it has none, that of the
+    smallest coarser square that has some: no invisible edge is left to code.
     """
     hidden = alpha == 0
     if not hidden.any():
@@ -64,7 +65,7 @@ def _cells(values: NDArray[np.generic]) -> NDArray[np.float64]:
 
 
 def _spread(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Means where there is something to take them of, and those of coarser and coarser squares elsewhere."""
+    """Means of the squares that have visible pixels; elsewhere those of coarser and coarser squares."""
     means = sums / np.maximum(counts, 1)
     missing = counts[..., 0] == 0
     if missing.any() and max(missing.shape) > 1:

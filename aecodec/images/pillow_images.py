@@ -1,6 +1,6 @@
-"""Pillow images in: every mode, opacity in its several forms, orientation and metadata.
+"""Pillow images in and out: every mode, the several forms of opacity, orientation and metadata.
 
-`TARGETS` is the whole story of the modes; docs/modes.md is written from running them all.
+`TARGETS` says what becomes of each mode; the page docs/modes.md is made by running them all.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Target:
-    """What a mode becomes: `mode` L, RGB, the same with A, or I;16; `note` says it where something is converted. What
-    becomes of 16 bits is the codec's business.
+    """What a Pillow mode is coded as: `mode` L, LA, RGB, RGBA or I;16; `note` tells the user of a conversion.
+
+    Whether 16-bit samples are rounded to 8 is decided later, by the encoder options.
     """
 
     mode: str
@@ -68,14 +69,14 @@ _TURNS: Final = (
     Image.Transpose.TRANSVERSE,
     Image.Transpose.ROTATE_90,
 )
-_SIDEWAYS: Final = 5  # from here on width and height change places
-# What a TIFF file says of how its samples are stored, and where; the picture's size; profile and XMP.
+_SIDEWAYS: Final = 5  # from this orientation on, width and height are swapped
+# TIFF tags that say how and where samples are stored, the size of the picture, colour profile and XMP.
 _STRUCTURE: Final = frozenset(
     {254, 255, 256, 257, 258, 259, 262, 263, 266, 273, 277, 278, 279, 284, 317, 318, 319, 320, 322, 323, 324, 325}
     | {330, 338, 339, 340, 341, 347, 529, 530, 531, 532, 700, 34377, 34675, 282, 283, 296}
 )
 _DIRECTORIES: Final = (0x8769, 0x8825)  # EXIF and GPS
-_INTEROPERABILITY: Final = 0xA005  # in EXIF's, the position of another directory
+_INTEROPERABILITY: Final = 0xA005  # the position of another directory within EXIF's
 _BAD_EXIF: Final = (SyntaxError, ValueError, KeyError, TypeError, EOFError, IndexError, OSError, struct.error)
 
 
@@ -88,7 +89,7 @@ def read(image: Image.Image) -> Source:
         raise UnsupportedImage(f"Pillow's mode {image.mode} cannot be coded: convert it to L or RGB first")
     require_pixels(image.width, image.height)
     notes = []
-    # MPO is what phones write: one photograph, followed by its depth or its preview.
+    # Phones write MPO: one photograph, followed by its depth map or preview.
     if getattr(image, "is_animated", False) and image.format != "MPO":
         frames = getattr(image, "n_frames", "several")
         notes.append(f"the file holds {frames} pictures, and only the one at hand is coded")
@@ -140,7 +141,7 @@ def _is_gray(colours: NDArray[np.uint8]) -> bool:
 
 
 def _wide(image: Image.Image, key: Any) -> tuple[Picture, Picture | None]:
-    """Gray of 16 bits, or of floating point 0..255 as 8 bits; the key colour as opacity."""
+    """16-bit gray, or floating-point gray 0..255 rounded to 8 bits; the transparent key colour as opacity."""
     values = np.asarray(image)
     largest = _WIDE[image.mode]
     if not (values.min() >= 0 and values.max() <= largest):  # also where one is not a number
@@ -165,7 +166,7 @@ def _metadata(image: Image.Image, taken: bytes, sideways: bool, notes: list[str]
     icc = info.get("icc_profile") or b""
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
     xmp = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
-    # Upright now, whoever reads the orientation here.
+    # The picture is upright now, and the orientation in XMP has to say so.
     xmp = re.sub(rb"(tiff:Orientation(?:=[\"']|>))[2-8]", rb"\g<1>1", xmp)
     dpi = resolution(info.get("dpi"))
     if dpi is not None and sideways:
@@ -183,7 +184,7 @@ def _metadata(image: Image.Image, taken: bytes, sideways: bool, notes: list[str]
 
 
 def _taken(image: Image.Image) -> bytes:
-    """EXIF data made from what Pillow took from files that have it among their own tags."""
+    """EXIF data made of the tags that Pillow reads from formats, such as TIFF, that keep them among their own."""
     kept = Image.Exif()
     try:
         source = image.getexif()

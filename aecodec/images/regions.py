@@ -1,4 +1,4 @@
-"""Rectangles of a picture: what `region` means, in whole numbers."""
+"""Rectangles of pixels or blocks, and what `region` means."""
 
 from __future__ import annotations
 
@@ -26,29 +26,32 @@ class Box:
 
     @property
     def height(self) -> int:
+        """Rows."""
         return self.y1 - self.y0
 
     @property
     def width(self) -> int:
+        """Columns."""
         return self.x1 - self.x0
 
     def intersection(self, other: Box) -> Box | None:
-        """What both cover, if anything."""
+        """The rectangle that both cover, or None."""
         y0, y1 = max(self.y0, other.y0), min(self.y1, other.y1)
         x0, x1 = max(self.x0, other.x0), min(self.x1, other.x1)
         return Box(y0, y1, x0, x1) if y0 < y1 and x0 < x1 else None
 
     def within(self, outer: Box) -> Box:
-        """The same rectangle, counted from the top left of another one."""
+        """The same rectangle in coordinates that start at the top left of another one."""
         return Box(self.y0 - outer.y0, self.y1 - outer.y0, self.x0 - outer.x0, self.x1 - outer.x0)
 
     @property
     def slices(self) -> tuple[slice, slice]:
+        """Indices of the rectangle in an array (height, width, ...)."""
         return slice(self.y0, self.y1), slice(self.x0, self.x1)
 
 
 def area(region: Region | None, size: tuple[int, int]) -> Box:
-    """The part of a picture of `size` (height, width); all of it for None. Raises InvalidValue."""
+    """The part of a picture of `size` (height, width) that a region names; all of it for None. Raises InvalidValue."""
     if region is None:
         return Box(0, size[0], 0, size[1])
     try:

@@ -1,4 +1,4 @@
-"""Pictures made smaller: what `thumbnail` means, in whole numbers."""
+"""Reduced pictures: what `thumbnail` means, in integer arithmetic."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ _BAND = 1 << 20  # pixels that are summed at once
 
 
 def factors(size: tuple[int, int], longest: int, block: int | None) -> tuple[int, int]:
-    """By how much a thumbnail is smaller than a picture of `size`: (pixels, blocks) that one of its pixels stands for
-    in each direction. Blocks is 0 where it is made from the pixels: always, if `block` is None. Raises InvalidValue.
+    """The reduction factors of a thumbnail of a picture of `size` (height, width): (pixels, blocks).
+
+    They are the pixels, and the blocks, of the picture per pixel of the thumbnail in each direction. blocks is 0 where
+    the thumbnail is made from decoded pixels, as always if `block`, the side of a block in pixels, is None. longest:
+    the most pixels that the longer side of the thumbnail may have. Raises InvalidValue.
     """
     try:
         limit = 0 if isinstance(longest, bool) else operator.index(longest)
     except TypeError:
         limit = 0
     if limit < 1:
-        raise InvalidValue(f"a thumbnail has a whole number of pixels, 1 or more, not {longest!r}")
+        raise InvalidValue(f"the size of a thumbnail must be a whole number of pixels, 1 or more, not {longest!r}")
     factor = -(-max(size) // limit)
     if block is None or factor < block:
         return factor, 0
@@ -33,8 +36,9 @@ def factors(size: tuple[int, int], longest: int, block: int | None) -> tuple[int
 
 
 def reduced(picture: NDArray[Any], factor: int) -> NDArray[Any]:
-    """Means, half up, of squares of factor x factor pixels, of what there is of them at the right and lower edge:
-    (H, W, ...) -> (ceil(H / factor), ceil(W / factor), ...).
+    """The means of squares of factor x factor pixels: (H, W, ...) -> (ceil(H / factor), ceil(W / factor), ...).
+
+    They are rounded half up. Squares that cross the right or lower edge count the pixels that exist.
     """
     if factor == 1:
         return picture

@@ -1,4 +1,4 @@
-"""A picture as the encoder takes it, samples, opacity and metadata, and how large one may be."""
+"""A picture as the encoder takes it: samples, opacity and metadata; and limits on its size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Picture: TypeAlias = "NDArray[Any]"
-"""uint8; or uint16 where samples of 16 bits are kept."""
+"""Samples: uint8, or uint16 where 16 bits are kept."""
 
 MAX_PIXELS: Final = 1024**3 // 4 // 3
 """The most pixels that a file may declare unless the caller allows more: Pillow's own limit."""
@@ -26,9 +26,9 @@ _NARROWED: Final = "samples of 16 bits are rounded to 8, which lossless and max_
 class Source:
     """A picture as the encoder takes it.
 
-    samples: uint8 or uint16, (height, width) if it is gray, (height, width, 3) if it is RGB. alpha: of the same type,
-    (height, width), from 0, transparent, to the largest value, opaque, or None where the picture has no such channel.
-    notes: what was converted, in a few words each.
+    samples: uint8 or uint16, (height, width) if gray, (height, width, 3) if RGB. alpha: opacity of the same type,
+    (height, width), from 0 for transparent to the largest value for opaque, or None. notes: what was converted, in a
+    few words each.
     """
 
     samples: Picture
@@ -37,7 +37,7 @@ class Source:
     notes: tuple[str, ...] = ()
 
     def narrowed(self) -> Source:
-        """The same in 8 bits a sample."""
+        """The same picture with 8-bit samples."""
         if self.samples.dtype == np.uint8:
             return self
         alpha = None if self.alpha is None else eight_bits(self.alpha)
@@ -45,7 +45,7 @@ class Source:
 
 
 def require_within_limit(width: int, height: int, max_pixels: int | None) -> None:
-    """Raises LimitExceeded if width * height > max_pixels (None: no limit). Call it before any allocation."""
+    """Raise LimitExceeded if width * height > max_pixels (None: no limit). Call it before any allocation."""
     if max_pixels is not None and width * height > max_pixels:
         raise LimitExceeded(
             f"the picture is {width}x{height} pixels and the limit is {max_pixels} in all:"
@@ -54,15 +54,16 @@ def require_within_limit(width: int, height: int, max_pixels: int | None) -> Non
 
 
 def require_pixels(width: int, height: int) -> None:
+    """Raise UnsupportedImage for a picture without pixels."""
     if width == 0 or height == 0:
         raise UnsupportedImage(f"a picture needs at least one pixel, and this one is {width}x{height}")
 
 
 def eight_bits(samples: NDArray[Any]) -> Picture:
-    """Samples 0..65535 as the nearest of 0..255 (255 stands for 65535)."""
+    """Samples 0..65535 rounded to 0..255, where 255 stands for 65535."""
     return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def joined(samples: Picture, alpha: Picture | None) -> Picture:
-    """Samples (height, width) or (height, width, 3), with opacity as a last channel where there is any."""
+    """Samples (height, width) or (height, width, 3), with opacity, if any, as the last channel."""
     return samples if alpha is None else np.dstack([samples, alpha])

@@ -1,6 +1,7 @@
-"""The plain form of a picture: its samples packed as they are, or as whole steps where they may be off by a little.
+"""Plain files: pictures coded without a model, lossless or with samples quantized uniformly.
 
-For what no model fits: flat pictures, icons, screenshots, QR codes, noise; and for 16 bits a sample. The payload is
+For pictures that compress better without a model (flat pictures, icons, screenshots, QR codes, noise), and for 16-bit
+samples. The payload is
 
     varint       2 * N + 1 for samples of 16 bits, 2 * N for 8: no sample is off by more than N
     the rest     steps, as `aecodec.lossless.planes` packs them, their checksum begun with all bytes before
@@ -45,33 +46,37 @@ class Precision:
 
     @property
     def top(self) -> int:
+        """The largest sample."""
         return (1 << self.bits) - 1
 
     @property
     def step(self) -> int:
+        """The quantization step."""
         return 2 * self.max_error + 1
 
     @property
     def levels(self) -> int:
-        """How many different numbers of steps there are."""
+        """The number of quantized values."""
         return (self.top + self.max_error) // self.step + 1
 
     @property
     def samples_type(self) -> type[np.uint8] | type[np.uint16]:
+        """The dtype of samples."""
         return np.uint8 if self.bits == 8 else np.uint16
 
     @property
     def steps_type(self) -> type[np.uint8] | type[np.uint16]:
+        """The dtype of quantized values."""
         return np.uint8 if self.levels <= 256 else np.uint16
 
     def steps(self, samples: NDArray[Any]) -> NDArray[Any]:
-        """Samples in steps, each the nearest."""
+        """Samples quantized to the nearest step."""
         if self.max_error == 0:
             return samples
         return self._changed(samples, self.steps_type, lambda part: (part + self.max_error) // self.step)
 
     def samples(self, steps: NDArray[Any]) -> NDArray[Any]:
-        """The inverse, as far as there is one. Raises InvalidValue for more steps than there are."""
+        """Quantized values as samples. Raises InvalidValue for values beyond the last level."""
         if self.max_error == 0:
             return steps
         if int(steps.max(initial=0)) >= self.levels:
@@ -88,8 +93,9 @@ class Precision:
 
 
 def write(samples: NDArray[Any], max_error: int = 0, sections: tuple[Section, ...] = ()) -> bytes:
-    """The plain file of samples (height, width) or (height, width, 3), uint8 or uint16: of that with this error and
-    the lossless one the smaller.
+    """The plain file of samples (height, width) or (height, width, 3), uint8 or uint16.
+
+    With a max_error above 0 it is the smaller of the quantized file and the lossless one.
     """
     bits = 8 * samples.dtype.itemsize
     precision = Precision(bits, min(max_error, (1 << bits) - 1))
@@ -105,8 +111,9 @@ def write(samples: NDArray[Any], max_error: int = 0, sections: tuple[Section, ..
 
 
 def read_precision(data: bytes, begin: int) -> tuple[Precision, int]:
-    """What a plain file with its payload at `begin` says of its samples, and where the planes begin. Raises
-    TruncatedFile, InvalidValue.
+    """The precision that a plain file with its payload at `begin` declares, and where the planes begin.
+
+    Raises TruncatedFile, InvalidValue.
     """
     found, at = read_varint(data, begin)
     precision = Precision(16 if found & 1 else 8, found >> 1)
@@ -123,11 +130,11 @@ def read(data: bytes, begin: int, size: tuple[int, int], gray: bool) -> NDArray[
     return precision.samples(steps[..., 0] if gray else steps)
 
 
-# Is it worth trying? ---
+# Which pictures to try ---
 
 
 def promising(stack: NDArray[np.uint8], most_bytes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which pictures (S, H, W, C) might take no more than so many bytes each (S,) in plain form: (S,).
+    """Which pictures (S, H, W, C) might take at most so many bytes each (S,) as plain files: (S,).
 
     Two cheap looks, so that pictures that models are made for need not be packed to find out: the number of pixels
     that are unlike those to the left and above, and, where that leaves hope, zstd's fastest level.

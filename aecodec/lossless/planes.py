@@ -1,4 +1,4 @@
-"""A plain lossless coder for planes of samples: no network, a row of differences at a time, one zstd frame.
+"""Lossless predictive coding of sample planes: a predictor for each row, differences in one Zstandard frame.
 
     1 byte    method: 0 raw, 1 constant, 2 differences, 3 differences after the colour transform, 4 palette
     content   raw: the samples, row by row, those of a pixel together, little-endian
@@ -16,7 +16,7 @@ subtracts channel 1 from channels 0 and 2, with the same modulus.
 With a palette the frame holds a single channel of 8 bits instead: rows of indices, as many to a byte as fit, 1, 2, 4 or
 8 bits each, the first in the highest bits, the rest of a row's last byte 0. So zstd sees up to eight pixels at once.
 
-Every predictor is a difference along an axis, so its inverse is a running sum: decoding has no loop over samples.
+Every predictor is a difference along an axis, and its inverse a running sum: decoding has no loop over samples.
 """
 
 from __future__ import annotations
@@ -147,8 +147,9 @@ def _transformed(samples: NDArray[Any], combine: np.ufunc, out: NDArray[Any] | N
 
 
 def _palette(samples: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.uint8]] | None:
-    """The colours (count, channels) of a picture, rising, and the index of each pixel (height, width); None where
-    there are too many for that to pay.
+    """The colours (count, channels) of a picture, rising, and the index of each pixel (height, width).
+
+    None where there are too many colours for a palette to pay.
     """
     height, width, channels = samples.shape
     most = _GRAY_COLOURS if samples.dtype.itemsize * channels == 1 else _COLOURS

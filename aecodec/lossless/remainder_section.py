@@ -1,4 +1,4 @@
-"""The remainders of pictures: found, packed into the section of a file, and read back.
+"""The remainder section: what the lossy part of a file lacks, found, packed, and read back.
 
 The section holds the largest error in a byte, and then the packed elements of the panels as a payload does, in the
 file's packing. An element is a sample, but only blocks of the remainder that hold some of the picture are coded.
@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Found:
-    """Remainders of pictures of one size: residuals and classes, each (S, E), channel after channel as coded, and the
-    pictures as decoded (S, H, W, C).
+    """Remainders of S pictures of one size.
+
+    residuals, classes: (S, E) for each channel in the order of coding. pixels: the pictures as decoded (S, H, W, C).
     """
 
     tables: Tables
@@ -49,14 +50,14 @@ class Found:
 
 
 def stage_of(model: Model) -> RemainderStage:
-    """Raises InvalidValue for a model without one."""
+    """The remainder of a model. Raises InvalidValue if it has none."""
     if model.remainder is None:
         raise InvalidValue(f"the model {model.name} cannot bound the error: it has no remainder")
     return model.remainder
 
 
 def _grown(size: tuple[int, int], model: Model) -> tuple[int, int]:
-    """(height, width) of the blocks that hold some of a picture, or of a panel's part of it."""
+    """The size (height, width) of a picture, or of a panel's part of it, grown to whole blocks of the remainder."""
     block = stage_of(model).shape.block
     return -(-size[0] // block) * block, -(-size[1] // block) * block
 
@@ -69,8 +70,10 @@ def find(
     quality: NDArray[np.intp],
     error: NDArray[np.intp],
 ) -> Found:
-    """The remainders of pictures (S, H, W, C), one panel or less, given what their lossy part decodes to, which may be
-    larger; quality: (S,), that of the lossy part; error: (S,), the largest ones.
+    """The remainders of pictures (S, H, W, C) of at most one panel.
+
+    made: what their lossy parts decode to, which may be larger. quality: (S,), of the lossy parts. error: (S,), the
+    largest errors allowed.
     """
     stage = stage_of(model)
     count, height, width, channels = pictures.shape
@@ -116,7 +119,7 @@ def split(content: bytes, grid: PanelGrid, size: tuple[int, int], model: Model, 
 
 
 def size_of_part(layout: PanelGrid, index: int, size: tuple[int, int]) -> tuple[int, int]:
-    """(height, width) of what a panel holds of a picture (height, width)."""
+    """The size (height, width) of a panel's part of a picture of `size`."""
     box = layout.box(index)
     return min(box.y1, size[0]) - box.y0, min(box.x1, size[1]) - box.x0
 
@@ -128,7 +131,7 @@ def _elements(model: Model, size: tuple[int, int]) -> int:
 
 @dataclass(frozen=True)
 class PackedRemainder:
-    """packed: the elements of one panel. quality: that of the lossy part. error: the largest that is left."""
+    """packed: the packed elements of a panel. quality: of the lossy part. error: the largest error that remains."""
 
     packed: bytes
     quality: int
@@ -137,7 +140,7 @@ class PackedRemainder:
 
 @dataclass(frozen=True)
 class Part:
-    """What a panel holds of a picture: its size (height, width), and what its checksum starts from."""
+    """A panel's part of a picture: its size (height, width), and the value from which its checksum starts."""
 
     size: tuple[int, int]
     seed: int = 0
@@ -146,8 +149,9 @@ class Part:
 def finish(
     model: Model, engine: Engine, packing_name: str, made: Picture, part: Part, remainders: Sequence[PackedRemainder]
 ) -> Picture:
-    """Pictures (S, H, W, C), or the same panel of each, from what their lossy parts decode to, `made`, which may be
-    larger, and their remainders. Raises AecError.
+    """The pictures (S, H, W, C), or the same panel of each, from their lossy parts and their remainders.
+
+    made: what the lossy parts decode to, which may be larger. Raises AecError.
     """
     high, wide = _grown(part.size, model)
     payloads = [remainder.packed for remainder in remainders]

@@ -1,4 +1,4 @@
-"""The encoder that a model without a plane carries: float layers from a tile to its vector. Not normative.
+"""The analysis network of a model without a plane: float layers from a tile to its vector. Not normative.
 
 The metadata key ``analysis`` lists them as JSON, one object a layer; the arrays are float32:
 
@@ -31,8 +31,9 @@ STRIDES = (1, 2)
 
 @dataclass(frozen=True)
 class EncoderLayer:
-    """A convolution with ``stride``, or where ``dense`` a product with all that there is; then the activation, scale
-    and shift, and where ``pool`` the largest of each 2x2.
+    """A convolution with a stride, or a dense layer; then the activation, scale and shift, and 2x2 max pooling.
+
+    activation: one of ACTIVATIONS. dense: a product with all inputs in place of the convolution. pool: whether to pool.
     """
 
     activation: str
@@ -42,16 +43,17 @@ class EncoderLayer:
 
 
 def to_json(layers: Sequence[EncoderLayer]) -> str:
+    """The layers as the model file's metadata holds them."""
     return json.dumps([asdict(layer) for layer in layers])
 
 
 def layers(metadata: Mapping[str, str]) -> tuple[EncoderLayer, ...]:
-    """Raises ``KeyError``, ``ValueError`` or ``TypeError`` where the metadata has none."""
+    """The layers that a model file's metadata holds. Raises KeyError, ValueError or TypeError if it holds none."""
     return tuple(EncoderLayer(**item) for item in json.loads(metadata["analysis"]))
 
 
 def check(d: Description, arrays: Arrays, metadata: Mapping[str, str]) -> None:
-    """Raise ``InvalidModelFile`` unless the layers give a tile its vector."""
+    """Raise InvalidModelFile unless the layers turn a tile into its vector."""
     found = layers(metadata)
     for index, layer in enumerate(found):
         for part in PARTS:

@@ -36,8 +36,11 @@ def expect_floats(arrays: Arrays, name: str, shape: tuple[int, ...]) -> None:
 def read_network(
     arrays: Arrays, prefix: str, layers: tuple[Layer, ...], inputs: int, limits: NDArray[np.int64] | None = None
 ) -> Network:
-    """The network stored as ``prefix.0.weight``, ``prefix.0.bias``, ...; its last layer's outputs are within ``limits``
-    (hidden ones, and all where it is None, within ``ACTIVATION_LIMIT``). Raises ``InvalidModelFile``."""
+    """The network stored as `prefix.0.weight`, `prefix.0.bias`, ..., proven exact.
+
+    limits: largest magnitudes of the last layer's outputs; ACTIVATION_LIMIT if None, as for hidden layers. Raises
+    InvalidModelFile.
+    """
     made = []
     for index, layer in enumerate(layers):
         last = limits is not None and index == len(layers) - 1

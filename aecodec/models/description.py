@@ -78,8 +78,10 @@ class Layer:
 
 @dataclass(frozen=True)
 class SynthesisLayer:
-    """One exact layer on the way from a tile's vector to its pixels: ``kernel`` x ``kernel`` convolution, optional
-    leaky ReLU or ReLU, depth to space by ``grow`` in both directions, and ``crop`` rows and columns off each side.
+    """One exact layer between a tile's vector and its pixels.
+
+    A ``kernel`` x ``kernel`` convolution, an optional leaky ReLU or ReLU, depth to space by ``grow`` in both
+    directions, and ``crop`` rows and columns cut off each side.
     """
 
     kernel: int
@@ -91,11 +93,11 @@ class SynthesisLayer:
 
     @property
     def channels(self) -> int:
-        """What is left of the units after depth to space."""
+        """Channels after depth to space."""
         return self.units // self.grow**2
 
     def side(self, side: int) -> int:
-        """Height or width of what comes of a grid of that height or width."""
+        """Height or width of the output for an input of that height or width."""
         return side * self.grow - 2 * self.crop
 
 
@@ -193,6 +195,7 @@ class Description:
         return seen(self.passes, index)
 
     def to_json(self) -> str:
+        """The canonical JSON text, which is part of the model's id."""
         raw = asdict(self)
         for stage in [*raw["passes"], *(raw["remainder"]["passes"] if self.remainder else ())]:
             if stage["spacing"] == 1:

@@ -1,8 +1,8 @@
-"""The ladder: how a latent is coded, pass after pass, from what is known already.
+"""The ladder: a latent coded pass after pass, each element predicted from what is decoded already.
 
-Encoder and decoder walk it with the same function. They differ only in ``code``, which is told the mean, the class and
-the step of every element of a pass and returns the elements' residuals: the encoder's decides them, the decoder's reads
-them. Everything here is exact: integers held in float32, or in int32 where products need more.
+Encoder and decoder walk it with the same function. They differ only in `code`, which is given the mean, the class and
+the step of every element of a pass and returns the residuals: the encoder's chooses them, the decoder's reads them.
+All arithmetic is exact: integers held in float32, or in int32 where products need more.
 """
 
 from __future__ import annotations
@@ -30,22 +30,25 @@ VECTOR = -1  # the number of the pass that codes the tile vector
 
 
 class Coder(Protocol):
-    """Residuals (N, E) of pass ``index`` from means (N, E), classes (N, E) in 0..63 and steps (N, E) or (1, E)."""
+    """The encoder's or the decoder's side of a walk."""
 
-    def __call__(self, index: int, mean: Integers, classes: NDArray[np.uint8], step: Integers) -> Integers: ...
+    def __call__(self, index: int, mean: Integers, classes: NDArray[np.uint8], step: Integers) -> Integers:
+        """The residuals (N, E) of pass `index`, given means (N, E), classes (N, E) in 0..63 and steps (N or 1, E)."""
 
 
 class Decode(Protocol):
-    """What pass ``index`` decodes at the blocks ``where`` (P,), and that as context, both (N, P, channels of the pass),
-    from the output (N, P, units) of its network.
-    """
+    """How a pass turns the output of its network into elements."""
 
-    def __call__(self, index: int, where: NDArray[np.intp], output: Integers) -> tuple[Integers, Tensor]: ...
+    def __call__(self, index: int, where: NDArray[np.intp], output: Integers) -> tuple[Integers, Tensor]:
+        """(elements, context values), both (N, P, channels of the pass), of pass `index` at the blocks `where` (P,).
+
+        output: (N, P, units) of the network of the pass.
+        """
 
 
 @dataclass(frozen=True)
 class Latent:
-    """What a walk ends with: the plane (N, rows, columns, coefficients) and the context of the correction network."""
+    """A decoded latent: the plane (N, rows, columns, coefficients), and the context for the correction network."""
 
     plane: Tensor
     context: Tensor
@@ -53,7 +56,7 @@ class Latent:
 
 @lru_cache(maxsize=64)
 def positions(stage: Pass, rows: int, columns: int) -> NDArray[np.intp]:
-    """Raster indices of the blocks that a pass decodes, rising."""
+    """Raster indices of the blocks that a pass decodes, in rising order."""
     y, x = np.divmod(np.arange(rows * columns), columns)
     chosen = np.zeros(rows * columns, bool)
     for py, px in stage.lattice:
@@ -62,14 +65,14 @@ def positions(stage: Pass, rows: int, columns: int) -> NDArray[np.intp]:
 
 
 def positions_spaced(stage: Pass, rows: int, columns: int) -> NDArray[np.intp]:
-    """The same blocks as raster indices of the rows and columns that the spacing of the pass leaves."""
+    """The same blocks as raster indices in the grid of every `spacing`-th row and column."""
     y, x = np.divmod(positions(stage, rows, columns), columns)
     spaced: NDArray[np.intp] = y // stage.spacing * -(-columns // stage.spacing) + x // stage.spacing
     return spaced
 
 
 def vectors(model: Model, rows: int, columns: int) -> tuple[int, int]:
-    """Tiles (down, across) of a picture of rows x columns blocks, each with a vector of its own."""
+    """Tiles (down, across) in a picture of rows x columns blocks, each of which has a vector."""
     d = model.description
     if d.tile is None:
         return 1, 1
@@ -77,13 +80,13 @@ def vectors(model: Model, rows: int, columns: int) -> tuple[int, int]:
 
 
 def elements(model: Model, rows: int, columns: int) -> int:
-    """Elements that one picture of rows x columns blocks is coded as."""
+    """The number of elements of a picture of rows x columns blocks."""
     down, across = vectors(model, rows, columns)
     return down * across * model.description.vector + rows * columns * model.description.coefficients
 
 
 def walk(model: Model, engine: Engine, quality: NDArray[np.intp], rows: int, columns: int, code: Coder) -> Latent:
-    """Code N pictures of rows x columns blocks, whole tiles, each at its quality (N,) in 1..100, with ``code``."""
+    """Code N pictures of rows x columns blocks (whole tiles), each at its quality (N,) in 1..100, with `code`."""
     d, n = model.description, len(quality)
     step = model.step[quality - 1].astype(np.int32)
     offset = model.offset[quality - 1].astype(np.int32)
@@ -102,7 +105,7 @@ def walk(model: Model, engine: Engine, quality: NDArray[np.intp], rows: int, col
         known = np.concatenate([known, np.repeat(cue[:, None, :], down * across, axis=1)], axis=2)
         if d.vector_layers:
             made = engine.run(model.vector_network, known[:, None])
-        else:  # nothing is made of the vector yet: each block has it as it is
+        else:  # without layers, each block has the vector itself as features
             made = np.repeat(known[..., : d.features], rows // down * (columns // across), axis=1)
         made = made.reshape(n, down, across, rows // down, columns // across, d.features)
         grid[..., : d.features] = made.swapaxes(2, 3).reshape(n, rows, columns, d.features)
@@ -160,8 +163,10 @@ def climb(stages: Stages, engine: Engine, grid: Tensor, first: int, decode: Deco
 
 
 def decoded(mean: Integers, residual: Integers, step: Integers) -> Integers:
-    """``clamp(mean + residual * step)``. A residual beyond +-65535 leaves the range whatever the mean, so it may be
-    clamped first, and int32 holds everything: 65535 * 32767 + 32767 < 2**31.
+    """clamp(mean + residual * step) to +-COEFFICIENT_LIMIT.
+
+    A residual beyond +-65535 leaves that range whatever the mean, so it may be clamped first; then int32 holds
+    everything: 65535 * 32767 + 32767 < 2**31.
     """
     value = np.clip(residual, -SATURATING, SATURATING) * step
     value += mean
@@ -169,21 +174,21 @@ def decoded(mean: Integers, residual: Integers, step: Integers) -> Integers:
 
 
 def activation(values: Integers, scale: NDArray[np.float32]) -> Tensor:
-    """Elements as context: times a power of two, rounded half up, clamped. Exact: |values| < 2**15."""
+    """Elements as context values: times a power of two, rounded half up, clamped. Exact, as |values| < 2**15."""
     scaled = values.astype(np.float32) * scale
     clamped: Tensor = np.clip(np.floor(scaled + np.float32(0.5)), -ACTIVATION_LIMIT, ACTIVATION_LIMIT)
     return clamped
 
 
 def correct(model: Model, engine: Engine, latent: Latent) -> Tensor:
-    """What the correction network adds to the plane (N, rows, columns, coefficients), in units of an element."""
+    """The output of the correction network, which is added to the plane: (N, rows, columns, coefficients)."""
     if not model.description.correction_layers:
         return np.zeros_like(latent.plane)
     return engine.run(model.correction_network, latent.context).reshape(latent.plane.shape)
 
 
 def synthesize(model: Model, engine: Engine, latent: Latent, correction: Tensor | None = None) -> NDArray[np.uint8]:
-    """Pixels (N, H, W, C) of a latent: correction, inverse transform, blocks to their places."""
+    """The pixels (N, H, W, C) of a latent: correction, inverse block transform, blocks put into place."""
     d = model.description
     n, rows, columns, _ = latent.plane.shape
     if d.synthesis_layers:
@@ -196,12 +201,12 @@ def synthesize(model: Model, engine: Engine, latent: Latent, correction: Tensor 
 
 
 def margin(model: Model) -> int:
-    """How many blocks far the correction network sees."""
+    """How many blocks the correction network looks in each direction."""
     return sum(layer.kernel // 2 for layer in model.description.correction_layers)
 
 
 def block_means(model: Model, engine: Engine, latent: Latent) -> NDArray[np.uint8]:
-    """The mean of every block (N, rows, columns, C), half up, without the correction: a cheap small picture."""
+    """The mean of every block (N, rows, columns, C), rounded half up, without the correction: a cheap thumbnail."""
     d = model.description
     n, rows, columns, _ = latent.plane.shape
     pixels = synthesize(model, engine, latent, np.zeros_like(latent.plane))

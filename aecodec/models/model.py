@@ -62,7 +62,7 @@ TABLE_ARRAYS = ("extents", "shifts", "skip", "frequencies")
 
 @dataclass(frozen=True)
 class RemainderStage:
-    """What coding a remainder needs."""
+    """The networks and tables of a model's remainder."""
 
     shape: Remainder
     networks: tuple[Network, ...]
@@ -73,7 +73,7 @@ class RemainderStage:
 
 @dataclass(frozen=True)
 class Model:
-    """Everything that coding with one model needs. Built by ``load``; never changed."""
+    """Everything that coding with a model needs. Built by `load`, and immutable."""
 
     description: Description
     metadata: Mapping[str, str]
@@ -100,11 +100,12 @@ class Model:
 
     @property
     def purpose(self) -> str:
+        """What the model is for, in a few words."""
         return self.metadata.get("purpose", "")
 
     @property
     def card(self) -> dict[str, Any]:
-        """How the model was trained and what it reached on data held out."""
+        """How the model was trained, and its figures on held-out data."""
         try:
             value = json.loads(self.metadata.get("card", "{}"))
         except (ValueError, RecursionError):  # it is not normative: nothing depends on it

@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 
     from aecodec.engines import Tensor
 
-KNOWN = 4  # a decoded sample is context as so many times its difference from the reconstruction: within 1020
-MADE = 8  # a reconstructed one as so many times its distance from the middle, 127.5: within 1020
+KNOWN = 4  # context of a decoded sample: this times its difference from the reconstruction, within +-1020
+MADE = 8  # context of a reconstructed sample: this times its difference from 127.5, within +-1020
 
 
 class Coder(Protocol):
-    """Residuals (N, P) of one channel of the plane at the blocks `where` (P,), from means (N, P) in 0..255 and classes
-    (N, P) in 0..63.
-    """
+    """The encoder's or the decoder's side of a walk."""
 
-    def __call__(
-        self, channel: int, where: NDArray[np.intp], mean: Integers, classes: NDArray[np.uint8]
-    ) -> Integers: ...
+    def __call__(self, channel: int, where: NDArray[np.intp], mean: Integers, classes: NDArray[np.uint8]) -> Integers:
+        """The residuals (N, P) of a channel of the plane at the blocks `where` (P,).
+
+        mean: (N, P) in 0..255. classes: (N, P) in 0..63.
+        """
 
 
 def to_plane(remainder: RemainderStage, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -53,7 +53,7 @@ def to_plane(remainder: RemainderStage, pictures: NDArray[np.uint8]) -> NDArray[
 def to_pictures(
     remainder: RemainderStage, plane: Integers, rows: int, columns: int, channels: int
 ) -> NDArray[np.uint8]:
-    """The inverse of ``to_plane``."""
+    """The inverse of `to_plane`."""
     block, n = remainder.shape.block, len(plane)
     place = np.argsort(remainder.shape.order)
     blocks = plane[..., place].reshape(n, rows, columns, block, block, channels).swapaxes(2, 3)

@@ -17,8 +17,9 @@ PART = 64  # tiles that are drawn at once
 
 
 def draw(model: Model, engine: Engine, context: Tensor) -> NDArray[np.uint8]:
-    """Pixels (N, H, W, C) of a canvas with the context (N, rows, columns, vector), in which the blocks of a tile hold
-    the same values.
+    """Pixels (N, H, W, C) of whole tiles, from a context (N, rows, columns, vector).
+
+    All blocks of a tile hold the same values there: its vector.
     """
     d = model.description
     assert d.tile is not None
@@ -32,14 +33,14 @@ def draw(model: Model, engine: Engine, context: Tensor) -> NDArray[np.uint8]:
 
 
 def _tiles(model: Model, engine: Engine, grid: Tensor) -> NDArray[np.uint8]:
-    """Tiles (N, H, W, C) of context values (N, 1, 1, vector)."""
+    """The tiles (N, H, W, C) of vectors (N, 1, 1, vector)."""
     for layer, net in zip(model.description.synthesis_layers, model.drawing, strict=True):
         grid = _spread(engine.run(net, grid).reshape(*grid.shape[:3], -1), layer)
     return np.asarray(model.tone[grid.astype(np.intp) + ACTIVATION_LIMIT])
 
 
 def _spread(grid: Tensor, layer: SynthesisLayer) -> Tensor:
-    """What a layer makes of its sums: ReLU, depth to space, crop."""
+    """What follows the sums of a layer: ReLU, depth to space, crop."""
     n, height, width, _ = grid.shape
     if layer.relu:
         grid = np.maximum(grid, np.float32(0))

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
-from ..errors import InvalidValue
-from . import rans, zstd
-from .tables import Integers, Tables, ideal_bits, parametric, quantize_probabilities
+from aecodec.errors import InvalidValue
+from aecodec.packing import rans, zstd
+from aecodec.packing.tables import Integers, Tables, ideal_bits, parametric, quantize_probabilities
 
 __all__ = [
     "CODERS",

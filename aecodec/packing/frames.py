@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..errors import InvalidValue, TrailingBytes, TruncatedFile
+from aecodec.errors import InvalidValue, TrailingBytes, TruncatedFile
 
 WINDOW_LOG = 20
 LEAST_BYTES = 5  # descriptor, window, and the header of an empty block

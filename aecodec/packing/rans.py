@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
-from ..errors import AecError, ChecksumMismatch, InvalidValue, TrailingBytes, TruncatedFile
-from .tables import KINDS, PRECISION, RAW, TOTAL, Integers, Tables, code_pass
+from aecodec.errors import AecError, ChecksumMismatch, InvalidValue, TrailingBytes, TruncatedFile
+from aecodec.packing.tables import KINDS, PRECISION, RAW, TOTAL, Integers, Tables, code_pass
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..errors import InvalidModelFile, InvalidValue
+from aecodec.errors import InvalidModelFile, InvalidValue
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -170,24 +170,53 @@ def code_pass(tables: Tables, classes: Integers, code: Coder, residuals: Integer
     flat = np.asarray(classes).reshape(-1)
     if flat.size and not 0 <= int(flat.min()) <= int(flat.max()) < CLASSES:
         raise InvalidValue("a scale class is not within 0..63")
-    result = np.zeros(flat.size, np.int32)
     coded = np.flatnonzero(flat >= tables.skip)
     kinds = flat[coded].astype(np.intp)
     extents, shifts = tables.extents[kinds], tables.shifts[kinds]
     escapes = 2 * extents + 1
+    raw = _RawBits(coded, code)
 
-    high = low = symbols = negative = excess = None
-    if residuals is not None:
-        known = np.asarray(residuals).reshape(-1)
-        if known.size and (known.min() < -MAX_RESIDUAL or known.max() > MAX_RESIDUAL):
-            raise InvalidValue("a residual is not within +-2^20")
-        if np.count_nonzero(known) != np.count_nonzero(known[coded]):
-            raise InvalidValue("a residual of a skipped class is not zero")
-        low = known[coded].astype(np.int64)
-        high = low >> shifts
-        symbols = np.where(np.abs(high) > extents, escapes, high + extents)
+    known = None if residuals is None else _coded_residuals(residuals, coded)
+    high = None if known is None else known >> shifts
+    symbols = None if high is None else np.where(np.abs(high) > extents, escapes, high + extents)
 
-    def raw(at: Integers, lengths: Integers, values: Integers | None) -> Integers:
+    symbols = code(coded, kinds, symbols)
+    value = symbols.astype(np.int64) - extents
+
+    at = np.flatnonzero(symbols == escapes)
+    if at.size:
+        value[at] = _code_escapes(raw, at, extents[at], None if high is None else high[at])
+
+    at = np.flatnonzero(shifts)
+    if at.size:
+        below = raw(at, shifts[at].astype(np.int64), None if known is None else known[at])
+        value[at] = value[at] << shifts[at] | below
+    # |value| < (2^21 + 63) * 2^15 < 2^37: int64 holds it until this check
+    if value.size and (value.min() < -MAX_RESIDUAL or value.max() > MAX_RESIDUAL):
+        raise InvalidValue("a decoded residual is not within +-2^20: the file is damaged")
+    result = np.zeros(flat.size, np.int32)
+    result[coded] = value
+    return result.reshape(np.shape(classes))
+
+
+def _coded_residuals(residuals: Integers, coded: Integers) -> Integers:
+    """The residuals of the coded elements, int64. Raises InvalidValue for impossible ones."""
+    known = np.asarray(residuals).reshape(-1)
+    if known.size and (known.min() < -MAX_RESIDUAL or known.max() > MAX_RESIDUAL):
+        raise InvalidValue("a residual is not within +-2^20")
+    if np.count_nonzero(known) != np.count_nonzero(known[coded]):
+        raise InvalidValue("a residual of a skipped class is not zero")
+    return known[coded].astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class _RawBits:
+    """Codes numbers of a few raw bits, cut into events of at most RAW_BITS, most significant first."""
+
+    coded: Integers
+    code: Coder
+
+    def __call__(self, at: Integers, lengths: Integers, values: Integers | None) -> Integers:
         """Code the lowest `lengths` bits of `values` for the coded elements `at`; return those bits."""
         bits = np.zeros(at.size, np.int64)
         left = lengths
@@ -197,43 +226,32 @@ def code_pass(tables: Tables, classes: Integers, code: Coder, residuals: Integer
             size = np.minimum(left[rest], RAW_BITS)
             left[rest] -= size
             part = None if values is None else (values[rest] >> left[rest]) & ((1 << size) - 1)
-            bits[rest] = bits[rest] << size | code(coded[at[rest]], RAW + size, part)
+            bits[rest] = bits[rest] << size | self.code(self.coded[at[rest]], RAW + size, part)
             rest = rest[left[rest] > 0]
         return bits
 
-    symbols = code(coded, kinds, symbols)
-    value = symbols.astype(np.int64) - extents
 
-    at = np.flatnonzero(symbols == escapes)
-    if at.size:
-        one = np.ones(at.size, np.int64)
-        length = np.zeros(at.size, np.int64)  # floor(log2 excess)
-        if high is not None:
-            negative = (high[at] < 0).astype(np.int64)
-            excess = np.abs(high[at]) - extents[at]
-            length = np.frexp(excess)[1].astype(np.int64) - 1
-        negative = raw(at, one, negative)
-        decoded = np.zeros(at.size, np.int64)
-        going = np.arange(at.size)
-        for digit in range(GAMMA_DIGITS):
-            if not going.size:
-                break
-            digits = None if high is None else (length[going] > digit).astype(np.int64)
-            more = raw(at[going], one[going], digits)
-            going = going[more == 1]
-            decoded[going] += 1
-        excess = (1 << decoded) | raw(at, decoded, excess)
-        value[at] = np.where(negative == 1, -1, 1) * (excess + extents[at])
-
-    at = np.flatnonzero(shifts)
-    if at.size:
-        below = raw(at, shifts[at].astype(np.int64), None if low is None else low[at])
-        value[at] = value[at] << shifts[at] | below
-    # |value| < (2^21 + 63) * 2^15 < 2^37: int64 holds it until this check
-    if value.size and (value.min() < -MAX_RESIDUAL or value.max() > MAX_RESIDUAL):
-        raise InvalidValue("a decoded residual is not within +-2^20: the file is damaged")
-    result[coded] = value
-    return result.reshape(np.shape(classes))
+def _code_escapes(raw: _RawBits, at: Integers, extents: Integers, high: Integers | None) -> Integers:
+    """Code the escaped elements `at`, sign and gamma code of the excess over their extents; returns their `high`."""
+    one = np.ones(at.size, np.int64)
+    negative = excess = None
+    length = np.zeros(at.size, np.int64)  # floor(log2 excess)
+    if high is not None:
+        negative = (high < 0).astype(np.int64)
+        excess = np.abs(high) - extents
+        length = np.frexp(excess)[1].astype(np.int64) - 1
+    negative = raw(at, one, negative)
+    decoded = np.zeros(at.size, np.int64)
+    going = np.arange(at.size)
+    for digit in range(GAMMA_DIGITS):
+        if not going.size:
+            break
+        digits = None if high is None else (length[going] > digit).astype(np.int64)
+        more = raw(at[going], one[going], digits)
+        going = going[more == 1]
+        decoded[going] += 1
+    excess = (1 << decoded) | raw(at, decoded, excess)
+    return np.asarray(np.where(negative == 1, -1, 1) * (excess + extents))
 
 
 def quantize_probabilities(probabilities: npt.ArrayLike) -> Integers:

@@ -32,9 +32,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import numpy as np
 
-from ..errors import AecError, ChecksumMismatch, InvalidValue, TrailingBytes, TruncatedFile
-from . import frames
-from .tables import GAMMA_DIGITS, KINDS, MAX_SHIFT, TOTAL, Integers, Tables, code_pass
+from aecodec.errors import AecError, ChecksumMismatch, InvalidValue, TrailingBytes, TruncatedFile
+from aecodec.packing import frames
+from aecodec.packing.tables import GAMMA_DIGITS, KINDS, MAX_SHIFT, TOTAL, Integers, Tables, code_pass
 
 if TYPE_CHECKING:
     import numpy.typing as npt
