@@ -18,6 +18,7 @@ from PIL import Image
 from aecodec.decoding import decoder
 from aecodec.decoding.parsed_file import Info, ParsedFile
 from aecodec.encoding.options import ALPHA_LOSSLESS, AUTO, DEFAULT_EFFORT, EncodeOptions
+from aecodec.engines import DEFAULT_ENGINE
 from aecodec.engines.threads import in_threads, workers
 from aecodec.errors import AecError, warn_converted
 from aecodec.format.panels import PanelGrid, Progress
@@ -47,7 +48,7 @@ def encode(
     lossless: bool = False,
     effort: int = DEFAULT_EFFORT,
     packing: str = AUTO,
-    engine: str = "numpy",
+    engine: str = DEFAULT_ENGINE,
     strip: bool = False,
     alpha_quality: int = ALPHA_LOSSLESS,
     exact_transparent: bool = False,
@@ -111,7 +112,7 @@ def encode_many(
     lossless: bool = False,
     effort: int = DEFAULT_EFFORT,
     packing: str = AUTO,
-    engine: str = "numpy",
+    engine: str = DEFAULT_ENGINE,
     strip: bool = False,
     alpha_quality: int = ALPHA_LOSSLESS,
     exact_transparent: bool = False,
@@ -181,7 +182,7 @@ def decode(
     data: bytes,
     *,
     max_pixels: int | None = MAX_PIXELS,
-    engine: str = "numpy",
+    engine: str = DEFAULT_ENGINE,
     region: Region | None = None,
     thumbnail: int | None = None,
     progress: Progress | None = None,
@@ -207,7 +208,7 @@ def decode_image(
     data: bytes,
     *,
     max_pixels: int | None = MAX_PIXELS,
-    engine: str = "numpy",
+    engine: str = DEFAULT_ENGINE,
     region: Region | None = None,
     thumbnail: int | None = None,
     progress: Progress | None = None,
@@ -224,7 +225,9 @@ def decode_image(
     return to_pillow(decoder.decode(file, engine, region, thumbnail, progress), metadata)
 
 
-def decode_many(blobs: Sequence[bytes], *, max_pixels: int | None = MAX_PIXELS, engine: str = "numpy") -> list[Picture]:
+def decode_many(
+    blobs: Sequence[bytes], *, max_pixels: int | None = MAX_PIXELS, engine: str = DEFAULT_ENGINE
+) -> list[Picture]:
     """The pictures of many .aec files; arguments and errors as for `decode`.
 
     Small files of one model and size are decoded together, which is much faster. An error carries a note with the index

@@ -1,4 +1,4 @@
-"""What a model makes of a picture: its latent, as features for other programs, and how badly it fits."""
+"""Latents as features for other programs, and anomaly scores: how badly a model codes a picture."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from aecodec import engines
 from aecodec.encoding import candidates
 from aecodec.encoding.candidates import Candidate
 from aecodec.encoding.residual_search import choose
+from aecodec.engines import DEFAULT_ENGINE
 from aecodec.errors import InvalidValue, UnsupportedImage
 from aecodec.images import loading, tile_grid
 from aecodec.models import ladder
@@ -32,9 +33,9 @@ ANOMALY_QUALITY = 20  # letters among training digits are told apart best around
 class Features:
     """The latent of a picture, or of N pictures with N as the first dimension of each array; all float32, grey levels.
 
-    vector: (tiles, vector) before quantization, tiles row by row. plane: (rows, columns, coefficients) before
-    quantization, a block of the picture at each place. quantized_vector, quantized_plane: the same as a decoder knows
-    them, before its correction. A model without a vector has 0 tiles, one without a plane 0 coefficients.
+    vector: (tiles, vector) before quantization, tiles in raster order. plane: (rows, columns, coefficients) before
+    quantization, for each block of the picture. quantized_vector, quantized_plane: the same as a decoder knows them,
+    before the correction. A model without a vector has 0 tiles, one without a plane 0 coefficients.
     """
 
     vector: NDArray[np.float32]
@@ -44,13 +45,13 @@ class Features:
 
 
 def features(
-    image: Image.Image | NDArray[Any] | Source, *, model: str, quality: int = 75, engine: str = "numpy"
+    image: Image.Image | NDArray[Any] | Source, *, model: str, quality: int = 75, engine: str = DEFAULT_ENGINE
 ) -> Features:
     """The latent of a picture before and after quantization.
 
     image: as for `aecodec.encode`; opacity is left out. model: a name of `aecodec.list_models()`. quality: 1 to 100, of
-    the quantization. A picture that is dark on light is seen as its negative, as the encoder does. A picture of several
-    panels is seen as one canvas. Raises UnsupportedImage, UnknownModel and InvalidValue.
+    the quantization. A picture that is dark on light is negated, as the encoder does. Panels are ignored: a large
+    picture is coded as a whole. Raises UnsupportedImage, UnknownModel and InvalidValue.
     """
     found = features_many([image], model=model, quality=quality, engine=engine)
     return Features(found.vector[0], found.plane[0], found.quantized_vector[0], found.quantized_plane[0])
@@ -61,22 +62,26 @@ def features_many(
     *,
     model: str,
     quality: int = 75,
-    engine: str = "numpy",
+    engine: str = DEFAULT_ENGINE,
 ) -> Features:
-    """The latents of pictures of one size and kind, gray or colour. As `features`."""
+    """The latents of pictures of one size, all gray or all in colour; arguments and errors as for `features`."""
     stack, form = _stack(images, model)
     parts = [_features(part, form, _quality(quality), engine) for part in _parts(stack)]
     return Features(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
 def anomaly_score(
-    image: Image.Image | NDArray[Any] | Source, *, model: str, quality: int = ANOMALY_QUALITY, engine: str = "numpy"
+    image: Image.Image | NDArray[Any] | Source,
+    *,
+    model: str,
+    quality: int = ANOMALY_QUALITY,
+    engine: str = DEFAULT_ENGINE,
 ) -> float:
-    """How badly a model codes a picture: bits plus lambda times squared error, per pixel; larger is stranger.
+    """How badly a model codes a picture: bits plus lambda times squared error, per pixel; larger is more anomalous.
 
-    It is the rate-distortion cost that the encoder minimises at this quality, with the least effort; lambda is what a
-    unit of squared error is worth in bits there. Of a picture of more than some 65,000 pixels four parts are looked at.
-    Scores compare pictures at one model and quality. Arguments and errors as for `features`.
+    It is the rate-distortion cost that the encoder minimises at this quality, with effort 0; lambda is the number of
+    bits that a unit of squared error is worth. Of a picture of more than some 65,000 pixels four parts are coded.
+    Scores are comparable for one model and quality only. Arguments and errors as for `features`.
     """
     return float(anomaly_scores([image], model=model, quality=quality, engine=engine)[0])
 
@@ -86,9 +91,9 @@ def anomaly_scores(
     *,
     model: str,
     quality: int = ANOMALY_QUALITY,
-    engine: str = "numpy",
+    engine: str = DEFAULT_ENGINE,
 ) -> NDArray[np.float64]:
-    """The scores (N,) of pictures of one size and kind, gray or colour. As `anomaly_score`."""
+    """The scores (N,) of pictures of one size, all gray or all in colour; arguments as for `anomaly_score`."""
     stack, form = _stack(images, model)
     return np.concatenate([candidates.trial_costs(part, form, _quality(quality), engine) for part in _parts(stack)])
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
+from aecodec.engines import DEFAULT_ENGINE
 from aecodec.errors import InvalidValue
 from aecodec.format.panels import Progress
 from aecodec.packing import CODERS
@@ -81,7 +82,7 @@ class EncodeOptions:
     model: str = AUTO
     effort: int = DEFAULT_EFFORT
     packing: str = AUTO
-    engine: str = "numpy"
+    engine: str = DEFAULT_ENGINE
     strip: bool = False
     alpha_quality: int = ALPHA_LOSSLESS
     exact_transparent: bool = False
@@ -99,7 +100,7 @@ class EncodeOptions:
         if not isinstance(options.model, str):
             raise InvalidValue(f"a model is named by a string, not by {type(options.model).__name__}")
         if options.packing not in (AUTO, *CODERS):
-            raise InvalidValue(f"packing must be auto, zstd or rans, not {options.packing}")
+            raise InvalidValue(f"packing must be {AUTO}, {' or '.join(CODERS)}, not {options.packing}")
         return options
 
     @property

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 import numpy as np
 
@@ -27,18 +28,22 @@ class Engine(Protocol):
         """
 
 
+# The module and the class of each engine, imported when it is first asked for.
+ENGINES: Final = {
+    "numpy": ("aecodec.engines.numpy_engine", "NumpyEngine"),
+    "tensorflow": ("aecodec.engines.tensorflow_engine", "TensorflowEngine"),
+}
+DEFAULT_ENGINE: Final = "numpy"
+
+
 @cache
-def engine(name: str = "numpy") -> Engine:
-    """The engine of that name: "numpy", or "tensorflow", which has to be installed. Raises InvalidValue."""
-    if name == "numpy":
-        from aecodec.engines.numpy_engine import NumpyEngine
-
-        return NumpyEngine()
-    if name == "tensorflow":
-        from aecodec.engines.tensorflow_engine import TensorflowEngine
-
-        return TensorflowEngine()
-    raise InvalidValue(f"there is no engine {name!r}: choose 'numpy' or 'tensorflow'")
+def engine(name: str = DEFAULT_ENGINE) -> Engine:
+    """The engine of that name, one of ENGINES. Raises InvalidValue; ImportError if its package is not installed."""
+    if name not in ENGINES:
+        raise InvalidValue(f"there is no engine {name!r}: choose {' or '.join(map(repr, ENGINES))}")
+    module, kind = ENGINES[name]
+    found: Engine = getattr(import_module(module), kind)()
+    return found
 
 
 def neighbourhoods(height: int, width: int, positions: NDArray[np.intp]) -> NDArray[np.intp]:

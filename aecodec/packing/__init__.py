@@ -1,16 +1,17 @@
-"""Packing: the residuals of a ladder's passes, each with a scale class, as bytes and back.
+"""Packings: entropy coders that turn the residuals of a ladder's passes, each with a scale class, into bytes and back.
 
-Encoding sees all passes at once; decoding is pulled pass by pass, since the classes of a pass follow from
-the residuals before it. Every function works on S streams, independent files of equal shape, side by side.
+Encoding sees all passes at once; decoding proceeds pass by pass, since the classes of a pass follow from the residuals
+before it. Every function works on S streams, independent files of equal shape, side by side.
 
-A payload is decoded with the model's tables, the number of elements, and the classes; it has no lengths of
-its own and must be given whole. For every sequence of residuals `read` returns what `pack` was given.
+A payload is decoded with the model's tables, the number of elements, and the classes; it has no length of its own and
+must be given whole. `Decoder.read` returns exactly the residuals that `pack` was given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeAlias
+from dataclasses import dataclass
+from typing import Protocol
 
 from aecodec.errors import InvalidValue
 from aecodec.packing import rans, zstd
@@ -18,6 +19,7 @@ from aecodec.packing.tables import Integers, Tables, ideal_bits, parametric, qua
 
 __all__ = [
     "CODERS",
+    "Coder",
     "Decoder",
     "Tables",
     "ideal_bits",
@@ -46,15 +48,22 @@ class Decoder(Protocol):
         """
 
 
-Pack: TypeAlias = "Callable[[Tables, Sequence[Integers], Sequence[Integers], Sequence[int]], list[bytes]]"
-Unpacker: TypeAlias = "Callable[[Tables, Sequence[bytes], int], Decoder]"
-CODERS: dict[str, tuple[Pack, Unpacker]] = {
-    "zstd": (zstd.pack, zstd.Decoder),
-    "rans": (rans.pack, rans.Decoder),
+@dataclass(frozen=True)
+class Coder:
+    """One packing. The functions are those of this module without the name."""
+
+    pack: Callable[[Tables, Sequence[Integers], Sequence[Integers], Sequence[int]], list[bytes]]
+    unpacker: Callable[[Tables, Sequence[bytes], int], Decoder]
+    least_bytes: Callable[[int], int]
+
+
+CODERS: dict[str, Coder] = {
+    "zstd": Coder(zstd.pack, zstd.Decoder, zstd.least_bytes),
+    "rans": Coder(rans.pack, rans.Decoder, rans.least_bytes),
 }
 
 
-def _coder(name: str) -> tuple[Pack, Unpacker]:
+def _coder(name: str) -> Coder:
     if name not in CODERS:
         raise InvalidValue(f"unknown packing {name!r}: expected one of {', '.join(CODERS)}")
     return CODERS[name]
@@ -69,22 +78,22 @@ def pack(
 ) -> list[bytes]:
     """Code residuals with the packing `name`, "zstd" or "rans"; returns S payloads.
 
-    residuals: a pass each, (S, E) integers within +-2^20, 0 where the class is skipped. classes: of the
-    same shapes, integers 0..63. checks: S CRC-32 values, of which a zstd payload carries all 32 bits, a
-    rans payload 16. Raises InvalidValue for a value out of range.
+    residuals: for each pass (S, E) integers within +-2^20, 0 where the class is skipped. classes: of the same shapes,
+    integers 0..63. checks: S CRC-32 values, of which a zstd payload carries all 32 bits, a rans payload 16. Raises
+    InvalidValue for a value out of range.
     """
-    return _coder(name)[0](tables, residuals, classes, checks)
+    return _coder(name).pack(tables, residuals, classes, checks)
 
 
 def unpacker(name: str, tables: Tables, payloads: Sequence[bytes], elements: int) -> Decoder:
-    """Start to decode S payloads of `elements` elements each: the sum of E over all passes.
+    """A decoder of S payloads of `elements` elements each: the sum of E over all passes.
 
-    Raises TruncatedFile, TrailingBytes or InvalidValue for a payload that cannot be one; never allocates more
-    than a multiple of the elements and the payloads.
+    Raises TruncatedFile, TrailingBytes or InvalidValue for a payload that cannot be one. It never allocates more than a
+    multiple of the elements and the payloads.
     """
-    return _coder(name)[1](tables, payloads, elements)
+    return _coder(name).unpacker(tables, payloads, elements)
 
 
 def least_bytes(name: str, elements: int) -> int:
-    """The fewest bytes that a payload of `elements` elements has: a shorter one need not be looked at."""
-    return zstd.least_bytes(elements) if name == "zstd" else rans.least_bytes(elements)
+    """The fewest bytes of a payload of `elements` elements; a shorter one is truncated."""
+    return _coder(name).least_bytes(elements)
