@@ -83,18 +83,22 @@ _BAD_EXIF: Final = (SyntaxError, ValueError, KeyError, TypeError, EOFError, Inde
 def read(image: Image.Image) -> Source:
     """The samples, opacity and metadata of a Pillow image, turned upright by its EXIF orientation.
 
-    Raises UnsupportedImage for modes that are not in `TARGETS`, values that do not fit and pictures without pixels.
+    Raises UnsupportedImage for files that Pillow cannot decode to the end, modes that are not in `TARGETS`, values that
+    do not fit and pictures without pixels.
     """
     if image.mode not in TARGETS:
         raise UnsupportedImage(f"Pillow's mode {image.mode} cannot be coded: convert it to L or RGB first")
     require_pixels(image.width, image.height)
+    # A TIFF file's tags are read before its pixels: loading turns the picture upright by them, and drops them.
+    taken, sideways = (_taken(image), _orientation(image) >= _SIDEWAYS) if image.format == "TIFF" else (b"", False)
+    _load(image)
+    if image.format != "TIFF":
+        taken = _taken(image)
     notes = []
     # Phones write MPO: one photograph, followed by its depth map or preview.
     if getattr(image, "is_animated", False) and image.format != "MPO":
         frames = getattr(image, "n_frames", "several")
         notes.append(f"the file holds {frames} pictures, and only the one at hand is coded")
-    taken, sideways = _taken(image), _orientation(image) >= _SIDEWAYS
-    image.load()  # some metadata is known only then; TIFF files are turned upright by it, and lose EXIF
     orientation = _orientation(image)
     turn = _TURNS[orientation - 1]
     upright = image if turn is None else image.transpose(turn)
@@ -105,6 +109,16 @@ def read(image: Image.Image) -> Source:
         name = "I;16" if samples.dtype == np.uint16 else name
         notes.append(target.note.format(image.mode, name))
     return Source(samples, alpha, _metadata(image, taken, sideways or orientation >= _SIDEWAYS, notes), tuple(notes))
+
+
+def _load(image: Image.Image) -> None:
+    """Decode the pixels, before anything else can do so and swallow the error: a second `load` gives half a picture."""
+    try:
+        image.load()
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's plugins raise whatever they stumble over in a damaged file
+        raise UnsupportedImage(f"the picture is damaged: {error}") from error
 
 
 def to_pillow(picture: Picture, metadata: Metadata) -> Image.Image:
