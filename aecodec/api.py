@@ -9,8 +9,9 @@ starting Python.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -20,7 +21,7 @@ from aecodec.decoding.parsed_file import Info, ParsedFile
 from aecodec.encoding.options import ALPHA_LOSSLESS, AUTO, DEFAULT_EFFORT, EncodeOptions
 from aecodec.engines import DEFAULT_ENGINE
 from aecodec.engines.threads import in_threads, workers
-from aecodec.errors import AecError, warn_converted
+from aecodec.errors import AecError, InvalidValue, warn_converted
 from aecodec.format.panels import PanelGrid, Progress
 from aecodec.images.regions import Region
 from aecodec.images.source import MAX_PIXELS, Picture, Source
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
     from aecodec.format.container import Section
 
+ImageLike: TypeAlias = "Image.Image | NDArray[Any] | Source | str | os.PathLike[str] | IO[bytes]"
+FileLike: TypeAlias = "bytes | bytearray | memoryview | NDArray[np.uint8] | str | os.PathLike[str] | IO[bytes]"
+
 # Small pictures of one size are coded together. Large batches take fewer steps, at each of which threads wait for one
 # another; encoding needs more memory for a pixel than decoding.
 ENCODED_PIXELS, DECODED_PIXELS = 1 << 19, 1 << 21  # at most so many at once
@@ -37,7 +41,7 @@ SHARED_PIXELS = 1 << 16  # fewer are not worth dividing between threads
 
 
 def encode(
-    image: Image.Image | NDArray[Any] | Source,
+    image: ImageLike,
     *,
     model: str = AUTO,
     quality: int | None = None,
@@ -56,9 +60,10 @@ def encode(
 ) -> bytes:
     """The .aec file of a picture.
 
-    image: a Pillow image, whose colour profile, EXIF, XMP and resolution are kept unless strip is set; or a uint8 or
-    uint16 array of shape (H, W), (H, W, 1), (H, W, 2) with opacity, (H, W, 3), or (H, W, 4) with opacity. 16-bit
-    samples are kept with max_error and lossless, and rounded to 8 bits otherwise.
+    image: a Pillow image, or the path or the binary file object of a picture file that Pillow reads; colour profile,
+    EXIF, XMP and resolution are kept unless strip is set. Or an array of uint8, uint16 or bool of shape (H, W),
+    (H, W, 1), (H, W, 2) with opacity, (H, W, 3), or (H, W, 4) with opacity. 16-bit samples are kept with max_error and
+    lossless, and rounded to 8 bits otherwise.
     model: a name from `list_models()`, with or without its version, or "auto" to try all bundled models.
 
     Choose one rate target:
@@ -101,7 +106,7 @@ def encode(
 
 
 def encode_many(
-    images: Sequence[Image.Image | NDArray[Any] | Source],
+    images: Sequence[ImageLike],
     *,
     model: str = AUTO,
     quality: int | None = None,
@@ -144,7 +149,7 @@ def encode_many(
     return _encode_all(images, options)
 
 
-def _encode_all(images: Sequence[Image.Image | NDArray[Any] | Source], options: EncodeOptions) -> list[bytes]:
+def _encode_all(images: Sequence[ImageLike], options: EncodeOptions) -> list[bytes]:
     from aecodec.encoding import encoder, rate_search
     from aecodec.encoding.batch import Batch
     from aecodec.encoding.candidates import Candidate, candidates_for
@@ -179,7 +184,7 @@ def _encode_all(images: Sequence[Image.Image | NDArray[Any] | Source], options: 
 
 
 def decode(
-    data: bytes,
+    data: FileLike,
     *,
     max_pixels: int | None = MAX_PIXELS,
     engine: str = DEFAULT_ENGINE,
@@ -189,7 +194,9 @@ def decode(
 ) -> Picture:
     """The picture of an .aec file: uint8, (H, W) or (H, W, 3), with one more channel if it has opacity.
 
-    The samples are the same on every machine and with every engine. They are uint16 if `inspect` reports 16 bits.
+    data: the bytes of the file, in any object with the buffer protocol (bytes, mmap, a uint8 array), or its path, or a
+    binary file object. The samples are the same on every machine and with every engine. They are uint16 if `inspect`
+    reports 16 bits.
 
     max_pixels: refuse larger pictures before anything is allocated; None for no limit.
     region: (x, y, width, height) in pixels of the part to decode. Only the panels that it needs are decoded; the result
@@ -198,14 +205,14 @@ def decode(
     where it shrinks by a block or more, for which the last step of decoding is left out.
     progress: called with (panels done, panels in all) for pictures of several panels.
 
-    Raises AecError.
+    Raises AecError, and OSError where a file cannot be read.
     """
-    file = ParsedFile.parse(data, max_pixels)
+    file = ParsedFile.parse(_file_bytes(data), max_pixels)
     return decoder.decode(file, engine, region, thumbnail, progress)
 
 
 def decode_image(
-    data: bytes,
+    data: FileLike,
     *,
     max_pixels: int | None = MAX_PIXELS,
     engine: str = DEFAULT_ENGINE,
@@ -218,7 +225,7 @@ def decode_image(
     Its `info` holds the metadata of the file: "icc_profile", "exif", "xmp" and "dpi". Arguments and errors as for
     `decode`.
     """
-    file = ParsedFile.parse(data, max_pixels)
+    file = ParsedFile.parse(_file_bytes(data), max_pixels)
     metadata = file.metadata()
     from aecodec.images.pillow_images import to_pillow
 
@@ -226,7 +233,7 @@ def decode_image(
 
 
 def decode_many(
-    blobs: Sequence[bytes], *, max_pixels: int | None = MAX_PIXELS, engine: str = DEFAULT_ENGINE
+    blobs: Sequence[FileLike], *, max_pixels: int | None = MAX_PIXELS, engine: str = DEFAULT_ENGINE
 ) -> list[Picture]:
     """The pictures of many .aec files; arguments and errors as for `decode`.
 
@@ -236,7 +243,7 @@ def decode_many(
     parsed = []
     for index, data in enumerate(blobs):
         with _noted(index, len(blobs)):
-            parsed.append(ParsedFile.parse(data, max_pixels))
+            parsed.append(ParsedFile.parse(_file_bytes(data), max_pixels))
     decoded: list[Picture] = [np.zeros(0, np.uint8)] * len(parsed)
     for _, indices in _alike([(f.model_name, f.size, f.header.packing) for f in parsed]):
         grid = parsed[indices[0]].grid
@@ -258,9 +265,27 @@ def decode_many(
     return decoded
 
 
-def inspect(data: bytes) -> Info:
+def inspect(data: FileLike) -> Info:
     """What the header and the sections of an .aec file say. Nothing is decoded or verified. Raises AecError."""
-    return ParsedFile.parse(data, None).info()
+    return ParsedFile.parse(_file_bytes(data), None).info()
+
+
+def _file_bytes(data: FileLike) -> bytes:
+    """The bytes of a file that is given as bytes, by its path, or as a file object. Raises InvalidValue, OSError."""
+    if isinstance(data, str | os.PathLike):
+        with open(data, "rb") as file:
+            return file.read()
+    if hasattr(data, "read"):
+        found = data.read()
+        if not isinstance(found, bytes):
+            raise InvalidValue("expected a file that was opened in binary mode")
+        return found
+    try:
+        return bytes(memoryview(data))  # type: ignore[arg-type]
+    except TypeError:
+        raise InvalidValue(
+            f"expected the bytes of an .aec file, its path or a file object, not {type(data).__name__}"
+        ) from None
 
 
 # Encoding ---

@@ -1,32 +1,32 @@
-"""Models beside each other over one data set: mean bytes of whole files, PSNR of the pooled error, mean UQI.
-
-AECODEC_MODELS=runs python benchmarks/classics.py t10k-images-idx3-ubyte.gz -m blog@25,100 -m mnist@1,20
-"""
+"""Models side by side over one data set: mean bytes of whole files, PSNR of the pooled error, mean UQI."""
 
 from __future__ import annotations
 
-import argparse
+import click
 
 from aecodec.sources.stacks import pictures_for
-from aecodec.studies.robustness import Likeness, code
+from aecodec.studies.robustness import Coding, Similarity, code
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data")
-    parser.add_argument("-m", "--model", action="append", required=True, metavar="NAME@QUALITY,...")
-    parser.add_argument("-n", "--limit", type=int, default=10_000)
-    parser.add_argument("-e", "--effort", type=int, default=0)
-    options = parser.parse_args()
-    print("| model | quality | bytes | PSNR (dB) | UQI |\n|---|---:|---:|---:|---:|")
-    for text in options.model:
-        name, _, qualities = text.partition("@")
-        tiles = pictures_for(options.data, name, options.limit)
-        for quality in map(int, qualities.split(",")):
-            decoded, size = code(tiles, name, quality, options.effort)
-            found = Likeness.of(tiles, decoded)
-            print(f"| {name} | {quality} | {size:.1f} | {found.psnr:.2f} | {found.uqi:.3f} |", flush=True)
+def model_and_qualities(text: str) -> tuple[str, tuple[int, ...]]:
+    """NAME@QUALITY,..."""
+    name, _, qualities = text.partition("@")
+    return name, tuple(map(int, qualities.split(",")))
 
 
-if __name__ == "__main__":
-    main()
+@click.command("classics")
+@click.argument("data")
+@click.option(
+    "-m", "--model", type=model_and_qualities, multiple=True, required=True, metavar="NAME@Q,Q,...", help="Repeatable."
+)
+@click.option("-n", "--limit", default=10_000, show_default=True, help="The first pictures.")
+@click.option("-e", "--effort", default=0, show_default=True)
+def command(data: str, model: tuple[tuple[str, tuple[int, ...]], ...], limit: int, effort: int) -> None:
+    """Print a table of models and qualities. DATA is as for `aec robustness`."""
+    click.echo("| model | quality | bytes | PSNR (dB) | UQI |\n|---|---:|---:|---:|---:|")
+    for name, qualities in model:
+        tiles = pictures_for(data, name, limit)
+        for quality in qualities:
+            decoded, size = code(tiles, name, Coding(quality, effort))
+            found = Similarity.of(tiles, decoded)
+            click.echo(f"| {name} | {quality} | {size:.1f} | {found.psnr:.2f} | {found.uqi:.3f} |")

@@ -1,39 +1,41 @@
-"""Crops of photographs, in colour and gray: bytes at equal PSNR by aecodec and others, and a sheet to look at.
-
-    python benchmarks/crops.py FOLDER -m cifar [--sizes 64,96,128] [-o FILE.md] [--json FILE.json] [--sheet FILE.png]
-
-FOLDER holds photographs that no model was trained on. From each, --count crops of each size are cut from places that
---seed draws. Bytes are means of whole files at a PSNR of the pooled mean squared error, between measured qualities on a
-monotone cubic in (PSNR, log bytes). The sheet shows some crops, spread evenly, by aecodec and the first rival, each at
-the highest quality whose file is not larger than --bits-per-pixel allows; enlarged without smoothing, so that borders
-of tiles would be seen.
-"""
+"""Crops of photographs, in colour and gray: bytes at equal PSNR by aecodec and others, and a sheet to look at."""
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-import datasets
-from datasets import Picture, spread
-from figure import fitted_row
-from reporting import command_line, environment, number, numbers, progress, publish, require_folders, run, table
+import click
+import numpy as np
+from PIL import Image
 
+from aecodec.cli.option_values import number_list, psnr_list
 from aecodec.evaluation.curves import Curve, bd_rate, bytes_at
-from aecodec.evaluation.rivals import RIVALS, Rival, available
+from aecodec.evaluation.pages import environment, number, table
+from aecodec.evaluation.rivals import Rival, available
 from aecodec.evaluation.sheets import Cell, Row, Section, draw
-from aecodec.evaluation.sweeps import ours, sweep, theirs, within
+from aecodec.evaluation.sweeps import aecodec_codec, fit_budgets, rival_codec, sweep
+from aecodec.sources.items import spread
+from aecodec.sources.readers import Picture
+from benchmarks import datasets
+from benchmarks.figure import reconstruction_row
+from benchmarks.reporting import (
+    command_line,
+    model_option,
+    output_option,
+    publish,
+    require_folders,
+    rivals_option,
+)
 
-QUALITIES = range(10, 81, 10)
-PSNR_POINTS = (26.0, 28.0, 30.0, 32.0, 34.0)
-SHOWN_WIDTH = 288  # of a crop on the sheet, or the nearest that whole multiples of its pixels give
+SHOWN_WIDTH = 288  # of a crop on the sheet, in pixels, about: crops are enlarged by whole factors
 
 
 def compare(curves: Sequence[Curve], points_db: Sequence[float]) -> str:
-    """Bytes of the curves at each PSNR, and the first one's ratio to the others."""
+    """Table of the curves' bytes at each PSNR, and the ratio of the first one's to the others'."""
     head = ["PSNR dB", f"{curves[0].name} bytes"]
     for curve in curves[1:]:
         head += [f"{curve.name} bytes", "ratio"]
@@ -49,7 +51,7 @@ def compare(curves: Sequence[Curve], points_db: Sequence[float]) -> str:
 
 
 def summary(curves: Sequence[Curve]) -> str:
-    """The BD-rates of the first curve."""
+    """The BD-rates of the first curve against the others."""
     parts = []
     for curve in curves[1:]:
         found = bd_rate(curves[0].points, curve.points)
@@ -59,74 +61,128 @@ def summary(curves: Sequence[Curve]) -> str:
 
 
 def section(size: int, crops: Sequence[Picture], model: str, rival: Rival, bits_per_pixel: float) -> Section:
-    """Crops of one size, and below them what both codecs make of them."""
+    """Crops of one size, and below them what both codecs make of them within a budget of bytes."""
     budget = int(bits_per_pixel * size * size / 8)
     rows = [Row([Cell(crop) for crop in crops], "original")]
-    for codec in (ours(model), theirs(rival, crops[0].ndim == 2)):
-        rows.append(fitted_row(codec.name, within(codec, crops, [budget])[0]))
+    for codec in (aecodec_codec(model), rival_codec(rival, crops[0].ndim == 2)):
+        rows.append(reconstruction_row(codec.name, fit_budgets(codec, crops, [budget])[0]))
     title = f"Crops of {size}x{size}, at most {budget:,} bytes ({bits_per_pixel:g} bits/pixel)"
     return Section(title, rows, max(1, round(SHOWN_WIDTH / size)))
 
 
-def read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", nargs="+", metavar="FOLDER", help="of colour photographs, or single ones")
-    parser.add_argument("-m", "--model", required=True, help="as `aec models` lists them")
-    parser.add_argument("--sizes", type=numbers(int), default=(64, 96, 128), metavar="N,N,...", help="of crops")
-    parser.add_argument("--count", type=int, default=4, help="of crops of each size a photograph (default: 4)")
-    parser.add_argument("--seed", type=int, default=1, help="of the crops' places (default: 1)")
-    parser.add_argument("--qualities", type=numbers(int), default=QUALITIES, metavar="Q,Q,...", help="of aecodec")
-    parser.add_argument("--at", type=numbers(float), default=PSNR_POINTS, metavar="DB,DB,...", help="PSNR points")
-    names = [name for name in RIVALS if name != "png"]
-    parser.add_argument("--rivals", nargs="+", default=["webp", "jxl"], choices=names, help="(default: webp jxl)")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the Markdown there as well")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="all points, as JSON")
-    parser.add_argument("--sheet", type=Path, metavar="FILE", help="write the picture there")
-    parser.add_argument("--bits-per-pixel", type=float, default=0.75, metavar="R", help="on the sheet (default: 0.75)")
-    parser.add_argument("--shown", type=int, default=6, help="crops of each size on the sheet (default: 6)")
-    return parser.parse_args()
+def cut(pictures: Sequence[Picture], size: int, count: int, seed: int) -> list[Picture]:
+    """Cut `count` crops of size x size from random places of each picture, the same for the same seed.
+
+    Raises ValueError for a picture that is smaller.
+    """
+    rng = np.random.default_rng(seed)
+    found = []
+    for picture in pictures:
+        height, width = picture.shape[:2]
+        if min(height, width) < size:
+            raise ValueError(f"a picture of {width}x{height} has no crops of {size}x{size}")
+        for _ in range(count):
+            top, left = rng.integers(height - size + 1), rng.integers(width - size + 1)
+            found.append(np.ascontiguousarray(picture[top : top + size, left : left + size]))
+    return found
 
 
-def main() -> None:
-    arguments = read_arguments()
-    require_folders([arguments.output, arguments.json, arguments.sheet])
-    photographs = datasets.load(arguments.data)
-    rivals, notes = available(arguments.rivals)
+def gray(picture: Picture) -> Picture:
+    """The luma of a picture (H, W, 3), ITU-R BT.601, as Pillow computes it; a gray one as it is."""
+    return np.asarray(Image.fromarray(picture).convert("L"))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of the command."""
+
+    data: tuple[str, ...]
+    model: str
+    sizes: tuple[int, ...]
+    count: int
+    seed: int
+    qualities: tuple[int, ...]
+    at: tuple[float, ...]
+    rivals: tuple[str, ...]
+    output: Path | None
+    json_file: Path | None
+    sheet: Path | None
+    bits_per_pixel: float
+    shown: int
+
+
+def measure(settings: Settings, crops: Sequence[Picture], rivals: Sequence[Rival]) -> list[Curve]:
+    """The curves of aecodec and the rivals over crops, all of them gray or all in colour."""
+    is_gray = crops[0].ndim == 2
+    curves = [sweep(aecodec_codec(settings.model), crops, settings.qualities, similarity=False)]
+    curves += [sweep(rival_codec(rival, is_gray), crops, rival.qualities, similarity=False) for rival in rivals]
+    return curves
+
+
+@click.command("crops")
+@click.argument("data", nargs=-1, required=True, metavar="FOLDER...")
+@model_option()
+@click.option(
+    "--sizes", type=number_list(1, 1 << 16), metavar="N,N,...", default="64,96,128", show_default=True, help="Of crops."
+)
+@click.option("--count", default=4, show_default=True, help="Crops of each size from each photograph.")
+@click.option("--seed", default=1, show_default=True, help="Of the crops' places.")
+@click.option(
+    "--qualities",
+    type=number_list(1, 100),
+    metavar="N,N,...",
+    default="10,20,30,40,50,60,70,80",
+    show_default=True,
+    help="Of aecodec.",
+)
+@click.option(
+    "--at",
+    type=psnr_list,
+    metavar="DB,DB,...",
+    default="26,28,30,32,34",
+    show_default=True,
+    help="PSNRs of the table, in dB.",
+)
+@rivals_option("webp,jxl")
+@output_option()
+@output_option("--json", "json_file", text="Write all points to this file, as JSON.")
+@output_option("--sheet", text="Write a sheet of crops to this PNG file.")
+@click.option("--bits-per-pixel", default=0.75, show_default=True, help="At most, of crops on the sheet.")
+@click.option("--shown", default=6, show_default=True, help="Crops of each size on the sheet.")
+def command(**options: Any) -> None:
+    """Compare crops of photographs, in colour and gray, at equal PSNR of the pooled mean squared error.
+
+    FOLDERs hold photographs that no model was trained on. Bytes are means of whole files, interpolated between the
+    measured qualities. The sheet shows crops at even distances, each at the highest quality that fits.
+    """
+    settings = Settings(**options)
+    require_folders(settings.output, settings.json_file, settings.sheet)
+    photographs = datasets.load(settings.data)
+    rivals, notes = available(settings.rivals)
+    count = len(photographs) * settings.count
     page = [
         f"# Crops of {len(photographs)} photographs",
-        f"    {command_line(__file__)}",
-        f"{len(photographs) * arguments.count} crops of each size, in colour and gray, seed {arguments.seed}; model"
-        f" `{arguments.model}`. Mean bytes of whole files at equal PSNR of the pooled mean squared error, beside"
+        f"    {command_line()}",
+        f"{count} crops of each size, in colour and gray, seed {settings.seed}; model `{settings.model}`. Mean bytes of"
+        " whole files at equal PSNR of the pooled mean squared error, beside"
         f" {', '.join(rival.described() for rival in rivals)}.",
     ]
-    measured: dict[str, dict[str, list[dict[str, float | None]]]] = {}
+    points: dict[str, dict[str, list[dict[str, float | None]]]] = {}
     sections = []
-    for size in arguments.sizes:
-        coloured = datasets.crops(photographs, size, arguments.count, arguments.seed)
-        for kind, crops in (("colour", coloured), ("gray", [datasets.gray(crop) for crop in coloured])):
-            curves = [sweep(ours(arguments.model), crops, arguments.qualities, similarity=False)]
-            for rival in rivals:
-                curves.append(sweep(theirs(rival, kind == "gray"), crops, rival.qualities, similarity=False))
-            page += [f"## {size}x{size}, {kind}", compare(curves, arguments.at), summary(curves)]
-            measured[f"{size}x{size} {kind}"] = {c.name: [asdict(p) for p in c.points] for c in curves}
-        if arguments.sheet and rivals:
-            some = spread(coloured, arguments.shown)
-            sections.append(section(size, some, arguments.model, rivals[0], arguments.bits_per_pixel))
-    progress("")
-    if sections:
-        draw(sections).save(arguments.sheet, optimize=True)
-        page.append(f"![Crops, what aecodec and what {rivals[0].name} make of them]({arguments.sheet.name})")
-    page += [*notes, environment(rivals, [arguments.model]) + "."]
-    publish(page, arguments.output)
-    if arguments.json:
-        content = {
-            "command": command_line(__file__),
-            "environment": environment(rivals, [arguments.model]),
-            "crops": len(photographs) * arguments.count,
-            "points": measured,
-        }
-        arguments.json.write_text(json.dumps(content, indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    run(main)
+    for size in settings.sizes:
+        coloured = cut(photographs, size, settings.count, settings.seed)
+        for kind, crops in (("colour", coloured), ("gray", [gray(crop) for crop in coloured])):
+            curves = measure(settings, crops, rivals)
+            page += [f"## {size}x{size}, {kind}", compare(curves, settings.at), summary(curves)]
+            points[f"{size}x{size} {kind}"] = {c.name: [asdict(p) for p in c.points] for c in curves}
+        if settings.sheet and rivals:
+            some = spread(coloured, settings.shown)
+            sections.append(section(size, some, settings.model, rivals[0], settings.bits_per_pixel))
+    if sections and settings.sheet:
+        draw(sections).save(settings.sheet, optimize=True)
+        page.append(f"![Crops, what aecodec and what {rivals[0].name} make of them]({settings.sheet.name})")
+    about = environment(rivals, [settings.model])
+    publish([*page, *notes, about + "."], settings.output)
+    if settings.json_file:
+        content = {"command": command_line(), "environment": about, "crops": count, "points": points}
+        settings.json_file.write_text(json.dumps(content, indent=1) + "\n")

@@ -1,38 +1,31 @@
-"""Pictures to look at: originals above what their files decode to, at one quality or within budgets of bytes.
-
-    python benchmarks/figure.py --set Digits IDX mnist --set Letters IDX alphabet --set CIFAR-10 SHEET cifar
-    python benchmarks/figure.py --set CIFAR-10 SHEET cifar --budgets 100,200,300 --count 12 -o FILE.png
-
-The first draws originals and what .aec files of one quality decode to, and prints a table of one picture of each set,
-the first or the one that --index names. The second draws aecodec beside a rival, each at the highest quality whose file
-is not larger than the budget, and prints means over the pictures shown.
-
-Nothing is picked by hand: the pictures shown are spread evenly over each data set, beginning with its first. Pixels are
-enlarged, not smoothed.
-"""
+"""Pictures to look at: originals above what their files decode to, at one quality or within budgets of bytes."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import datasets
+import click
 import numpy as np
-from datasets import Picture, spread
-from reporting import command_line, environment, number, numbers, progress, publish, require_folders, run, table
 
 import aecodec
+from aecodec.cli.option_values import number_list
 from aecodec.evaluation.curves import Point, point
+from aecodec.evaluation.pages import environment, number, table
 from aecodec.evaluation.rivals import PNG, RIVALS
 from aecodec.evaluation.sheets import Cell, Row, Section, draw
-from aecodec.evaluation.sweeps import Fitted, ours, theirs, within
+from aecodec.evaluation.sweeps import Reconstruction, aecodec_codec, fit_budgets, rival_codec
+from aecodec.sources.items import spread
+from aecodec.sources.readers import Picture
+from benchmarks import datasets
+from benchmarks.reporting import command_line, output_option, progress, publish, require_folders
 
 
 @dataclass(frozen=True)
 class Coded:
-    """Some pictures of a data set, their files, and what those decode to."""
+    """Some pictures of a data set, their files, and the decoded pictures."""
 
     title: str
     originals: Sequence[Picture]
@@ -41,9 +34,11 @@ class Coded:
 
     @property
     def point(self) -> Point:
+        """Their rate and distortion."""
         return point(0, self.originals, self.files, self.decoded)
 
     def section(self, scale: int) -> Section:
+        """Originals above decoded pictures, enlarged `scale` times."""
         png = np.mean([len(lossless(picture)) for picture in self.originals])
         info = aecodec.inspect(self.files[0])
         title = (
@@ -56,16 +51,18 @@ class Coded:
 
 
 def lossless(picture: Picture) -> bytes:
+    """The picture as PNG."""
     return PNG.encode(picture, **PNG.best)
 
 
 def code(title: str, pictures: Sequence[Picture], model: str, quality: int) -> Coded:
+    """Encode and decode pictures."""
     files = aecodec.encode_many(pictures, model=model, quality=quality)
     return Coded(title, pictures, files, aecodec.decode_many(files))
 
 
 def webp_nearest(picture: Picture, psnr: float) -> Point:
-    """WebP at the quality whose PSNR is nearest; the smallest file of those."""
+    """WebP at the quality whose PSNR is nearest; of equals the smallest file."""
     webp = RIVALS["webp"]
     points = []
     for quality in range(101):
@@ -75,7 +72,7 @@ def webp_nearest(picture: Picture, psnr: float) -> Point:
 
 
 def compare(rows: Sequence[Coded]) -> str:
-    """The table: the one picture of each row."""
+    """Table of the first picture of each set, as PNG, as WebP and as .aec."""
     head = ("", "size", "PNG bytes", "WebP bytes", "WebP dB", "WebP quality", ".aec bytes", ".aec dB")
     lines = []
     for row in rows:
@@ -98,52 +95,55 @@ def compare(rows: Sequence[Coded]) -> str:
 
 @dataclass(frozen=True)
 class Budget:
-    """Pictures of a data set within a number of bytes, by aecodec and by a rival."""
+    """Pictures of a data set within a number of bytes, by aecodec and by a rival.
+
+    reconstructions: by the name of the codec.
+    """
 
     title: str
     file_bytes: int
     originals: Sequence[Picture]
-    shown: dict[str, Sequence[Fitted]]  # by the codec's name
+    reconstructions: dict[str, Sequence[Reconstruction]]
 
 
 def budgets(
     title: str, pictures: Sequence[Picture], model: str, rival_name: str, limits: Sequence[int]
 ) -> list[Budget]:
-    """One for each limit."""
-    codecs = [ours(model), theirs(RIVALS[rival_name], pictures[0].ndim == 2)]
-    found = {codec.name: within(codec, pictures, limits) for codec in codecs}
+    """Fit pictures into each number of bytes."""
+    codecs = [aecodec_codec(model), rival_codec(RIVALS[rival_name], pictures[0].ndim == 2)]
+    found = {codec.name: fit_budgets(codec, pictures, limits) for codec in codecs}
     return [
         Budget(title, limit, pictures, {name: rows[number] for name, rows in found.items()})
         for number, limit in enumerate(limits)
     ]
 
 
-def fitted_row(name: str, fitted: Sequence[Fitted]) -> Row:
+def reconstruction_row(name: str, reconstructions: Sequence[Reconstruction]) -> Row:
     """A codec's row of a sheet. The note of a picture that does not fit is stressed."""
-    return Row([Cell(f.picture, f"{f.file_bytes:,} B, {f.psnr:.1f} dB", not f.fits) for f in fitted], name)
+    return Row([Cell(r.picture, f"{r.file_bytes:,} B, {r.psnr:.1f} dB", not r.fits) for r in reconstructions], name)
 
 
 def budget_sections(found: Sequence[Budget], scale: int) -> list[Section]:
-    """The originals, and a section of two rows a budget."""
+    """The originals, and for each budget a section of two rows."""
     title = f"{found[0].title}: for each picture the highest quality of each codec that fits"
     sections = [Section(title, [Row([Cell(p) for p in found[0].originals], "original")], scale)]
     for budget in found:
         title = f"At most {budget.file_bytes:,} bytes"
-        if not all(f.fits for fitted in budget.shown.values() for f in fitted):
+        if not all(r.fits for row in budget.reconstructions.values() for r in row):
             title += " (orange: the smallest file is larger)"
-        rows = [fitted_row(name, fitted) for name, fitted in budget.shown.items()]
+        rows = [reconstruction_row(name, found) for name, found in budget.reconstructions.items()]
         sections.append(Section(title, rows, scale))
     return sections
 
 
 def budget_table(found: Sequence[Budget]) -> str:
-    """Means over the pictures shown; PSNR of the pooled mean squared error."""
-    names = list(found[0].shown)
+    """Table of means over the pictures shown; PSNR of the pooled mean squared error."""
+    names = list(found[0].reconstructions)
     head = ["", "at most", *(f"{name} {what}" for name in names for what in ("bytes", "dB", "fit"))]
     rows = []
     for budget in found:
         row = [budget.title, f"{budget.file_bytes:,} bytes"]
-        for fitted in budget.shown.values():
+        for fitted in budget.reconstructions.values():
             pooled = point(0, budget.originals, [b""] * len(fitted), [f.picture for f in fitted])
             row += [number(float(np.mean([f.file_bytes for f in fitted]))), number(pooled.psnr)]
             row.append(f"{sum(f.fits for f in fitted)} of {len(fitted)}")
@@ -151,48 +151,64 @@ def budget_table(found: Sequence[Budget]) -> str:
     return table(head, rows)
 
 
-def read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--set", nargs=3, action="append", required=True, metavar=("TITLE", "DATA", "MODEL"), help="once for each set"
-    )
-    parser.add_argument("--index", type=int, nargs="*", default=[], help="of the table's picture, a set each")
-    parser.add_argument("-q", "--quality", type=int, default=75, help="without --budgets (default: 75)")
-    parser.add_argument("--budgets", type=numbers(int), metavar="N,N,...", help="bytes of a file")
-    parser.add_argument("--rival", choices=[n for n in RIVALS if n != "png"], default="webp", help="(default: webp)")
-    parser.add_argument("--count", type=int, default=10, help="of pictures a row (default: 10)")
-    parser.add_argument("--scale", type=int, default=4, help="pixels a pixel (default: 4)")
-    parser.add_argument("--tile", type=int, default=32, metavar="N", help="width and height of a sheet's tiles")
-    parser.add_argument("-o", "--output", type=Path, default=Path("docs/reconstructions.png"), metavar="FILE")
-    parser.add_argument("--page", type=Path, metavar="FILE", help="write what is printed there as Markdown")
-    return parser.parse_args()
+@dataclass(frozen=True)
+class Settings:
+    """The options of the command."""
+
+    sets: tuple[tuple[str, str, str], ...]
+    index: tuple[int, ...]
+    quality: int
+    budgets: tuple[int, ...] | None
+    rival: str
+    count: int
+    scale: int
+    tile: int
+    output: Path
+    page: Path | None
 
 
-def main() -> None:
-    arguments = read_arguments()
-    require_folders([arguments.output, arguments.page])
+@click.command("figure")
+@click.option(
+    "--set", "sets", nargs=3, multiple=True, required=True, metavar="TITLE DATA MODEL", help="Once for each data set."
+)
+@click.option(
+    "--index", type=number_list(0, 1 << 30), default="0", metavar="N,N,...", help="The table's picture of each set."
+)
+@click.option("-q", "--quality", default=75, show_default=True, help="Without --budgets.")
+@click.option("--budgets", type=number_list(1, 1 << 30), metavar="N,N,...", help="In bytes of a file.")
+@click.option("--rival", type=click.Choice(list(RIVALS)), default="webp", show_default=True)
+@click.option("--count", default=10, show_default=True, help="Pictures in a row.")
+@click.option("--scale", default=4, show_default=True, help="Factor of enlargement.")
+@click.option("--tile", default=32, show_default=True, help="Width and height of a sheet's tiles.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default="docs/reconstructions.png", show_default=True)
+@output_option("--page", text="Write the table to this file, as Markdown.")
+def command(**options: Any) -> None:
+    """Draw originals and what their files decode to, and print a table.
+
+    Without --budgets files have one quality, and the table is of one picture of each set: the first, or the one of
+    --index. With --budgets aecodec stands beside a rival, each at the highest quality whose file is not larger, and the
+    table has means over the pictures shown. The pictures lie at even distances in each data set, from its first on.
+    """
+    settings = Settings(**options)
+    require_folders(settings.output, settings.page)
     sections: list[Section] = []
     single: list[Coded] = []
     fitted: list[Budget] = []
-    for number_, (title, data, model) in enumerate(arguments.set):
+    for place, (title, data, model) in enumerate(settings.sets):
         progress(title)
-        pictures = datasets.load([data], (arguments.tile, arguments.tile))
-        some = spread(pictures, arguments.count)
-        if arguments.budgets:
-            found = budgets(title, some, model, arguments.rival, arguments.budgets)
-            sections += budget_sections(found, arguments.scale)
+        pictures = datasets.load([data], (settings.tile, settings.tile))
+        some = spread(pictures, settings.count)
+        if settings.budgets:
+            found = budgets(title, some, model, settings.rival, settings.budgets)
+            sections += budget_sections(found, settings.scale)
             fitted += found
         else:
-            index = arguments.index[number_] if number_ < len(arguments.index) else 0
-            sections.append(code(title, some, model, arguments.quality).section(arguments.scale))
-            single.append(code(title, pictures[index : index + 1], model, arguments.quality))
-    draw(sections).save(arguments.output, optimize=True)
-    page = [f"    {command_line(__file__)}", f"![What files decode to]({arguments.output.name})"]
+            index = settings.index[place] if place < len(settings.index) else 0
+            sections.append(code(title, some, model, settings.quality).section(settings.scale))
+            single.append(code(title, pictures[index : index + 1], model, settings.quality))
+    draw(sections).save(settings.output, optimize=True)
+    page = [f"    {command_line()}", f"![What files decode to]({settings.output.name})"]
     page.append(budget_table(fitted) if fitted else compare(single))
-    rival = RIVALS[arguments.rival if fitted else "webp"]
-    page.append(f"{environment([rival], [model for _, _, model in arguments.set])}.")
-    publish(page, arguments.page)
-
-
-if __name__ == "__main__":
-    run(main)
+    rival = RIVALS[settings.rival if fitted else "webp"]
+    page.append(f"{environment([rival], [model for _, _, model in settings.sets])}.")
+    publish(page, settings.page)

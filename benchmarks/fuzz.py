@@ -1,18 +1,11 @@
 """Damaged and hostile files: whatever a decoder is given, it returns a picture or raises AecError; nothing else, ever.
 
-    python benchmarks/fuzz.py [-n 100000] [--seed 0] [--start 0] [--jobs 2] [-o docs/fuzz.md]
-
-Every input is made by a mutation that knows the format's structure, or by several, from the golden files and a few with
-opacity, metadata and several panels. It depends on the seed and its own number alone, so a run that was broken off goes
-on with --start, and a single input is made again with --start I -n 1. Each must end within --milliseconds of processor
-time and --megabytes above what the process had reached when it had decoded all good files; its outcome must be a
-picture, which `inspect` describes, or AecError. Inputs for which that fails are kept in the folder `fuzz-failures`, and
-the exit code is 1.
+Every input is made from the golden files, and a few with opacity, metadata and several panels, by one mutation or
+several. It depends on the seed and its own number alone.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 import traceback
@@ -24,15 +17,18 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from random import Random
+from typing import Any
 
+import click
 import numpy as np
-from mutations import MUTATIONS, several
 from PIL import Image
-from reporting import command_line, environment, progress, run, table
 
 import aecodec
-from aecodec.cli.batches import cores
-from aecodec.cli.workers import spread
+from aecodec.cli.batches import available_cores
+from aecodec.cli.process_pool import map_unordered
+from aecodec.evaluation.pages import environment, table
+from benchmarks.mutations import MUTATIONS, several
+from benchmarks.reporting import command_line, output_option, progress, publish, require_folders
 
 GOLDEN = Path(__file__).resolve().parent.parent / "tests" / "golden"
 CHUNK = 500
@@ -43,7 +39,7 @@ THUMBNAIL = 9  # pixels
 
 @dataclass(frozen=True)
 class Limits:
-    """What decoding one input may take."""
+    """Processor time and memory that decoding one input may take."""
 
     milliseconds: float
     megabytes: float
@@ -51,7 +47,7 @@ class Limits:
 
 @dataclass
 class Log:
-    """What came of many inputs. outcomes: (mutation, outcome) -> how many."""
+    """Outcomes of many inputs: how many by (mutation, outcome)."""
 
     inputs: int = 0
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -60,6 +56,7 @@ class Log:
     failures: list[tuple[int, str]] = field(default_factory=list)
 
     def add(self, other: Log) -> None:
+        """Add the outcomes of other inputs."""
         self.inputs += other.inputs
         self.outcomes += other.outcomes
         self.slowest = max(self.slowest, other.slowest)
@@ -68,8 +65,9 @@ class Log:
 
 
 def originals(most_bytes: int | None = None) -> list[bytes]:
-    """The golden files that this release decodes, and files with all kinds of sections and several panels; the
-    smallest first.
+    """The golden files that this release decodes, and files with all kinds of sections and several panels.
+
+    The smallest come first, none has more than `most_bytes`.
     """
     found = []
     for path in GOLDEN.glob("*.aec"):
@@ -96,7 +94,7 @@ def originals(most_bytes: int | None = None) -> list[bytes]:
 
 @dataclass(frozen=True)
 class Input:
-    """A file, the mutation that made it, and the way in which it is to be decoded."""
+    """A file, the mutation that made it, and the way to decode it."""
 
     mutation: str
     way: str
@@ -104,7 +102,7 @@ class Input:
 
 
 def make(seed: int, number: int, files: Sequence[bytes]) -> Input:
-    """The input of that number: the same at every call."""
+    """Make the input of that number, the same at every call."""
     random = Random(f"{seed} {number}")
     data, way = random.choice(files), random.choice(list(WAYS))
     if random.random() < 0.15:
@@ -144,7 +142,7 @@ WAYS = {"whole": _whole, "image": _image, "region": _region, "thumbnail": _thumb
 
 
 def outcome(item: Input) -> str:
-    """`picture`, or the name of the AecError; whatever else decoding raises is the caller's to see."""
+    """Decode an input: `picture`, or the name of the AecError. Other exceptions propagate."""
     try:
         WAYS[item.way](item.data)
     except aecodec.AecError as error:
@@ -153,7 +151,7 @@ def outcome(item: Input) -> str:
 
 
 def judge(seed: int, numbers: Sequence[int], files: Sequence[bytes], limits: Limits) -> Log:
-    """Makes and decodes the inputs of these numbers."""
+    """Make and decode the inputs of these numbers."""
     log = Log()
     base = _baseline(tuple(files))
     for number in numbers:
@@ -219,7 +217,7 @@ def campaign(files: Sequence[bytes], seed: int, start: int, count: int, jobs: in
         if jobs == 1:
             results = ((chunk, work(chunk)) for chunk in chunks)
         else:
-            results = spread(work, chunks, min(jobs, len(chunks)))
+            results = map_unordered(work, chunks, min(jobs, len(chunks)))
         for chunk, log in results:
             # A chunk without a result killed its process; its inputs have to be tried one by one.
             logs[chunk.start] = log or Log(len(chunk), failures=[(chunk.start, f"the process died in {chunk}")])
@@ -237,6 +235,7 @@ def campaign(files: Sequence[bytes], seed: int, start: int, count: int, jobs: in
 
 
 def judge_chunk(seed: int, files: Sequence[bytes], limits: Limits, numbers: range) -> Log:
+    """`judge`, with the numbers last."""
     return judge(seed, numbers, files, limits)
 
 
@@ -252,7 +251,7 @@ def report(log: Log, seed: int, start: int, end: int, files: int, rate: float) -
     return "\n\n".join(
         [
             f"# {log.inputs:,} damaged and hostile files",
-            f"    {command_line(__file__)}",
+            f"    {command_line()}",
             f"Made from {files} files with seed {seed}: numbers {start:,} to {end - 1:,}, {rate:,.0f} a second."
             f" **{len(log.failures)} failures.** The slowest (number {log.slowest[1]}) took {log.slowest[0]:.0f} ms;"
             f" the largest (number {log.largest[1]}) {log.largest[0]:.0f} MB more than good files.",
@@ -262,40 +261,52 @@ def report(log: Log, seed: int, start: int, end: int, files: int, rate: float) -
     )
 
 
-def read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-n", "--number", type=int, default=100_000, metavar="N", help="of inputs (default: 100000)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--start", type=int, default=0, metavar="I", help="the first input's number (default: 0)")
-    parser.add_argument("--jobs", type=int, default=cores(), help="processes (default: one a core)")
-    parser.add_argument("--largest", type=int, metavar="BYTES", help="leave larger good files out")
-    parser.add_argument("--milliseconds", type=float, default=100.0, help="for each input (default: 100)")
-    parser.add_argument("--megabytes", type=float, default=50.0, help="for each input (default: 50)")
-    parser.add_argument("--failures", type=Path, default=Path("fuzz-failures"), metavar="FOLDER")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the Markdown there as well")
-    return parser.parse_args()
+@dataclass(frozen=True)
+class Settings:
+    """The options of the command."""
+
+    number: int
+    seed: int
+    start: int
+    jobs: int
+    largest: int | None
+    milliseconds: float
+    megabytes: float
+    failures: Path
+    output: Path | None
 
 
-def main() -> None:
-    arguments = read_arguments()
-    files = originals(arguments.largest)
-    limits = Limits(arguments.milliseconds, arguments.megabytes)
+@click.command("fuzz")
+@click.option("-n", "--number", default=100_000, show_default=True, help="Of inputs.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--start", default=0, show_default=True, help="Number of the first input.")
+@click.option("--jobs", default=available_cores(), help="Processes. [default: one per core]")
+@click.option("--largest", type=int, metavar="BYTES", help="Leave out larger originals.")
+@click.option("--milliseconds", default=100.0, show_default=True, help="Processor time for each input.")
+@click.option("--megabytes", default=50.0, show_default=True, help="Memory for each input, above that of good files.")
+@click.option("--failures", type=click.Path(path_type=Path), default="fuzz-failures", show_default=True)
+@output_option()
+def command(**options: Any) -> None:
+    """Decode damaged and hostile files.
+
+    Each has to end within the limits, in a picture as `inspect` describes it or in an AecError. Inputs that fail are
+    kept in the folder --failures, and the exit code is 1. A run that was interrupted goes on with --start; a single
+    input is made again with --start I -n 1.
+    """
+    settings = Settings(**options)
+    require_folders(settings.output)
+    files = originals(settings.largest)
+    limits = Limits(settings.milliseconds, settings.megabytes)
     began = time.monotonic()
-    log, end = campaign(files, arguments.seed, arguments.start, arguments.number, arguments.jobs, limits)
+    log, end = campaign(files, settings.seed, settings.start, settings.number, settings.jobs, limits)
     rate = log.inputs / (time.monotonic() - began)
-    text = report(log, arguments.seed, arguments.start, end, len(files), rate)
-    print(text)
-    if arguments.output:
-        arguments.output.write_text(text + "\n")
+    publish([report(log, settings.seed, settings.start, end, len(files), rate)], settings.output)
     for number, why in log.failures:
-        arguments.failures.mkdir(exist_ok=True)
-        (arguments.failures / f"{arguments.seed}-{number}.aec").write_bytes(make(arguments.seed, number, files).data)
-        (arguments.failures / f"{arguments.seed}-{number}.txt").write_text(why + "\n")
-    if end < arguments.start + arguments.number:
-        sys.exit(f"fuzz.py: interrupted: --start {end} goes on from here")
+        settings.failures.mkdir(exist_ok=True)
+        stem = settings.failures / f"{settings.seed}-{number}"
+        stem.with_suffix(".aec").write_bytes(make(settings.seed, number, files).data)
+        stem.with_suffix(".txt").write_text(why + "\n")
+    if end < settings.start + settings.number:
+        raise click.ClickException(f"interrupted: --start {end} goes on from here")
     if log.failures:
-        sys.exit(f"fuzz.py: {len(log.failures)} failures, kept in {arguments.failures}")
-
-
-if __name__ == "__main__":
-    run(main)
+        raise click.ClickException(f"{len(log.failures)} failures, kept in {settings.failures}")

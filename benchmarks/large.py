@@ -1,28 +1,27 @@
-"""Time and peak memory of coding pictures that are large, each step in a process of its own.
+"""Time and peak memory of coding large pictures, each step in a process of its own.
 
-    python benchmarks/large.py [--gray WxH ...] [--rgb WxH ...] [-m auto] [-q 75] [-e 3] [-o docs/large.md]
-
-The pictures are made here: soft shapes, edges and grain, the same every time. The first row of each is a process that
-only holds the picture; "above" is what the others take beyond Python and its libraries, in multiples of the picture.
+The pictures are synthetic: soft shapes, edges and grain, the same every time.
 """
 
 from __future__ import annotations
 
-import argparse
-import subprocess
-import sys
+import multiprocessing
 import tempfile
 import time
-from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
-from reporting import command_line, environment, number, progress, run, table
 
 import aecodec
 from aecodec.encoding.options import DEFAULT_EFFORT
+from aecodec.evaluation.pages import environment, number, table
 from aecodec.evaluation.speed import peak_bytes
+from benchmarks.reporting import command_line, model_option, output_option, progress, publish, require_folders
 
 BAND = 256  # rows made at once
 SEED = 12
@@ -32,13 +31,37 @@ THUMBNAIL = 400
 STEPS = ("hold", "encode", "decode", "region", "thumbnail")
 
 
-def size(text: str) -> tuple[int, int]:
-    width, height = text.lower().split("x")
-    return int(width), int(height)
+@dataclass(frozen=True)
+class Coding:
+    """Encoder options."""
+
+    model: str
+    quality: int
+    effort: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of a step, the peak memory of its process, and what that held before the step (rest)."""
+
+    seconds: float
+    peak_bytes: int
+    rest_bytes: int
+
+
+def sizes(text: str) -> tuple[tuple[int, int], ...]:
+    """WxH,WxH,... or none, as (width, height)."""
+    found = []
+    for part in () if text == "none" else text.lower().split(","):
+        width, _, height = part.partition("x")
+        if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+            raise click.BadParameter(f"{part!r} is not a size such as 1250x800")
+        found.append((int(width), int(height)))
+    return tuple(found)
 
 
 def make(file: Path, width: int, height: int, channels: int) -> None:
-    """A picture of that size as an .npy file, made and written by bands of rows."""
+    """Write a picture as an .npy file, by bands of rows."""
     shape = (height, width) if channels == 1 else (height, width, channels)
     picture = np.lib.format.open_memmap(file, "w+", np.uint8, shape)
     random = np.random.default_rng(SEED)
@@ -55,8 +78,8 @@ def make(file: Path, width: int, height: int, channels: int) -> None:
     picture.flush()
 
 
-def step(name: str, source: Path, file: Path, model: str, quality: int, effort: int) -> None:
-    """One step, in this process; prints seconds, peak bytes, and the bytes at rest before it."""
+def step(name: str, source: Path, file: Path, coding: Coding) -> Cost:
+    """Run one of STEPS in this process, which has done nothing before. source: .npy file; file: .aec file."""
     tiny = aecodec.encode(np.zeros((8, 8, 3), np.uint8))  # loads the models
     aecodec.decode(tiny)
     rest = peak_bytes()
@@ -64,70 +87,75 @@ def step(name: str, source: Path, file: Path, model: str, quality: int, effort: 
     if name == "hold":
         np.load(source)
     elif name == "encode":
-        file.write_bytes(aecodec.encode(np.load(source), model=model, quality=quality, effort=effort))
+        data = aecodec.encode(np.load(source), model=coding.model, quality=coding.quality, effort=coding.effort)
+        file.write_bytes(data)
     else:
         data = file.read_bytes()
         info = aecodec.inspect(data)
         corner = (info.width // 2, info.height // 2, min(REGION, info.width // 2), min(REGION, info.height // 2))
         options: dict[str, dict[str, Any]] = {"region": {"region": corner}, "thumbnail": {"thumbnail": THUMBNAIL}}
         aecodec.decode(data, max_pixels=None, **options.get(name, {}))
-    print(time.perf_counter() - begin, peak_bytes(), rest)
+    return Cost(time.perf_counter() - begin, peak_bytes(), rest)
 
 
-def measured(label: str, width: int, height: int, channels: int, options: Sequence[str]) -> list[list[str]]:
-    rows = []
-    raw = width * height * channels
+def alone(name: str, source: Path, file: Path, coding: Coding) -> Cost:
+    """`step` in a new process. Raises ValueError if that dies, from lack of memory for instance."""
+    try:
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            return pool.submit(step, name, source, file, coding).result()
+    except BrokenProcessPool as error:
+        raise ValueError(f"{name}: the process died") from error
+
+
+def measured(size: tuple[int, int], channels: int, coding: Coding) -> list[list[str]]:
+    """Rows of the table for a picture of (width, height): one for each of STEPS."""
+    (width, height), rows = size, []
+    label, raw = f"{width}x{height} {'gray' if channels == 1 else 'RGB'}", width * height * channels
     with tempfile.TemporaryDirectory() as folder:
         source, file = Path(folder) / "picture.npy", Path(folder) / "picture.aec"
         progress(f"making {label}")
         make(source, width, height, channels)
         for name in STEPS:
             progress(f"{label}: {name}")
-            command = [sys.executable, __file__, "--step", name, "--files", str(source), str(file)]
-            done = subprocess.run([*command, *options], capture_output=True, text=True)
-            if done.returncode:
-                raise ValueError(f"{name} of {label} failed: {done.stderr.strip().splitlines()[-1]}")
-            seconds, peak, rest = map(float, done.stdout.split())
+            cost = alone(name, source, file, coding)
             written = number(file.stat().st_size, 0) if name == "encode" else "-"
-            above = number((peak - rest) / raw, 2)
-            each = number(seconds / (width * height / 1e6), 2)
-            rows.append([f"{label}: {name}", number(seconds), each, number(peak / MEBI, 0), above, written])
-    progress("")
+            above = number((cost.peak_bytes - cost.rest_bytes) / raw, 2)
+            each = number(cost.seconds / (width * height / 1e6), 2)
+            row = [f"{label}: {name}", number(cost.seconds), each, number(cost.peak_bytes / MEBI, 0), above, written]
+            rows.append(row)
     return rows
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--gray", type=size, nargs="*", default=[(20000, 20000)], metavar="WxH")
-    parser.add_argument("--rgb", type=size, nargs="*", default=[(12500, 8000)], metavar="WxH")
-    parser.add_argument("-m", "--model", default="auto")
-    parser.add_argument("-q", "--quality", type=int, default=75)
-    parser.add_argument("-e", "--effort", type=int, default=DEFAULT_EFFORT)
-    parser.add_argument("-o", "--output", type=Path, help="write the page there too")
-    parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
-    parser.add_argument("--files", type=Path, nargs=2, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.step:
-        source, file = arguments.files
-        step(arguments.step, source, file, arguments.model, arguments.quality, arguments.effort)
-        return
-    options = ["-m", arguments.model, "-q", str(arguments.quality), "-e", str(arguments.effort)]
+@click.command("large")
+@click.option("--gray", type=sizes, default="20000x20000", show_default=True, metavar="WxH,...", help="Or none.")
+@click.option("--rgb", type=sizes, default="12500x8000", show_default=True, metavar="WxH,...", help="Or none.")
+@model_option("auto")
+@click.option("-q", "--quality", default=75, show_default=True)
+@click.option("-e", "--effort", default=DEFAULT_EFFORT, show_default=True)
+@output_option()
+def command(
+    gray: tuple[tuple[int, int], ...],
+    rgb: tuple[tuple[int, int], ...],
+    model: str,
+    quality: int,
+    effort: int,
+    output: Path | None,
+) -> None:
+    """Encode large pictures; decode them, a region and a thumbnail.
+
+    The first row of each picture is a process that only holds it. "above" is what a step takes beyond Python and its
+    libraries, in multiples of the picture.
+    """
+    require_folders(output)
+    coding = Coding(model, quality, effort)
     rows = []
-    for kind, sizes, channels in (("gray", arguments.gray, 1), ("RGB", arguments.rgb, 3)):
-        for width, height in sizes:
-            rows += measured(f"{width}x{height} {kind}", width, height, channels, options)
-    page = "\n\n".join(
-        [
-            "# Large pictures",
-            f"    {command_line(__file__)}",
-            table(("", "seconds", "s/megapixel", "peak MiB", "above, x raw", "file bytes"), rows),
-            f"region: {REGION}x{REGION} pixels in the middle; thumbnail: at most {THUMBNAIL} pixels. {environment()}.",
-        ]
-    )
-    print(page)
-    if arguments.output:
-        arguments.output.write_text(page + "\n")
-
-
-if __name__ == "__main__":
-    run(main)
+    for chosen, channels in ((gray, 1), (rgb, 3)):
+        for size in chosen:
+            rows += measured(size, channels, coding)
+    page = [
+        "# Large pictures",
+        f"    {command_line()}",
+        table(("", "seconds", "s/megapixel", "peak MiB", "above, x raw", "file bytes"), rows),
+        f"region: {REGION}x{REGION} pixels in the middle; thumbnail: at most {THUMBNAIL} pixels. {environment()}.",
+    ]
+    publish(page, output)

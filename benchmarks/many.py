@@ -1,16 +1,7 @@
-"""Many PNGs compressed by several processes, broken off half-way by Ctrl-C, and resumed: nothing lost, nothing partial.
-
-    python benchmarks/many.py DATA [-n 10000] [--jobs 2] [-q 75] [-o docs/many.md]
-
-The pictures of DATA are written as PNGs into a tree of folders, which `aec compress -r` compresses. When half of the
-files are there it gets SIGINT, as from Ctrl-C. Then what is there must be whole files and nothing else; the same
-command with --skip-existing must add the rest and leave the others alone; and all files must equal those of a run that
-nobody broke off.
-"""
+"""Many PNGs compressed by several processes, interrupted half-way by Ctrl-C, and resumed."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import subprocess
@@ -21,12 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import datasets
-from datasets import Picture
+import click
 from PIL import Image
-from reporting import command_line, environment, number, progress, run, table
 
 import aecodec
+from aecodec.evaluation.pages import environment, number, table
+from aecodec.sources.readers import Picture
+from benchmarks import datasets
+from benchmarks.reporting import command_line, data_argument, output_option, progress, publish, require_folders
 
 FOLDERS = 16
 POLL_SECONDS = 0.01
@@ -36,7 +29,7 @@ INTERRUPTED = 130  # the exit code after Ctrl-C
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the command: its exit code, and the files that were there when it had ended."""
+    """One run of the command: its exit code, and the files that are there when it has ended."""
 
     name: str
     exit_code: int
@@ -45,7 +38,7 @@ class Run:
 
 
 def write_tree(pictures: Sequence[Picture], folder: Path) -> list[str]:
-    """PNGs in several folders; their names without suffix, relative to `folder`."""
+    """Write PNGs to several folders; return their names without suffix, relative to `folder`, sorted."""
     names = []
     for index, picture in enumerate(pictures):
         name = f"{index % FOLDERS:02}/{index:06}"
@@ -55,7 +48,7 @@ def write_tree(pictures: Sequence[Picture], folder: Path) -> list[str]:
     return sorted(names)
 
 
-def _hear() -> None:
+def _accept_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -68,38 +61,44 @@ def compress(
     interrupt_at: int | None = None,
     aec: Sequence[str] = AEC,
 ) -> Run:
-    """Runs `aec compress -r`; sends it SIGINT when so many files are there."""
+    """Run `aec compress -r`; send it SIGINT as soon as `interrupt_at` files are there."""
     command = [*aec, "compress", "-r", str(source), "-o", str(target), *options]
     began = time.monotonic()
-    # A shell starts what it puts into the background deaf to SIGINT, and children inherit that.
+    # Shells start background processes with SIGINT ignored, and children inherit that.
     process = subprocess.Popen(
         command,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=_hear if os.name == "posix" else None,
+        preexec_fn=_accept_interrupts if os.name == "posix" else None,
     )
     while interrupt_at is not None and process.poll() is None:
         if count_files(target) >= interrupt_at:
             process.send_signal(signal.SIGINT)
             break
         time.sleep(POLL_SECONDS)
-    said = process.communicate()[1]
+    errors = process.communicate()[1]
     seconds = time.monotonic() - began
     expected = 0 if interrupt_at is None else INTERRUPTED
     if process.returncode != expected:
-        raise ValueError(f"{name}: exit code {process.returncode} and not {expected}: {said}")
+        raise ValueError(f"{name}: exit code {process.returncode} and not {expected}: {errors}")
     files = {str(p.relative_to(target)): p.read_bytes() for p in target.rglob("*") if p.is_file()}
     return Run(name, process.returncode, seconds, files)
 
 
 def count_files(folder: Path) -> int:
+    """How many .aec files there are below a folder."""
     return sum(1 for _ in folder.rglob("*.aec"))
 
 
 def interrupt_and_resume(
     pictures: Sequence[Picture], folder: Path, options: Sequence[str], interrupt_at: int, aec: Sequence[str] = AEC
 ) -> tuple[Run, Run, Run]:
-    """The run that was broken off, the one that resumed, and one in one go. Raises ValueError if anything is wrong."""
+    """Interrupt a run, resume it, and run once without interruption. Raises ValueError if anything is wrong.
+
+    When `interrupt_at` files are there, the first run gets SIGINT. Then whole files and nothing else may be there; the
+    same command with --skip-existing has to add the rest and leave the others alone; and all files have to equal those
+    of the run in one go.
+    """
     names = write_tree(pictures, folder / "pictures")
     target = folder / "resumed"
     progress(f"{len(names)} pictures, to be broken off")
@@ -126,6 +125,7 @@ def interrupt_and_resume(
 
 
 def report(runs: tuple[Run, Run, Run], count: int, source_bytes: int) -> str:
+    """The page as Markdown."""
     broken, resumed, once = runs
     written = {broken.name: len(broken.files), resumed.name: count - len(broken.files), once.name: count}
     rows = [
@@ -136,7 +136,7 @@ def report(runs: tuple[Run, Run, Run], count: int, source_bytes: int) -> str:
     return "\n\n".join(
         [
             f"# {count:,} PNGs, broken off and resumed",
-            f"    {command_line(__file__)}",
+            f"    {command_line()}",
             table(("run", "exit code", "files written", "seconds", "images/s"), rows),
             f"After Ctrl-C {len(broken.files):,} files were there, all of them whole; no temporary file was left."
             f" Resuming wrote the other {written[resumed.name]:,} and touched none of these. All {count:,} files are"
@@ -146,25 +146,19 @@ def report(runs: tuple[Run, Run, Run], count: int, source_bytes: int) -> str:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", nargs="+", metavar="DATA", help="idx file, tile sheet, picture or folder")
-    parser.add_argument("-n", "--number", type=int, default=10_000, metavar="N", help="of pictures (default: 10000)")
-    parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
-    parser.add_argument("-q", "--quality", type=int, default=75)
-    parser.add_argument("--tile", type=int, default=32, metavar="N", help="width and height of a sheet's tiles")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the Markdown there as well")
-    arguments = parser.parse_args()
-    pictures = datasets.load(arguments.data, (arguments.tile, arguments.tile), arguments.number)
-    options = ["--jobs", str(arguments.jobs), "-q", str(arguments.quality)]
+@click.command("many")
+@data_argument
+@click.option("-n", "--limit", default=10_000, show_default=True, help="The first pictures.")
+@click.option("--jobs", default=2, show_default=True, help="Processes.")
+@click.option("-q", "--quality", default=75, show_default=True)
+@click.option("--tile", default=32, show_default=True, help="Width and height of a sheet's tiles.")
+@output_option()
+def command(data: tuple[str, ...], limit: int, jobs: int, quality: int, tile: int, output: Path | None) -> None:
+    """Write pictures as PNGs into a tree of folders, and compress that: interrupted, resumed, and in one go."""
+    require_folders(output)
+    pictures = datasets.load(data, (tile, tile), limit)
+    options = ["--jobs", str(jobs), "-q", str(quality)]
     with tempfile.TemporaryDirectory() as folder:
         runs = interrupt_and_resume(pictures, Path(folder), options, len(pictures) // 2)
         source_bytes = sum(p.stat().st_size for p in (Path(folder) / "pictures").rglob("*.png"))
-    text = report(runs, len(pictures), source_bytes)
-    print(text)
-    if arguments.output:
-        arguments.output.write_text(text + "\n")
-
-
-if __name__ == "__main__":
-    run(main)
+    publish([report(runs, len(pictures), source_bytes)], output)

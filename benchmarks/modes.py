@@ -1,12 +1,7 @@
-"""What becomes of every kind of picture: each is made, coded and decoded here, and the table says what came back.
-
-python benchmarks/modes.py [-o docs/modes.md]
-"""
+"""What becomes of every kind of picture: each is made, coded and decoded, and the table says what came back."""
 
 from __future__ import annotations
 
-import argparse
-import sys
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,12 +9,15 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
-from reporting import command_line, environment, run, table
 
 import aecodec
-from aecodec.images.pillow_images import TARGETS
+from aecodec.evaluation.pages import environment, table
+from aecodec.images.pillow_images import CONVERSIONS
+from benchmarks.reporting import command_line, output_option, publish, require_folders
 
 WIDTH, HEIGHT = 48, 40
 QUALITY = 90
@@ -35,6 +33,7 @@ def colours() -> Image.Image:
 
 
 def opacity() -> Image.Image:
+    """A gradient from black to white, mode L."""
     return Image.linear_gradient("L").resize((WIDTH, HEIGHT))
 
 
@@ -55,12 +54,14 @@ def of_mode(mode: str) -> Image.Image:
 
 
 def with_info(mode: str, key: Any) -> Image.Image:
+    """A picture whose transparent colour is key(picture)."""
     image = of_mode(mode)
     image.info["transparency"] = key(image)
     return image
 
 
 def animation() -> Image.Image:
+    """A TIFF of two frames."""
     buffer = BytesIO()
     frames = [colours(), colours().transpose(Image.Transpose.ROTATE_180)]
     frames[0].save(buffer, "TIFF", save_all=True, append_images=frames[1:])
@@ -68,22 +69,25 @@ def animation() -> Image.Image:
 
 
 def turned() -> Image.Image:
+    """A picture with EXIF orientation 6."""
     image = colours()
     image.getexif()[0x0112] = 6
     return image
 
 
 def corner(image: Image.Image) -> Any:
+    """The first pixel."""
     return image.getpixel((0, 0))
 
 
-def array(*shape: int, dtype: type = np.uint8) -> np.ndarray:
+def array(*shape: int, dtype: type = np.uint8) -> NDArray[Any]:
+    """An array of one value."""
     return np.full(shape, 77, dtype)
 
 
 def pictures() -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Every kind of picture by its name."""
-    for mode in (*TARGETS, *UNKNOWN):
+    """Every kind of picture: its name, and a function that makes it."""
+    for mode in (*CONVERSIONS, *UNKNOWN):
         yield f"mode {mode}", partial(of_mode, mode)
     yield "mode P, gray palette", lambda: of_mode("L").convert("P")
     yield "mode P, entries with opacity", lambda: with_info("P", lambda image: bytes(range(256)))
@@ -99,46 +103,37 @@ def pictures() -> Iterator[tuple[str, Callable[[], Any]]]:
 
 
 def row(name: str, make: Callable[[], Any]) -> tuple[str, str, str, str]:
-    """Name, what came back, and what was said; and what came back of a lossless file."""
-    back, said = tried(make, quality=QUALITY)
-    return name, back, said, "refused" if back == "refused" else tried(make, lossless=True)[0]
+    """Name, what came back, the warnings or the error; and what came back of a lossless file."""
+    back, messages = tried(make, quality=QUALITY)
+    return name, back, messages, "refused" if back == "refused" else tried(make, lossless=True)[0]
 
 
-def tried(make: Callable[[], Any], **wanted: Any) -> tuple[str, str]:
-    """What came back, and what was said."""
-    with warnings.catch_warnings(record=True) as said:
+def tried(make: Callable[[], Any], **options: Any) -> tuple[str, str]:
+    """Code and decode a picture: what came back, and the warnings or the error."""
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", aecodec.AecWarning)
         try:
-            decoded = aecodec.decode_image(aecodec.encode(make(), **wanted))
+            decoded = aecodec.decode_image(aecodec.encode(make(), **options))
         except aecodec.UnsupportedImage as error:
             return "refused", str(error)
     back = decoded.mode + ("" if decoded.size == (WIDTH, HEIGHT) else f", {decoded.width}x{decoded.height}")
-    notes = [str(w.message) for w in said if w.category is aecodec.AecWarning]
+    notes = [str(w.message) for w in caught if w.category is aecodec.AecWarning]
     return back, "; ".join(notes) or "-"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-o", "--output", type=Path, help="write the page there too")
-    arguments = parser.parse_args()
+@click.command("modes")
+@output_option()
+def command(output: Path | None) -> None:
+    """Code and decode a picture of each Pillow mode, and arrays of each kind."""
+    require_folders(output)
     rows = [row(name, make) for name, make in pictures()]
-    page = "\n\n".join(
-        [
-            "# What becomes of every kind of picture",
-            f"    {command_line(__file__)}",
-            f"Pictures of {WIDTH}x{HEIGHT} pixels, as Pillow's modes and as NumPy arrays. What is said is said once,"
-            " in a\nPython warning of the category `aecodec.AecWarning`; what is refused raises"
-            " `aecodec.UnsupportedImage`.\nThe last column is what comes back where every sample is promised.",
-            table(("picture", "comes back as", "what is said", "lossless"), rows, left=4),
-            f"{environment()}.",
-        ]
-    )
-    print(page)
-    if arguments.output:
-        arguments.output.write_text(page + "\n")
-    if len({name for name, *_ in rows}) < len(TARGETS):
-        sys.exit("a mode is missing")
-
-
-if __name__ == "__main__":
-    run(main)
+    page = [
+        "# What becomes of every kind of picture",
+        f"    {command_line()}",
+        f"Pictures of {WIDTH}x{HEIGHT} pixels, as Pillow's modes and as NumPy arrays. What is said is said once,"
+        " in a\nPython warning of the category `aecodec.AecWarning`; what is refused raises"
+        " `aecodec.UnsupportedImage`.\nThe last column is what comes back where every sample is promised.",
+        table(("picture", "comes back as", "what is said", "lossless"), rows, left=4),
+        f"{environment()}.",
+    ]
+    publish(page, output)

@@ -1,6 +1,6 @@
-"""Files damaged on purpose: a mutation knows something of the format's structure, and needs an .aec file to start from.
+"""Mutations of .aec files that know the structure of the format; `fuzz` decodes what they make.
 
-`fuzz.py` decodes what they make.
+Each takes random numbers, a file, and all files, and returns another file.
 """
 
 from __future__ import annotations
@@ -24,18 +24,19 @@ from aecodec.packing import frames
 MOST_PIXELS = 1 << 18  # of a plain file whose checksum is made anew
 CHECK_BYTES = 4  # of the packing zstd, behind its frame
 
-# (random numbers, a file, all files) -> another file ---
-
 
 def truncated(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
+    """The file ends early."""
     return data[: random.randrange(len(data))]
 
 
 def extended(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
+    """Zeros or random bytes follow the file."""
     return data + random.choice([bytes(random.randint(1, 9)), random.randbytes(random.randint(1, 99))])
 
 
 def bits_flipped(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
+    """One bit or a few are flipped."""
     changed = bytearray(data)
     for _ in range(random.choice([1, 1, 2, 8])):
         changed[random.randrange(len(changed))] ^= 1 << random.randrange(8)
@@ -43,6 +44,7 @@ def bits_flipped(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
 
 
 def bytes_changed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
+    """One byte or a few are replaced."""
     changed = bytearray(data)
     for _ in range(random.choice([1, 2, 5])):
         changed[random.randrange(len(changed))] = random.choice([0, 0x7F, 0x80, 0xFF, random.randrange(256)])
@@ -58,7 +60,7 @@ def bytes_moved(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
 
 
 def header_changed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
-    """One field of the header has another value, and is written as it should be."""
+    """One field of the header has another value; the header is well-formed."""
     header, begin = container.read_header(data)
     sides = [1, 2, 27, 28, 29, 512, 513, 5000, 1 << 16, 1 << 32]
     size = random.choice(sides), random.choice(sides)
@@ -160,7 +162,7 @@ def planes_changed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes
 
 
 def payload_changed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
-    """A good header with random, zero, repeated or another payload."""
+    """A good header with a random, zero, repeated or foreign payload."""
     _, begin = container.read_header(data)
     length = random.choice([0, 1, len(data) - begin, random.randint(0, 600)])
     other = random.choice(files)
@@ -207,12 +209,13 @@ def _has_one_frame(file: ParsedFile) -> bool:
 
 
 def spliced(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
+    """The begin of one file, and the end of another."""
     other = random.choice(files)
     return data[: random.randint(0, len(data))] + other[random.randint(0, len(other)) :]
 
 
 def several(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
-    """One mutation upon another; a file that has lost its header gets the mutations that need none."""
+    """Two to four mutations; `bytes_changed` in place of one that cannot parse what is left of the file."""
     for _ in range(random.randint(2, 4)):
         try:
             data = random.choice(list(MUTATIONS.values()))(random, data, files)

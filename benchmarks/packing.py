@@ -1,24 +1,12 @@
-"""Packed size against the ideal code length, and speed, of both packings.
-
-    python benchmarks/packing.py [DATA... -m MODEL]
-
-With DATA, whose pictures have the size of the model's tile: the model's own tables, classes and residuals at the
-default quality, of each of 200 pictures by itself, and of so many together that about 20,000 symbols are coded.
-
-Without: residuals drawn from the logistic distributions that the parametric tables describe, half of the
-elements from nearly certain classes (sigma < 0.4 steps), half from classes up to sigma = 4 steps.
-
-"over" is what a payload takes beyond the ideal code length; its checksum (rans 16 bits, zstd 32) is part of it.
-"""
+"""Packed size against the ideal code length, and the speed of both packings."""
 
 from __future__ import annotations
 
-import argparse
 import platform
 import time
 from collections.abc import Callable
 
-import datasets
+import click
 import numpy as np
 import zstandard
 
@@ -27,6 +15,8 @@ from aecodec.engines import engine
 from aecodec.models import registry
 from aecodec.packing import CODERS, Tables, ideal_bits, pack, parametric, unpacker
 from aecodec.packing.tables import Integers
+from benchmarks import datasets
+from benchmarks.reporting import model_option
 
 Source = Callable[[np.random.Generator], tuple[Tables, list[Integers], list[Integers]]]
 
@@ -56,15 +46,19 @@ def draw(rng: np.random.Generator, streams: int, sizes: tuple[int, ...]) -> tupl
 
 
 def drawn(streams: int, sizes: tuple[int, ...]) -> Source:
+    """A case of random residuals, drawn anew for every repeat."""
     return lambda rng: (parametric(), *draw(rng, streams, sizes))
 
 
-def coded(data: list[str], model: str) -> list[tuple[str, Source]]:
-    """Cases of real pictures (see above): the same residuals in every repeat."""
+def coded(data: tuple[str, ...], model: str) -> list[tuple[str, Source]]:
+    """Cases of real pictures at the default quality, with the same residuals in every repeat.
+
+    Raises ValueError for a model without a tile.
+    """
     known = registry.by_name(model)
     shape = known.description.tile
     if shape is None:
-        raise SystemExit(f"{model} has no tile: choose a model for small pictures")
+        raise ValueError(f"{model} has no tile: choose a model for small pictures")
     tiles = np.stack(datasets.load(data, shape, LIMIT)).reshape(-1, *shape, known.description.channels)
     choice = choose(known, engine(), tiles, np.full(len(tiles), QUALITY))
     symbols = sum((c >= known.tables.skip).sum(axis=1) for c in choice.classes)
@@ -82,6 +76,7 @@ def coded(data: list[str], model: str) -> list[tuple[str, Source]]:
 
 
 def measure(name: str, title: str, source: Source, repeats: int) -> str:
+    """A line of the table, for one packing and one case."""
     rng = np.random.default_rng(0)
     encode = decode = float("inf")
     packed = ideal = 0.0
@@ -110,25 +105,30 @@ def measure(name: str, title: str, source: Source, repeats: int) -> str:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=5, help="draws of each case; times are the best of them")
-    parser.add_argument("data", nargs="*", help="idx files, tile sheets, pictures")
-    parser.add_argument("-m", "--model", default="mnist")
-    arguments = parser.parse_args()
-    cases = coded(arguments.data, arguments.model) if arguments.data else [(t, drawn(s, z)) for t, s, z in CASES]
-    print(
+@click.command("packing")
+@click.argument("data", nargs=-1, metavar="[DATA]...")
+@model_option("mnist")
+@click.option("--repeats", default=5, show_default=True, help="Draws of each case; times are the best of them.")
+def command(data: tuple[str, ...], model: str, repeats: int) -> None:
+    """Measure packed bytes, ideal bytes and speed.
+
+    With DATA, whose pictures have the size of the model's tile: the model's own tables, classes and residuals at the
+    default quality, of each of 200 pictures by itself, and of as many together as have about 20,000 symbols.
+
+    Without: residuals drawn from the logistic distributions of the parametric tables, half of the elements from nearly
+    certain classes (sigma < 0.4 steps), half from classes up to sigma = 4 steps.
+
+    "over" is what a payload takes beyond the ideal code length, with its checksum (rans 16 bits, zstd 32).
+    """
+    cases = coded(data, model) if data else [(title, drawn(streams, sizes)) for title, streams, sizes in CASES]
+    click.echo(
         f"Python {platform.python_version()}, NumPy {np.__version__}, zstandard {zstandard.__version__}"
         f" (zstd {'.'.join(map(str, zstandard.ZSTD_VERSION))}), {platform.machine()}, {platform.system()}"
     )
-    print(
+    click.echo(
         f"{'':31}{'':6}{'bytes':>11}{'ideal':>11}{'over':>9}{'':8}{'- check':>10}"
         f"{'enc ms':>10}{'dec ms':>10}{'enc M/s':>8}{'dec M/s':>8}"
     )
     for title, source in cases:
         for name in CODERS:
-            print(measure(name, title, source, arguments.repeats), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+            click.echo(measure(name, title, source, repeats))

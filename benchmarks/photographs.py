@@ -1,16 +1,7 @@
-"""A folder of photographs through `aec compress -r` and `aec decompress -r`: does what they carry survive?
-
-    python benchmarks/photographs.py FOLDER [-q 75] [-m auto] [-o docs/photographs.md]
-
-FOLDER's JPEG and PNG files are copied. Of the first JPEG that has an EXIF block the copy gets eight more, one for each
-orientation, stored as a camera stores them: turned, with the tag that says how to turn them back. What comes back is
-compared with what a viewer shows of the original: size, pixels, ICC profile, EXIF (orientation 1, thumbnail dropped,
-every other value of the first directory kept), XMP, resolution. A difference is an error, and the exit code 1.
-"""
+"""Photographs through `aec compress -r` and `aec decompress -r`: whether what they carry survives."""
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import subprocess
 import tempfile
@@ -18,14 +9,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
-from many import AEC
+from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
-from reporting import command_line, environment, number, progress, publish, run, table
 
 from aecodec import metrics
+from aecodec.evaluation.pages import environment, number, table
 from aecodec.images import loading
 from aecodec.images.source import Source
+from benchmarks.many import AEC
+from benchmarks.reporting import command_line, model_option, output_option, progress, publish, require_folders
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 # How a viewer turns a picture of each orientation, undone: what a camera would have stored.
@@ -44,7 +38,7 @@ DPI_TOLERANCE = 0.02  # PNG counts whole pixels per metre
 
 
 def copy(source: Path, folder: Path) -> list[Path]:
-    """The photographs of `source` in `folder`, and eight orientations of one of them."""
+    """Copy the photographs of `source` to `folder`, and add eight orientations of the first JPEG that has EXIF."""
     found = sorted(p for p in source.iterdir() if p.suffix.lower() in SUFFIXES)
     if not found:
         raise ValueError(f"{source} holds no JPEG or PNG files")
@@ -56,6 +50,7 @@ def copy(source: Path, folder: Path) -> list[Path]:
 
 
 def orient(photograph: Path, target: Path, orientation: int) -> Path:
+    """Write a photograph as a camera stores that orientation: turned, with the tag that says how to turn it back."""
     with Image.open(photograph) as image:
         exif = image.getexif()
         exif[ExifTags.Base.Orientation] = orientation
@@ -66,59 +61,63 @@ def orient(photograph: Path, target: Path, orientation: int) -> Path:
 
 
 def aec(*words: str) -> None:
-    said = subprocess.run([*AEC, *words], capture_output=True, text=True)
-    if said.returncode:
-        raise ValueError(f"aec {words[0]}: exit code {said.returncode}: {said.stderr.strip()}")
+    """Run the command. Raises ValueError if it fails."""
+    done = subprocess.run([*AEC, *words], capture_output=True, text=True)
+    if done.returncode:
+        raise ValueError(f"aec {words[0]}: exit code {done.returncode}: {done.stderr.strip()}")
 
 
 def tags(image: Image.Image) -> dict[int, Any]:
-    """The values of the first EXIF directory that have to survive."""
+    """The values of the first EXIF directory that have to be kept."""
     return {tag: value for tag, value in image.getexif().items() if tag not in OFFSETS}
 
 
 def same_resolution(first: Any, second: Any) -> bool:
+    """Whether two values of `dpi` agree, or both are missing."""
     if not first or not second:
         return not first and not second
     return all(abs(float(a) - float(b)) <= DPI_TOLERANCE for a, b in zip(first, second, strict=True))
 
 
-def _opacity(source: Source) -> np.ndarray:
+def _opacity(source: Source) -> NDArray[Any]:
     """(H, W), or nothing for a picture that has none."""
     return np.zeros(0, np.uint8) if source.alpha is None else source.alpha
 
 
-def _alone(samples: np.ndarray) -> np.ndarray:
+def _alone(samples: NDArray[Any]) -> NDArray[Any]:
     """One picture as a stack (1, H, W, C)."""
     return samples.reshape(1, *samples.shape[:2], -1)
+
+
+def differences(stored: Image.Image, back: Image.Image) -> list[str]:
+    """What a decoded photograph lacks of what a viewer shows of the original."""
+    shown = ImageOps.exif_transpose(stored)
+    expected, found = loading.load(shown), loading.load(back)
+    dpi, dpi_back = stored.info.get("dpi"), back.info.get("dpi")
+    checks = {
+        f"its size is {back.size} and not {shown.size}": back.size == shown.size,
+        "it is to be turned once more": back.getexif().get(ExifTags.Base.Orientation, 1) == 1,
+        "its EXIF values differ": tags(back) == tags(stored),
+        "its icc_profile differs": back.info.get("icc_profile") == stored.info.get("icc_profile"),
+        "its xmp differs": back.info.get("xmp") == stored.info.get("xmp"),
+        f"its resolution is {dpi_back} and not {dpi}": same_resolution(dpi, dpi_back),
+        "its opacity differs": np.array_equal(_opacity(expected), _opacity(found)),
+    }
+    return [text for text, good in checks.items() if not good]
 
 
 def check(original: Path, file: Path, back: Path) -> tuple[str, ...]:
     """A row of the table. Raises ValueError naming what was lost."""
     with Image.open(original) as stored, Image.open(back) as image:
-        orientation = stored.getexif().get(ExifTags.Base.Orientation, 1)
-        shown = ImageOps.exif_transpose(stored)
-        wrong = []
-        if image.size != shown.size:
-            wrong.append(f"its size is {image.size} and not {shown.size}")
-        if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
-            wrong.append("it is to be turned once more")
-        if tags(image) != tags(stored):
-            wrong.append("its EXIF values differ")
-        for key in ("icc_profile", "xmp"):
-            if image.info.get(key) != stored.info.get(key):
-                wrong.append(f"its {key} differs")
-        if not same_resolution(stored.info.get("dpi"), image.info.get("dpi")):
-            wrong.append(f"its resolution is {image.info.get('dpi')} and not {stored.info.get('dpi')}")
-        expected, found = loading.load(shown), loading.load(image)
-        if not np.array_equal(_opacity(expected), _opacity(found)):
-            wrong.append("its opacity differs")
+        wrong = differences(stored, image)
         if wrong:
             raise ValueError(f"{original.name} came back changed: {'; '.join(wrong)}")
-        psnr = metrics.pooled_psnr(*(_alone(source.samples) for source in (expected, found)))
+        shown = ImageOps.exif_transpose(stored)
+        psnr = metrics.pooled_psnr(*(_alone(loading.load(picture).samples) for picture in (shown, image)))
         return (
             original.name,
             f"{shown.width}x{shown.height} {image.mode}",
-            str(orientation),
+            str(stored.getexif().get(ExifTags.Base.Orientation, 1)),
             *(f"{len(stored.info[key]):,}" if key in stored.info else "-" for key in ("icc_profile", "exif", "xmp")),
             "-" if "dpi" not in stored.info else number(float(stored.info["dpi"][0]), 0),
             f"{file.stat().st_size:,}",
@@ -139,20 +138,25 @@ def round_trip(source: Path, folder: Path, options: Sequence[str]) -> list[tuple
     return [check(p, files / f"{p.stem}.aec", back / f"{p.stem}.png") for p in copies]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, metavar="FOLDER")
-    parser.add_argument("-q", "--quality", type=int, default=75)
-    parser.add_argument("-m", "--model", default="auto")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the Markdown there as well")
-    arguments = parser.parse_args()
+@click.command("photographs")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("-q", "--quality", default=75, show_default=True)
+@model_option("auto")
+@output_option()
+def command(folder: Path, quality: int, model: str, output: Path | None) -> None:
+    """Compress and decompress the JPEG and PNG files of FOLDER, and compare what comes back.
+
+    Of the first JPEG that has EXIF there are eight more copies, one for each orientation. Compared with what a viewer
+    shows of the original: size, pixels, ICC profile, EXIF (orientation 1, no thumbnail, every other value of the first
+    directory kept), XMP, resolution. A difference is an error.
+    """
+    require_folders(output)
     with tempfile.TemporaryDirectory() as scratch:
-        options = ("-q", str(arguments.quality), "-m", arguments.model)
-        rows = round_trip(arguments.folder, Path(scratch), options)
+        rows = round_trip(folder, Path(scratch), ("-q", str(quality), "-m", model))
     head = ("photograph", "shown as", "orientation", "ICC", "EXIF", "XMP", "dpi", ".aec bytes", "PSNR")
     page = [
         "# Photographs there and back",
-        f"    {command_line(__file__)}",
+        f"    {command_line()}",
         table(head, rows),
         f"All {len(rows)} came back upright, with the size that a viewer shows, the same profile, EXIF values, XMP,"
         " resolution and opacity: the command fails where one does not. ICC, EXIF and XMP in bytes as the original has"
@@ -160,8 +164,4 @@ def main() -> None:
         " stored turned as cameras do.",
         environment() + ".",
     ]
-    publish(page, arguments.output)
-
-
-if __name__ == "__main__":
-    run(main)
+    publish(page, output)

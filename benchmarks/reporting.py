@@ -1,70 +1,76 @@
-"""What every benchmark prints beside its figures: environment, command line, tables, progress."""
+"""What the benchmarks share: their command line, options, output and progress."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import aecodec
+import click
+
 from aecodec.evaluation import pages
-from aecodec.evaluation.pages import environment, number, table
+from aecodec.evaluation.rivals import RIVALS
 
-__all__ = [
-    "command_line",
-    "environment",
-    "number",
-    "numbers",
-    "progress",
-    "publish",
-    "require_folders",
-    "run",
-    "table",
-]
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+DATA_HELP = "DATA are idx files, npz files, sheets of tiles, picture files or folders of them."
 
 
-def command_line(script: str) -> str:
-    """The command as it was typed; of files that lie elsewhere only the names."""
-    return pages.command_line(["python", f"benchmarks/{Path(script).name}", *sys.argv[1:]])
+def command_line() -> str:
+    """The command as it was typed; files outside the current folder by name only."""
+    return pages.command_line(["python", "-m", "benchmarks", *sys.argv[1:]])
 
 
-def numbers(kind: type) -> Callable[[str], tuple[Any, ...]]:
-    """An argument type: values separated by commas."""
-
-    def parse(text: str) -> tuple[Any, ...]:
-        return tuple(kind(part) for part in text.split(","))
-
-    parse.__name__ = f"list of {kind.__name__}"  # for argparse's own message
-    return parse
+def data_argument(command: Command) -> Command:
+    """DATA, one source or several."""
+    return click.argument("data", nargs=-1, required=True, metavar="DATA...")(command)
 
 
-def require_folders(files: Sequence[Path | None]) -> None:
-    """Raises ValueError if a file that is to be written has no folder: better now than when all is measured."""
+def model_option(default: str | None = None) -> Callable[[Command], Command]:
+    """-m, required unless it has a default."""
+    options: dict[str, Any] = {"required": True} if default is None else {"default": default, "show_default": True}
+    return click.option("-m", "--model", metavar="NAME", help="As `aec models` lists them.", **options)
+
+
+def output_option(*names: str, text: str = "Write the Markdown to this file, too.") -> Callable[[Command], Command]:
+    """-o, or another option that names a file to write; its folder has to exist."""
+    names = names or ("-o", "--output")
+    return click.option(*names, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help=text)
+
+
+def rivals_option(default: str) -> Callable[[Command], Command]:
+    """--rivals, as of `aec bench`."""
+    text = f"Of {', '.join(RIVALS)}; none for none of them."
+    return click.option("--rivals", type=rival_names, default=default, show_default=True, metavar="NAME,...", help=text)
+
+
+def rival_names(text: str) -> tuple[str, ...]:
+    """Comma-separated names of rivals, or none."""
+    names = () if text == "none" else tuple(text.split(","))
+    for name in names:
+        if name not in RIVALS:
+            raise click.BadParameter(f"{name!r} is not one of {', '.join(RIVALS)}")
+    return names
+
+
+def require_folders(*files: Path | None) -> None:
+    """Raise ValueError, before anything is measured, if the folder of a file to be written is missing."""
     for file in files:
         if file is not None and not file.parent.is_dir():
             raise ValueError(f"{file.parent} is not a folder")
 
 
 def publish(page: Sequence[str], output: Path | None) -> None:
-    """Prints the paragraphs of a page, and writes them to a file if one is named."""
+    """Print the paragraphs of a page, and write them to a file if there is one."""
     progress("")
     text = "\n\n".join(page)
-    print(text)
+    click.echo(text)
     if output is not None:
         output.write_text(text + "\n")
 
 
 def progress(text: str, done: int = 0, count: int = 0) -> None:
-    """What is being done, on one line of a terminal and nowhere else; "" clears it."""
+    """Show what is being done on one line of the terminal, if there is one; "" clears it."""
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-
-
-def run(main: Callable[[], None]) -> None:
-    """Runs a benchmark; what is wrong with its arguments is one sentence."""
-    try:
-        main()
-    except (ValueError, OSError, aecodec.AecError) as error:
-        progress("")
-        sys.exit(f"{Path(sys.argv[0]).name}: {error}")

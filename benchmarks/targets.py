@@ -1,35 +1,41 @@
-"""Files of a wanted size or likeness, many pictures at several limits each; and pictures that no model fits, lossless.
-
-    python benchmarks/targets.py DATA -m MODEL [-n 200] [--budgets 60,100,...] [--psnr 26,30,...] [-o docs/targets.md]
-
-Of every file it counts whether it keeps its limit, and how far it stays from it. A file that stays away by more than
-5 % of a budget is *early* where the next quality would have fitted; for PSNR, where the one before would have reached
-it. The lossless pictures are made by this script: a screenshot, a QR-like code, pixel art, a flat picture and noise.
-"""
+"""Files of a given size or PSNR, many pictures at several limits each; and lossless files of graphics."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import datasets
+import click
 import numpy as np
-from datasets import Picture, spread
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from reporting import command_line, environment, number, numbers, progress, publish, require_folders, run, table
 
 import aecodec
 from aecodec import metrics
+from aecodec.cli.option_values import number_list, psnr_list
+from aecodec.evaluation.pages import environment, number, table
+from aecodec.sources.items import spread
+from aecodec.sources.readers import Picture
+from benchmarks import datasets
+from benchmarks.reporting import (
+    command_line,
+    data_argument,
+    model_option,
+    output_option,
+    progress,
+    publish,
+    require_folders,
+)
 
 NEAR = 0.95
 SEED = 3
 
 
-def reached_psnr(pictures: Sequence[Picture], files: Sequence[bytes]) -> np.ndarray:
-    """The PSNR of every file, dB."""
+def reached_psnr(pictures: Sequence[Picture], files: Sequence[bytes]) -> NDArray[np.float64]:
+    """The PSNR of every file in dB, (N,)."""
     found = []
     for picture, decoded in zip(pictures, aecodec.decode_many(files), strict=True):
         shape = (1, *picture.shape[:2], -1)
@@ -38,7 +44,7 @@ def reached_psnr(pictures: Sequence[Picture], files: Sequence[bytes]) -> np.ndar
 
 
 def coded(pictures: Sequence[Picture], **settings: Any) -> list[bytes | None]:
-    """The files of pictures, many at once; None where there is none as it is wanted."""
+    """Encode pictures, many at once; None where no file meets the target."""
     try:
         return list(aecodec.encode_many(pictures, **settings))
     except aecodec.Unreachable:
@@ -48,8 +54,15 @@ def coded(pictures: Sequence[Picture], **settings: Any) -> list[bytes | None]:
     return coded(pictures[:middle], **settings) + coded(pictures[middle:], **settings)
 
 
+def successful(pictures: Sequence[Picture], **settings: Any) -> tuple[list[Picture], list[bytes]]:
+    """The pictures that a file meets the target for, and their files."""
+    pairs = zip(pictures, coded(pictures, **settings), strict=True)
+    found = [(picture, file) for picture, file in pairs if file is not None]
+    return [picture for picture, _ in found], [file for _, file in found]
+
+
 def beside(pictures: Sequence[Picture], files: Sequence[bytes], step: int, **settings: Any) -> list[bytes | None]:
-    """The files at a quality `step` from that of each; None at the end of the scale, or where a file is plain."""
+    """Encode each picture again at its file's quality plus `step`; None beyond 1..100, or where a file is plain."""
     found: list[bytes | None] = [None] * len(files)
     alike: dict[tuple[str, int], list[int]] = {}
     for index, info in enumerate(map(aecodec.inspect, files)):
@@ -63,12 +76,11 @@ def beside(pictures: Sequence[Picture], files: Sequence[bytes], step: int, **set
 
 
 def budgets(pictures: Sequence[Picture], limits: Sequence[int], **settings: Any) -> str:
+    """Table of files within each number of bytes: how many keep the limit, and how far below it they stay."""
     rows = []
     for limit in limits:
         progress(f"at most {limit} bytes")
-        found = coded(pictures, max_bytes=limit, **settings)
-        kept = [picture for picture, file in zip(pictures, found, strict=True) if file is not None]
-        files = [file for file in found if file is not None]
+        kept, files = successful(pictures, max_bytes=limit, **settings)
         sizes = np.array([len(file) for file in files])
         if not files:
             rows.append((f"{limit:,}", "0", "0", "-", "-", "-", "-"))
@@ -85,13 +97,12 @@ def budgets(pictures: Sequence[Picture], limits: Sequence[int], **settings: Any)
     return table(head, rows, left=0)
 
 
-def likenesses(pictures: Sequence[Picture], limits: Sequence[float], **settings: Any) -> str:
+def psnr_targets(pictures: Sequence[Picture], limits: Sequence[float], **settings: Any) -> str:
+    """Table of files of at least each PSNR: how many reach it, and how far above it they are."""
     rows = []
     for limit in limits:
         progress(f"at least {limit} dB")
-        found = coded(pictures, min_psnr=limit, **settings)
-        kept = [picture for picture, file in zip(pictures, found, strict=True) if file is not None]
-        files = [file for file in found if file is not None]
+        kept, files = successful(pictures, min_psnr=limit, **settings)
         if not files:
             rows.append((f"{limit:g}", "0", "0", "-", "-", "-"))
             continue
@@ -115,11 +126,11 @@ def likenesses(pictures: Sequence[Picture], limits: Sequence[float], **settings:
     return table(head, rows, left=0)
 
 
-# What no model fits ---
+# Graphics, without loss ---
 
 
 def drawn() -> dict[str, Picture]:
-    """Pictures as screens and printers have them."""
+    """Synthetic graphics: a screenshot, a QR-like code, pixel art, a flat picture, noise."""
     random = np.random.default_rng(SEED)
     screen = Image.new("RGB", (800, 600), (246, 246, 248))
     draw = ImageDraw.Draw(screen)
@@ -148,6 +159,7 @@ def drawn() -> dict[str, Picture]:
 
 
 def lossless() -> str:
+    """Table of lossless files of graphics, beside PNG and WebP. Raises ValueError if a sample is lost."""
     rows = []
     for name, picture in drawn().items():
         progress(name)
@@ -163,33 +175,50 @@ def lossless() -> str:
     return table(("", "raw bytes", "PNG", "WebP lossless", ".aec lossless"), rows)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", nargs="+", help="idx files, tile sheets, pictures or folders")
-    parser.add_argument("-m", "--model", default="auto")
-    parser.add_argument("-n", "--pictures", type=int, default=200, help="spread over the data (default: 200)")
-    parser.add_argument("-e", "--effort", type=int, default=3)
-    parser.add_argument("--budgets", type=numbers(int), default=(60, 100, 150, 250, 400), help="in bytes")
-    parser.add_argument("--psnr", type=numbers(float), default=(24.0, 27.0, 30.0, 33.0, 36.0), help="in dB")
-    parser.add_argument("-o", "--output", type=Path, help="write the page there too")
-    arguments = parser.parse_args()
-    require_folders([arguments.output])
-    pictures = spread(datasets.load(arguments.data), arguments.pictures)
-    settings = {"model": arguments.model, "effort": arguments.effort}
+@dataclass(frozen=True)
+class Settings:
+    """The options of the command."""
+
+    data: tuple[str, ...]
+    model: str
+    pictures: int
+    effort: int
+    budgets: tuple[int, ...]
+    psnr: tuple[float, ...]
+    output: Path | None
+
+
+@click.command("targets")
+@data_argument
+@model_option("auto")
+@click.option("-n", "--pictures", default=200, show_default=True, help="At even distances in the data.")
+@click.option("-e", "--effort", default=3, show_default=True)
+@click.option(
+    "--budgets",
+    type=number_list(1, 1 << 30),
+    metavar="N,N,...",
+    default="60,100,150,250,400",
+    show_default=True,
+    help="Bytes.",
+)
+@click.option("--psnr", type=psnr_list, metavar="DB,DB,...", default="24,27,30,33,36", show_default=True, help="In dB.")
+@output_option()
+def command(**options: Any) -> None:
+    """Count files that keep their limit of bytes or PSNR, and how far they stay from it."""
+    settings = Settings(**options)
+    require_folders(settings.output)
+    pictures = spread(datasets.load(settings.data), settings.pictures)
+    coding = {"model": settings.model, "effort": settings.effort}
     page = [
-        "# Files of a wanted size or likeness",
-        f"    {command_line(__file__)}",
+        "# Files of a given size or PSNR",
+        f"    {command_line()}",
         f"{len(pictures)} pictures, each at every limit. A picture that no file suits has none (`files`). *early*"
         "\ncounts files that a neighbouring quality would have beaten: one more that fits, for those that stay 5 %"
         "\nor more below the budget; one less that still reaches the PSNR.",
-        budgets(pictures, arguments.budgets, **settings),
-        likenesses(pictures, arguments.psnr, **settings),
+        budgets(pictures, settings.budgets, **coding),
+        psnr_targets(pictures, settings.psnr, **coding),
         "## Without loss, where no model fits",
         lossless(),
-        f"{environment(model_names=[arguments.model])}.",
+        f"{environment(model_names=[settings.model])}.",
     ]
-    publish(page, arguments.output)
-
-
-if __name__ == "__main__":
-    run(main)
+    publish(page, settings.output)

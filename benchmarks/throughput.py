@@ -1,53 +1,74 @@
-"""Pictures a second, encoded and decoded, by aecodec and by others at about the same PSNR.
-
-    python benchmarks/throughput.py DATA... -m MODEL [--efforts 0,1,3] [-q 75] [--rivals webp jxl avif] [-o FILE.md]
-
-Each codec has a process of its own and all pictures: aecodec gets them in one call, the others one after the other.
-Their qualities are those nearest in PSNR to aecodec's, on some of the pictures.
-"""
+"""Pictures per second, encoded and decoded, by aecodec and by others at about the same PSNR."""
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import datasets
-from reporting import command_line, environment, numbers, progress, publish, require_folders, run
+import click
 
-from aecodec.encoding.options import DEFAULT_EFFORT
+from aecodec.cli.option_values import number_list
 from aecodec.evaluation import speed
-from aecodec.evaluation.rivals import RIVALS, available
-from aecodec.evaluation.sweeps import ours, sweep, theirs
+from aecodec.evaluation.pages import environment
+from aecodec.evaluation.rivals import available
+from aecodec.evaluation.sweeps import aecodec_codec, rival_codec, sweep
+from aecodec.sources.items import spread
+from benchmarks import datasets
+from benchmarks.reporting import (
+    command_line,
+    data_argument,
+    model_option,
+    output_option,
+    progress,
+    publish,
+    require_folders,
+    rivals_option,
+)
 
-SOME = 200  # pictures that the rivals' qualities are looked for with
+SAMPLE = 200  # pictures on which the rivals' qualities are chosen
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", nargs="+", help="pictures, folders, idx files or sheets of tiles")
-    parser.add_argument("-m", "--model", required=True, help="as `aec models` lists them")
-    parser.add_argument("--efforts", type=numbers(int), default=(0, 1, DEFAULT_EFFORT), metavar="E,E,...")
-    parser.add_argument("-q", "--quality", type=int, default=75)
-    names = [name for name in RIVALS if name != "png"]
-    parser.add_argument("--rivals", nargs="+", default=["webp", "jxl", "avif"], choices=names)
-    parser.add_argument("--limit", type=int, help="of pictures (default: all)")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the Markdown there as well")
-    options = parser.parse_args()
-    require_folders([options.output])
-    pictures = datasets.load(options.data, limit=options.limit)
-    rivals, notes = available(options.rivals)
-    some = datasets.spread(pictures, SOME)
+@dataclass(frozen=True)
+class Settings:
+    """The options of the command."""
+
+    data: tuple[str, ...]
+    model: str
+    efforts: tuple[int, ...]
+    quality: int
+    rivals: tuple[str, ...]
+    limit: int | None
+    output: Path | None
+
+
+@click.command("throughput")
+@data_argument
+@model_option()
+@click.option("--efforts", type=number_list(0, 9), default="0,1,3", show_default=True, metavar="E,E,...")
+@click.option("-q", "--quality", default=75, show_default=True)
+@rivals_option("webp,jxl,avif")
+@click.option("--limit", type=int, help="The first pictures. [default: all]")
+@output_option()
+def command(**options: Any) -> None:
+    """Time encoding and decoding, each codec in a process of its own with all pictures.
+
+    aecodec gets them in one call, the others one after the other. Their qualities are those nearest in PSNR to
+    aecodec's, on some of the pictures.
+    """
+    settings = Settings(**options)
+    require_folders(settings.output)
+    model, quality = settings.model, settings.quality
+    pictures = datasets.load(settings.data, limit=settings.limit)
+    rivals, notes = available(settings.rivals)
+    sample = spread(pictures, SAMPLE)
     gray = all(picture.ndim == 2 for picture in pictures)
     progress("the rivals' qualities")
-    psnr = sweep(ours(options.model), some, [options.quality], similarity=False).points[0].psnr
-    jobs = [speed.Job(f"aecodec, effort {e}", "", options.quality, options.model, e) for e in options.efforts]
-    curves = [sweep(theirs(rival, gray), some, rival.qualities, similarity=False) for rival in rivals]
+    psnr = sweep(aecodec_codec(model), sample, [quality], similarity=False).points[0].psnr
+    jobs = [speed.Job(f"aecodec, effort {e}", "", quality, model, e) for e in settings.efforts]
+    curves = [sweep(rival_codec(rival, gray), sample, rival.qualities, similarity=False) for rival in rivals]
     jobs += speed.rival_jobs(rivals, curves, psnr)
     found = speed.measure(jobs, pictures, progress)
-    page = [f"# Pictures a second: {options.model}", f"    {command_line(__file__)}", speed.report(found)]
-    page += [f"{len(pictures):,} pictures. {speed.EXPLANATION}", *notes, environment(rivals, [options.model]) + "."]
-    publish(page, options.output)
-
-
-if __name__ == "__main__":
-    run(main)
+    page = [f"# Pictures a second: {model}", f"    {command_line()}", speed.report(found)]
+    page += [f"{len(pictures):,} pictures. {speed.EXPLANATION}", *notes, environment(rivals, [model]) + "."]
+    publish(page, settings.output)

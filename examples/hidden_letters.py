@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import aecodec
-from aecodec.sources.tile_arrays import read_idx
+from aecodec.sources.readers import read_idx
 
 
 def auc(strange: np.ndarray, usual: np.ndarray) -> float:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import aecodec
-from aecodec.sources.tile_arrays import read_idx
+from aecodec.sources.readers import read_idx
 
 RIDGE = 1e-3  # of the mean of the features' squares
 
@@ -22,14 +22,14 @@ def labels_of(images: Path) -> np.ndarray:
     return read_idx(images.with_name(images.name.replace("images-idx3", "labels-idx1")))
 
 
-def accuracy(train: np.ndarray, labels: np.ndarray, test: np.ndarray, wanted: np.ndarray) -> float:
-    """Of features (N, ...), in per cent."""
+def accuracy(train: np.ndarray, labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray) -> float:
+    """The classifier's accuracy on test features (N, ...), in per cent."""
     x, y = (np.column_stack([part.reshape(len(part), -1), np.ones(len(part))]) for part in (train, test))
     x, y = x.astype(np.float64), y.astype(np.float64)
     targets = np.eye(labels.max() + 1)[labels]
     square = x.T @ x
     weights = np.linalg.solve(square + RIDGE * np.trace(square) / len(square) * np.eye(len(square)), x.T @ targets)
-    return 100 * float(((y @ weights).argmax(axis=1) == wanted).mean())
+    return 100 * float(((y @ weights).argmax(axis=1) == test_labels).mean())
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("-n", "--limit", type=int, default=10_000, help="training pictures")
     options = parser.parse_args()
     train, test = read_idx(options.train)[: options.limit], read_idx(options.test)
-    labels, wanted = labels_of(options.train)[: options.limit], labels_of(options.test)
+    labels, test_labels = labels_of(options.train)[: options.limit], labels_of(options.test)
     kinds = {"pixels": (train, test)}
     x, y = (aecodec.features_many(part, model=options.model, quality=options.quality) for part in (train, test))
     kinds["vector"] = (x.vector, y.vector)
@@ -51,7 +51,7 @@ def main() -> None:
     print(f"{len(train):,} training pictures, {len(test):,} test pictures")
     for name, (features, others) in kinds.items():
         size = int(np.prod(features.shape[1:]))
-        print(f"{accuracy(features, labels, others, wanted):6.2f} %  {size:4d} numbers  {name}")
+        print(f"{accuracy(features, labels, others, test_labels):6.2f} %  {size:4d} numbers  {name}")
 
 
 if __name__ == "__main__":

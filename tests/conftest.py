@@ -1,5 +1,6 @@
-"""A folder for models of one's own, and hypothesis profiles: `fast`, the default, is deterministic;
-HYPOTHESIS_PROFILE=thorough is neither.
+"""Settings of the whole test run: one thread for each test process, Hypothesis profiles, and a folder for models.
+
+The Hypothesis profile `fast`, the default, is deterministic; HYPOTHESIS_PROFILE=thorough draws new cases at each run.
 """
 
 from __future__ import annotations
@@ -8,10 +9,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from hypothesis import settings
+# Test processes share the cores, so the libraries start one thread each. They read this when they are imported.
+for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    os.environ.setdefault(variable, "1")
 
-from aecodec.models import registry
+import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+from aecodec.models import registry  # noqa: E402
 
 settings.register_profile("fast", max_examples=60, derandomize=True, deadline=None, database=None)
 settings.register_profile("thorough", max_examples=3000, deadline=None)

@@ -268,13 +268,14 @@ def places_of(p: dict[str, Any], rows: int, columns: int) -> list[int]:
 
 
 def check_passes(passes: list[Any], pass_layers: list[Any], channels: int, *, shares: bool) -> None:
-    lo, hi, missing = 0, 0, set()
+    lo, hi = 0, 0
+    missing: set[int] = set()
     for p, layers in zip(passes, pass_layers, strict=True):
         if not missing:
             lo, hi, missing = hi, p["hi"], set(range(16 * 16))  # twice the largest spacing: it repeats from there
         require({v for place in p["lattice"] for v in place} <= {0, 1}, "lattice")
         places = set(places_of(p, 16, 16))
-        require((p["lo"], p["hi"]) == (lo, hi) and hi > lo and places and places <= missing, "passes")
+        require((p["lo"], p["hi"]) == (lo, hi) and hi > lo and bool(places) and places <= missing, "passes")
         count = hi - lo
         require(layers[-1]["units"] == 2 * count + (count * (count - 1) // 2 if shares else 0), "pass_layers")
         require(all(item["kernel"] == 1 for item in layers[1:]), "pass_layers")
@@ -419,7 +420,7 @@ class Model:
         require(kernel in (1, 3), "kernel")
         rows = kernel * kernel * len(incoming)
         weight = self.table(f"{name}.weight", (rows, units), -(2**53), 2**53)
-        columns = [weight[unit::units] for unit in range(units)] if rows else [()] * units
+        columns = [weight[unit::units] for unit in range(units)]
         bias = self.table(f"{name}.bias", (units,), -(2**53), 2**53)
         shift = self.table(f"{name}.shift", (units,), 0, 30)
         largest = incoming * (kernel * kernel)

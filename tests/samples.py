@@ -59,7 +59,7 @@ def squared_error(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def psnr(pairs: list[tuple[np.ndarray, np.ndarray]]) -> float:
-    """Of the pooled mean squared error, in dB."""
+    """PSNR of the pooled mean squared error, in dB."""
     error = sum(squared_error(a, b) for a, b in pairs) / sum(a.size for a, _ in pairs)
     return float(10 * np.log10(255**2 / error)) if error else float("inf")
 
@@ -82,9 +82,10 @@ def tiny_remainder(channels: int) -> Remainder:
 def tiny_description(
     tile: tuple[int, int] | None, channels: int = 1, updates: bool = True, remainder: bool = False
 ) -> Description:
-    """A ladder of few and narrow layers, with every kind of layer in it. Without a tile it has no vector, and begins
-    with every second row and column. It has updates after the first group and within the second, unless it is to have
-    none.
+    """A ladder of few and narrow layers, with every kind of layer in it.
+
+    Without a tile it has no vector, and begins with every second row and column. With `updates`, features are updated
+    after the first group of channels and within the second.
     """
     block, vector, features, cues, width = 2, 3, 2, 2, 4
     coefficients = block * block * channels
@@ -134,7 +135,7 @@ def random_network(
 
 
 def remainder_arrays(random: np.random.Generator, d: Description) -> Arrays:
-    """Those of the description's remainder, if it has one."""
+    """Random arrays of the description's remainder, if it has one."""
     r = d.remainder
     if r is None:
         return {}
@@ -231,10 +232,8 @@ def planeless_description(channels: int = 1) -> Description:
     )
 
 
-def planeless_file(channels: int = 1, d: Description | None = None, **changed: np.ndarray) -> bytes:
-    """Its model file, called planeless-1, with random weights and other arrays in place of its own where they are
-    given.
-    """
+def planeless_file(channels: int = 1, d: Description | None = None, changed: Arrays | None = None) -> bytes:
+    """The file of a model without a plane, called planeless-1, with random weights; `changed` replaces arrays."""
     d = d or planeless_description(channels)
     random = np.random.default_rng(SEED)
     arrays: Arrays = {}
@@ -267,4 +266,4 @@ def planeless_file(channels: int = 1, d: Description | None = None, **changed: n
     arrays |= remainder_arrays(random, d)
     metadata = {"name": "planeless-1", "description": d.to_json()}
     analysis = analysis_network.to_json([analysis_network.EncoderLayer("none", dense=True)])
-    return safetensors.dump(arrays | changed, metadata | {"analysis": analysis})
+    return safetensors.dump(arrays | (changed or {}), metadata | {"analysis": analysis})

@@ -1,26 +1,32 @@
-"""aec anomalies"""
+"""`aec anomalies`: rank pictures by how badly a model codes them."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
-from aecodec.cli.columns import aligned
-from aecodec.cli.failures import Failure, in_one_sentence
+from aecodec.cli.encoder_options import quality_option
+from aecodec.cli.failures import Failure, expected_errors
+from aecodec.cli.option_values import whole_number
+from aecodec.cli.text_table import text_table
 
 
 @click.command("anomalies")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False))
-@click.option("-m", "--model", required=True, help="The model that knows what is usual: a name of aec models.")
-@click.option("-q", "--quality", type=click.IntRange(1, 100), default=20, show_default=True, help="At which to code.")
-@click.option("-n", "--top", type=click.IntRange(min=1), help="Only the strangest.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+@click.option(
+    "-m", "--model", required=True, metavar="NAME", help="Model of usual pictures, as listed by `aec models`."
+)
+@quality_option(20)
+@click.option("-n", "--top", type=whole_number(1), metavar="N", help="Print the N highest scores only.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def command(folder: str, model: str, quality: int, top: int | None, as_json: bool) -> None:
-    """Rank a folder's pictures by how badly a model codes them, the strangest first.
+    """Rank pictures by how badly a model codes them.
 
-    The score is the rate-distortion cost per pixel: bits, and squared error at what it is worth in bits. A picture that
-    cannot be read is reported, and the others are ranked; the exit code is then 1.
+    Pictures of FOLDER that are unlike the model's training data have high scores. The score is the rate-distortion cost
+    per pixel: bits, plus lambda times the squared error. Pictures that cannot be read are reported, and the exit code
+    is then 1; the others are ranked all the same.
 
     \b
     Example:
@@ -29,16 +35,16 @@ def command(folder: str, model: str, quality: int, top: int | None, as_json: boo
     from PIL import Image
 
     from aecodec.encoding.features import anomaly_score
-    from aecodec.sources.stacks import named_pictures
+    from aecodec.sources.readers import some_picture_files
 
     try:
-        files = named_pictures(folder)
+        files = some_picture_files(Path(folder))
     except ValueError as error:
         raise Failure(str(error)) from error
     scores, failed = [], 0
     for path in files:
         try:
-            with in_one_sentence(str(path)), Image.open(path) as image:
+            with expected_errors(str(path)), Image.open(path) as image:
                 scores.append((anomaly_score(image, model=model, quality=quality), str(path)))
         except Failure as failure:
             failure.show()
@@ -48,6 +54,6 @@ def command(folder: str, model: str, quality: int, top: int | None, as_json: boo
         click.echo(json.dumps([{"file": name, "score": score} for score, name in scores[:top]], indent=2))
     elif scores:
         rows = [("score", "file"), *((f"{score:.3f}", name) for score, name in scores[:top])]
-        click.echo(aligned(rows, right=(0,)))
+        click.echo(text_table(rows, right=(0,)))
     if failed:
         raise click.exceptions.Exit(1)

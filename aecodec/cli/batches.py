@@ -1,65 +1,69 @@
-"""One file or a million: each is done, kept or reported by itself, in this process or in several."""
+"""Conversion of any number of files, in one process or several: each file is converted, skipped or reported alone."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import click
 
-from aecodec.cli.failures import Failure, in_one_sentence
-from aecodec.cli.plan import PIPE, Pair, shown
-from aecodec.cli.progress import Progress, Totals
+from aecodec.cli.failures import Failure, expected_errors
+from aecodec.cli.file_pairs import PIPE, FilePair
+from aecodec.cli.progress import ProgressBar, Totals
 from aecodec.errors import AecError
+from aecodec.format.panels import Progress
 
-CHUNK_FILES: Final = 128  # what a process is given at a time: enough to be coded together,
-CHUNK_BYTES: Final = 1 << 20  # and not more than a second or so of work
-BATCH_PIXELS = 1 << 20  # between two signs of life
+# Chunks are what a process gets at a time: enough files to be coded together, and about a second of work.
+CHUNK_FILES: Final = 128
+CHUNK_BYTES: Final = 1 << 20
+BATCH_PIXELS = 1 << 20  # coded together, between two updates of the progress bar
 
 
 class Outcome(NamedTuple):
-    """What came of one file.
+    """The outcome for one file.
 
-    remarks: conversions that the user should know of. line: what was done, where lines are wanted. failure: why nothing
-    was written. skipped: the output was there already.
+    conversions: what the user should know of the conversion, such as a changed mode. line: what was done, for verbose
+    output. failure: why nothing was written. skipped: whether the output existed already.
     """
 
-    pair: Pair
+    pair: FilePair
     read_bytes: int = 0
     written_bytes: int = 0
-    remarks: tuple[str, ...] = ()
+    conversions: tuple[str, ...] = ()
     line: str = ""
     failure: str | None = None
     skipped: bool = False
 
 
-Tell: TypeAlias = Callable[[int, int], None]
-"""Is told how many panels are done of how many in all, of a picture that has several."""
+Convert: TypeAlias = Callable[[Sequence[FilePair], Progress | None], Generator[Outcome, None, None]]
+"""Yields one outcome for every pair, and raises nothing that a file may cause. Picklable.
 
-Convert: TypeAlias = Callable[[Sequence[Pair], Tell | None], Generator[Outcome, None, None]]
-"""Gives one outcome for every pair and raises nothing that a file could be the reason of. Can be pickled."""
+The second argument is called with panels done and panels in all, for pictures of several panels.
+"""
 
 
 if TYPE_CHECKING:
 
     class Sized(Protocol):
-        """A file's content, as far as it is known before coding."""
+        """A loaded file whose number of pixels is known."""
 
         @property
-        def pixels(self) -> int: ...
+        def pixels(self) -> int:
+            """The number of pixels of the picture."""
 
 
 Item = TypeVar("Item", bound="Sized")
 Result = TypeVar("Result")
 
 
-class Loudness(NamedTuple):
-    """How much is said on standard error beside failures. quiet: nothing. lines: one for every file. bar: a person is
-    there, who gets a bar and a summary. summary: at the end, if there were several files.
+class Verbosity(NamedTuple):
+    """What to print on standard error apart from failures.
+
+    quiet: nothing. lines: a line for every file. bar: a progress bar. summary: a line at the end.
     """
 
     quiet: bool
@@ -68,98 +72,86 @@ class Loudness(NamedTuple):
     summary: bool
 
     @classmethod
-    def of(cls, quiet: bool, verbose: bool, count: int) -> Loudness:
-        """For so many files, as the options want it, and as it becomes a terminal or a pipe."""
-        if quiet and verbose:
-            raise click.UsageError("--quiet and --verbose exclude each other")
+    def choose(cls, quiet: bool, verbose: bool, files: int) -> Verbosity:
+        """Follow the options --quiet and --verbose, the number of files, and whether standard error is a terminal."""
         on_terminal = sys.stderr.isatty() and not quiet
         return cls(
             quiet=quiet,
-            lines=verbose or on_terminal and count == 1,
+            lines=verbose or on_terminal and files == 1,
             bar=on_terminal,
-            summary=(verbose or on_terminal) and count > 1,
+            summary=(verbose or on_terminal) and files > 1,
         )
 
 
-def cores() -> int:
-    """The cores that this process may use."""
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def in_batches(
-    pairs: Sequence[Pair],
-    load: Callable[[Pair], Item | None],
+def convert_in_batches(
+    pairs: Sequence[FilePair],
+    load: Callable[[FilePair], Item | None],
     code: Callable[[Sequence[Item]], Sequence[Result]],
-    finish: Callable[[Pair, Item, Result], Outcome],
+    finish: Callable[[FilePair, Item, Result], Outcome],
 ) -> Generator[Outcome, None, None]:
-    """Small pictures are coded together, at most BATCH_PIXELS and one picture at once.
+    """Convert files; small pictures are coded together, up to BATCH_PIXELS and one picture at a time.
 
-    load: reads an input; None skips it. code: one result for each item. finish: writes the output.
+    load: reads an input; None skips it. code: returns one result for each item. finish: writes the output.
     """
-    batch: list[tuple[Pair, Item]] = []
+    batch: list[tuple[FilePair, Item]] = []
     for pair in pairs:
         try:
-            with _expected(pair):
+            with expected_errors(pair.source_name):
                 item = load(pair)
         except Failure as failure:
             yield Outcome(pair, failure=failure.format_message())
             continue
         if item is None:
-            yield Outcome(pair, line=f"{shown(pair[1], is_input=False)}: is there already", skipped=True)
+            yield Outcome(pair, line=f"{pair.target_name}: already exists, skipped", skipped=True)
             continue
         batch.append((pair, item))
         if sum(item.pixels for _, item in batch) >= BATCH_PIXELS:
-            yield from _coded(batch, code, finish)
+            yield from _convert_batch(batch, code, finish)
             batch = []
-    yield from _coded(batch, code, finish)
+    yield from _convert_batch(batch, code, finish)
 
 
-def _coded(
-    batch: Sequence[tuple[Pair, Item]],
+def _convert_batch(
+    batch: Sequence[tuple[FilePair, Item]],
     code: Callable[[Sequence[Item]], Sequence[Result]],
-    finish: Callable[[Pair, Item, Result], Outcome],
+    finish: Callable[[FilePair, Item, Result], Outcome],
 ) -> Iterator[Outcome]:
-    together: Sequence[Result | None]
+    results: Sequence[Result | None]
     try:
-        together = code([item for _, item in batch])
+        results = code([item for _, item in batch])
     except (AecError, MemoryError):
-        together = [None] * len(batch)  # one of them is to blame: each by itself
-    for (pair, item), result in zip(batch, together, strict=True):
+        results = [None] * len(batch)  # one file is to blame: code each alone
+    for (pair, item), result in zip(batch, results, strict=True):
         try:
-            with _expected(pair):
+            with expected_errors(pair.source_name):
                 outcome = finish(pair, item, code([item])[0] if result is None else result)
         except Failure as failure:
             outcome = Outcome(pair, failure=failure.format_message())
         yield outcome
 
 
-def _expected(pair: Pair) -> AbstractContextManager[None]:
-    return in_one_sentence(shown(pair[0], is_input=True))
-
-
-def run(convert: Convert, pairs: Sequence[Pair], *, jobs: int, loudness: Loudness) -> None:
-    """Converts all pairs, with at most so many processes. Exits with 1 if any failed, after the others were done."""
+def run(convert: Convert, pairs: Sequence[FilePair], *, jobs: int, verbosity: Verbosity) -> None:
+    """Convert all pairs in at most `jobs` processes. Exit with 1 at the end if any failed."""
     totals = Totals(len(pairs))
     try:
         with (
-            closing(_outcomes(convert, pairs, jobs, totals.tell)) as outcomes,
-            Progress(totals, visible=loudness.bar) as progress,
+            closing(_outcomes(convert, pairs, jobs, totals.report_panels)) as outcomes,
+            ProgressBar(totals, visible=verbosity.bar) as bar,
         ):
             for outcome in outcomes:
                 _count(totals, outcome)
-                if outcome.failure is not None:
-                    progress.say(f"aec: {outcome.failure}")
-                    continue
-                if outcome.remarks and not loudness.quiet:
-                    progress.say(f"aec: {shown(outcome.pair[0], is_input=True)}: {'; '.join(outcome.remarks)}")
-                if outcome.line and loudness.lines:
-                    progress.say(outcome.line)
+                _report(outcome, bar, verbosity)
     except KeyboardInterrupt:
-        if len(pairs) > 1 and not loudness.quiet:
-            click.echo(f"aec: interrupted: {totals.summary()}; --skip-existing goes on from here", err=True)
+        if len(pairs) > 1 and not verbosity.quiet:
+            click.echo(f"aec: interrupted: {totals.summary()}; use --skip-existing to resume", err=True)
         raise
-    if loudness.summary or totals.failed and len(pairs) > 1 and not loudness.quiet:
+    if verbosity.summary or totals.failed and len(pairs) > 1 and not verbosity.quiet:
         click.echo(totals.summary(), err=True)
     if totals.failed:
         raise click.exceptions.Exit(1)
@@ -177,38 +169,51 @@ def _count(totals: Totals, outcome: Outcome) -> None:
         totals.written_bytes += outcome.written_bytes
 
 
-def _outcomes(convert: Convert, pairs: Sequence[Pair], jobs: int, tell: Tell) -> Generator[Outcome, None, None]:
-    alone = jobs == 1 or any(PIPE in pair for pair in pairs)  # only this process has the pipes
-    chunks = [] if alone else list(_chunks(pairs))
-    if len(chunks) < 2:
-        yield from convert(pairs, tell)
+def _report(outcome: Outcome, bar: ProgressBar, verbosity: Verbosity) -> None:
+    if outcome.failure is not None:
+        bar.print_above(f"aec: {outcome.failure}")
         return
-    from aecodec.cli.workers import spread  # takes time to import: a single file does without
+    if outcome.conversions and not verbosity.quiet:
+        bar.print_above(f"aec: {outcome.pair.source_name}: {'; '.join(outcome.conversions)}")
+    if outcome.line and verbosity.lines:
+        bar.print_above(outcome.line)
+
+
+def _outcomes(
+    convert: Convert, pairs: Sequence[FilePair], jobs: int, progress: Progress
+) -> Generator[Outcome, None, None]:
+    in_this_process = jobs == 1 or any(PIPE in pair for pair in pairs)  # other processes do not have the pipes
+    chunks = [] if in_this_process else list(_chunks(pairs))
+    if len(chunks) < 2:
+        yield from convert(pairs, progress)
+        return
+    from aecodec.cli.process_pool import map_unordered  # slow to import, and a single file does not need it
 
     processes = min(jobs, len(chunks))
-    for chunk, outcomes in spread(partial(_listed, convert), chunks, processes, max(1, cores() // processes)):
+    threads = max(1, available_cores() // processes)
+    for chunk, outcomes in map_unordered(partial(_convert_chunk, convert), chunks, processes, threads):
         if outcomes is None:
-            yield from (Outcome(pair, failure=_orphaned(pair)) for pair in chunk)
+            yield from (Outcome(pair, failure=_process_died(pair)) for pair in chunk)
         else:
             yield from outcomes
 
 
-def _listed(convert: Convert, pairs: Sequence[Pair]) -> list[Outcome]:
+def _convert_chunk(convert: Convert, pairs: Sequence[FilePair]) -> list[Outcome]:
     return list(convert(pairs, None))
 
 
-def _orphaned(pair: Pair) -> str:
-    return f"{shown(pair[0], is_input=True)}: the process that had this file ended early, perhaps for lack of memory"
+def _process_died(pair: FilePair) -> str:
+    return f"{pair.source_name}: the process that was working on this file died, perhaps from lack of memory"
 
 
-def _chunks(pairs: Sequence[Pair]) -> Iterator[list[Pair]]:
-    chunk: list[Pair] = []
+def _chunks(pairs: Sequence[FilePair]) -> Iterator[list[FilePair]]:
+    chunk: list[FilePair] = []
     chunk_bytes = 0
     for pair in pairs:
         try:
-            file_bytes = os.path.getsize(pair[0])
+            file_bytes = os.path.getsize(pair.source)
         except OSError:
-            file_bytes = 0  # whoever reads it will say so
+            file_bytes = 0  # reported when the file is read
         if chunk and (len(chunk) == CHUNK_FILES or chunk_bytes + file_bytes > CHUNK_BYTES):
             yield chunk
             chunk, chunk_bytes = [], 0

@@ -1,195 +1,250 @@
-"""aec bench"""
+"""`aec bench`: rate-distortion curves, speed and memory of aecodec and other codecs."""
 
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from aecodec.cli.byte_files import write
+from aecodec.cli.conversion_options import force_option
+from aecodec.cli.encoder_options import efforts_option, model_option, qualities_option
 from aecodec.cli.measurement import (
-    Decibels,
-    Numbers,
-    Rates,
-    Status,
+    DataOptions,
     data_options,
     load,
-    measuring,
-    model_option,
+    measurement_errors,
+    no_progress_option,
     output_path,
-    quiet_option,
     require_new,
 )
-from aecodec.encoding.options import DEFAULT_EFFORT
+from aecodec.cli.option_groups import take
+from aecodec.cli.option_values import psnr_list, rate_range
+from aecodec.cli.progress import StatusLine
 
 if TYPE_CHECKING:
     from aecodec.evaluation.report import Bench
+    from aecodec.evaluation.rivals import Rival
     from aecodec.evaluation.speed import Speed
+    from aecodec.images.source import Picture
 
 QUALITIES = "1,10,20,30,40,50,60,70,80,90,100"
 SUFFIXES = (".md", ".json", ".png", ".svg")
 
 
+@dataclass(frozen=True)
+class BenchOptions:
+    """What to measure: the options of these names."""
+
+    model: str
+    qualities: tuple[int, ...]
+    efforts: tuple[int, ...]
+    rivals: tuple[str, ...]
+    anchors: tuple[Path, ...]
+    klt: tuple[str, ...]
+    mean_psnr: bool | None
+    rates: tuple[float, float] | None
+    speed: bool
+
+    @property
+    def uses_mean_psnr(self) -> bool:
+        """Whether PSNR is the mean over pictures, as in published curves."""
+        return bool(self.anchors) if self.mean_psnr is None else self.mean_psnr
+
+    @property
+    def labels(self) -> list[str]:
+        """The name of the curve for each effort."""
+        return ["aecodec"] if len(self.efforts) == 1 else [f"aecodec, effort {effort}" for effort in self.efforts]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured, and what the page says about it."""
+
+    pictures: Sequence[Picture]
+    bench: Bench
+    speeds: Sequence[Speed]
+    rivals: Sequence[Rival]
+    notes: Sequence[str]  # on rivals that are not installed
+    environment: str
+    command_line: str
+
+
+def _rival_names(text: str) -> tuple[str, ...]:
+    from aecodec.evaluation.rivals import RIVALS
+
+    if text == "all":
+        return tuple(RIVALS)
+    names = tuple(name for name in text.split(",") if name not in ("", "none"))
+    unknown = [name for name in names if name not in RIVALS]
+    if unknown:
+        raise click.BadParameter(f"{unknown[0]!r} is not one of {', '.join(RIVALS)}")
+    return names
+
+
 @click.command("bench")
 @data_options
 @model_option
-@click.option(
-    "-q",
-    "--quality",
-    type=Numbers(1, 100),
-    default=QUALITIES,
-    show_default=True,
-    metavar="Q,Q,...",
-    help="Points of the curve.",
-)
-@click.option(
-    "-e",
-    "--effort",
-    type=Numbers(0, 9),
-    default=str(DEFAULT_EFFORT),
-    show_default=True,
-    metavar="E,E,...",
-    help="As of `aec compress`; a curve each.",
-)
+@qualities_option(QUALITIES)
+@efforts_option
 @click.option(
     "--rivals",
+    default="all",
+    type=_rival_names,
     metavar="NAME,...",
-    help="Of webp, jpeg, jxl, avif and jpeg2000; none for no one. [default: all that are installed]",
+    help="Other codecs: webp, jpeg, jxl, avif, jpeg2000, or none. [default: all that are installed]",
 )
 @click.option(
     "--anchors",
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Published curves in the JSON form of CompressAI's results; may be given several times.",
+    help="Add a published curve, in the JSON form of CompressAI's results; may be repeated.",
 )
-@click.option("--klt", multiple=True, metavar="DATA", help="Training pictures, for the bound of linear transforms.")
-@click.option("--at", type=Decibels(), metavar="DB,...", help="PSNRs of the table. [default: some]")
+@click.option(
+    "--klt",
+    multiple=True,
+    metavar="DATA",
+    help="Add the bound of linear transforms, learned from these pictures; may be repeated.",
+)
+@click.option("--at", type=psnr_list, metavar="DB,...", help="PSNRs in the table. [default: even steps]")
 @click.option(
     "--mean-psnr/--pooled-psnr",
     default=None,
-    help="The mean of the pictures' PSNRs, or the PSNR of their pooled error. [default: pooled; mean with --anchors]",
+    help="Mean of the pictures' PSNRs, or PSNR of the pooled error. [default: pooled; mean with --anchors]",
 )
 @click.option(
     "--rates",
-    type=Rates(),
+    type=rate_range,
     metavar="LOW:HIGH",
-    help="BD-rates over what the other codec reaches at these bits per pixel. [default: all that both reach]",
+    help="Range of the BD-rates, in bits per pixel of the other codec. [default: all that both codecs reach]",
 )
-@click.option("--no-speed", is_flag=True, help="Leave out speed and memory.")
-@click.option("--title", help="Of the page and the plot. [default: the data and the model]")
-@output_path("-o", "--output", text="PREFIX: write PREFIX.md, .json, .png and .svg. [default: print the page]")
-@click.option("--force", is_flag=True, help="Overwrite existing files.")
-@quiet_option
+@click.option("--no-speed", "speed", flag_value=False, default=True, help="Do not measure speed and memory.")
+@click.option("--title", metavar="TEXT", help="Title of page and plot. [default: data and model]")
+@output_path("-o", "--output", metavar="PREFIX", text="Also write PREFIX.md, .json, .png and .svg.")
+@force_option
+@no_progress_option
 def command(
-    data: tuple[str, ...],
-    tile: tuple[int, int] | None,
-    limit: int | None,
-    model: str,
-    quality: tuple[int, ...],
-    effort: tuple[int, ...],
-    rivals: str | None,
-    anchors: tuple[Path, ...],
-    klt: tuple[str, ...],
-    at: tuple[float, ...] | None,
-    mean_psnr: bool | None,
-    rates: tuple[float, float] | None,
-    no_speed: bool,
-    title: str | None,
-    output: Path | None,
-    force: bool,
-    quiet: bool,
+    at: tuple[float, ...] | None, title: str | None, output: Path | None, force: bool, quiet: bool, **options: Any
 ) -> None:
-    """Measure rate against distortion, speed and memory beside other codecs, in one run.
+    """Measure rate-distortion curves, speed and memory.
 
-    DATA are what `aec evaluate` takes. Every picture is encoded to a whole file and decoded, at each quality of each
-    codec. Speed and peak memory are those of a process for each codec, at the quality nearest in PSNR to aecodec's
-    middle one, over pictures of a megapixel in all.
+    DATA are pictures, or anything else that `aec evaluate` takes. Every picture is encoded to a file and decoded, at
+    each quality of aecodec and of the other codecs. Speed and peak memory are measured in a separate process for each
+    codec, on about a megapixel of pictures, at the quality whose PSNR is nearest to that of aecodec's middle quality.
 
     \b
     Example:
       aec bench t10k-images-idx3-ubyte.gz -m mnist -e 0 -o docs/mnist
       aec bench kodak --anchors hyperprior.json --anchors bpg.json -o kodak
     """
-    from aecodec.evaluation import report, speed
-    from aecodec.evaluation.anchors import read
-    from aecodec.evaluation.curves import by_mean_psnr
-    from aecodec.evaluation.klt import measure
-    from aecodec.evaluation.pages import command_line, environment
-    from aecodec.evaluation.rivals import RIVALS, available
-    from aecodec.evaluation.sweeps import ours, sweep, theirs
-
-    names = list(RIVALS) if rivals is None else [name for name in rivals.split(",") if name not in ("", "none")]
-    unknown = [name for name in names if name not in RIVALS]
-    if unknown:
-        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(RIVALS)}", param_hint="--rivals")
+    data = take(DataOptions, options)
+    settings = BenchOptions(**options)
     files = [] if output is None else [output.with_name(output.name + suffix) for suffix in SUFFIXES]
     require_new(files, force)
-    with measuring():
+    with measurement_errors():
         if output is not None:
-            from aecodec.evaluation import plots  # now: matplotlib may be missing
-    pictures = [item.picture for item in load(data, tile, limit)]
-    training = [item.picture for item in load(klt, tile)] if klt else []
-    pixels = sum(p.shape[0] * p.shape[1] for p in pictures) / len(pictures)
-    gray = all(p.ndim == 2 for p in pictures)
-    found, notes = available(names)
-    with measuring(), Status(quiet) as status:
-        labels = ["aecodec"] if len(effort) == 1 else [f"aecodec, effort {e}" for e in effort]
-        published = [read(path, pixels) for path in anchors]
-        codecs = [ours(model, e, label) for e, label in zip(effort, labels, strict=True)]
-        mine = [sweep(codec, pictures, quality, tell=status) for codec in codecs]
-        others = [sweep(theirs(rival, gray), pictures, rival.qualities, tell=status) for rival in found]
-        linear = [measure(training, pictures, tell=status)] if training else []
-        by_mean = bool(anchors) if mean_psnr is None else mean_psnr
-        if by_mean:
-            mine, others, linear = ([by_mean_psnr(c) for c in group] for group in (mine, others, linear))
-        bench = report.Bench(mine, others, linear, published, rates)
-        speeds: list[Speed] = []
-        if not no_speed:
-            middle = mine[0].points[len(quality) // 2]
-            jobs = [
-                speed.Job(label, "", int(middle.setting), model, e) for e, label in zip(effort, labels, strict=True)
-            ]
-            jobs += speed.rival_jobs(found, others, middle.psnr)
-            speeds = speed.measure(jobs, speed.timed(pictures), status)
-    title = title or f"{', '.join(Path(name).name for name in data)}, model {model}"
-    typed = command_line(["aec", "bench", *_arguments()])
-    about = environment(found, [model])
-    page = [f"# {title}", f"    {typed}", report.describe(len(pictures), found, bench, by_mean)]
-    if output is not None:
-        png, svg = plots.draw(title, bench, pixels)
-        page.append(f"![Bits per pixel against PSNR and other measures]({output.name}.png)")
-    page += report.page(bench, at or ())
-    if speeds:
-        page += [f"## Speed and memory: {speeds[0].pictures:,} pictures", speed.report(speeds), speed.EXPLANATION]
-    page += [*notes, about + "."]
-    text = "\n\n".join(page) + "\n"
+            from aecodec.evaluation import plots  # now, since matplotlib may be missing
+    measured = _measure(data, settings, quiet)
+    title = title or f"{', '.join(Path(name).name for name in data.data)}, model {settings.model}"
+    text = _page(title, measured, settings, at or (), output)
     click.echo(text, nl=False)
     if output is not None:
-        content = _json(bench, speeds, typed, about, len(pictures))
-        for file, written in zip(files, (text.encode(), content, png, svg), strict=True):
-            write(str(file), written)
+        png, svg = plots.draw(title, measured.bench, _mean_pixels(measured.pictures))
+        for file, content in zip(files, (text.encode(), _json(measured), png, svg), strict=True):
+            write(str(file), content)
+
+
+def _measure(data: DataOptions, options: BenchOptions, quiet: bool) -> Measured:
+    from aecodec.evaluation import speed
+    from aecodec.evaluation.pages import command_line, environment
+    from aecodec.evaluation.rivals import available
+
+    pictures = [item.picture for item in data.load()]
+    training = [item.picture for item in load(options.klt, data.tile)] if options.klt else []
+    rivals, notes = available(options.rivals)
+    with measurement_errors(), StatusLine(quiet) as status:
+        bench = _curves(pictures, training, options, rivals, status)
+        speeds: list[Speed] = []
+        if options.speed:
+            middle = bench.ours[0].points[len(options.qualities) // 2]
+            jobs = [
+                speed.Job(label, "", int(middle.setting), options.model, effort)
+                for label, effort in zip(options.labels, options.efforts, strict=True)
+            ]
+            jobs += speed.rival_jobs(rivals, bench.rivals, middle.psnr)
+            speeds = speed.measure(jobs, speed.timed(pictures), status)
+    about = environment(rivals, [options.model])
+    return Measured(pictures, bench, speeds, rivals, notes, about, command_line(["aec", "bench", *_arguments()]))
+
+
+def _curves(
+    pictures: Sequence[Picture],
+    training: Sequence[Picture],
+    options: BenchOptions,
+    rivals: Sequence[Rival],
+    status: StatusLine,
+) -> Bench:
+    from aecodec.evaluation import anchors, klt
+    from aecodec.evaluation.curves import by_mean_psnr
+    from aecodec.evaluation.report import Bench
+    from aecodec.evaluation.sweeps import aecodec_codec, rival_codec, sweep
+
+    gray = all(picture.ndim == 2 for picture in pictures)
+    published = [anchors.read(path, _mean_pixels(pictures)) for path in options.anchors]
+    codecs = [
+        aecodec_codec(options.model, effort, label)
+        for label, effort in zip(options.labels, options.efforts, strict=True)
+    ]
+    mine = [sweep(codec, pictures, options.qualities, progress=status) for codec in codecs]
+    others = [sweep(rival_codec(rival, gray), pictures, rival.qualities, progress=status) for rival in rivals]
+    linear = [klt.measure(training, pictures, progress=status)] if training else []
+    if options.uses_mean_psnr:
+        mine, others, linear = ([by_mean_psnr(curve) for curve in group] for group in (mine, others, linear))
+    return Bench(mine, others, linear, published, options.rates)
+
+
+def _mean_pixels(pictures: Sequence[Picture]) -> float:
+    return sum(math.prod(picture.shape[:2]) for picture in pictures) / len(pictures)
+
+
+def _page(title: str, measured: Measured, options: BenchOptions, at: Sequence[float], output: Path | None) -> str:
+    """Return the page in Markdown. at: PSNRs in the table."""
+    from aecodec.evaluation import report, speed
+
+    bench, speeds = measured.bench, measured.speeds
+    about = report.describe(len(measured.pictures), measured.rivals, bench, options.uses_mean_psnr)
+    paragraphs = [f"# {title}", f"    {measured.command_line}", about]
+    if output is not None:
+        paragraphs.append(f"![Bits per pixel against PSNR and other measures]({output.name}.png)")
+    paragraphs += report.page(bench, at)
+    if speeds:
+        heading = f"## Speed and memory: {speeds[0].pictures:,} pictures"
+        paragraphs += [heading, speed.report(speeds), speed.EXPLANATION]
+    paragraphs += [*measured.notes, measured.environment + "."]
+    return "\n\n".join(paragraphs) + "\n"
 
 
 def _arguments() -> Sequence[str]:
-    """The words after `aec bench`, as they were typed."""
+    """Return the words after `aec bench`, as they were typed."""
     words = sys.argv[1:]
     return words[words.index("bench") + 1 :] if "bench" in words else words
 
 
-def _json(bench: Bench, speeds: Sequence[Speed], typed: str, about: str, count: int) -> bytes:
-    """All points, and speeds. Each curve is also there in the form that `--anchors` reads."""
+def _json(measured: Measured) -> bytes:
+    """Return all points and speeds; each curve also in the form that `--anchors` reads."""
     from aecodec.evaluation.pages import finite
 
     content = {
-        "command": typed,
-        "environment": about,
-        "pictures": count,
+        "command": measured.command_line,
+        "environment": measured.environment,
+        "pictures": len(measured.pictures),
         "curves": [
             {
                 "name": curve.name,
@@ -200,8 +255,8 @@ def _json(bench: Bench, speeds: Sequence[Speed], typed: str, about: str, count: 
                 },
                 "points": [asdict(p) for p in curve.points],
             }
-            for curve in bench.curves
+            for curve in measured.bench.curves
         ],
-        "speeds": [asdict(s) for s in speeds],
+        "speeds": [asdict(s) for s in measured.speeds],
     }
     return (json.dumps(finite(content), indent=1) + "\n").encode()

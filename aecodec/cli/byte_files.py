@@ -1,6 +1,6 @@
-"""Files and pipes: how commands read and write them.
+"""Reading and writing of files and pipes.
 
-A file appears whole or not at all: it is written under another name in the same folder and then renamed.
+A file is written under a temporary name in the same folder and then renamed, so it is never seen incomplete.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from contextlib import suppress
 from pathlib import Path
 
 from aecodec.cli.failures import Failure
-from aecodec.cli.plan import PIPE
+from aecodec.cli.file_pairs import PIPE
 
 
 def read(name: str) -> bytes:
-    """All bytes of an input."""
+    """Return all bytes of an input."""
     if name == PIPE:
         return sys.stdin.buffer.read()
     return Path(name).read_bytes()
 
 
 def require_writable(source: str, target: str, *, force: bool) -> None:
-    """Fails, before any work is done, if writing to `target` would destroy something or flood a terminal."""
+    """Raise Failure if `target` must not be written: an existing file, the input itself, a folder or a terminal."""
     if target == PIPE:
         if sys.stdout.isatty():
-            raise Failure("binary data does not belong on a terminal: use -o FILE or a pipe")
+            raise Failure("binary data is not written to a terminal: use -o FILE or a pipe")
     elif _is_same_file(source, target):
         raise Failure(f"{target}: input and output are the same file")
     elif os.path.isdir(target):
-        raise Failure(f"{target}: this is a folder")
+        raise Failure(f"{target}: is a folder")
     elif os.path.isfile(target) and not force:
-        raise Failure(f"{target}: exists already; --force overwrites it")
+        raise Failure(f"{target}: already exists; use --force to overwrite it")
 
 
 def _is_same_file(source: str, target: str) -> bool:
@@ -40,12 +40,12 @@ def _is_same_file(source: str, target: str) -> bool:
 
 
 def write(target: str, data: bytes) -> None:
-    """Writes an output, and its folder if that is missing: whole or not at all."""
+    """Write an output completely or not at all, and create its folder if that is missing."""
     if target == PIPE:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     elif os.path.exists(target) and not os.path.isfile(target):
-        # A device such as /dev/null, or a named pipe: not to be replaced by a file.
+        # A device such as /dev/null, or a named pipe: must not be replaced by a file.
         Path(target).write_bytes(data)
     else:
         _replace(target, data)
@@ -61,13 +61,13 @@ def _replace(target: str, data: bytes) -> None:
         try:
             descriptor = os.open(temporary, flags, 0o666)
         except OSError as error:
-            raise OSError(error.errno, error.strerror, target) from error  # name the file that the user knows
+            raise OSError(error.errno, error.strerror, target) from error  # not the temporary name
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)
         with suppress(FileNotFoundError):
             os.chmod(temporary, stat.S_IMODE(os.stat(final).st_mode))  # overwriting keeps permissions
         os.replace(temporary, final)
-    except BaseException:  # Ctrl-C as well
+    except BaseException:  # including Ctrl-C
         with suppress(FileNotFoundError):
             os.unlink(temporary)
         raise

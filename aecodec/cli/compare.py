@@ -1,64 +1,62 @@
-"""aec compare"""
+"""`aec compare`: pictures as several codecs decode them, at equal file sizes."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from aecodec.cli.byte_files import write
-from aecodec.cli.columns import aligned
-from aecodec.cli.decompress import parse_region
+from aecodec.cli.conversion_options import force_option
+from aecodec.cli.encoder_options import parse_encoder_options, quality_option
 from aecodec.cli.failures import Failure
 from aecodec.cli.measurement import (
-    Status,
+    DataOptions,
     coding_options,
     data_options,
-    load,
-    measuring,
+    measurement_errors,
+    no_progress_option,
     output_path,
-    quiet_option,
     require_new,
     require_png,
     write_png,
 )
-from aecodec.images.regions import Region
+from aecodec.cli.option_groups import take
+from aecodec.cli.option_values import region as region_value
+from aecodec.cli.progress import StatusLine
+from aecodec.cli.text_table import text_table
+from aecodec.images.regions import Box, Region
 
-MOST_PICTURES = 40  # on one sheet
+if TYPE_CHECKING:
+    from aecodec.evaluation.comparison import Comparison
+
+MOST_PICTURES = 40  # in one figure
 
 
 @click.command("compare")
 @data_options
 @coding_options
-@click.option("-q", "--quality", type=click.IntRange(1, 100), default=50, show_default=True, help="Of aecodec.")
+@quality_option(50)
 @click.option(
     "--region",
+    type=region_value,
     metavar="X,Y,W,H",
-    callback=parse_region,
-    help="What is shown of the pictures. [default: all of small ones, the middle of large ones]",
+    help="Show only this part, in pixels. [default: all of small pictures, the middle of large ones]",
 )
-@output_path("-o", "--output", text="The figure, a PNG file.")
-@output_path("--html", text="A page with a slider, in one file.")
-@click.option("--force", is_flag=True, help="Overwrite existing files.")
-@quiet_option
+@output_path("-o", "--output", text="Write the figure, a PNG file.")
+@output_path("--html", text="Write a page with a slider, a single file.")
+@force_option
+@no_progress_option
 def command(
-    data: tuple[str, ...],
-    tile: tuple[int, int] | None,
-    limit: int | None,
-    model: str,
-    effort: int,
-    quality: int,
-    region: Region | None,
-    output: Path | None,
-    html: Path | None,
-    force: bool,
-    quiet: bool,
+    region: Region | None, output: Path | None, html: Path | None, force: bool, quiet: bool, **options: Any
 ) -> None:
-    """Show pictures beside JPEG, WebP, AVIF, JPEG 2000 and JPEG XL at equal bytes.
+    """Compare with other codecs at equal file sizes.
 
-    DATA are pictures, or what else `aec evaluate` takes. Each codec has the highest quality whose file is not larger
-    than that of aecodec. Bytes, PSNR and SSIM are those of the whole picture; small pictures are enlarged without
-    smoothing. The page needs no network: a slider moves between the original and what any codec made of it.
+    DATA are pictures, or anything else that `aec evaluate` takes. JPEG, WebP, AVIF, JPEG 2000 and JPEG XL each get the
+    highest quality whose file is no larger than that of aecodec. Bytes, PSNR and SSIM are of whole pictures; small
+    pictures are enlarged without smoothing. The page works offline: a slider moves between the original and the
+    reconstruction by any codec.
 
     \b
     Example:
@@ -69,32 +67,43 @@ def command(
     from aecodec.evaluation.comparison import compare, section
     from aecodec.evaluation.rivals import available
     from aecodec.evaluation.sheets import draw
-    from aecodec.evaluation.sweeps import ours
-    from aecodec.images.regions import Box
+    from aecodec.evaluation.sweeps import aecodec_codec
 
     if output is None and html is None:
-        raise click.UsageError("name a file to write: -o FILE.png, --html FILE.html, or both")
+        raise click.UsageError("nothing to write: give -o FILE.png, --html FILE.html, or both")
     if output is not None:
         require_png(output)
+    data = take(DataOptions, options)
+    parse_encoder_options(options)
     require_new([output, html], force)
-    items = load(data, tile, limit)
+    items = data.load()
     if len(items) > MOST_PICTURES:
-        raise Failure(f"{len(items):,} pictures are too many to look at: take at most {MOST_PICTURES} with --limit")
+        raise Failure(f"{len(items):,} pictures are too many for one figure: take at most {MOST_PICTURES} with --limit")
     rivals, notes = available()
-    box = None if region is None else Box(region[1], region[1] + region[3], region[0], region[0] + region[2])
-    with measuring(), Status(quiet) as status:
-        codec = ours(model, effort)
-        found = [compare(item, codec, quality, rivals, status) for item in items]
-        sections = [section(one, box) for one in found]
+    with measurement_errors(), StatusLine(quiet) as status:
+        codec = aecodec_codec(options["model"], options["effort"])
+        found = [compare(item, codec, options["quality"], rivals, status) for item in items]
+        sections = [section(comparison, _box(region)) for comparison in found]
     if output is not None:
         write_png(output, draw(sections))
     if html is not None:
         write(str(html), webpage.page(found).encode())
-    for one in found:
-        rows = [("codec", "quality", "bytes", "PSNR dB", "SSIM")]
-        for shown in one.shown:
-            larger = "" if shown.fitted.fits else " (its smallest file)"
-            rows.append((shown.name + larger, f"{shown.fitted.quality}", *shown.figures()))
-        click.echo(f"{one.title}\n{aligned(rows, right=(1, 2, 3, 4))}\n")
+    for comparison in found:
+        click.echo(f"{comparison.title}\n{_table(comparison)}\n")
     for note in notes:
         click.echo(note, err=True)
+
+
+def _box(region: Region | None) -> Box | None:
+    if region is None:
+        return None
+    x, y, width, height = region
+    return Box(y, y + height, x, x + width)
+
+
+def _table(comparison: Comparison) -> str:
+    rows = [("codec", "quality", "bytes", "PSNR dB", "SSIM")]
+    for result in comparison.results:
+        larger = "" if result.reconstruction.fits else " (its smallest file)"
+        rows.append((result.name + larger, f"{result.reconstruction.quality}", *result.figures()))
+    return text_table(rows, right=(1, 2, 3, 4))

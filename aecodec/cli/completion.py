@@ -1,4 +1,4 @@
-"""aec completion"""
+"""`aec completion`: shell completion."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from click.shell_completion import get_completion_class
 from aecodec.cli.failures import Failure
 
 SHELLS = ("bash", "zsh", "fish")
-VARIABLE = "_AEC_COMPLETE"  # click answers the script's questions where this is set
+VARIABLE = "_AEC_COMPLETE"  # tells click to print completions
 
 
 @click.command("completion")
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
-    """Print the script that completes commands and options in a shell.
+    """Print a shell script that completes commands and options.
 
     \b
     Example:
@@ -25,5 +25,5 @@ def command(ctx: click.Context, shell: str) -> None:
     """
     completion = get_completion_class(shell)
     if completion is None:
-        raise Failure(f"this release of click cannot complete in {shell}")
+        raise Failure(f"this version of click has no completion for {shell}")
     click.echo(completion(ctx.find_root().command, {}, "aec", VARIABLE).source())

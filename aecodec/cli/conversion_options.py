@@ -1,108 +1,79 @@
-"""What compress and decompress share: their options, and the line that they print when they are done."""
+"""Options that `aec compress` and `aec decompress` share: inputs, outputs, limits, messages."""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 import click
 
-import aecodec
-from aecodec.cli.batches import cores
+from aecodec.cli.batches import Verbosity, available_cores
 from aecodec.cli.byte_files import require_writable
-from aecodec.cli.plan import PIPE, Pair, shown
+from aecodec.cli.file_pairs import PIPE, FilePair
+from aecodec.cli.option_groups import Decorator, all_of
+from aecodec.cli.option_values import whole_number
 from aecodec.images.source import MAX_PIXELS
 
-MODE_NAMES: Final = {"L": "gray", "LA": "gray with alpha", "RGB": "RGB", "RGBA": "RGBA", "I;16": "gray"}
+max_pixels_option: Final = click.option(
+    "--max-pixels",
+    type=whole_number(1),
+    default=MAX_PIXELS,
+    show_default=True,
+    metavar="N",
+    help="Refuse pictures of more than N pixels.",
+)
+force_option: Final = click.option("--force", is_flag=True, help="Overwrite existing files.")
+quiet_option: Final = click.option("--quiet", is_flag=True, help="Report failures only.")
 
-
-_UNITS: Final = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3}
-_SHARED: Final = (
-    click.option("-r", "--recursive", is_flag=True, help="Take folders, and mirror their trees."),
+conversion_options: Final = all_of(
+    click.option("-r", "--recursive", is_flag=True, help="Process folders, and keep their structure in OUT."),
     click.option(
         "-j",
         "--jobs",
-        type=click.IntRange(min=1),
-        default=cores,
-        show_default="the number of cores",
-        help="Processes for many files; 1: none but this one.",
+        type=whole_number(1),
+        default=available_cores,
+        metavar="N",
+        help="Number of processes.  [default: number of cores]",
     ),
-    click.option(
-        "--max-pixels",
-        type=click.IntRange(min=1),
-        default=MAX_PIXELS,
-        show_default=True,
-        help="Refuse pictures that declare more.",
-    ),
-    click.option("--force", is_flag=True, help="Overwrite existing files."),
-    click.option("--skip-existing", is_flag=True, help="Pass over files whose output exists: goes on after a break."),
-    click.option("--quiet", is_flag=True, help="Say nothing but what failed."),
+    max_pixels_option,
+    force_option,
+    click.option("--skip-existing", is_flag=True, help="Skip inputs whose output exists, to resume a run."),
+    quiet_option,
     click.option("--verbose", is_flag=True, help="Print a line for every file."),
 )
 
 
-def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options about files, limits and output."""
-    for option in reversed(_SHARED):
-        command = option(command)
-    return command
-
-
-def output_option(text: str) -> Callable[[Any], Any]:
-    """-o with its help."""
+def output_option(text: str) -> Decorator:
+    """Declare -o with a help text."""
     return click.option("-o", "--output", metavar="OUT", help=text)
 
 
-def file_size(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
-    """So many bytes, or k, M or G of them, thousands each, with or without a B: as click's callback."""
-    if value is None:
-        return None
-    found = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+) ?([kmg]?)b?", value.strip(), re.IGNORECASE)
-    size = int(float(found[1]) * _UNITS[found[2].lower()]) if found else 0
-    if size < 1:
-        raise click.BadParameter(f"{value!r} is no number of bytes such as 900, 2k, 1.5KB or 1M")
-    return size
+@dataclass(frozen=True)
+class ConversionOptions:
+    """The values of these options. Raises click.UsageError for those that exclude each other."""
 
-
-class Overwriting(NamedTuple):
-    """What happens to outputs that exist."""
-
+    recursive: bool
+    jobs: int
+    max_pixels: int
     force: bool
     skip_existing: bool
+    quiet: bool
+    verbose: bool
 
-    @classmethod
-    def of(cls, force: bool, skip_existing: bool) -> Overwriting:
-        if force and skip_existing:
+    def __post_init__(self) -> None:
+        if self.force and self.skip_existing:
             raise click.UsageError("--force and --skip-existing exclude each other")
-        return cls(force, skip_existing)
+        if self.quiet and self.verbose:
+            raise click.UsageError("--quiet and --verbose exclude each other")
 
-    def skips(self, pair: Pair) -> bool:
-        """Whether there is nothing to do. Raises Failure if the output must not be written."""
-        source, target = pair
-        if self.skip_existing and target != PIPE and os.path.isfile(target):
+    def verbosity(self, files: int) -> Verbosity:
+        """What to print about so many files."""
+        return Verbosity.choose(self.quiet, self.verbose, files)
+
+    def skips(self, pair: FilePair) -> bool:
+        """Whether the output exists and is to be kept. Raises Failure if it must not be written."""
+        if self.skip_existing and pair.target != PIPE and os.path.isfile(pair.target):
             return True
-        require_writable(source, target, force=self.force)
+        require_writable(pair.source, pair.target, force=self.force)
         return False
-
-
-def described(pair: Pair, encoded: bytes) -> str:
-    """One line about an .aec file that was written or read."""
-    info = aecodec.inspect(encoded)
-    names = f"{shown(pair[0], is_input=True)} -> {shown(pair[1], is_input=False)}"
-    picture = f"{info.width}x{info.height} {kind(info)}"
-    size = f"{info.file_bytes} bytes ({info.bits_per_pixel:.2f} bits per pixel)"
-    return f"{names}: {picture}, {info.model}{promise(info)}, {size}"
-
-
-def kind(info: aecodec.Info) -> str:
-    """What kind of picture a file holds, in words."""
-    return MODE_NAMES.get(info.mode, info.mode) + (" of 16 bits" if info.bits == 16 else "")
-
-
-def promise(info: aecodec.Info) -> str:
-    """What a file promises of its samples, behind a comma; nothing for a file that promises nothing."""
-    if info.max_error is None:
-        return ""
-    return f", off by {info.max_error} at most" if info.max_error else ", lossless"

@@ -1,4 +1,4 @@
-"""aec decompress"""
+"""`aec decompress`: decompress .aec files to pictures."""
 
 from __future__ import annotations
 
@@ -10,19 +10,24 @@ from typing import Any, NamedTuple
 import click
 
 import aecodec
-from aecodec.cli.batches import Loudness, Outcome, Tell, in_batches, run
+from aecodec.cli.batches import Outcome, convert_in_batches, run
 from aecodec.cli.byte_files import read, write
-from aecodec.cli.options import Overwriting, described, output_option, shared_options
+from aecodec.cli.conversion_options import ConversionOptions, conversion_options, output_option
+from aecodec.cli.descriptions import describe_conversion
+from aecodec.cli.file_pairs import FilePair, pair_files
+from aecodec.cli.option_groups import take
+from aecodec.cli.option_values import region as region_value
+from aecodec.cli.option_values import whole_number
 from aecodec.cli.picture_files import FORMATS, format_for, is_narrowed, write_picture
-from aecodec.cli.plan import Pair, plan
 from aecodec.decoding.parsed_file import ParsedFile
+from aecodec.format.panels import Progress
 from aecodec.images.metadata import Metadata
 from aecodec.images.regions import Region
 from aecodec.images.source import Picture
 
 
 class Encoded(NamedTuple):
-    """The bytes of an .aec file, and what is known of it before decoding."""
+    """The bytes of an .aec file, and what is known before decoding."""
 
     data: bytes
     pixels: int
@@ -30,101 +35,91 @@ class Encoded(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Decompression:
-    """From .aec files to picture files; small pictures are decoded together."""
+class DecoderOptions:
+    """The format to write, a key of FORMATS (None: by suffix), and the part or the reduced picture to decode."""
 
     picture_format: str | None
-    settings: dict[str, Any]  # of aecodec.decode
-    max_pixels: int
-    overwriting: Overwriting
+    region: Region | None
+    thumbnail: int | None
+
+    def __post_init__(self) -> None:
+        if self.region and self.thumbnail:
+            raise click.UsageError("--region and --thumbnail exclude each other")
+
+
+@dataclass(frozen=True)
+class Decompression:
+    """The conversion of .aec files to picture files."""
+
+    decoder_options: DecoderOptions
+    options: ConversionOptions
     with_lines: bool
 
-    def __call__(self, pairs: Sequence[Pair], tell: Tell | None) -> Generator[Outcome, None, None]:
-        return in_batches(pairs, self._load, partial(self._code, tell), self._write)
+    def __call__(self, pairs: Sequence[FilePair], progress: Progress | None) -> Generator[Outcome, None, None]:
+        """Decompress files, one outcome for each."""
+        return convert_in_batches(pairs, self._load, partial(self._decode, progress), self._write)
 
-    def _load(self, pair: Pair) -> Encoded | None:
-        data = read(pair[0])
-        file = ParsedFile.parse(data, self.max_pixels)  # whoever names the wrong file should hear of that first
-        if self.overwriting.skips(pair):
+    def _load(self, pair: FilePair) -> Encoded | None:
+        data = read(pair.source)
+        file = ParsedFile.parse(data, self.options.max_pixels)  # a wrong input is reported before an existing output
+        if self.options.skips(pair):
             return None
         self._format(pair)
         return Encoded(data, file.size[0] * file.size[1], file.metadata())
 
-    def _code(self, tell: Tell | None, batch: Sequence[Encoded]) -> list[Picture]:
-        if len(batch) > 1 and not any(self.settings.values()):
-            return aecodec.decode_many([encoded.data for encoded in batch], max_pixels=self.max_pixels)
+    def _decode(self, progress: Progress | None, batch: Sequence[Encoded]) -> list[Picture]:
+        max_pixels = self.options.max_pixels
+        region, thumbnail = self.decoder_options.region, self.decoder_options.thumbnail
+        if len(batch) > 1 and not region and not thumbnail:
+            return aecodec.decode_many([encoded.data for encoded in batch], max_pixels=max_pixels)
         return [
-            aecodec.decode(encoded.data, max_pixels=self.max_pixels, progress=tell, **self.settings)
+            aecodec.decode(encoded.data, max_pixels=max_pixels, region=region, thumbnail=thumbnail, progress=progress)
             for encoded in batch
         ]
 
-    def _write(self, pair: Pair, encoded: Encoded, picture: Picture) -> Outcome:
+    def _write(self, pair: FilePair, encoded: Encoded, picture: Picture) -> Outcome:
         name = self._format(pair)
         written = write_picture(picture, encoded.metadata, name)
-        write(pair[1], written)
-        line = described(pair, encoded.data) if self.with_lines else ""
-        remarks = (f"samples of 16 bits are rounded to 8, as {name} cannot hold them",)
-        narrowed = remarks if is_narrowed(picture, name) else ()
-        return Outcome(pair, len(encoded.data), len(written), narrowed, line)
+        write(pair.target, written)
+        line = describe_conversion(pair, encoded.data) if self.with_lines else ""
+        narrowed = (f"samples of 16 bits are rounded to 8, as {name} cannot store them",)
+        conversions = narrowed if is_narrowed(picture, name) else ()
+        return Outcome(pair, len(encoded.data), len(written), conversions, line)
 
-    def _format(self, pair: Pair) -> str:
-        return self.picture_format or format_for(pair[1])
-
-
-def parse_region(ctx: click.Context, param: click.Parameter, value: str | None) -> Region | None:
-    """Four whole numbers, as click's callback."""
-    if value is None:
-        return None
-    parts = value.split(",")
-    if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
-        raise click.BadParameter(f"{value!r} is no X,Y,W,H: left and upper edge, width and height, in pixels")
-    x, y, width, height = map(int, parts)
-    return x, y, width, height
+    def _format(self, pair: FilePair) -> str:
+        return self.decoder_options.picture_format or format_for(pair.target)
 
 
 @click.command("decompress")
 @click.argument("inputs", metavar="IN...", nargs=-1, required=True)
 @output_option(
-    "Where to write: a file, whose suffix chooses the format, - for standard output, or a folder."
-    " [default: IN, another suffix]"
+    "Output: a file, whose suffix selects the format, a folder, or - for standard output. [default: IN with the suffix"
+    " of the format]"
 )
 @click.option(
     "--format",
     "picture_format",
     type=click.Choice(list(FORMATS)),
-    help="What to write. [default: by the suffix of -o, else png]",
+    help="Format to write. [default: by the suffix of OUT, else png]",
 )
 @click.option(
     "--region",
+    type=region_value,
     metavar="X,Y,W,H",
-    callback=parse_region,
-    help="Only this part, in pixels; no more is decoded than it needs.",
+    help="Decode only this part, in pixels: left, top, width, height.",
 )
 @click.option(
     "--thumbnail",
-    type=click.IntRange(min=1),
+    type=whole_number(1),
     metavar="N",
-    help="Reduced to at most N pixels a side; faster than all of it.",
+    help="Decode a picture reduced to at most N pixels a side, which is faster.",
 )
-@shared_options
-def command(
-    inputs: tuple[str, ...],
-    output: str | None,
-    picture_format: str | None,
-    region: Region | None,
-    thumbnail: int | None,
-    recursive: bool,
-    jobs: int,
-    max_pixels: int,
-    force: bool,
-    skip_existing: bool,
-    quiet: bool,
-    verbose: bool,
-) -> None:
+@conversion_options
+def command(inputs: tuple[str, ...], output: str | None, **options: Any) -> None:
     """Decompress .aec files to pictures.
 
-    IN is a file, or - for standard input, or with -r a folder. A file that cannot be decompressed is reported, the
-    others are; the exit code is then 1.
+    IN is an .aec file, - for standard input, or with -r a folder. Files that cannot be decompressed are reported, and
+    the exit code is then 1; the others are decompressed all the same.
 
     \b
     Example:
@@ -135,12 +130,14 @@ def command(
       aec decompress photo.aec -o part.png --region 100,50,640,480
       aec decompress - -o - < in.aec > out.png
     """
-    overwriting = Overwriting.of(force, skip_existing)
-    if region and thumbnail:
-        raise click.UsageError("--region and --thumbnail exclude each other")
-    settings = {"region": region, "thumbnail": thumbnail}
-    suffix = f".{picture_format or 'png'}"
-    pairs = plan(inputs, output, suffix, recursive=recursive, wanted=lambda name: name.lower().endswith(".aec"))
-    loudness = Loudness.of(quiet, verbose, len(pairs))
-    decompression = Decompression(picture_format, settings, max_pixels, overwriting, loudness.lines)
-    run(decompression, pairs, jobs=jobs, loudness=loudness)
+    conversion = take(ConversionOptions, options)
+    decoder_options = take(DecoderOptions, options)
+    suffix = f".{decoder_options.picture_format or 'png'}"
+    pairs = pair_files(inputs, output, suffix, recursive=conversion.recursive, accepts=_is_aec_name)
+    verbosity = conversion.verbosity(len(pairs))
+    decompression = Decompression(decoder_options, conversion, verbosity.lines)
+    run(decompression, pairs, jobs=conversion.jobs, verbosity=verbosity)
+
+
+def _is_aec_name(name: str) -> bool:
+    return name.lower().endswith(".aec")

@@ -1,4 +1,4 @@
-"""aec evaluate"""
+"""`aec evaluate`: file sizes and distortion of pictures."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ import csv
 import io
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from aecodec.cli.byte_files import write
-from aecodec.cli.columns import aligned
+from aecodec.cli.conversion_options import force_option
+from aecodec.cli.encoder_options import parse_encoder_options, qualities_option
 from aecodec.cli.measurement import (
-    Numbers,
-    Status,
+    DataOptions,
     coding_options,
     data_options,
-    load,
-    measuring,
+    measurement_errors,
+    no_progress_option,
     output_path,
-    quiet_option,
     require_new,
 )
+from aecodec.cli.option_groups import take
+from aecodec.cli.progress import StatusLine
+from aecodec.cli.text_table import text_table
 
 if TYPE_CHECKING:
     from aecodec.evaluation.assessment import Assessment
@@ -31,30 +33,19 @@ if TYPE_CHECKING:
 @click.command("evaluate")
 @data_options
 @coding_options
-@click.option(
-    "-q", "--quality", type=Numbers(1, 100), default="75", show_default=True, metavar="Q,Q,...", help="From 1 to 100."
-)
-@output_path("--json", "json_file", text="The figures of each quality, in the form of CompressAI's results.")
-@output_path("--csv", "csv_file", text="A line for each picture and quality.")
-@click.option("--force", is_flag=True, help="Overwrite existing files.")
-@quiet_option
+@qualities_option("75")
+@output_path("--json", "json_file", text="Write the figures of each quality, in the form of CompressAI's results.")
+@output_path("--csv", "csv_file", text="Write a row for each picture and quality.")
+@force_option
+@no_progress_option
 def command(
-    data: tuple[str, ...],
-    tile: tuple[int, int] | None,
-    limit: int | None,
-    model: str,
-    effort: int,
-    quality: tuple[int, ...],
-    json_file: Path | None,
-    csv_file: Path | None,
-    force: bool,
-    quiet: bool,
+    qualities: tuple[int, ...], json_file: Path | None, csv_file: Path | None, force: bool, quiet: bool, **options: Any
 ) -> None:
-    """Measure what files of pictures cost, and what they decode to.
+    """Measure file sizes and distortion of pictures.
 
     DATA are pictures, folders, idx files (MNIST, EMNIST; gzipped or not), npz files (FILE.npz:NAME for one array), or
     with --tile sheets of tiles. Every picture is encoded and its file decoded. MSE, MAE and cross-entropy are over all
-    samples; SSIM, MS-SSIM and UQI are means over pictures, and missing where a picture is smaller than their window.
+    samples. SSIM, MS-SSIM and UQI are means over pictures, and missing where a picture is smaller than their window.
 
     \b
     Example:
@@ -64,23 +55,29 @@ def command(
     """
     from aecodec.evaluation.assessment import assess, png_bytes
 
+    data = take(DataOptions, options)
+    parse_encoder_options(options)
     require_new([json_file, csv_file], force)
-    items = load(data, tile, limit)
-    with measuring(), Status(quiet) as status:
+    items = data.load()
+    with measurement_errors(), StatusLine(quiet) as status:
         png = png_bytes(items, status)
-        options = {"model": model, "effort": effort}
-        found = [assess(items, q, png, options, status.part(i, len(quality))) for i, q in enumerate(quality)]
+        found = [assess(items, q, png, options, status.part(i, len(qualities))) for i, q in enumerate(qualities)]
+    click.echo(_table(found, options["effort"]))
+    if json_file is not None:
+        write(str(json_file), _json(found, **options))
+    if csv_file is not None:
+        write(str(csv_file), _csv(found))
+
+
+def _table(found: list[Assessment], effort: int) -> str:
+    """Lay out a column for each quality, under a line about the data and the models."""
     columns = [assessment.rows() for assessment in found]
-    rows = [("quality", *(str(q) for q in quality))]
+    rows = [("quality", *(str(assessment.quality) for assessment in found))]
     rows += [(what, *(column[row][1] for column in columns)) for row, (what, _) in enumerate(columns[0])]
     models = {name for assessment in found for name in assessment.models}
     word = "model" if len(models) == 1 else "models"
-    click.echo(f"{len(items):,} pictures, {word} {' and '.join(sorted(models))}, effort {effort}\n")
-    click.echo(aligned(rows, right=range(1, len(quality) + 1)))
-    if json_file is not None:
-        write(str(json_file), _json(found, model, effort))
-    if csv_file is not None:
-        write(str(csv_file), _csv(found))
+    title = f"{len(found[0].items):,} pictures, {word} {' and '.join(sorted(models))}, effort {effort}"
+    return f"{title}\n\n{text_table(rows, right=range(1, len(found) + 1))}"
 
 
 def _json(found: list[Assessment], model: str, effort: int) -> bytes:

@@ -12,24 +12,25 @@ from aecodec.errors import AecError
 
 
 class Failure(click.ClickException):
-    """A failure that is not wrong usage; click prints it and exits with 1."""
+    """A failure other than wrong usage. Click prints its message and exits with 1."""
 
     def show(self, file: IO[Any] | None = None) -> None:
+        """Print the message on standard error."""
         click.echo(f"aec: {self.format_message()}", file=file, err=True)
 
 
 @contextmanager
-def in_one_sentence(name: str | None = None) -> Iterator[None]:
-    """Turns what can be expected to go wrong with the file `name` into a Failure that says so."""
+def expected_errors(name: str | None = None) -> Iterator[None]:
+    """Turn errors that are to be expected with the file `name` into a Failure that names it."""
     where = f"{name}: " if name is not None else ""
     try:
         yield
     except BrokenPipeError:
-        raise  # whoever reads our output has seen enough: click ends quietly
+        raise  # the reader of our output has left: click exits silently
     except AecError as error:
         raise Failure(f"{where}{error}") from error
     except OSError as error:
-        # The error knows better which file it was: reading one and writing another both happen in here.
+        # Both reading one file and writing another happen in here: the error itself knows which of them it was.
         where = f"{click.format_filename(error.filename)}: " if isinstance(error.filename, str) else where
         raise Failure(f"{where}{error.strerror or error}") from error
     except MemoryError as error:

@@ -1,4 +1,4 @@
-"""aec features"""
+"""`aec features`: latents of pictures as arrays."""
 
 from __future__ import annotations
 
@@ -7,22 +7,26 @@ from pathlib import Path
 import click
 import numpy as np
 
+from aecodec.cli.conversion_options import force_option
+from aecodec.cli.encoder_options import quality_option
 from aecodec.cli.failures import Failure
+from aecodec.cli.measurement import output_path, require_new
+from aecodec.cli.option_values import whole_number
 
 
 @click.command("features")
 @click.argument("data")
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The npz file.")
-@click.option("-m", "--model", required=True, help="The model whose latent is wanted: a name of aec models.")
-@click.option("-q", "--quality", type=click.IntRange(1, 100), default=75, show_default=True, help="Of quantization.")
-@click.option("-n", "--limit", type=click.IntRange(min=1), help="No more than the first pictures.")
-@click.option("--force", is_flag=True, help="Replace an existing output.")
+@output_path("-o", "--output", text="Write the arrays, an npz file.", required=True)
+@click.option("-m", "--model", required=True, metavar="NAME", help="Model to use, as listed by `aec models`.")
+@quality_option(75)
+@click.option("-n", "--limit", type=whole_number(1), metavar="N", help="Take the first N pictures only.")
+@force_option
 def command(data: str, output: Path, model: str, quality: int, limit: int | None, force: bool) -> None:
-    """Write the latents of many pictures as arrays, for programs that learn from them.
+    """Write the latents of pictures as NumPy arrays.
 
     DATA is an idx file (gzipped or not), an npz file, a tile sheet or a folder of pictures, all of the model's size.
     The npz file holds vector (N, tiles, vector) and plane (N, rows, columns, coefficients) before quantization, and
-    quantized_vector and quantized_plane as a decoder knows them: float32, in grey levels.
+    quantized_vector and quantized_plane as a decoder reconstructs them: float32, in gray levels.
 
     \b
     Example:
@@ -31,8 +35,7 @@ def command(data: str, output: Path, model: str, quality: int, limit: int | None
     from aecodec.encoding.features import features_many
     from aecodec.sources.stacks import pictures_for
 
-    if output.exists() and not force:
-        raise Failure(f"{output}: exists already; --force overwrites it")
+    require_new([output], force)
     try:
         pictures = pictures_for(data, model, limit)
     except ValueError as error:

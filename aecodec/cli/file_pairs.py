@@ -1,10 +1,10 @@
-"""Which input goes to which output: files, pipes, and folders whose tree is mirrored."""
+"""Which input file goes to which output file: files, pipes, and folders whose tree is mirrored."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple
 
 import click
 
@@ -12,55 +12,79 @@ from aecodec.cli.failures import Failure
 
 PIPE: Final = "-"
 
-Pair: TypeAlias = tuple[str, str]
-"""The names of an input and of its output."""
+
+class FilePair(NamedTuple):
+    """The names of an input and of its output; PIPE for standard input and standard output."""
+
+    source: str
+    target: str
+
+    @property
+    def source_name(self) -> str:
+        """The input as messages name it."""
+        return input_name(self.source)
+
+    @property
+    def target_name(self) -> str:
+        """The output as messages name it."""
+        return "standard output" if self.target == PIPE else click.format_filename(self.target)
 
 
-def plan(
-    inputs: Sequence[str],
-    output: str | None,
-    suffix: str,
-    *,
-    recursive: bool,
-    wanted: Callable[[str], bool],
-) -> list[Pair]:
-    """The pairs for the inputs that a command was given.
+def input_name(name: str) -> str:
+    """Return the name of an input as messages show it."""
+    return "standard input" if name == PIPE else click.format_filename(name)
 
-    Without `output`, a file goes beside its input under another suffix and a pipe goes to a pipe. A folder,
-    or a name that ends like one, takes any number of inputs; anything else only one. Of a folder among the
-    inputs, which `recursive` allows, all `wanted` names are taken, and a folder as output gets the same tree.
 
-    Wrong usage if two would go to the same. Raises Failure for folders without a wanted file.
+def pair_files(
+    inputs: Sequence[str], output: str | None, suffix: str, *, recursive: bool, accepts: Callable[[str], bool]
+) -> list[FilePair]:
+    """Pair each input of a command with its output.
+
+    Without `output`, a file goes beside its input under another suffix, and a pipe goes to a pipe. A folder, or a name
+    that ends in a slash, takes any number of inputs; any other output only one. From folders among the inputs, which
+    need `recursive`, the files are taken whose names `accepts` allows; a folder as output gets the same tree.
+
+    Raises click.UsageError, also if two inputs have the same output, and Failure for folders without accepted files.
     """
     folders = [name for name in inputs if name != PIPE and os.path.isdir(name)]
     if folders and not recursive:
-        raise click.UsageError(f"{shown(folders[0], is_input=True)} is a folder: -r takes the pictures in it")
-    found = list(_expanded(inputs, wanted))
+        raise click.UsageError(f"{input_name(folders[0])} is a folder: use -r to process the files in it")
+    found = list(_expanded(inputs, accepts))
     if not found:
-        raise Failure(f"{shown(folders[0], is_input=True)}: nothing to do in this folder")
+        raise Failure(f"{input_name(folders[0])}: this folder has no files to process")
     if output is None:
-        pairs = [(name, name if name == PIPE else _with_suffix(name, suffix)) for name, _ in found]
+        pairs = [FilePair(name, name if name == PIPE else _with_suffix(name, suffix)) for name, _ in found]
     elif output != PIPE and (folders or os.path.isdir(output) or output.endswith(("/", os.sep))):
-        if PIPE in inputs:
-            raise click.UsageError("standard input has no name to use in a folder: name a file with -o")
-        if os.path.exists(output) and not os.path.isdir(output):
-            raise click.UsageError(f"{shown(output, is_input=False)} is no folder, and a folder's pictures need one")
-        pairs = [(name, os.path.join(output, _with_suffix(inside, suffix))) for name, inside in found]
+        _require_folder(inputs, output)
+        pairs = [FilePair(name, os.path.join(output, _with_suffix(inside, suffix))) for name, inside in found]
     elif len(inputs) == 1:
-        pairs = [(inputs[0], output)]
+        pairs = [FilePair(inputs[0], output)]
     else:
-        raise click.UsageError(f"several inputs need a folder for -o, and {output} is none (a new one must end in /)")
-    sources: dict[str, str] = {}
-    for source, target in pairs:
-        if (place := os.path.normpath(target)) in sources:
-            both = f"{shown(sources[place], is_input=True)} and {shown(source, is_input=True)}"
-            raise click.UsageError(f"two inputs would both be written to {shown(target, is_input=False)}: {both}")
-        sources[place] = source
+        raise click.UsageError(
+            f"several inputs need a folder for -o, and {output} is not one (end the name of a new folder with /)"
+        )
+    _require_distinct_targets(pairs)
     return pairs
 
 
-def _expanded(inputs: Sequence[str], wanted: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
-    """(the input's name, its name inside an output folder) for every file."""
+def _require_folder(inputs: Sequence[str], output: str) -> None:
+    if PIPE in inputs:
+        raise click.UsageError("standard input has no name to use in a folder: name a file with -o")
+    if os.path.exists(output) and not os.path.isdir(output):
+        raise click.UsageError(f"{click.format_filename(output)} is not a folder, which -r needs for its output")
+
+
+def _require_distinct_targets(pairs: Sequence[FilePair]) -> None:
+    seen: dict[str, FilePair] = {}
+    for pair in pairs:
+        other = seen.setdefault(os.path.normpath(pair.target), pair)
+        if other is not pair:
+            both = f"{other.source_name} and {pair.source_name}"
+            raise click.UsageError(f"two inputs would both be written to {pair.target_name}: {both}")
+
+
+def _expanded(inputs: Sequence[str], accepts: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
+    """Yield (name of the input, name inside an output folder) for every file."""
     for name in inputs:
         if name == PIPE or not os.path.isdir(name):
             yield name, os.path.basename(name)
@@ -68,18 +92,11 @@ def _expanded(inputs: Sequence[str], wanted: Callable[[str], bool]) -> Iterator[
         for folder, inner, names in os.walk(name):
             inner[:] = sorted(entry for entry in inner if not entry.startswith("."))
             for entry in sorted(names):
-                # Hidden files are previews, thumbnails and temporary files of ours.
-                if not entry.startswith(".") and wanted(entry):
+                # Hidden files are previews, thumbnails and our own temporary files.
+                if not entry.startswith(".") and accepts(entry):
                     path = os.path.join(folder, entry)
                     yield path, os.path.relpath(path, name)
 
 
 def _with_suffix(name: str, suffix: str) -> str:
     return os.path.splitext(name)[0] + suffix
-
-
-def shown(name: str, *, is_input: bool) -> str:
-    """The name of a file as messages show it."""
-    if name != PIPE:
-        return click.format_filename(name)
-    return "standard input" if is_input else "standard output"

@@ -1,4 +1,4 @@
-"""aec info"""
+"""`aec info`: show the header of an .aec file."""
 
 from __future__ import annotations
 
@@ -9,39 +9,43 @@ import click
 
 import aecodec
 from aecodec.cli.byte_files import read
-from aecodec.cli.columns import aligned
-from aecodec.cli.failures import in_one_sentence
-from aecodec.cli.options import kind, promise
-from aecodec.cli.plan import shown
+from aecodec.cli.descriptions import describe_error_bound, describe_mode
+from aecodec.cli.failures import expected_errors
+from aecodec.cli.file_pairs import input_name
+from aecodec.cli.text_table import text_table
 
 
 @click.command("info")
 @click.argument("file", metavar="FILE")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 def command(file: str, as_json: bool) -> None:
-    """Show what an .aec file says about itself.
+    """Show the properties of an .aec file.
 
-    No pixels are decoded. FILE may be - for standard input.
+    FILE may be - for standard input. No pixels are decoded.
 
     \b
     Example:
       aec info digit.aec
       aec info digit.aec --json
     """
-    name = shown(file, is_input=True)
-    with in_one_sentence(name):
+    name = input_name(file)
+    with expected_errors(name):
         info = aecodec.inspect(read(file))
     if as_json:
         click.echo(json.dumps({"file": file, **asdict(info)}, indent=2))
         return
-    mode = kind(info) + (", inverted" if info.inverted else "")
-    plain = info.max_error is not None
+    mode = describe_mode(info) + (", inverted" if info.inverted else "")
+    bounded = info.max_error is not None
     rows = [
         ("file", name),
         ("format version", f"{info.format_version}"),
         ("model", info.model + (f" ({info.model_id})" if info.model_id else "")),
         ("size", f"{info.width}x{info.height} {mode}"),
-        *([("samples", promise(info).removeprefix(", "))] if plain else [("quality", f"{info.quality}")]),
+        *(
+            [("samples", describe_error_bound(info).removeprefix(", "))]
+            if bounded
+            else [("quality", f"{info.quality}")]
+        ),
         ("packing", info.packing),
         ("panels", f"{info.panels}"),
         ("bytes", f"{info.file_bytes}"),
@@ -49,4 +53,4 @@ def command(file: str, as_json: bool) -> None:
         *((f"    {name}", f"{content_bytes}") for name, content_bytes in info.sections.items()),
         ("bits per pixel", f"{info.bits_per_pixel:.3f}"),
     ]
-    click.echo(aligned(rows))
+    click.echo(text_table(rows))

@@ -1,4 +1,4 @@
-"""aec models"""
+"""`aec models`: list the installed models."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import asdict
 import click
 
 import aecodec
-from aecodec.cli.columns import aligned
+from aecodec.cli.text_table import text_table
 
 
 @click.command("models")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def command(as_json: bool) -> None:
-    """List the models that are installed.
+    """List the installed models.
 
-    The figures are those of held-out pictures: none of them was used in training.
+    The figures were measured on held-out pictures, which were not used in training.
 
     \b
     Example:
@@ -33,11 +33,11 @@ def command(as_json: bool) -> None:
         number = f"{model.number}" if model.number else "-"
         size = f"{model.channels}", f"{model.parameters:,}", f"{model.macs_per_pixel:,.0f}"
         rows.append((model.name, number, model.id, tile, *size, model.purpose))
-    click.echo(aligned(rows, right=(1, 4, 5, 6)))
+    click.echo(text_table(rows, right=(1, 4, 5, 6)))
     figures = [(model.name, figure) for model in models for figure in model.figures]
     if figures:
         held_out = [("name", "quality", "bytes", "PSNR")]
         for name, figure in figures:
             file_bytes, psnr = f"{figure['bytes']:.1f}", f"{figure['psnr']:.2f} dB"
             held_out.append((name, f"{figure['quality']}", file_bytes, psnr))
-        click.echo("\nHeld-out pictures, mean bytes of a whole file:\n" + aligned(held_out, right=(1, 2, 3)))
+        click.echo("\nHeld-out pictures, mean bytes of a whole file:\n" + text_table(held_out, right=(1, 2, 3)))

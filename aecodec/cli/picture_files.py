@@ -1,4 +1,4 @@
-"""Picture files of other formats, read and written by Pillow."""
+"""Reading and writing of picture files of other formats, by Pillow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from aecodec.cli.failures import Failure
-from aecodec.cli.plan import PIPE
+from aecodec.cli.file_pairs import PIPE
 from aecodec.errors import AecError, LimitExceeded, UnsupportedImage
 from aecodec.images.loading import load
 from aecodec.images.metadata import Metadata
@@ -22,10 +22,10 @@ from aecodec.images.source import Picture, Source, eight_bits, require_within_li
 
 
 class Format(NamedTuple):
-    """What a format holds beside colours, and how Pillow is to write it.
+    """What a file format can store beside 8-bit colours, and how Pillow should write it.
 
-    metadata: of Pillow's names for it. wide: gray of 16 bits. options: what a decoded picture is worth keeping, nothing
-    lost where the format can, little where it cannot.
+    alpha: an alpha channel. metadata: keys of Pillow's `info`. wide: 16-bit gray samples. options: for Pillow's `save`,
+    lossless where the format allows it and otherwise of high quality.
     """
 
     alpha: bool
@@ -38,7 +38,7 @@ _EVERYTHING: Final = frozenset({"icc_profile", "exif", "xmp", "dpi"})
 _JPEG: Final = Format(False, _EVERYTHING, options={"quality": 95})
 _TIFF: Final = Format(True, _EVERYTHING, wide=True)
 _BARE: Final = Format(False, frozenset())
-# No palettes and no pages: formats that keep a picture's samples, or nearly.
+# Formats that keep samples exactly or nearly so: no palettes, no pages.
 FORMATS: Final[dict[str, Format]] = {
     "avif": Format(True, _EVERYTHING - {"dpi"}, options={"quality": 95}),
     "bmp": Format(False, frozenset({"dpi"})),
@@ -55,14 +55,13 @@ _TIFF_XMP: Final = 700
 
 
 def read_picture(data: bytes, max_pixels: int, *, wide: bool = False) -> Source:
-    """The picture in a picture file, as `aecodec.images.pictures.load` gives it; wide: with samples of 16 bits.
+    """Read the picture in a picture file as `aecodec.images.loading.load` does; wide: keep samples of 16 bits.
 
-    Raises LimitExceeded if the file declares more than `max_pixels`, and UnsupportedImage for whatever else
-    is wrong.
+    Raises LimitExceeded if the file declares more than `max_pixels`, and UnsupportedImage if anything else is wrong.
     """
     with warnings.catch_warnings():
-        # Pillow warns above its limit, and fails at twice that even where a plugin decodes before it says a
-        # size; ours fails at once.
+        # Pillow only warns above its limit, and fails at twice that; our own check fails at the limit. Some plugins
+        # decode before they report a size: Pillow's limit stops those.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         pillow_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
         try:
@@ -77,14 +76,14 @@ def read_picture(data: bytes, max_pixels: int, *, wide: bool = False) -> Source:
             raise UnsupportedImage("this is not a picture that Pillow can read") from error
         except MemoryError:
             raise
-        except Exception as error:  # Pillow's plugins raise whatever they stumble over in a damaged file
+        except Exception as error:  # for damaged files Pillow's plugins raise anything
             raise UnsupportedImage(f"the picture is damaged: {error}") from error
         finally:
             Image.MAX_IMAGE_PIXELS = pillow_limit
 
 
 def is_picture_name(name: str) -> bool:
-    """Whether a file of that name is a picture that Pillow should be able to read."""
+    """Return whether a file name has the suffix of a picture format that Pillow reads."""
     return os.path.splitext(name)[1].lower() in _readable_suffixes()
 
 
@@ -94,24 +93,24 @@ def _readable_suffixes() -> frozenset[str]:
     readable = {
         name
         for name, (factory, _) in Image.OPEN.items()
-        # Stubs only know a format's name; so does the plugin for MPEG.
+        # Stubs, and the plugin for MPEG, recognize a format but cannot read it.
         if name != "MPEG" and not (isinstance(factory, type) and issubclass(factory, ImageFile.StubImageFile))
     }
     return frozenset(suffix for suffix, name in by_suffix.items() if name in readable) - {".aec"}
 
 
 def format_for(target: str) -> str:
-    """The format, a key of FORMATS, that the suffix of `target` stands for: png for a pipe or no suffix."""
+    """Return the key of FORMATS for the suffix of `target`; png for a pipe or no suffix. Raises Failure."""
     suffix = os.path.splitext(target)[1].lower()
     if target == PIPE or suffix in {"", ".png"}:
-        return "png"  # without asking Pillow, which would import the plugins of all formats
+        return "png"  # asking Pillow would import the plugins of all formats
     if suffix[1:] not in FORMATS or Image.registered_extensions().get(suffix) not in Image.SAVE:
         raise Failure(f"{target}: pictures cannot be written as {suffix}; try .png")
     return suffix[1:]
 
 
 class _NamedBuffer(BytesIO):
-    """Bytes with a name: Pillow takes the format from it, and then imports that format's plugin alone."""
+    """A buffer with a file name, from which Pillow infers the format and imports the plugin of that format alone."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -119,31 +118,31 @@ class _NamedBuffer(BytesIO):
 
 
 def write_picture(picture: Picture, metadata: Metadata, name: str) -> bytes:
-    """The bytes of a picture file in the format `name`, with what of the metadata the format can hold."""
-    form = FORMATS[name]
+    """Return a picture file in the format `name`, with those metadata that the format can store."""
+    written = FORMATS[name]
     if is_narrowed(picture, name):
         picture = eight_bits(picture)
     opacity = picture.shape[2] in (2, 4) if picture.ndim == 3 else False
-    if opacity and not form.alpha:
+    if opacity and not written.alpha:
         if not (picture[..., -1] == np.iinfo(picture.dtype).max).all():
-            raise UnsupportedImage(f"{name} holds no transparency, which this picture has: write png, webp or tiff")
+            raise UnsupportedImage(f"{name} cannot store transparency, which this picture has: use png, webp or tiff")
         picture = picture[..., 0] if picture.shape[2] == 2 else picture[..., :3]
-    kept = {key: value for key, value in metadata.info().items() if key in form.metadata}
+    kept = {key: value for key, value in metadata.info().items() if key in written.metadata}
     buffer = _NamedBuffer(f"picture.{name}")
     try:
-        Image.fromarray(picture).save(buffer, **form.options, **_save_arguments(kept, name))
+        Image.fromarray(picture).save(buffer, **written.options, **_save_arguments(kept, name))
     except (OSError, ValueError, KeyError) as error:
         raise UnsupportedImage(f"Pillow cannot write this picture as {name}: {error}") from error
     return buffer.getvalue()
 
 
 def is_narrowed(picture: Picture, name: str) -> bool:
-    """Whether samples of 16 bits are rounded to 8 in the format `name`: Pillow writes none of them but gray ones."""
+    """Return whether 16-bit samples are rounded to 8 in the format `name`: Pillow writes 16 bits for gray only."""
     return picture.dtype == np.uint16 and not (FORMATS[name].wide and picture.ndim == 2)
 
 
 def _save_arguments(metadata: dict[str, Any], name: str) -> dict[str, Any]:
-    """Metadata as Pillow's `save` wants it: two formats have their own way with XMP."""
+    """Return metadata as arguments of Pillow's `save`; PNG and TIFF take XMP in ways of their own."""
     if "xmp" in metadata and name == "png":
         from PIL.PngImagePlugin import PngInfo
 

@@ -1,4 +1,4 @@
-"""Work spread over processes."""
+"""A pool of processes that survives the death of any of them, and ends at once on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")
 
 _THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-_PATIENCE_SECONDS: Final = 10  # for a process to tidy up after it was told to end
+_TERMINATION_SECONDS: Final = 10  # for a process to clean up before it is killed
 
 
-def spread(
+def map_unordered(
     work: Callable[[Chunk], Result], chunks: Iterable[Chunk], processes: int, threads: int = 1
 ) -> Iterator[tuple[Chunk, Result | None]]:
-    """(chunk, work(chunk)) for every chunk as it is done, in any order, by so many processes of so many threads.
+    """Yield (chunk, work(chunk)) for every chunk, in the order of completion; work has to be picklable.
 
-    A process that dies, of too little memory for instance, takes its chunk with it, whose result is None; another
-    one takes its place. When the iteration is left early, by Ctrl-C say, the processes end at once, each after
-    tidying up (`finally` runs).
+    processes: how many to start at most. threads: of each process, for linear algebra. The result is None for the
+    chunk of a process that died, from lack of memory for instance; another process takes its place. If the iteration
+    is abandoned, by Ctrl-C say, the processes are terminated at once, and their `finally` blocks run.
     """
     queue = iter(chunks)
     busy: dict[Connection, tuple[BaseProcess, Chunk]] = {}
     idle: list[tuple[Connection, BaseProcess]] = []
-    with _threads(threads):
+    with _thread_limit(threads):
         try:
             for chunk in queue:
-                connection, process = idle.pop() if idle else _start(work)
+                connection, process = idle.pop() if idle else _start_process(work)
                 busy[connection] = process, chunk
-                with suppress(OSError):  # it is dead: no result will come
+                with suppress(OSError):  # the process is dead: `_completed` reports it
                     connection.send(chunk)
                 if len(busy) == processes:
-                    yield from _finished(busy, idle)
+                    yield from _completed(busy, idle)
             while busy:
-                yield from _finished(busy, idle)
+                yield from _completed(busy, idle)
         finally:
-            _end([*idle, *((connection, process) for connection, (process, _) in busy.items())])
+            _terminate([*idle, *((connection, process) for connection, (process, _) in busy.items())])
 
 
-def _finished(
+def _completed(
     busy: dict[Connection, tuple[BaseProcess, Chunk]], idle: list[tuple[Connection, BaseProcess]]
 ) -> Iterator[tuple[Chunk, Result | None]]:
     for ready in wait(list(busy)):
@@ -62,47 +62,47 @@ def _finished(
         yield chunk, result
 
 
-def _start(work: Callable[[Chunk], Result]) -> tuple[Connection, BaseProcess]:
-    # Spawned, on every system alike: a fork would copy the threads' locks of NumPy's and TensorFlow's libraries.
+def _start_process(work: Callable[[Chunk], Result]) -> tuple[Connection, BaseProcess]:
+    # Spawned on every system: a fork would copy locks that threads of NumPy or TensorFlow hold.
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, work), daemon=True)
-    with _interrupts_blocked():
+    with _sigint_blocked():
         process.start()
     theirs.close()
     return ours, process
 
 
-def _end(started: list[tuple[Connection, BaseProcess]]) -> None:
+def _terminate(started: list[tuple[Connection, BaseProcess]]) -> None:
     for _, process in started:
         process.terminate()
     for connection, process in started:
         connection.close()
-        process.join(_PATIENCE_SECONDS)
+        process.join(_TERMINATION_SECONDS)
         if process.is_alive():
             process.kill()
             process.join()
 
 
 def _serve(connection: Connection, work: Callable[[Chunk], Result]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all: it is for the first one to act on
-    signal.signal(signal.SIGTERM, _leave)
-    with suppress(EOFError, ConnectionError):  # the first one is gone
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all processes: the parent handles it
+    signal.signal(signal.SIGTERM, _exit)
+    with suppress(EOFError, ConnectionError):  # the parent is gone
         while True:
             connection.send(work(connection.recv()))
 
 
-def _leave(number: int, frame: object) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: tidying up is not to be interrupted
+def _exit(number: int, frame: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second signal must not interrupt the cleaning up
     raise SystemExit(1)
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """So many threads for the linear algebra of each process that is started in here.
+def _thread_limit(count: int) -> Iterator[None]:
+    """Limit the threads for linear algebra in processes started within, unless the environment already does.
 
-    NumPy's libraries start a thread a core in every process unless the environment says otherwise when they are
-    loaded. With a process a core these threads would only be in each other's way: often several times slower.
+    NumPy's libraries start one thread per core in every process. With one process per core these threads would compete
+    with each other, which is often several times slower.
     """
     before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
     for name, value in before.items():
@@ -117,8 +117,8 @@ def _threads(count: int) -> Iterator[None]:
 
 
 @contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Ctrl-C waits; processes started in here never get it, not even before they could say that they ignore it."""
+def _sigint_blocked() -> Iterator[None]:
+    """Defer Ctrl-C; processes started within never receive it, not even before they ignore it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

@@ -1,58 +1,60 @@
-"""aec reconstruct"""
+"""`aec reconstruct`: draw originals, latents and reconstructions."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
+from aecodec.cli.conversion_options import force_option
+from aecodec.cli.encoder_options import parse_encoder_options, quality_option
 from aecodec.cli.measurement import (
-    Status,
+    DataOptions,
     coding_options,
     data_options,
-    load,
-    measuring,
+    measurement_errors,
+    no_progress_option,
     output_path,
-    quiet_option,
     require_new,
     require_png,
     write_png,
 )
+from aecodec.cli.option_groups import take
+from aecodec.cli.option_values import whole_number
+from aecodec.cli.progress import StatusLine
 
 
 @click.command("reconstruct")
 @data_options
 @coding_options
-@click.option("-q", "--quality", type=click.IntRange(1, 100), default=50, show_default=True)
-@click.option("-n", "--count", type=click.IntRange(1, 40), default=10, show_default=True, help="Pictures in a row.")
+@quality_option(50)
+@click.option(
+    "-n",
+    "--count",
+    type=whole_number(1, 40),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="Number of pictures, 1 to 40.",
+)
 @click.option(
     "--side",
-    type=click.IntRange(8, 512),
+    type=whole_number(8, 512),
     default=128,
     show_default=True,
-    help="In pixels: larger pictures are reduced to it before coding, smaller ones are shown enlarged.",
+    metavar="N",
+    help="Size in the figure, 8 to 512 pixels; larger pictures are reduced before coding, smaller ones enlarged.",
 )
-@output_path("-o", "--output", text="The figure, a PNG file.", required=True)
-@click.option("--force", is_flag=True, help="Overwrite an existing file.")
-@quiet_option
-def command(
-    data: tuple[str, ...],
-    tile: tuple[int, int] | None,
-    limit: int | None,
-    model: str,
-    effort: int,
-    quality: int,
-    count: int,
-    side: int,
-    output: Path,
-    force: bool,
-    quiet: bool,
-) -> None:
-    """Draw originals, their latents level by level, and what their files decode to.
+@output_path("-o", "--output", text="Write the figure, a PNG file.", required=True)
+@force_option
+@no_progress_option
+def command(count: int, side: int, output: Path, force: bool, quiet: bool, **options: Any) -> None:
+    """Draw originals, latents and reconstructions.
 
-    DATA are pictures, or what else `aec evaluate` takes; those shown lie at even distances in it. Latents are read from
-    the files: brown numbers are below zero, blue ones above.
+    DATA are pictures, or anything else that `aec evaluate` takes; those drawn are evenly spaced. Latents are read from
+    the encoded files and drawn level by level: brown is negative, blue positive.
 
     \b
     Example:
@@ -64,11 +66,13 @@ def command(
     from aecodec.sources.items import spread
 
     require_png(output)
+    data = take(DataOptions, options)
+    parse_encoder_options(options)
     require_new([output], force)
-    items = spread(load(data, tile, limit), count)
-    items = [replace(item, picture=latent_figure.within(item.picture, side)) for item in items]
-    with measuring(), Status(quiet) as status:
+    items = spread(data.load(), count)
+    items = [replace(item, picture=latent_figure.reduced(item.picture, side)) for item in items]
+    with measurement_errors(), StatusLine(quiet) as status:
         status("coding", 0, len(items))
-        groups = latent_figure.code(items, {"model": model, "effort": effort, "quality": quality})
+        groups = latent_figure.code(items, options)
         sheet = draw([latent_figure.section(group, side) for group in groups])
     write_png(output, sheet)

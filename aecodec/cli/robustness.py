@@ -1,15 +1,20 @@
-"""aec robustness"""
+"""`aec robustness`: the effect of noise and filters on a codec."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from aecodec.cli.columns import aligned
-from aecodec.cli.measurement import measuring
+from aecodec.cli.encoder_options import effort_option, quality_option
+from aecodec.cli.measurement import measurement_errors, no_progress_option, output_path
+from aecodec.cli.option_groups import take
+from aecodec.cli.option_values import whole_number
+from aecodec.cli.text_table import text_table
 
 if TYPE_CHECKING:
     from aecodec.studies.robustness import Result
@@ -17,68 +22,105 @@ if TYPE_CHECKING:
 SHEET = ("none", "poisson:10", "white:0.2", "salt-pepper:0.1", "speckle:0.4", "gaussian:0.2", "median:3", "mean:3")
 
 
+@dataclass(frozen=True)
+class ReportOptions:
+    """How to print the results."""
+
+    as_json: bool
+    as_markdown: bool
+    quiet: bool
+
+    def print_progress(self, result: Result) -> None:
+        """Print a line about one result on standard error."""
+        if not self.quiet:
+            click.echo(f"{result.distortion} {result.model}: {result.file_bytes:.1f} bytes", err=True)
+
+    def print_table(self, results: Sequence[Result]) -> None:
+        """Print all results."""
+        from aecodec.studies import robustness
+
+        if self.as_json:
+            click.echo(json.dumps([result.as_dict() for result in results], indent=2))
+        elif self.as_markdown:
+            click.echo(robustness.markdown(results))
+        else:
+            click.echo(text_table(robustness.rows(results), right=range(2, len(robustness.COLUMNS))))
+
+
 @click.command("robustness")
 @click.argument("data")
-@click.option("-m", "--model", "models", multiple=True, required=True, help="A name of aec models; may be repeated.")
-@click.option("-d", "--distortion", "specs", multiple=True, help="KIND:NUMBER; may be repeated. [default: all]")
-@click.option("-q", "--quality", type=click.IntRange(1, 100), default=75, show_default=True)
-@click.option("-e", "--effort", type=click.IntRange(0, 9), default=3, show_default=True)
-@click.option("-n", "--limit", type=click.IntRange(min=1), default=1000, show_default=True, help="The first pictures.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the noise.")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write a figure (PNG).")
-@click.option("--sheet", type=click.Path(dir_okay=False, path_type=Path), help="Write a contact sheet (PNG).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
-@click.option("--markdown", "as_markdown", is_flag=True, help="Print the table for a page.")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option(
+    "-m",
+    "--model",
+    "models",
+    multiple=True,
+    required=True,
+    metavar="NAME",
+    help="Model to measure, as listed by `aec models`; may be repeated.",
+)
+@click.option(
+    "-d",
+    "--distortion",
+    "distortions",
+    multiple=True,
+    metavar="KIND:NUMBER",
+    help="Distortion to apply; may be repeated. [default: all of the study]",
+)
+@quality_option(75)
+@effort_option
+@click.option(
+    "-n",
+    "--limit",
+    type=whole_number(1),
+    default=1000,
+    show_default=True,
+    metavar="N",
+    help="Take the first N pictures only.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of the noise.")
+@output_path("--plot", text="Write a plot, a PNG file.")
+@output_path("--sheet", text="Write a contact sheet, a PNG file.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print a Markdown table.")
+@no_progress_option
 def command(
     data: str,
     models: tuple[str, ...],
-    specs: tuple[str, ...],
-    quality: int,
-    effort: int,
-    limit: int,
-    seed: int,
+    distortions: tuple[str, ...],
     plot: Path | None,
     sheet: Path | None,
-    as_json: bool,
-    as_markdown: bool,
-    quiet: bool,
+    **options: Any,
 ) -> None:
-    """Measure what noise and filters do to a codec.
+    """Measure the effect of noise and filters on a codec.
 
     DATA is an idx file (gzipped or not), an npz file, a tile sheet or a folder of pictures, all of the model's size.
-    The kinds are poisson, white, salt-pepper, speckle, gaussian, median, mean and none. For each distortion: bytes, and
-    how like the distorted picture is to the clean one, the decoded to the distorted, and the decoded to the clean.
+    Kinds of distortion are poisson, white, salt-pepper, speckle, gaussian, median, mean and none. The table lists
+    the bytes for each distortion, and the similarity of distorted to clean, decoded to distorted, and decoded to clean
+    pictures.
 
     \b
     Example:
       aec robustness t10k-images-idx3-ubyte.gz -m mnist -m noisy --plot robustness.png
     """
-    from aecodec.images import distortions
+    from aecodec.images.distortions import STUDY, parse
     from aecodec.sources.stacks import pictures_for
     from aecodec.studies import robustness
 
-    chosen = specs or tuple(distortions.STUDY)
-    for spec in chosen:
-        distortions.parse(spec)
-    with measuring():
+    report = take(ReportOptions, options)
+    limit = options.pop("limit")
+    coding = robustness.Coding(**options)
+    specs = distortions or tuple(STUDY)
+    for spec in specs:
+        parse(spec)
+    with measurement_errors():
         if plot or sheet:
             from aecodec.studies import robustness_figures as figures
         pictures = pictures_for(data, models[0], limit)
-
-    def tell(result: Result) -> None:
-        if not quiet:
-            click.echo(f"{result.distortion} {result.model}: {result.file_bytes:.1f} bytes", err=True)
-
-    results = robustness.measure(pictures, models, chosen, quality=quality, effort=effort, seed=seed, done=tell)
-    if as_json:
-        click.echo(json.dumps([result.as_dict() for result in results], indent=2))
-    elif as_markdown:
-        click.echo(robustness.markdown(results))
-    else:
-        click.echo(aligned(robustness.rows(results), right=range(2, len(robustness.COLUMNS))))
+    results = robustness.measure(pictures, models, specs, coding, report.print_progress)
+    report.print_table(results)
     if plot:
-        figures.plot(results, f"{len(pictures):,} pictures at quality {quality}, effort {effort}", plot)
+        title = f"{len(pictures):,} pictures at quality {coding.quality}, effort {coding.effort}"
+        figures.plot(results, title, plot)
     if sheet:
         few = pictures[:: max(1, len(pictures) // 3)][:3]
-        figures.sheet(few, models, specs or SHEET, sheet, quality=quality, effort=effort, seed=seed)
+        figures.sheet(few, models, distortions or SHEET, sheet, coding)

@@ -1,12 +1,12 @@
-"""Tables for people: columns that line up."""
+"""Tables of plain text."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 
-def aligned(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
-    """The rows as lines, two spaces between columns; the columns with an index in `right` end flush."""
+def text_table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """Lay out rows as lines, with two spaces between columns; right: indices of the columns to align right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(

@@ -1,4 +1,4 @@
-"""aec train"""
+"""The command ``aec train``."""
 
 from __future__ import annotations
 
@@ -64,36 +64,34 @@ def command(data: tuple[str, ...], output: Path, base: Path | None, force: bool,
       aec train letters.gz@0.7 digits.gz@0.3 -o letters-1.safetensors --preset alphabet --balance
       aec train digits.gz -o digits-2.safetensors --preset mnist --remainder digits-1.safetensors
     """
+    from aecodec.training.options import TrainingOptions
+
     if not re.fullmatch(r".+-[0-9]+\.safetensors", output.name):
         raise click.UsageError(
             f"{output.name}: a model file is called NAME-VERSION.safetensors, like digits-1.safetensors"
         )
-    for name in ("init", "reshape", "distort", "denoise") if base else ():
-        if options.pop(name):
-            raise click.UsageError(f"--remainder trains on a model as it is: leave out --{name}")
-    if options.get("reshape") and not options["init"]:
-        raise click.UsageError("--reshape is for a model to start from: name it with --init")
+    try:
+        chosen = TrainingOptions(data, output, base=base, progress=not quiet, **options)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     for path in (output, output.with_suffix(".md")):
         if path.exists() and not force:
-            raise Failure(f"{path}: exists already; --force overwrites it")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow would open with a page of its own news
+            raise Failure(f"{path}: already exists; use --force to overwrite it")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # silence the notices of TensorFlow
     try:
-        from aecodec.training import ladder_run, remainder_run
+        from aecodec.training.runs import run
     except ImportError as error:
         raise Failure(
             f"training needs the package {error.name}: install it with pip install 'aecodec[train]'"
         ) from error
     try:
-        if base:
-            remainder_run.run(data, output, base=base, progress=not quiet, **options)
-        else:
-            ladder_run.run(data, output, progress=not quiet, done=draw, **options)
-    except (ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:  # what damaged sources give rise to
+        run(chosen, draw)
+    except (ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:  # from damaged sources
         raise Failure(str(error)) from error
 
 
 def draw(folder: Path, model: Model, tiles: NDArray[np.uint8]) -> None:
-    """The pictures of a training, or a sentence where matplotlib is missing."""
+    """Draw curves and reconstructions of a run into its folder; without matplotlib say that they are missing."""
     try:
         from aecodec.studies import training_pictures
     except ImportError as error:

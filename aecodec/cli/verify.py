@@ -1,4 +1,4 @@
-"""aec verify"""
+"""`aec verify`: check .aec files."""
 
 from __future__ import annotations
 
@@ -9,30 +9,25 @@ import numpy as np
 
 import aecodec
 from aecodec.cli.byte_files import read
-from aecodec.cli.failures import Failure, in_one_sentence
-from aecodec.cli.options import kind, promise
-from aecodec.cli.plan import PIPE, shown
+from aecodec.cli.conversion_options import max_pixels_option, quiet_option
+from aecodec.cli.descriptions import describe_error_bound, describe_mode
+from aecodec.cli.failures import Failure, expected_errors
+from aecodec.cli.file_pairs import PIPE, input_name
 from aecodec.decoding.parsed_file import ParsedFile
-from aecodec.images.source import MAX_PIXELS, Picture, joined
+from aecodec.images.source import Picture, joined
 
 
 @click.command("verify")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
-@click.option("--against", metavar="ORIGINAL", help="A picture to compare with: prints PSNR and the largest error.")
-@click.option(
-    "--max-pixels",
-    type=click.IntRange(min=1),
-    default=MAX_PIXELS,
-    show_default=True,
-    help="Refuse pictures that declare more.",
-)
-@click.option("--quiet", is_flag=True, help="Say nothing but what failed.")
+@click.option("--against", metavar="ORIGINAL", help="Compare with this picture: print PSNR and largest error.")
+@max_pixels_option
+@quiet_option
 def command(files: tuple[str, ...], against: str | None, max_pixels: int, quiet: bool) -> None:
     """Decode .aec files and check every checksum.
 
-    A line for each file says what it holds. The exit code is 0 if all are whole, and 1 if one is damaged or, with
-    --against, if its picture is another one in size or mode, or is off by more than the file promises. Colours of fully
-    transparent pixels do not count, but where every sample is promised.
+    Prints a line for each file. The exit code is 0 if all files are whole. It is 1 if a file is damaged or, with
+    --against, if its picture differs from ORIGINAL in size or mode, or by more than the error that the file promises.
+    Without such a promise, colours of fully transparent pixels are ignored.
 
     \b
     Example:
@@ -46,10 +41,10 @@ def command(files: tuple[str, ...], against: str | None, max_pixels: int, quiet:
         raise click.UsageError("standard input cannot be both the file and the original")
     failed = False
     for name in files:
-        where = shown(name, is_input=True)
+        where = input_name(name)
         try:
-            with in_one_sentence(where):
-                line = _verified(read(name), max_pixels, against)
+            with expected_errors(where):
+                line = _verify(read(name), max_pixels, against)
         except Failure as failure:
             failure.show()
             failed = True
@@ -60,24 +55,24 @@ def command(files: tuple[str, ...], against: str | None, max_pixels: int, quiet:
         raise click.exceptions.Exit(1)
 
 
-def _verified(data: bytes, max_pixels: int, against: str | None) -> str:
-    """What is said of a file that is as it should be. Raises AecError, Failure."""
+def _verify(data: bytes, max_pixels: int, against: str | None) -> str:
+    """Describe a file that is whole. Raises AecError and Failure."""
     info = aecodec.inspect(data)
     decoded = aecodec.decode(data, max_pixels=max_pixels)
     ParsedFile.parse(data, max_pixels).metadata()
-    line = f"whole, {info.width}x{info.height} {kind(info)}, {info.model}{promise(info)}"
-    return line if against is None else f"{line}, {_compared(info, decoded, against, max_pixels)}"
+    line = f"whole, {info.width}x{info.height} {describe_mode(info)}, {info.model}{describe_error_bound(info)}"
+    return line if against is None else f"{line}, {_compare(info, decoded, against, max_pixels)}"
 
 
-def _compared(info: aecodec.Info, decoded: Picture, against: str, max_pixels: int) -> str:
+def _compare(info: aecodec.Info, decoded: Picture, against: str, max_pixels: int) -> str:
     from aecodec.cli.picture_files import read_picture
 
-    name = shown(against, is_input=True)
-    with in_one_sentence(name):
+    name = input_name(against)
+    with expected_errors(name):
         source = read_picture(read(against), max_pixels, wide=info.bits == 16)
     original = joined(source.samples, source.alpha)
     if original.shape != decoded.shape or original.dtype != decoded.dtype:
-        raise aecodec.AecError(f"its picture is {_size(decoded)}, and {name} is {_size(original)}")
+        raise aecodec.AecError(f"the picture is {_describe(decoded)}, but {name} is {_describe(original)}")
     error = np.abs(original.astype(np.int64) - decoded)
     colours = error
     if source.alpha is not None:
@@ -94,8 +89,8 @@ def _compared(info: aecodec.Info, decoded: Picture, against: str, max_pixels: in
     return f"PSNR {psnr}, largest error {largest}"
 
 
-def _size(picture: Picture) -> str:
-    """Of a picture, in words: two that look alike here are alike."""
+def _describe(picture: Picture) -> str:
+    """Return the size, mode and depth of a picture in words."""
     modes: dict[Any, str] = {(): "gray", (2,): "gray with alpha", (3,): "RGB", (4,): "RGBA"}
     wide = " of 16 bits" if picture.dtype == np.uint16 else ""
     return f"{picture.shape[1]}x{picture.shape[0]} {modes[picture.shape[2:]]}{wide}"

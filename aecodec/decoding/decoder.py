@@ -78,15 +78,15 @@ def _area(file: ParsedFile, engine_name: str, area: Box, progress: Progress | No
     """The samples of a part of the picture, panel by panel where there are several."""
     if file.grid.count == 1:
         return samples_alike([file], engine_name)[0][area.slices]
-    canvas: Picture | None = None
+    output: Picture | None = None
     for box, pixels in _parts(file, engine_name, area, progress):
-        if canvas is None:  # not before a panel has proved to be whole
-            canvas = np.empty((area.height, area.width, *([] if file.one_channel else [3])), np.uint8)
+        if output is None:  # not before a panel has proved to be whole
+            output = np.empty(file.shape_of(area.height, area.width), np.uint8)
         common = box.intersection(area)
         if common:
-            canvas[common.within(area).slices] = file.finished(pixels[common.within(box).slices])
-    assert canvas is not None
-    return canvas
+            output[common.within(area).slices] = file.finished(pixels[common.within(box).slices])
+    assert output is not None
+    return output
 
 
 def _parts(file: ParsedFile, engine_name: str, area: Box, progress: Progress | None) -> Iterator[tuple[Box, Picture]]:
@@ -118,13 +118,13 @@ def _parts(file: ParsedFile, engine_name: str, area: Box, progress: Progress | N
 def _means(file: ParsedFile, engine_name: str, progress: Progress | None) -> Picture:
     """The means of the blocks of the picture, one a pixel."""
     rows, columns = (-(-side // file.model.description.block) for side in file.size)
-    canvas: Picture | None = None
+    output: Picture | None = None
     for box, means in _panels(file, engine_name).means(progress):
-        if canvas is None:
-            canvas = np.empty((rows, columns, *([] if file.one_channel else [3])), np.uint8)
-        canvas[box.slices] = file.finished(means[: rows - box.y0, : columns - box.x0])
-    assert canvas is not None
-    return canvas
+        if output is None:
+            output = np.empty(file.shape_of(rows, columns), np.uint8)
+        output[box.slices] = file.finished(means[: rows - box.y0, : columns - box.x0])
+    assert output is not None
+    return output
 
 
 def _panels(file: ParsedFile, engine_name: str) -> Panels:

@@ -1,7 +1,7 @@
 """Panels decoded as they are asked for, and joined so that no edge between them is left.
 
 Nothing is predicted across the edges of panels, but the correction network sees across them: it runs in windows that
-overlap, and pixels are what the whole canvas would give.
+overlap, and pixels are those that one large panel would give.
 """
 
 from __future__ import annotations

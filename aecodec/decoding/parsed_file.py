@@ -68,9 +68,6 @@ class ParsedFile:
     @classmethod
     def parse(cls, data: bytes, max_pixels: int | None) -> ParsedFile:
         """Parse a file; it allocates no more than the file's own bytes. Raises AecError."""
-        if not isinstance(data, bytes | bytearray | memoryview):
-            raise InvalidValue(f"expected the bytes of an .aec file, not {type(data).__name__}")
-        data = bytes(data)
         header, begin = container.read_header(data)
         if header.model_number == container.PLAIN:
             return cls._plain(data, header, begin, max_pixels)
@@ -145,6 +142,10 @@ class ParsedFile:
     def one_channel(self) -> bool:
         """Whether the decoded picture is gray."""
         return self.header.gray or not self.is_plain and self.model.description.channels == 1
+
+    def shape_of(self, height: int, width: int) -> tuple[int, ...]:
+        """The shape of the array of a part, or a reduction, of the picture without opacity."""
+        return (height, width) if self.one_channel else (height, width, 3)
 
     @property
     def payload(self) -> bytes:

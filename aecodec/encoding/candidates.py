@@ -12,7 +12,7 @@ from aecodec import engines
 from aecodec.encoding.residual_search import Choice, MeasuredChoice, choose, choose_measured
 from aecodec.errors import UnsupportedImage
 from aecodec.format import container
-from aecodec.format.container import Header, Section
+from aecodec.format.container import Header, Packing, Section
 from aecodec.images import tile_grid
 from aecodec.models import registry
 from aecodec.models.description import lambda_of_quality
@@ -143,7 +143,7 @@ def header_of(
     candidate: Candidate,
     size: tuple[int, ...],
     quality: int,
-    packing: str,
+    packing: Packing,
     inverted: bool = False,
     sections: tuple[Section, ...] = (),
 ) -> Header:
@@ -153,7 +153,7 @@ def header_of(
         model_number=number,
         model_id=b"" if number else model.id,
         quality=quality,
-        packing="zstd" if packing == "zstd" else "rans",
+        packing=packing,
         size=None if tuple(size) == model.description.tile else (int(size[1]), int(size[0])),
         inverted=inverted,
         gray=candidate.gray,

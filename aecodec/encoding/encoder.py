@@ -10,7 +10,7 @@ from aecodec.encoding import lossy, near_lossless, rate_search
 from aecodec.encoding.batch import Batch, put
 from aecodec.encoding.candidates import TRIAL_QUALITY, Candidate, ranked
 from aecodec.encoding.options import EncodeOptions
-from aecodec.encoding.plain_fallback import is_even, or_plain
+from aecodec.encoding.plain_fallback import is_flat, or_plain
 
 
 def encode(batch: Batch, candidates: Sequence[Candidate], options: EncodeOptions) -> list[bytes]:
@@ -26,7 +26,7 @@ def encode(batch: Batch, candidates: Sequence[Candidate], options: EncodeOptions
 
 
 def _at_quality(batch: Batch, candidates: Sequence[Candidate], quality: int, options: EncodeOptions) -> list[bytes]:
-    if options.allows_plain and is_even(batch):
+    if options.allows_plain and is_flat(batch):
         return [batch.plain_file(index) for index in range(len(batch))]
     files = [b""] * len(batch)
     best = ranked(batch.stack, candidates, quality, options.engine)[0]
@@ -45,7 +45,7 @@ def _with_bounded_error(
     """The smallest file of each picture in which no sample is off by more than max_error."""
     able = [candidate for candidate in candidates if near_lossless.can_encode(candidate)]
     files = [b""] * len(batch)
-    fits = batch.stack.dtype == np.uint8 and max_error <= near_lossless.MOST_ERROR and not is_even(batch)
+    fits = batch.stack.dtype == np.uint8 and max_error <= near_lossless.MOST_ERROR and not is_flat(batch)
     if able and fits:
         best = ranked(batch.stack, able, TRIAL_QUALITY, options.engine)[0]
         files = near_lossless.encode(batch, able, best, max_error, options)

@@ -65,8 +65,8 @@ def features_many(
     engine: str = DEFAULT_ENGINE,
 ) -> Features:
     """The latents of pictures of one size, all gray or all in colour; arguments and errors as for `features`."""
-    stack, form = _stack(images, model)
-    parts = [_features(part, form, _quality(quality), engine) for part in _parts(stack)]
+    stack, candidate = _stack(images, model)
+    parts = [_features(part, candidate, _quality(quality), engine) for part in _parts(stack)]
     return Features(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
@@ -94,12 +94,13 @@ def anomaly_scores(
     engine: str = DEFAULT_ENGINE,
 ) -> NDArray[np.float64]:
     """The scores (N,) of pictures of one size, all gray or all in colour; arguments as for `anomaly_score`."""
-    stack, form = _stack(images, model)
-    return np.concatenate([candidates.trial_costs(part, form, _quality(quality), engine) for part in _parts(stack)])
+    stack, candidate = _stack(images, model)
+    costs = [candidates.trial_costs(part, candidate, _quality(quality), engine) for part in _parts(stack)]
+    return np.concatenate(costs)
 
 
 def _stack(images: Sequence[Any] | NDArray[np.uint8], model: str) -> tuple[Picture, Candidate]:
-    """Samples (N, H, W, C), and the one form in which the model sees them."""
+    """Samples (N, H, W, C), and the one candidate in which the model sees them."""
     if model == "auto":
         raise InvalidValue("features and scores compare within one model: name it")
     loaded = [loading.load(image) for image in images]
@@ -116,10 +117,10 @@ def _parts(stack: Picture) -> list[Picture]:
     return [stack[begin : begin + size] for begin in range(0, len(stack), size)]
 
 
-def _features(stack: Picture, form: Candidate, quality: int, engine_name: str) -> tuple[NDArray[np.float32], ...]:
-    model, engine, unit = form.model, engines.engine(engine_name), np.float32(2**COEFFICIENT_BITS)
+def _features(stack: Picture, candidate: Candidate, quality: int, engine_name: str) -> tuple[NDArray[np.float32], ...]:
+    model, engine, unit = candidate.model, engines.engine(engine_name), np.float32(2**COEFFICIENT_BITS)
     d, n = model.description, len(stack)
-    grown = tile_grid.grow(candidates.model_samples(stack, form), d.unit)
+    grown = tile_grid.grow(candidates.model_samples(stack, candidate), d.unit)
     qualities = np.full(n, quality)
     vector, plane = analyse(model, grown)
     chosen = iter(choose(model, engine, grown, qualities).residuals)

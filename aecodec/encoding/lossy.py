@@ -10,9 +10,10 @@ import numpy as np
 
 from aecodec.encoding.batch import Batch
 from aecodec.encoding.candidates import Candidate, choose_residuals, header_of, inverted
-from aecodec.encoding.options import AUTO, EncodeOptions
+from aecodec.encoding.options import EncodeOptions
 from aecodec.engines.threads import in_threads
 from aecodec.format import container, panels
+from aecodec.format.container import Packing
 from aecodec.format.panels import PanelGrid
 from aecodec.images import tile_grid
 from aecodec.packing import pack
@@ -22,10 +23,8 @@ if TYPE_CHECKING:
 
     from aecodec.encoding.residual_search import Choice
 
-RANS_MARGIN: Final = 0.98  # `auto` writes zstd unless rans is smaller by more than two per cent
-SHORT_BYTES: Final = (
-    1000  # a shorter single tile is not tried with zstd, whose own bytes nearly always exceed the margin
-)
+MARGIN: Final = 0.98  # `auto` takes a packing that decodes slower only if the file is smaller by more than 2 %
+SHORT_BYTES: Final = 1000  # a shorter single tile is packed once: a zstd frame's own bytes exceed the margin
 
 
 def encode(batch: Batch, candidate: Candidate, qualities: NDArray[np.intp], options: EncodeOptions) -> list[bytes]:
@@ -33,20 +32,22 @@ def encode(batch: Batch, candidate: Candidate, qualities: NDArray[np.intp], opti
     grid = PanelGrid.of(batch.size, candidate.model.description.unit)
     if grid.count == 1:
         choice = choose_residuals(batch.stack, candidate, qualities, options.engine, options.effort)
-        return write(batch, candidate, choice, qualities, options.packing)
+        return write(batch, candidate, choice, qualities, options.packings)
     each = zip(batch.singles(), qualities.tolist(), strict=True)
     return [_write_panels(single, candidate, grid, quality, options) for single, quality in each]
 
 
-def write(batch: Batch, candidate: Candidate, choice: Choice, qualities: NDArray[np.intp], packing: str) -> list[bytes]:
-    """The files of pictures of one panel, from the residuals chosen for them; packing: "auto", "zstd" or "rans"."""
+def write(
+    batch: Batch, candidate: Candidate, choice: Choice, qualities: NDArray[np.intp], packings: Sequence[Packing]
+) -> list[bytes]:
+    """The files of pictures of one panel, from the residuals chosen for them, in the better one of the packings."""
     count = len(batch)
     residuals = [part.reshape(count, -1) for part in choice.residuals]
     classes = [part.reshape(count, -1) for part in choice.classes]
     negative = inverted(batch.stack, candidate)
     body = panels.check_bytes(residuals)
 
-    def files(name: str) -> list[bytes]:
+    def files(name: Packing) -> list[bytes]:
         headers = [
             container.write_header(header_of(candidate, batch.size, int(quality), name, bool(i), sections))
             for quality, i, sections in zip(qualities, negative, batch.sections, strict=True)
@@ -55,12 +56,10 @@ def write(batch: Batch, candidate: Candidate, choice: Choice, qualities: NDArray
         payloads = pack(name, candidate.model.tables, residuals, classes, checks)
         return [header + payload for header, payload in zip(headers, payloads, strict=True)]
 
-    if packing != AUTO:
-        return files(packing)
-    short = files("rans")
-    if is_single_tile(batch, candidate) and max(map(len, short)) < SHORT_BYTES:
-        return short
-    return [better_packed(both) for both in zip(short, files("zstd"), strict=True)]
+    first = files(packings[0])
+    if is_single_tile(batch, candidate) and max(map(len, first)) < SHORT_BYTES:
+        return first
+    return [better_packed(each) for each in zip(first, *map(files, packings[1:]), strict=True)]
 
 
 def is_single_tile(batch: Batch, candidate: Candidate) -> bool:
@@ -71,7 +70,7 @@ def is_single_tile(batch: Batch, candidate: Candidate) -> bool:
 
 def better_packed(files: Sequence[bytes]) -> bytes:
     """The last file, whose packing decodes fastest, unless the first one is smaller by more than the margin."""
-    return files[0] if len(files[0]) < RANS_MARGIN * len(files[-1]) else files[-1]
+    return files[0] if len(files[0]) < MARGIN * len(files[-1]) else files[-1]
 
 
 def _write_panels(batch: Batch, candidate: Candidate, grid: PanelGrid, quality: int, options: EncodeOptions) -> bytes:

@@ -24,7 +24,7 @@ from aecodec.encoding.candidates import (
     measure_residuals,
     model_samples,
 )
-from aecodec.encoding.options import AUTO, EncodeOptions
+from aecodec.encoding.options import EncodeOptions
 from aecodec.encoding.residual_search import Choice
 from aecodec.engines.threads import in_threads
 from aecodec.format import container, panels
@@ -76,12 +76,11 @@ def _encode_at(batch: Batch, candidate: Candidate, quality: int, max_error: int,
     choice = measure_residuals(batch.stack, candidate, qualities, options.engine)
     shown, engine = model_samples(batch.stack, candidate), engines.engine(options.engine)
     remainder = remainder_section.find(model, engine, shown, choice.pixels, qualities, errors)
-    only_rans = options.packing == AUTO and lossy.is_single_tile(batch, candidate)
     files = []
-    for name in ["rans"] if only_rans else options.packings:
+    for name in options.packings[:1] if lossy.is_single_tile(batch, candidate) else options.packings:
         packed = remainder_section.pack(name, remainder)
         sections = [_with(given, max_error, [part]) for given, part in zip(batch.sections, packed, strict=True)]
-        files.append(lossy.write(Batch(batch.stack, sections), candidate, choice, qualities, name))
+        files.append(lossy.write(Batch(batch.stack, sections), candidate, choice, qualities, [name]))
     return [lossy.better_packed(each) for each in zip(*files, strict=True)]
 
 

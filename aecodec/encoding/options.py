@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from aecodec.engines import DEFAULT_ENGINE
 from aecodec.errors import InvalidValue
+from aecodec.format.container import PACKINGS, Packing
 from aecodec.format.panels import Progress
-from aecodec.packing import CODERS
 
 LEAST_QUALITY: Final = 1
 MOST_QUALITY: Final = 100
@@ -99,8 +99,8 @@ class EncodeOptions:
             raise InvalidValue("an alpha_quality below 100 contradicts lossless and max_error: leave it out")
         if not isinstance(options.model, str):
             raise InvalidValue(f"a model is named by a string, not by {type(options.model).__name__}")
-        if options.packing not in (AUTO, *CODERS):
-            raise InvalidValue(f"packing must be {AUTO}, {' or '.join(CODERS)}, not {options.packing}")
+        if options.packing not in (AUTO, *PACKINGS):
+            raise InvalidValue(f"packing must be {AUTO}, {' or '.join(PACKINGS)}, not {options.packing}")
         return options
 
     @property
@@ -109,9 +109,9 @@ class EncodeOptions:
         return self.model == self.packing == AUTO
 
     @property
-    def packings(self) -> tuple[str, ...]:
-        """The packings to try, the one that decodes faster last."""
-        return ("rans", "zstd") if self.packing == AUTO else (self.packing,)
+    def packings(self) -> tuple[Packing, ...]:
+        """The packings to try, in the order of `format.container.PACKINGS`, the one that decodes fastest last."""
+        return tuple(name for name in PACKINGS if self.packing in (AUTO, name))
 
 
 def whole_number(name: str, value: Any, low: int, high: int) -> int:

@@ -14,7 +14,7 @@ from aecodec.lossless import plain
 MOST_MORE: Final = 1.01  # no file may exceed the raw samples by more than this, and plain.RAW_MORE_BYTES
 
 
-def is_even(batch: Batch) -> bool:
+def is_flat(batch: Batch) -> bool:
     """Whether the batch is one large picture of one colour: 17 bytes if plain, a hundred times more with a model."""
     stack = batch.stack
     if len(stack) > 1 or max(batch.size) <= panels.SIDE:

@@ -1,8 +1,8 @@
-"""Rate targets met by searching over qualities: files of at most so many bytes, or of at least such a likeness.
+"""Rate targets met by searching over qualities: files of at most so many bytes, or of at least some PSNR or SSIM.
 
-Bytes and likeness rise with quality, nearly: where they cross the limit is searched for many pictures at once, by
-interpolation between measured qualities and by bisection in turns. Every file that is returned has been measured: its
-whole length, or what it decodes to.
+Bytes, PSNR and SSIM nearly always rise with quality: where they cross the limit is searched for many pictures at once,
+by interpolation between measured qualities and by bisection in turns. Every file that is returned has been measured:
+its whole length, or what it decodes to.
 """
 
 from __future__ import annotations

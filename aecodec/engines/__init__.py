@@ -23,8 +23,9 @@ class Engine(Protocol):
     def run(self, network: Network, x: Tensor, positions: NDArray[np.intp] | None = None) -> Tensor:
         """The outputs (N, P, units) of a network on grids x (N, H, W, C); all are integers held in float32.
 
-        positions: (P,) raster indices y * W + x of the outputs to compute, or None for all H * W of them. With
-        positions, only the first layer of the network may have a kernel larger than 1.
+        positions: (P,) raster indices y * W + x of the outputs to compute, P of 0 or more, or None for all H * W of
+        them. With positions, only the first layer of the network may have a kernel larger than 1. Has to be
+        thread-safe.
         """
 
 

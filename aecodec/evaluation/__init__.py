@@ -1,4 +1,4 @@
-"""What files cost and what they decode to, beside other codecs: measures over data sets, sweeps, tables, plots, pages.
+"""Rate and distortion over data sets, beside other codecs: measures, sweeps, tables, plots, pages.
 
-Nothing that codes pictures imports this. Plots need the extra `bench`.
+The codec itself does not import this package. Plots need the extra `bench`.
 """

@@ -11,14 +11,15 @@ from typing import Any
 from aecodec.evaluation.curves import Curve, Point
 
 MEASURES = {"ms-ssim-rgb": "ms_ssim", "ssim-rgb": "ssim", "uqi": "uqi"}
-"""Of their names those that a Point has, beside bpp and psnr-rgb."""
+"""Names of measures in such files, beside bpp and psnr-rgb, and those of Point."""
 
 
 def read(path: Path, pixels: float) -> Curve:
-    """The curve of a file: {"name": ..., "results": {"bpp": [...], "psnr-rgb": [...]}}.
+    """Read the curve of a file {"name": ..., "results": {"bpp": [...], "psnr-rgb": [...]}}.
 
-    pixels: of a picture, the mean, to count bytes a file. A value may be null, and other lists are passed over. PSNR is
-    taken for what it mostly is, the mean over pictures. Raises ValueError for a file of another form, and OSError.
+    pixels: of a picture, the mean, to convert rates to bytes per file. A value may be null; other lists are ignored.
+    PSNR is taken as the mean over pictures, as most publications give it. Raises ValueError for
+    other files, and OSError.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""What the files of a data set cost and how good they are, at one quality: the figures of `aec evaluate`."""
+"""Rate and distortion of a data set at one quality: the figures of `aec evaluate`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aecodec import metrics
 from aecodec.evaluation.pages import finite, number
 from aecodec.evaluation.rivals import PNG
 from aecodec.evaluation.scores import Values, mean, measured
-from aecodec.evaluation.sweeps import Tell, batches, silent
+from aecodec.evaluation.sweeps import Progress, batches, no_progress
 from aecodec.sources.items import Item
 
 WARM_UP = 32  # pixels each way
@@ -23,10 +23,10 @@ WARM_UP = 32  # pixels each way
 
 @dataclass(frozen=True)
 class Assessment:
-    """One data set at one quality.
+    """The measures of one data set at one quality.
 
-    values: by measure, one a picture (N,): those of `scores.MEASURES`, and bytes, pixels, samples, png_bytes. models:
-    how many pictures each coded. seconds: for all pictures.
+    values: by measure, one for each picture (N,): those of `scores.MEASURES`, and bytes, pixels, samples, png_bytes.
+    models: how many pictures each has coded. encode_seconds, decode_seconds: for all pictures.
     """
 
     items: Sequence[Item]
@@ -38,19 +38,19 @@ class Assessment:
 
     @property
     def psnr(self) -> float:
-        """Of the mean squared error over all samples of all pictures, in dB."""
+        """PSNR of the mean squared error over all samples of all pictures, in dB."""
         return float(metrics.psnr_of_mse(self.mse))
 
     @property
     def mse(self) -> float:
-        """In levels of 0..255, squared."""
+        """Mean squared error over all samples of all pictures, which are 0..255."""
         return self._pooled("squared_error")
 
     def _pooled(self, name: str) -> float:
         return float(self.values[name].sum() / self.values["samples"].sum())
 
     def rows(self) -> list[tuple[str, str]]:
-        """(what, figure), for people."""
+        """Rows (measure, value) of the table that people read."""
         v, count = self.values, len(self.items)
         file_bytes, samples = float(v["bytes"].sum()), v["samples"]
         return [
@@ -74,7 +74,7 @@ class Assessment:
         ]
 
     def results(self) -> dict[str, Any]:
-        """Means over pictures by the names of CompressAI's results, and the rest by names of the same kind."""
+        """Means over pictures, named as in CompressAI's results where it has the measure."""
         v, count = self.values, len(self.items)
         found: dict[str, Any] = {
             "quality": self.quality,
@@ -97,7 +97,7 @@ class Assessment:
         return {key: finite(value) for key, value in found.items()}
 
     def lines(self) -> Iterator[list[str]]:
-        """A line of CSV for each picture, after HEAD; a field is empty where the picture is too small for a measure."""
+        """Rows of the CSV file, one for each picture, below HEAD; empty where a picture is too small for a measure."""
         v = self.values
         for index, item in enumerate(self.items):
             height, width = item.picture.shape[:2]
@@ -112,22 +112,22 @@ COLUMNS = ("mae", "psnr", "ssim", "ms_ssim", "uqi", "cross_entropy", "largest_er
 HEAD = ("name", "quality", "width", "height", "bytes", "png_bytes", "mse", *COLUMNS)
 
 
-def png_bytes(items: Sequence[Item], tell: Tell = silent) -> Values:
-    """The size of each picture as PNG, which no quality changes: (N,)."""
+def png_bytes(items: Sequence[Item], progress: Progress = no_progress) -> Values:
+    """Bytes of each picture as PNG, (N,)."""
     sizes = np.zeros(len(items))
     for index, item in enumerate(items):
         if index % 500 == 0:
-            tell("PNG", index, len(items))
+            progress("PNG", index, len(items))
         sizes[index] = len(PNG.encode(item.picture, **PNG.best))
     return sizes
 
 
 def assess(
-    items: Sequence[Item], quality: int, png: Values, options: Mapping[str, Any], tell: Tell = silent
+    items: Sequence[Item], quality: int, png: Values, options: Mapping[str, Any], progress: Progress = no_progress
 ) -> Assessment:
-    """Encodes pictures, with the options of `aecodec.encode_many`, decodes their files and measures both.
+    """Encode pictures with the options of `aecodec.encode_many`, decode their files and measure both.
 
-    png: the sizes that `png_bytes` gives. Raises AecError.
+    png: what `png_bytes` returns. Raises AecError.
     """
     pictures = [item.picture for item in items]
     parts: list[dict[str, Values]] = []
@@ -136,7 +136,7 @@ def assess(
     # Once without a clock: models are loaded when they are first used.
     aecodec.decode(aecodec.encode_many([pictures[0][:WARM_UP, :WARM_UP]], quality=quality, **options)[0])
     for part in batches(pictures):
-        tell(f"quality {quality}", part.start, len(items))
+        progress(f"quality {quality}", part.start, len(items))
         begin = time.perf_counter()
         files = aecodec.encode_many(pictures[part], quality=quality, **options)
         middle = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Numbers as colours: scales that colour-blind people read and that survive a gray print."""
+"""Colour scales for numbers, readable by colour-blind people and in gray prints."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aecodec.sources.items import Picture
+from aecodec.sources.readers import Picture
 
 # From light to dark in one hue; and two hues away from white, which nobody takes for one another.
 ERROR: Final = ((255, 255, 255), (254, 217, 166), (240, 127, 40), (166, 54, 3), (70, 16, 0))
@@ -23,7 +23,7 @@ SIGNED: Final = (
 
 
 def coloured(values: NDArray[Any], scale: tuple[tuple[int, int, int], ...]) -> Picture:
-    """Values (H, W) of 0..1 as colours (H, W, 3); what is beyond takes the scale's end."""
+    """Values (H, W) of 0..1, clipped, as colours (H, W, 3)."""
     anchors = np.array(scale, np.float64)
     at = np.clip(values, 0.0, 1.0) * (len(anchors) - 1)
     below = np.minimum(at.astype(np.intp), len(anchors) - 2)
@@ -44,7 +44,7 @@ def difference(original: Picture, decoded: Picture) -> NDArray[np.int16]:
 
 
 def signed(values: NDArray[Any], most: float) -> Picture:
-    """Numbers (H, W) around 0 as colours (H, W, 3): brown below, white at 0, blue above, to +-most."""
+    """Numbers (H, W) of -most..most, clipped, as colours (H, W, 3): brown below 0, white at 0, blue above."""
     return coloured(0.5 + values / (2 * most) if most else np.full(values.shape, 0.5), SIGNED)
 
 

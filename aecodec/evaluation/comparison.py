@@ -1,4 +1,4 @@
-"""One picture by several codecs at equal bytes: what each makes of it, and the sheet that shows it."""
+"""One picture by several codecs at equal bytes, and the sheet that shows it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from aecodec.evaluation.pages import number
 from aecodec.evaluation.rivals import Rival
 from aecodec.evaluation.scores import mean, measured
 from aecodec.evaluation.sheets import Cell, Row, Section
-from aecodec.evaluation.sweeps import Codec, Fitted, Tell, fitted, silent, theirs, within
+from aecodec.evaluation.sweeps import Codec, Progress, Reconstruction, fit_budget, fit_budgets, no_progress, rival_codec
 from aecodec.images.regions import Box
-from aecodec.sources.items import Item, Picture
+from aecodec.sources.items import Item
+from aecodec.sources.readers import Picture
 
 SHOWN_SIDE = 256  # in pixels of the sheet, about; of a larger picture a detail of so many is shown
 ERROR_SCALES = (8, 16, 32, 64, 128, 255)
@@ -24,16 +25,16 @@ FRAME = (213, 94, 0)
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What one codec makes of the picture. `ssim` is None where the picture is smaller than its window."""
+class CodecResult:
+    """One codec's reconstruction of the picture; `ssim` is None where the picture is smaller than its window."""
 
     name: str
-    fitted: Fitted
+    reconstruction: Reconstruction
     ssim: float | None
 
     def figures(self) -> tuple[str, str, str]:
-        """Bytes, PSNR and SSIM, for people."""
-        return f"{self.fitted.file_bytes:,}", number(self.fitted.psnr, 2), number(self.ssim, 4)
+        """Bytes, PSNR and SSIM as text."""
+        return f"{self.reconstruction.file_bytes:,}", number(self.reconstruction.psnr, 2), number(self.ssim, 4)
 
     def lines(self) -> list[str]:
         """The same with their units."""
@@ -43,39 +44,45 @@ class Shown:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A picture and what codecs make of it, the first of which sets the number of bytes."""
+    """A picture and the results of several codecs; the first of them sets the number of bytes."""
 
     item: Item
-    shown: Sequence[Shown]
+    results: Sequence[CodecResult]
 
     @property
     def size(self) -> str:
+        """WIDTHxHEIGHT."""
         height, width = self.item.picture.shape[:2]
         return f"{width}x{height}"
 
     @property
     def title(self) -> str:
-        first = self.shown[0].fitted
+        """The picture's name, its size and the bits per pixel."""
+        first = self.results[0].reconstruction
         pixels = self.item.picture.shape[0] * self.item.picture.shape[1]
         return f"{self.item.name}, {self.size}, at {8 * first.file_bytes / pixels:.2f} bits per pixel"
 
 
-def compare(item: Item, ours: Codec, quality: int, rivals: Sequence[Rival], tell: Tell = silent) -> Comparison:
-    """A picture by `ours` at a quality, and by each rival at its highest quality whose file is not larger."""
+def compare(
+    item: Item, codec: Codec, quality: int, rivals: Sequence[Rival], progress: Progress = no_progress
+) -> Comparison:
+    """Code a picture with `codec` at a quality, and with each rival at its highest quality whose file is not larger."""
     original = item.picture
-    mine = within(Codec(ours.name, ours.encode, ours.decode, (quality,)), [original], [0], tell)[0][0]
-    found = [(ours.name, Fitted(mine.quality, mine.file_bytes, mine.picture, mine.psnr, True))]
-    found += [(r.name, fitted(theirs(r, original.ndim == 2), original, mine.file_bytes, tell)) for r in rivals]
+    mine = fit_budgets(Codec(codec.name, codec.encode, codec.decode, (quality,)), [original], [0], progress)[0][0]
+    found = [(codec.name, Reconstruction(mine.quality, mine.file_bytes, mine.picture, mine.psnr, True))]
+    found += [
+        (r.name, fit_budget(rival_codec(r, original.ndim == 2), original, mine.file_bytes, progress)) for r in rivals
+    ]
     return Comparison(
-        item, [Shown(name, f, mean(measured([original], [f.picture], ["ssim"])["ssim"])) for name, f in found]
+        item, [CodecResult(name, f, mean(measured([original], [f.picture], ["ssim"])["ssim"])) for name, f in found]
     )
 
 
 def section(found: Comparison, region: Box | None = None) -> Section:
-    """Two rows: the pictures with their figures, and their errors.
+    """Two rows of the sheet: the pictures with their figures, and their errors.
 
-    region: what is shown of the picture; without it all of a small picture, or the middle of a large one. Figures are
-    always those of the whole picture. Raises ValueError where the region is not within it.
+    region: the part of the picture that is shown; by default all of a small picture, the middle of a large one. Figures
+    are those of the whole picture. Raises ValueError if the region is not within it.
     """
     original = found.item.picture
     area = region or _middle(original)
@@ -83,19 +90,19 @@ def section(found: Comparison, region: Box | None = None) -> Section:
         raise ValueError(f"the region is not within {found.item.name}, which is {found.size}")
     part = original[area.slices]
     scale = max(1, round(SHOWN_SIDE / max(part.shape[:2])))
-    decoded = [s.fitted.picture for s in found.shown]
+    decoded = [r.reconstruction.picture for r in found.results]
     most = _error_scale([colours.difference(original, d) for d in decoded])
     above = [Cell(part, f"{original.size:,} bytes raw")]
     below = [Cell(_legend(original, area, scale), f"error: 0 to {most}{'+' if most < 255 else ''}", framed=False)]
-    for shown in found.shown:
-        picture = shown.fitted.picture
-        above.append(Cell(picture[area.slices], "\n".join(shown.lines()), not shown.fitted.fits))
+    for result in found.results:
+        picture = result.reconstruction.picture
+        above.append(Cell(picture[area.slices], "\n".join(result.lines()), not result.reconstruction.fits))
         largest = int(colours.difference(original, picture).max())
         below.append(Cell(colours.errors(part, picture[area.slices], most), f"largest {largest}"))
     title = found.title + (f"; {part.shape[1]}x{part.shape[0]} of it shown" if part.shape != original.shape else "")
-    if not all(shown.fitted.fits for shown in found.shown):
+    if not all(result.reconstruction.fits for result in found.results):
         title += " (orange: even its smallest file is larger)"
-    return Section(title, [Row(above), Row(below)], scale, ["original", *(s.name for s in found.shown)])
+    return Section(title, [Row(above), Row(below)], scale, ["original", *(r.name for r in found.results)])
 
 
 def _middle(picture: Picture) -> Box:
@@ -105,13 +112,13 @@ def _middle(picture: Picture) -> Box:
 
 
 def _error_scale(differences: Sequence[np.ndarray]) -> int:
-    """The least scale that nearly all errors are within."""
+    """The smallest scale that covers 98 % of the errors."""
     high = max(float(np.quantile(d, 0.98)) for d in differences)
     return next(scale for scale in ERROR_SCALES if scale >= high)
 
 
 def _legend(original: Picture, area: Box, scale: int) -> Picture:
-    """The scale of the errors, below the whole picture with a frame around what is shown of it, if that is a part."""
+    """The colour scale of the errors; above it, if only a part is shown, the whole picture with a frame around that."""
     height, width = area.y1 - area.y0, area.x1 - area.x0
     canvas = np.full((height, width, 3), 255, np.uint8)
     bar = max(1, LEGEND_HEIGHT // scale)

@@ -1,4 +1,4 @@
-"""Rate-distortion curves: what a codec makes of a data set at each setting, and where two codecs meet.
+"""Rate-distortion curves of a codec over a data set, bytes at a PSNR, and BD-rates.
 
 PSNR is that of the mean squared error pooled over all pictures, SSIM, MS-SSIM and UQI are means over pictures. A curve
 is made of those of its points that no other point beats in bytes and PSNR, and is a monotone piecewise cubic between
@@ -15,12 +15,12 @@ import numpy as np
 
 from aecodec import metrics
 from aecodec.evaluation.scores import ERRORS, SIMILARITIES, mean, measured
-from aecodec.sources.items import Picture
+from aecodec.sources.readers import Picture
 
 
 @dataclass(frozen=True)
 class Point:
-    """What one codec makes of a whole data set at one setting.
+    """Rate and distortion of one codec over a whole data set, at one setting.
 
     `psnr` is infinite if nothing was lost; the others are None where they were not measured, or pictures are smaller
     than a window. `mean_psnr` is the mean of the pictures' own PSNRs, which is what most publications give.
@@ -38,7 +38,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """All that was measured of one codec. `encoded_per_second`: pictures, where that was timed."""
+    """The points of one codec. `encoded_per_second`: pictures, where that was timed."""
 
     name: str
     points: Sequence[Point]
@@ -53,7 +53,7 @@ def point(setting: float, originals: Sequence[Picture], files: Sequence[bytes], 
 def point_of_bytes(
     setting: float, total_bytes: float, originals: Sequence[Picture], decoded: Sequence[Picture]
 ) -> Point:
-    """The same of what all pictures take together."""
+    """The same, from the bytes of all pictures together, which may be fractions for ideal code lengths."""
     found = measured(originals, decoded, ERRORS)
     pixels = sum(picture.shape[0] * picture.shape[1] for picture in originals)
     samples = sum(picture.size for picture in originals)

@@ -1,4 +1,4 @@
-"""The best linear codec: a Karhunen-Loeve transform over the whole tile, as a bound that a network has to beat.
+"""The Karhunen-Loeve transform over a whole tile: the best linear codec, as a baseline for networks.
 
 Mean and transform are learned from training pictures. Every coefficient is quantized uniformly with a dead zone, and
 counts with the ideal entropy of its own symbols over the pictures that are coded. No file is written: no header, no
@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aecodec.evaluation.curves import Curve, Point, point_of_bytes, with_similarity
-from aecodec.evaluation.sweeps import Tell, silent
-from aecodec.sources.items import Picture
+from aecodec.evaluation.sweeps import Progress, no_progress
+from aecodec.sources.readers import Picture
 
 NAME = "linear KLT, payload only"
 STEPS = tuple(8.0 * 2.0 ** (k / 2) for k in range(11))  # of coefficients of an orthonormal transform of 8-bit samples
@@ -25,18 +25,21 @@ Floats = NDArray[Any]  # float32
 
 
 def measure(
-    training: Sequence[Picture], pictures: Sequence[Picture], steps: Sequence[float] = STEPS, tell: Tell = silent
+    training: Sequence[Picture],
+    pictures: Sequence[Picture],
+    steps: Sequence[float] = STEPS,
+    progress: Progress = no_progress,
 ) -> Curve:
-    """One point a step, fine to coarse. Raises ValueError unless all pictures have one shape."""
+    """Measure one point for each quantization step. Raises ValueError unless all pictures have one shape."""
     shapes = {picture.shape for picture in (*training, *pictures)}
     if len(shapes) != 1:
         raise ValueError(f"the KLT needs pictures of one shape, not of {' and '.join(map(str, sorted(shapes)))}")
-    tell(f"{NAME}: learning from {len(training):,} pictures", 0, len(steps))
+    progress(f"{NAME}: learning from {len(training):,} pictures", 0, len(steps))
     mean, basis = learn(_rows(training))
     exact = (_rows(pictures) - mean) @ basis
     points: list[Point] = []
     for number, step in enumerate(steps):
-        tell(f"{NAME}: step {step:.3g}", number, len(steps))
+        progress(f"{NAME}: step {step:.3g}", number, len(steps))
         symbols = quantized(exact, step)
         values = np.clip(np.rint((symbols.astype(np.float32) * step) @ basis.T + mean), 0, 255)
         decoded = list(values.astype(np.uint8).reshape(len(pictures), *pictures[0].shape))
@@ -51,7 +54,7 @@ def measure(
 
 
 def learn(rows: Floats) -> tuple[Floats, Floats]:
-    """The mean (D,), and the transform (D, D): orthonormal columns, strongest first."""
+    """Learn the mean (D,) and the transform (D, D) of rows (N, D): orthonormal columns, largest variance first."""
     mean = rows.mean(axis=0)
     centred = rows - mean
     _, vectors = np.linalg.eigh((centred.T @ centred).astype(np.float64) / len(rows))
@@ -59,7 +62,7 @@ def learn(rows: Floats) -> tuple[Floats, Floats]:
 
 
 def quantized(coefficients: Floats, step: float) -> NDArray[np.int32]:
-    """Multiples of a step, rounded towards zero from two thirds on."""
+    """Multiples of a step: magnitudes are rounded up from a fraction of two thirds on."""
     return (np.sign(coefficients) * np.floor(np.abs(coefficients) / step + ROUNDING)).astype(np.int32)
 
 

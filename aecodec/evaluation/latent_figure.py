@@ -1,4 +1,4 @@
-"""The latent of a file as pictures: each level of the ladder, what it costs, and what is known once it is decoded."""
+"""The latent of a file as pictures: each level of the ladder, its bytes, and the picture that is known so far."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from aecodec.models import ladder
 from aecodec.models.description import COEFFICIENT_BITS
 from aecodec.models.model import Model
 from aecodec.packing import ideal_bits, unpacker
-from aecodec.sources.items import Item, Picture
+from aecodec.sources.items import Item
+from aecodec.sources.readers import Picture
 
 GAP = 2  # pixels between the planes of a level
 
@@ -45,8 +46,9 @@ class Level:
 
 
 def levels(data: bytes) -> list[Level]:
-    """The levels of an .aec file, coarse to fine. Raises AecError, and UnsupportedImage for plain files and several
-    panels.
+    """The levels of an .aec file, coarse to fine.
+
+    Raises AecError; UnsupportedImage for plain files and files of several panels.
     """
     file = ParsedFile.parse(data, None)
     if not isinstance(file.coding, Model):
@@ -96,8 +98,9 @@ def _known(file: ParsedFile, model: Model, latent: ladder.Latent, hi: int) -> Pi
 
 
 def drawn(values: NDArray[np.float64], most: float, side: int) -> Picture:
-    """Elements (rows, columns, E) as one picture (H, W, 3) of about `side` pixels: E planes side by side, as near to a
-    square in all as their number allows. +-most end the colours.
+    """Draw elements (rows, columns, E) as E planes side by side, about a square of `side` pixels: (H, W, 3).
+
+    most: the absolute value at either end of the colour scale.
     """
     height, width, count = values.shape
     across = max(range(1, count + 1), key=lambda n: (-abs(math.log(n * width / (-(-count // n) * height))), n))
@@ -113,10 +116,10 @@ def drawn(values: NDArray[np.float64], most: float, side: int) -> Picture:
 
 
 def section(coded: Sequence[Coded], side: int) -> Section:
-    """Columns are pictures that one model codes, of one size; rows the originals, each level, and what is decoded.
+    """A column for each picture; rows for the originals, each level, and the decoded pictures.
 
-    Below each level's elements stands what is known so far: its coefficients and all before them, without the last
-    correction. side: about, of each picture in the sheet, in pixels.
+    coded: pictures of one model and one size. Below each level's elements stands the picture that is known so far, from
+    its coefficients and all before them, without the correction. side: of each picture in the sheet, about, in pixels.
     """
     first = coded[0]
     scale = max(1, side // max(first.original.shape[:2]))
@@ -144,7 +147,7 @@ def _cell(picture: Picture | None, scale: int, note: str = "") -> Cell:
 
 @dataclass(frozen=True)
 class Coded:
-    """A picture, its file, and what that decodes to."""
+    """A picture, its file, and the decoded picture."""
 
     original: Picture
     data: bytes
@@ -152,11 +155,12 @@ class Coded:
 
     @property
     def psnr(self) -> float:
+        """PSNR in dB."""
         return float(measured([self.original], [self.decoded], ["psnr"])["psnr"][0])
 
 
 def code(items: Sequence[Item], options: Mapping[str, Any]) -> list[list[Coded]]:
-    """The pictures by model and size, each with its file, made with the options of `aecodec.encode_many`."""
+    """Encode pictures with the options of `aecodec.encode_many`, and group them by model and size."""
     pictures = [item.picture for item in items]
     files = aecodec.encode_many(pictures, **options)
     groups: dict[tuple[Any, ...], list[Coded]] = {}
@@ -166,8 +170,8 @@ def code(items: Sequence[Item], options: Mapping[str, Any]) -> list[list[Coded]]
     return list(groups.values())
 
 
-def within(picture: Picture, side: int) -> Picture:
-    """The picture, reduced to at most `side` pixels a side."""
+def reduced(picture: Picture, side: int) -> Picture:
+    """The picture, scaled down to at most `side` pixels each way."""
     image = Image.fromarray(picture)
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     return np.asarray(image)

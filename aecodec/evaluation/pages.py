@@ -1,4 +1,4 @@
-"""What stands beside figures, and how they are set: environment, command line, tables."""
+"""Parts of a page of results: environment, command line, tables."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def environment(rivals: Sequence[Rival] = (), model_names: Sequence[str] = ()) -
 
 
 def command_line(words: Sequence[str]) -> str:
-    """A command as it was typed; of files that lie elsewhere only the names."""
+    """A command as it was typed; files outside the current folder by name only."""
     shown = []
     for word in words:
         elsewhere = os.path.isabs(word) or word.startswith(os.pardir)
@@ -57,12 +57,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> 
 
 
 def number(value: float | None, digits: int = 1) -> str:
-    """A figure of a table; a dash where there is none."""
+    """A number for a table; a dash for None."""
     return "-" if value is None else f"{value:,.{digits}f}"
 
 
 def finite(value: Any) -> Any:
-    """The same for JSON, which has no infinity: null."""
+    """A value for JSON: None in place of infinities and NaN."""
     if isinstance(value, dict):
         return {key: finite(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

@@ -17,7 +17,7 @@ ROWS = 7  # of the table of bytes at equal PSNR
 
 @dataclass(frozen=True)
 class Bench:
-    """All that was measured, and what was published, of one data set."""
+    """Measured and published curves of one data set."""
 
     ours: Sequence[Curve]
     rivals: Sequence[Curve]
@@ -27,11 +27,12 @@ class Bench:
 
     @property
     def curves(self) -> list[Curve]:
+        """All curves, ours first."""
         return [*self.ours, *self.rivals, *self.linear, *self.published]
 
 
 def overview(bench: Bench) -> str:
-    """A line a codec: its range, its speed, and the BD-rates of ours against it."""
+    """Table with a row for each codec: its range, and the BD-rates of ours against it."""
     head = ["codec", "bytes", "PSNR dB"]
     for mine in bench.ours:
         head += [f"BD-rate of {mine.name}", "over dB"]
@@ -54,7 +55,7 @@ def _range(values: Sequence[float], digits: int) -> str:
 
 
 def steps(curve: Curve) -> list[float]:
-    """Some whole PSNRs within a curve's range."""
+    """Whole numbers of dB, about ROWS of them, within a curve's range."""
     psnr = [p.psnr for p in front(curve.points)]
     if not psnr:
         return []
@@ -63,14 +64,14 @@ def steps(curve: Curve) -> list[float]:
 
 
 def by_psnr(bench: Bench, points_db: Sequence[float]) -> str:
-    """Bytes at a PSNR, everything interpolated; single points are no curves."""
+    """Table of interpolated bytes at each PSNR; codecs with a single point are left out."""
     curves = [curve for curve in bench.curves if len(front(curve.points)) > 1]
     rows = [[number(at), *(number(bytes_at(curve.points, at)) for curve in curves)] for at in points_db]
     return table(["PSNR dB", *(curve.name for curve in curves)], rows, left=0)
 
 
 def by_setting(curve: Curve, label: str, most: int | None = None) -> str:
-    """The measured points of a curve, at most so many."""
+    """Table of the measured points of a curve, at most so many."""
     points: Sequence[Point] = curve.points
     if most is not None and len(points) > most:
         points = [points[round(k * (len(points) - 1) / (most - 1))] for k in range(most)]
@@ -87,7 +88,7 @@ def nearest(curve: Curve, psnr: float) -> int:
 
 
 def describe(count: int, rivals: Sequence[Rival], bench: Bench, mean_psnr: bool) -> str:
-    """What the figures are."""
+    """What the page's figures are."""
     pooled = "the mean of the pictures' PSNRs" if mean_psnr else "that of the mean squared error of all samples"
     text = (
         f"{count:,} pictures. Bytes are the mean of whole files; PSNR is {pooled}; SSIM, MS-SSIM and UQI are means over"
@@ -107,7 +108,7 @@ def describe(count: int, rivals: Sequence[Rival], bench: Bench, mean_psnr: bool)
 
 
 def page(bench: Bench, at: Sequence[float]) -> list[str]:
-    """The paragraphs about rate and distortion."""
+    """The page's paragraphs about rate and distortion."""
     found = [overview(bench), "## Bytes at equal PSNR", by_psnr(bench, at or steps(bench.ours[0]))]
     for curve in bench.ours:
         found += [f"## {curve.name}", by_setting(curve, "quality")]

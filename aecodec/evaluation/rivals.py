@@ -27,8 +27,10 @@ def _in_decibels(quality: int) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Rival:
-    """A format of Pillow's. `best` are the options that make files small; `qualities` is the sweep, worst first;
-    `setting` gives Pillow's options for a quality.
+    """A format that Pillow writes.
+
+    best: the options that make files small. qualities: of a sweep, lowest first. setting: Pillow's options for a
+    quality. module: of Pillow itself. package: a plugin.
     """
 
     name: str
@@ -36,11 +38,11 @@ class Rival:
     best: dict[str, Any] = field(default_factory=dict)
     qualities: Sequence[int] = FINE
     setting: Callable[[int], dict[str, Any]] = _plain
-    module: str | None = None  # of Pillow itself
-    package: str | None = None  # a plugin beside Pillow
+    module: str | None = None
+    package: str | None = None
 
     def described(self) -> str:
-        """Its name and what it is given: "WebP (method 6)"."""
+        """Its name and its options: "WebP (method 6)"."""
         options = ", ".join(name if value is True else f"{name} {value}" for name, value in self.best.items())
         return f"{self.name} ({options})" if options else self.name
 
@@ -56,7 +58,7 @@ class Rival:
         return None
 
     def versions(self) -> str:
-        """The library behind it."""
+        """The name and version of its library."""
         if self.package is not None:
             try:
                 return f"{self.package} {version(self.package)}"
@@ -72,7 +74,7 @@ class Rival:
         return self.encode(picture, **self.setting(quality), **self.best)
 
     def encode(self, picture: NDArray[np.uint8], **options: Any) -> bytes:
-        """The same with Pillow's options. Pillow writes gray WebP as RGB: the format has no gray."""
+        """The file of a picture with Pillow's options. WebP has no gray: Pillow writes RGB."""
         buffer = BytesIO()
         Image.fromarray(picture).save(buffer, self.format, **options)
         return buffer.getvalue()
@@ -102,7 +104,7 @@ PNG = Rival("PNG", "PNG", {"optimize": True})
 
 
 def available(names: Iterable[str] = tuple(RIVALS)) -> tuple[list[Rival], list[str]]:
-    """The rivals of those names that work here, and why others do not."""
+    """The rivals of those names that are installed, and for the others why they are left out."""
     found, notes = [], []
     for name in names:
         why = RIVALS[name].missing()

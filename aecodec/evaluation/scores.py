@@ -1,4 +1,4 @@
-"""Measures of every picture of a set, whatever their sizes: stacks of neighbours of one shape at a time, in threads."""
+"""Measures for each picture of a set of any sizes, in threads over stacks of pictures of one shape."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from aecodec import metrics
 from aecodec.engines.threads import workers
-from aecodec.sources.items import Picture
+from aecodec.sources.readers import Picture
 
 Values: TypeAlias = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ MEASURES: Final[dict[str, tuple[Callable[[Picture, Picture], NDArray[np.generic]
     "ms_ssim": (metrics.ms_ssim, metrics.MS_SSIM_LEAST),
     "uqi": (metrics.uqi, metrics.UQI_WINDOW),
 }
-"""Each with the least width and height of a picture that has it."""
+"""Each with the smallest width and height for which it is defined."""
 ERRORS: Final = ("squared_error", "psnr")
 SIMILARITIES: Final = ("ssim", "ms_ssim", "uqi")
 
@@ -35,7 +35,7 @@ SIMILARITIES: Final = ("ssim", "ms_ssim", "uqi")
 def measured(
     originals: Sequence[Picture], decoded: Sequence[Picture], names: Sequence[str] = tuple(MEASURES)
 ) -> dict[str, Values]:
-    """By measure a value a picture, float64 (N,); NaN where the picture is smaller than the measure's window.
+    """For each measure one value per picture, float64 (N,); NaN where a picture is smaller than the measure's window.
 
     Pictures are (H, W) or (H, W, C). Raises ValueError if one came back in another shape.
     """
@@ -55,12 +55,12 @@ def measured(
 
 
 def mean(values: Values) -> float | None:
-    """None where some picture has no value."""
+    """The mean; None if it is not defined for every picture."""
     return None if np.isnan(values).any() else float(values.mean())
 
 
 def alike(originals: Sequence[Picture], decoded: Sequence[Picture]) -> Iterator[tuple[Picture, Picture]]:
-    """Stacks (n, H, W, C) of neighbours of one shape, a few at a time."""
+    """Stacks (n, H, W, C) of consecutive pictures of one shape, about BATCH_SAMPLES at a time."""
     begin = 0
     while begin < len(originals):
         shape, end = originals[begin].shape, begin

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from aecodec.sources.items import Picture
+from aecodec.sources.readers import Picture
 
 MARGIN, GAP = 28, 10
 INK, PALE, STRESSED, PAPER = (32, 32, 36), (90, 90, 98), (176, 64, 0), (255, 255, 255)
@@ -19,8 +19,9 @@ ABOVE, BELOW = TITLE_SIZE + 16, 22  # of a section's first row, of its last
 
 @dataclass(frozen=True)
 class Cell:
-    """A picture, or None for an empty place, and the note below it, of one line or several; `stressed` notes are drawn
-    in another colour. `framed`: with a fine line around, so that white pictures end somewhere.
+    """A picture, or None for an empty place, and the lines below it.
+
+    stressed: the note has another colour. framed: a fine line around the picture, so that white ones have an edge.
     """
 
     picture: Picture | None
@@ -31,17 +32,20 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
+    """Cells side by side, with a label at the left."""
+
     cells: Sequence[Cell]
-    label: str = ""  # at its left, of one line or several
+    label: str = ""  # of one line or several
 
     def note_height(self) -> int:
+        """Height of the notes below the pictures, in pixels."""
         lines = max(len(cell.note.splitlines()) for cell in self.cells)
         return lines * LINE + 12 if lines else 0
 
 
 @dataclass(frozen=True)
 class Section:
-    """Rows, all enlarged alike: `scale` is pixels a pixel. `heads` are names of columns."""
+    """Rows whose pictures are all enlarged `scale` times. heads: of the columns."""
 
     title: str
     rows: Sequence[Row]
@@ -50,7 +54,7 @@ class Section:
 
 
 def draw(sections: Sequence[Section]) -> Image.Image:
-    """The sheet."""
+    """Draw the sheet, in RGB."""
     title_font, label_font, note_font = map(ImageFont.load_default, (TITLE_SIZE, LABEL_SIZE, NOTE_SIZE))
     rows = [row for section in sections for row in section.rows]
     labels = max(label_font.getlength(line) for row in rows for line in row.label.splitlines() or [""])
@@ -89,7 +93,7 @@ def draw(sections: Sequence[Section]) -> Image.Image:
 
 
 def enlarged(picture: Picture, scale: int) -> Image.Image:
-    """Every pixel a square of pixels, in RGB."""
+    """The picture in RGB, each pixel a square of scale x scale."""
     image = Image.fromarray(picture).convert("RGB")
     return image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
 

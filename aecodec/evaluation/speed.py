@@ -13,8 +13,9 @@ from aecodec.evaluation.curves import Curve, Point, point
 from aecodec.evaluation.pages import number, table
 from aecodec.evaluation.report import nearest
 from aecodec.evaluation.rivals import RIVALS, Rival, available
-from aecodec.evaluation.sweeps import Codec, Tell, ours, silent, theirs
-from aecodec.sources.items import Picture, spread
+from aecodec.evaluation.sweeps import Codec, Progress, aecodec_codec, no_progress, rival_codec
+from aecodec.sources.items import spread
+from aecodec.sources.readers import Picture
 
 ROUNDS = 3  # the best counts
 TIMED_PIXELS = 1 << 20
@@ -29,7 +30,7 @@ EXPLANATION = (
 
 @dataclass(frozen=True)
 class Job:
-    """A codec at one setting, as it can be sent to a process: a key of RIVALS, or "" for aecodec."""
+    """A codec at one setting, in a form that can be sent to a process. rival: a key of RIVALS, or "" for aecodec."""
 
     name: str
     rival: str
@@ -38,15 +39,16 @@ class Job:
     effort: int | None = None
 
     def codec(self, gray: bool) -> Codec:
+        """The codec, for gray pictures or RGB."""
         if not self.rival:
-            return ours(self.model, self.effort, self.name)
+            return aecodec_codec(self.model, self.effort, self.name)
         available([self.rival])  # loads its plugin
-        return theirs(RIVALS[self.rival], gray, threads=1)
+        return rival_codec(RIVALS[self.rival], gray, threads=1)
 
 
 @dataclass(frozen=True)
 class Speed:
-    """What a job took for all pictures, in seconds; the most memory of its process, and what it held before coding."""
+    """Seconds of a job for all pictures, and the peak memory of its process, in all and before coding (rest)."""
 
     job: Job
     pictures: int
@@ -58,23 +60,23 @@ class Speed:
 
 
 def rival_jobs(rivals: Sequence[Rival], curves: Sequence[Curve], psnr: float) -> list[Job]:
-    """A job for each of RIVALS, at the setting of its curve that is nearest in PSNR (dB)."""
+    """A job for each rival, at the setting of its curve that is nearest in PSNR (dB)."""
     keys = {rival.name: key for key, rival in RIVALS.items()}
     return [Job(r.described(), keys[r.name], nearest(curve, psnr)) for r, curve in zip(rivals, curves, strict=True)]
 
 
 def timed(pictures: Sequence[Picture]) -> list[Picture]:
-    """Pictures at even distances, as many as TIMED_PIXELS have room for, one at least."""
+    """Pictures at even distances, of TIMED_PIXELS in all or fewer, but one at least."""
     mean = sum(p.shape[0] * p.shape[1] for p in pictures) / len(pictures)
     return spread(pictures, max(1, int(TIMED_PIXELS / mean)))
 
 
-def measure(jobs: Sequence[Job], pictures: Sequence[Picture], tell: Tell = silent) -> list[Speed]:
-    """Each job in a fresh process, one after the other."""
+def measure(jobs: Sequence[Job], pictures: Sequence[Picture], progress: Progress = no_progress) -> list[Speed]:
+    """Run each job in a fresh process, one after the other."""
     context = multiprocessing.get_context("spawn")
     found = []
     for index, job in enumerate(jobs):
-        tell(f"speed and memory of {job.name}", index, len(jobs))
+        progress(f"speed and memory of {job.name}", index, len(jobs))
         with context.Pool(1) as pool:
             found.append(pool.apply(_run, (job, list(pictures))))
     return found
@@ -99,7 +101,7 @@ def _run(job: Job, pictures: list[Picture]) -> Speed:
 
 
 def peak_bytes() -> int:
-    """The most memory that this process has held; not that of the one that started it, which getrusage counts too."""
+    """Peak memory of this process; /proc first, as getrusage counts that of the parent, too."""
     try:
         with open("/proc/self/status", encoding="ascii") as status:
             return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
@@ -114,7 +116,7 @@ def peak_bytes() -> int:
 
 
 def report(found: Sequence[Speed]) -> str:
-    """A line a job."""
+    """Table with a row for each job."""
     head = ("codec", "quality", "encoded /s", "decoded /s", "peak MiB", "above rest", "bytes", "PSNR dB")
     rows = []
     for s in found:

@@ -1,4 +1,4 @@
-"""Sweeps: what a codec makes of pictures at each of its qualities, from real files and what they decode to."""
+"""Sweeps of a codec over its qualities, and the best quality within a budget of bytes, with whole files."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import aecodec
 from aecodec.engines.threads import workers
 from aecodec.evaluation.curves import Curve, Point, point, with_similarity
 from aecodec.evaluation.rivals import Rival
-from aecodec.sources.items import Picture
+from aecodec.sources.readers import Picture
 
-BATCH_PIXELS = 1 << 19  # between two signs of life, about
+BATCH_PIXELS = 1 << 19  # of a batch, about: progress is reported in between
 ALL_QUALITIES = range(1, 101)
 HIGHEST = 99  # 100 is another codec in some formats: lossless
 SEARCHED_PIXELS = 1 << 13
@@ -23,17 +23,17 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Encode: TypeAlias = Callable[[Sequence[Picture], int], list[bytes]]
 Decode: TypeAlias = Callable[[Sequence[bytes]], list[Picture]]
-Tell: TypeAlias = Callable[[str, int, int], object]
-"""Is told what is being done, and how much of it is done of how much in all."""
+Progress: TypeAlias = Callable[[str, int, int], object]
+"""Called with what is being done, how much is done, and how much there is in all."""
 
 
-def silent(text: str, done: int, count: int) -> None:
-    """Tells nobody."""
+def no_progress(text: str, done: int, count: int) -> None:
+    """Report nothing."""
 
 
 @dataclass(frozen=True)
 class Codec:
-    """Files of pictures at a quality, and back."""
+    """A codec: pictures at a quality to files, and back."""
 
     name: str
     encode: Encode
@@ -41,7 +41,7 @@ class Codec:
     qualities: Sequence[int]
 
 
-def ours(model: str, effort: int | None = None, name: str = "aecodec") -> Codec:
+def aecodec_codec(model: str, effort: int | None = None, name: str = "aecodec") -> Codec:
     """aecodec with a model; None leaves the effort to the library."""
     options: dict[str, Any] = {} if effort is None else {"effort": effort}
 
@@ -51,8 +51,8 @@ def ours(model: str, effort: int | None = None, name: str = "aecodec") -> Codec:
     return Codec(name, encode, aecodec.decode_many, ALL_QUALITIES)
 
 
-def theirs(rival: Rival, gray: bool, threads: int | None = None) -> Codec:
-    """A rival at its best, one file a picture; threads: that share the pictures, None for one a core."""
+def rival_codec(rival: Rival, gray: bool, threads: int | None = None) -> Codec:
+    """A rival with its best options, one file for each picture. threads: None for one per core."""
     count = threads or workers()
 
     def shared(call: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
@@ -71,7 +71,7 @@ def theirs(rival: Rival, gray: bool, threads: int | None = None) -> Codec:
 
 
 def batches(pictures: Sequence[Picture]) -> Iterable[slice]:
-    """Neighbours that are coded in one call."""
+    """Slices of pictures that are coded in one call."""
     begin = pixels = 0
     for index, picture in enumerate(pictures):
         pixels += picture.shape[0] * picture.shape[1]
@@ -81,9 +81,13 @@ def batches(pictures: Sequence[Picture]) -> Iterable[slice]:
 
 
 def sweep(
-    codec: Codec, pictures: Sequence[Picture], qualities: Sequence[int], similarity: bool = True, tell: Tell = silent
+    codec: Codec,
+    pictures: Sequence[Picture],
+    qualities: Sequence[int],
+    similarity: bool = True,
+    progress: Progress = no_progress,
 ) -> Curve:
-    """One point a quality; with or without SSIM, MS-SSIM and UQI."""
+    """Measure one point for each quality. similarity: with SSIM, MS-SSIM and UQI."""
     points: list[Point] = []
     seconds = 0.0
     whole = len(qualities) * len(pictures)
@@ -91,7 +95,7 @@ def sweep(
         files: list[bytes] = []
         decoded: list[Picture] = []
         for part in batches(pictures):
-            tell(f"{codec.name}, quality {quality}", number * len(pictures) + part.start, whole)
+            progress(f"{codec.name}, quality {quality}", number * len(pictures) + part.start, whole)
             started = time.perf_counter()
             written = codec.encode(pictures[part], quality)
             seconds += time.perf_counter() - started
@@ -103,8 +107,8 @@ def sweep(
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A picture as a codec shows it within a budget of bytes; its smallest file if none `fits`."""
+class Reconstruction:
+    """What a picture decodes to within a budget of bytes; from the smallest file, if none `fits`."""
 
     quality: int
     file_bytes: int
@@ -113,14 +117,14 @@ class Fitted:
     fits: bool
 
 
-def within(
-    codec: Codec, pictures: Sequence[Picture], budgets: Sequence[int], tell: Tell = silent
-) -> list[list[Fitted]]:
-    """For each budget each picture at the highest quality whose file is not larger."""
+def fit_budgets(
+    codec: Codec, pictures: Sequence[Picture], budgets: Sequence[int], progress: Progress = no_progress
+) -> list[list[Reconstruction]]:
+    """For each budget, code each picture at the highest quality whose file is not larger."""
     best: list[list[tuple[int, bytes] | None]] = [[None] * len(pictures) for _ in budgets]
     smallest: list[tuple[int, bytes]] = []
     for number, quality in enumerate(sorted(codec.qualities)):
-        tell(f"{codec.name}, quality {quality}", number, len(codec.qualities))
+        progress(f"{codec.name}, quality {quality}", number, len(codec.qualities))
         found = [(quality, data) for data in codec.encode(pictures, quality)]
         smallest = [min(pair, key=lambda f: len(f[1])) for pair in zip(smallest or found, found, strict=True)]
         for row, budget in zip(best, budgets, strict=True):
@@ -133,15 +137,17 @@ def within(
         decoded = codec.decode([data for _, data in chosen])
         rows.append(
             [
-                Fitted(quality, len(data), shown, point(0, [original], [data], [shown]).psnr, len(data) <= budget)
+                Reconstruction(
+                    quality, len(data), shown, point(0, [original], [data], [shown]).psnr, len(data) <= budget
+                )
                 for original, (quality, data), shown in zip(pictures, chosen, decoded, strict=True)
             ]
         )
     return rows
 
 
-def fitted(codec: Codec, picture: Picture, budget: int, tell: Tell = silent) -> Fitted:
-    """A picture at the highest quality below 100 whose file is not larger than a budget, or the smallest file.
+def fit_budget(codec: Codec, picture: Picture, budget: int, progress: Progress = no_progress) -> Reconstruction:
+    """Code a picture at the highest quality below 100 whose file is not larger than a budget, or as the smallest file.
 
     All qualities are tried on a small picture. On a large one, whose files grow with the quality or nearly, tens first
     and then the ones above the best of them.
@@ -149,8 +155,8 @@ def fitted(codec: Codec, picture: Picture, budget: int, tell: Tell = silent) -> 
     lowest = min(codec.qualities)
     small = picture.shape[0] * picture.shape[1] <= SEARCHED_PIXELS
     steps = sorted({*range(lowest, HIGHEST + 1, 1 if small else 10), HIGHEST})
-    best = within(replace(codec, qualities=steps), [picture], [budget], tell)[0][0]
+    best = fit_budgets(replace(codec, qualities=steps), [picture], [budget], progress)[0][0]
     if not best.fits or best.quality == HIGHEST:
         return best
     ones = range(best.quality, steps[steps.index(best.quality) + 1])
-    return within(replace(codec, qualities=ones), [picture], [budget], tell)[0][0]
+    return fit_budgets(replace(codec, qualities=ones), [picture], [budget], progress)[0][0]

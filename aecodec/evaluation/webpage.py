@@ -1,4 +1,4 @@
-"""One self-contained page that compares pictures with what codecs made of them, by a slider; it needs no network."""
+"""A self-contained HTML page that compares pictures with what codecs made of them, by a slider."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from html import escape
 
 from PIL import Image
 
-from aecodec.evaluation.comparison import Comparison, Shown
-from aecodec.sources.items import Picture
+from aecodec.evaluation.comparison import CodecResult, Comparison
+from aecodec.sources.readers import Picture
 
 SHOWN_WIDTH = 512  # in CSS pixels, about: what a small picture is enlarged to, by whole factors
 _STYLE = """
@@ -67,7 +67,7 @@ for (const figure of document.querySelectorAll("section.pair")) {
 
 
 def page(found: Sequence[Comparison]) -> str:
-    """The page, as HTML. Pictures are in it as PNG, so nothing is lost a second time."""
+    """The page as HTML, with the pictures embedded as PNG."""
     sections = "\n".join(_section(comparison, number) for number, comparison in enumerate(found))
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -81,7 +81,7 @@ def page(found: Sequence[Comparison]) -> str:
 <body>
 <h1>Original and decoded</h1>
 <p>Move the slider, or drag the picture. Each codec has the highest quality whose file is not larger than that of
-{escape(found[0].shown[0].name)}; PSNR and SSIM are those of the whole picture.</p>
+{escape(found[0].results[0].name)}; PSNR and SSIM are those of the whole picture.</p>
 {sections}
 <script>{_SCRIPT}</script>
 </body>
@@ -96,10 +96,10 @@ def _section(comparison: Comparison, number: int) -> str:
     images = [f'<img alt="original" src="{_data_uri(original)}">']
     images += [
         f'<img class="decoded" data-codec="{name}" alt="{name}" src="{_data_uri(picture)}">'
-        for name, picture in ((escape(s.name), s.fitted.picture) for s in comparison.shown)
+        for name, picture in ((escape(r.name), r.reconstruction.picture) for r in comparison.results)
     ]
     stacked = "\n".join(images)
-    rows = "\n".join(_row(shown, number, index == 0) for index, shown in enumerate(comparison.shown))
+    rows = "\n".join(_row(result, number, index == 0) for index, result in enumerate(comparison.results))
     shown_width = f'style="width: {width * scale}px"'
     return f"""<section class="pair">
 <h2>{escape(comparison.title)}</h2>
@@ -118,11 +118,11 @@ def _section(comparison: Comparison, number: int) -> str:
 </section>"""
 
 
-def _row(shown: Shown, number: int, checked: bool) -> str:
-    name = escape(shown.name)
-    larger = "" if shown.fitted.fits else " (its smallest file)"
+def _row(result: CodecResult, number: int, checked: bool) -> str:
+    name = escape(result.name)
+    larger = "" if result.reconstruction.fits else " (its smallest file)"
     choice = f'<input type="radio" name="codec-{number}" value="{name}"{" checked" if checked else ""}>'
-    cells = "".join(f"<td>{figure}</td>" for figure in shown.figures())
+    cells = "".join(f"<td>{figure}</td>" for figure in result.figures())
     return f"<tr><td><label>{choice} {name}{larger}</label></td>{cells}</tr>"
 
 

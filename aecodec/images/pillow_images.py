@@ -1,6 +1,6 @@
 """Pillow images in and out: every mode, the several forms of opacity, orientation and metadata.
 
-`TARGETS` says what becomes of each mode; the page docs/modes.md is made by running them all.
+`CONVERSIONS` says what becomes of each mode; the page docs/modes.md is made by running them all.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Target:
+class Conversion:
     """What a Pillow mode is coded as: `mode` L, LA, RGB, RGBA or I;16; `note` tells the user of a conversion.
 
     Whether 16-bit samples are rounded to 8 is decided later, by the encoder options.
@@ -34,26 +34,26 @@ class Target:
 
 
 _TURNED = "mode {} is coded as {}"
-TARGETS: Final[dict[str, Target]] = {
-    "1": Target("L", _TURNED),
-    "L": Target("L"),
-    "LA": Target("LA"),
-    "La": Target("LA", _TURNED),
-    "P": Target("RGB", _TURNED),
-    "PA": Target("RGBA", _TURNED),
-    "RGB": Target("RGB"),
-    "RGBA": Target("RGBA"),
-    "RGBa": Target("RGBA", _TURNED),
-    "RGBX": Target("RGB", _TURNED),
-    "CMYK": Target("RGB", _TURNED),
-    "YCbCr": Target("RGB", _TURNED),
-    "HSV": Target("RGB", _TURNED),
-    "I;16": Target("I;16"),
-    "I;16L": Target("I;16"),
-    "I;16B": Target("I;16"),
-    "I;16N": Target("I;16"),
-    "I": Target("I;16", _TURNED),
-    "F": Target("L", "mode {} is rounded to whole numbers"),
+CONVERSIONS: Final[dict[str, Conversion]] = {
+    "1": Conversion("L", _TURNED),
+    "L": Conversion("L"),
+    "LA": Conversion("LA"),
+    "La": Conversion("LA", _TURNED),
+    "P": Conversion("RGB", _TURNED),
+    "PA": Conversion("RGBA", _TURNED),
+    "RGB": Conversion("RGB"),
+    "RGBA": Conversion("RGBA"),
+    "RGBa": Conversion("RGBA", _TURNED),
+    "RGBX": Conversion("RGB", _TURNED),
+    "CMYK": Conversion("RGB", _TURNED),
+    "YCbCr": Conversion("RGB", _TURNED),
+    "HSV": Conversion("RGB", _TURNED),
+    "I;16": Conversion("I;16"),
+    "I;16L": Conversion("I;16"),
+    "I;16B": Conversion("I;16"),
+    "I;16N": Conversion("I;16"),
+    "I": Conversion("I;16", _TURNED),
+    "F": Conversion("L", "mode {} is rounded to whole numbers"),
 }
 _WIDE: Final = {"I;16": 65535, "I;16L": 65535, "I;16B": 65535, "I;16N": 65535, "I": 65535, "F": 255}  # largest value
 
@@ -80,13 +80,15 @@ _INTEROPERABILITY: Final = 0xA005  # the position of another directory within EX
 _BAD_EXIF: Final = (SyntaxError, ValueError, KeyError, TypeError, EOFError, IndexError, OSError, struct.error)
 
 
-def read(image: Image.Image) -> Source:
+def read(image: Image.Image, *, exact: bool = False) -> Source:
     """The samples, opacity and metadata of a Pillow image, turned upright by its EXIF orientation.
 
-    Raises UnsupportedImage for files that Pillow cannot decode to the end, modes that are not in `TARGETS`, values that
-    do not fit and pictures without pixels.
+    exact: refuse floating-point samples that are not integers, which are rounded otherwise.
+
+    Raises UnsupportedImage for files that Pillow cannot decode to the end, modes that are not in `CONVERSIONS`, values
+    that do not fit and pictures without pixels.
     """
-    if image.mode not in TARGETS:
+    if image.mode not in CONVERSIONS:
         raise UnsupportedImage(f"Pillow's mode {image.mode} cannot be coded: convert it to L or RGB first")
     require_pixels(image.width, image.height)
     # A TIFF file's tags are read before its pixels: loading turns the picture upright by them, and drops them.
@@ -102,12 +104,12 @@ def read(image: Image.Image) -> Source:
     orientation = _orientation(image)
     turn = _TURNS[orientation - 1]
     upright = image if turn is None else image.transpose(turn)
-    target = TARGETS[image.mode]
-    samples, alpha = _samples(upright, target.mode)
-    if target.note:
+    conversion = CONVERSIONS[image.mode]
+    samples, alpha = _samples(upright, conversion.mode, exact)
+    if conversion.note:
         name = ("L" if samples.ndim == 2 else "RGB") + ("" if alpha is None else "A")
         name = "I;16" if samples.dtype == np.uint16 else name
-        notes.append(target.note.format(image.mode, name))
+        notes.append(conversion.note.format(image.mode, name))
     return Source(samples, alpha, _metadata(image, taken, sideways or orientation >= _SIDEWAYS, notes), tuple(notes))
 
 
@@ -131,10 +133,10 @@ def to_pillow(picture: Picture, metadata: Metadata) -> Image.Image:
     return image
 
 
-def _samples(image: Image.Image, target: str) -> tuple[Picture, Picture | None]:
+def _samples(image: Image.Image, target: str, exact: bool) -> tuple[Picture, Picture | None]:
     key = image.info.get("transparency")
     if image.mode in _WIDE:
-        return _wide(image, key)
+        return _wide(image, key, exact)
     if image.mode in ("La", "RGBa"):
         image = image.convert(target)  # Pillow converts these to no other modes
     if target.endswith("A") or not image.has_transparency_data:
@@ -154,12 +156,16 @@ def _is_gray(colours: NDArray[np.uint8]) -> bool:
     return bool((colours == colours[..., :1]).all())
 
 
-def _wide(image: Image.Image, key: Any) -> tuple[Picture, Picture | None]:
+def _wide(image: Image.Image, key: Any, exact: bool) -> tuple[Picture, Picture | None]:
     """16-bit gray, or floating-point gray 0..255 rounded to 8 bits; the transparent key colour as opacity."""
     values = np.asarray(image)
     largest = _WIDE[image.mode]
     if not (values.min() >= 0 and values.max() <= largest):  # also where one is not a number
         raise UnsupportedImage(f"a picture of mode {image.mode} needs values 0..{largest}: scale it first")
+    if exact and values.dtype.kind == "f" and bool((values != np.rint(values)).any()):
+        raise UnsupportedImage(
+            "lossless and max_error need integer samples, and this picture of mode F has fractions: round it first"
+        )
     alpha = None
     if isinstance(key, int) and bool((values == key).any()):
         alpha = np.where(values == key, 0, largest)

@@ -1,19 +1,19 @@
-"""Pillow's plugin: after `aecodec.pillow.register()`, `Image.open` reads .aec files and `image.save` writes them.
+"""The Pillow plugin: after `aecodec.pillow.register()`, `Image.open` reads .aec files and `image.save` writes them.
 
     import aecodec.pillow
     from PIL import Image
 
     aecodec.pillow.register()
-    with Image.open("photo.aec") as image:  # size, mode and info are known; nothing is decoded before it is needed
+    with Image.open("photo.aec") as image:  # size, mode and info are known; pixels are decoded when needed
         image.save("copy.aec", quality=40)
 
 `save` takes the options of `aecodec.encode` (`model`, `quality`, `lossless`, `max_bytes`, `strip`, ...), and
-`icc_profile`, `exif`, `xmp` and `dpi`, which replace what the picture's `info` says.
+`icc_profile`, `exif`, `xmp` and `dpi`, which replace those in the picture's `info`.
 """
 
 from __future__ import annotations
 
-import inspect
+from dataclasses import fields
 from io import BytesIO
 from typing import IO, Any, Final
 
@@ -22,6 +22,7 @@ from PIL import Image, ImageFile
 
 import aecodec
 from aecodec.decoding.parsed_file import ParsedFile
+from aecodec.encoding.options import TARGET_NAMES, EncodeOptions
 from aecodec.errors import AecError, InvalidValue, NotAnAecFile, UnknownModel, Unreachable
 from aecodec.format import container
 from aecodec.images import scaling
@@ -31,13 +32,13 @@ FORMAT: Final = "AEC"
 SUFFIX: Final = ".aec"
 MIME_TYPE: Final = "image/x-aec"
 
-_OPTIONS: Final = tuple(inspect.signature(aecodec.encode).parameters)[1:]
+_OPTIONS: Final = (*TARGET_NAMES, *(field.name for field in fields(EncodeOptions) if field.name != "target"))
 _METADATA: Final = ("icc_profile", "exif", "xmp", "dpi")
 _HARD_LIMIT: Final = 2  # Pillow warns above its limit of pixels, and refuses above twice as many
 
 
 def register() -> None:
-    """Makes Pillow read and write .aec files, in this process. Does no harm when called again."""
+    """Make Pillow read and write .aec files in this process. Calling it again has no effect."""
     Image.register_open(FORMAT, AecImageFile, _accept)
     Image.register_save(FORMAT, _save)
     Image.register_extension(FORMAT, SUFFIX)
@@ -45,10 +46,10 @@ def register() -> None:
 
 
 class AecImageFile(ImageFile.ImageFile):
-    """An opened .aec file. The pixels are decoded by `load`, which Pillow calls when somebody wants to see them.
+    """An opened .aec file, whose pixels are decoded when they are first needed.
 
-    Opening raises SyntaxError for what is not an .aec file (so that Pillow asks its other plugins); opening, loading
-    and verifying raise OSError for one that is damaged or that this release cannot read.
+    Opening raises SyntaxError if the file is not an .aec file, so that Pillow tries its other plugins. Opening, loading
+    and verifying raise OSError if the file is damaged or this release cannot read it.
     """
 
     format = FORMAT
@@ -70,7 +71,7 @@ class AecImageFile(ImageFile.ImageFile):
         self._file = file
 
     def draft(self, mode: str | None, size: tuple[int, int] | None) -> tuple[str, tuple[int, int, float, float]] | None:
-        """Decodes a smaller picture, of no less than `size`, which takes less time; `Image.thumbnail` asks for it."""
+        """Prepare to decode a reduced picture of at least `size`, which is faster. `Image.thumbnail` calls this."""
         if self._file is None or self._thumbnail is not None or size is None:
             return None
         (height, width), block = self._file.size, self._file.block
@@ -87,8 +88,9 @@ class AecImageFile(ImageFile.ImageFile):
         return self.mode, (0, 0, width / factor, height / factor)
 
     def load(self) -> Any:
+        """Decode the pixels, if they are not there yet. Raises OSError if the file is damaged."""
         if self._file is not None:
-            samples = self._decoded(self._file)
+            samples = self._decode(self._file)
             self._file = None
             if self.fp and self._exclusive_fp:
                 self.fp.close()
@@ -97,15 +99,15 @@ class AecImageFile(ImageFile.ImageFile):
         return super().load()
 
     def load_seek(self, pos: int) -> None:
-        """The samples are in memory: Pillow is not to map the file."""
+        """Do nothing, as the samples are in memory. That the method exists keeps Pillow from mapping the file."""
 
     def verify(self) -> None:
-        """Decodes the file, since its checksum is that of what it decodes to. Raises OSError if it is damaged."""
+        """Decode the file, since its checksum covers the decoded pixels. Raises OSError if it is damaged."""
         if self._file is not None:
-            self._decoded(self._file)
+            self._decode(self._file)
         super().verify()
 
-    def _decoded(self, file: ParsedFile) -> bytes:
+    def _decode(self, file: ParsedFile) -> bytes:
         limit = None if Image.MAX_IMAGE_PIXELS is None else _HARD_LIMIT * Image.MAX_IMAGE_PIXELS
         try:
             samples = aecodec.decode(file.data, max_pixels=limit, thumbnail=self._thumbnail)
@@ -122,13 +124,13 @@ def _accept(prefix: bytes) -> bool:
     except NotAnAecFile:
         return False
     except AecError:
-        pass  # of the file's first bytes: `_open` sees all of it
+        pass  # the prefix is too short, or the file is damaged: `_open` reads all of it
     return bool(prefix)
 
 
 def _save(image: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     given = image.encoderinfo
-    settings = {name: given[name] for name in _OPTIONS if given.get(name) is not None}
+    options = {name: given[name] for name in _OPTIONS if given.get(name) is not None}
     replaced = {name: given[name] for name in _METADATA if name in given}
     if isinstance(exif := replaced.get("exif"), Image.Exif):
         replaced["exif"] = exif.tobytes()
@@ -136,7 +138,7 @@ def _save(image: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
         image = image.copy()
         image.info.update(replaced)
     try:
-        encoded = aecodec.encode(image, **settings)
+        encoded = aecodec.encode(image, **options)
     except (InvalidValue, UnknownModel, Unreachable) as error:
         raise ValueError(str(error)) from error
     except AecError as error:

@@ -66,14 +66,14 @@ def find(
     model: Model,
     engine: Engine,
     pictures: Picture,
-    made: Picture,
+    reconstructed: Picture,
     quality: NDArray[np.intp],
     error: NDArray[np.intp],
 ) -> Found:
     """The remainders of pictures (S, H, W, C) of at most one panel.
 
-    made: what their lossy parts decode to, which may be larger. quality: (S,), of the lossy parts. error: (S,), the
-    largest errors allowed.
+    reconstructed: what their lossy parts decode to, which may be larger. quality: (S,), of the lossy parts. error:
+    (S,), the largest errors allowed.
     """
     stage = stage_of(model)
     count, height, width, channels = pictures.shape
@@ -89,12 +89,12 @@ def find(
     coded: list[NDArray[np.uint8]] = []
 
     def code(channel: int, where: NDArray[np.intp], mean: Integers, classes: NDArray[np.uint8]) -> Integers:
-        wanted = target[:, where, channel].astype(np.int32)
-        residuals.append(remainder_ladder.steps_to(wanted, mean, step) * inside[where, channel])
+        target_samples = target[:, where, channel].astype(np.int32)
+        residuals.append(remainder_ladder.steps_to(target_samples, mean, step) * inside[where, channel])
         coded.append(classes)
         return residuals[-1]
 
-    pixels = remainder_ladder.walk(model, engine, made[:, :high, :wide], quality, error, code)
+    pixels = remainder_ladder.walk(model, engine, reconstructed[:, :high, :wide], quality, error, code)
     return Found(stage.tables, residuals, coded, pixels[:, :height, :width])
 
 
@@ -118,9 +118,9 @@ def split(content: bytes, grid: PanelGrid, size: tuple[int, int], model: Model, 
     return panels.split(content[1:], least)
 
 
-def size_of_part(layout: PanelGrid, index: int, size: tuple[int, int]) -> tuple[int, int]:
+def size_of_part(grid: PanelGrid, index: int, size: tuple[int, int]) -> tuple[int, int]:
     """The size (height, width) of a panel's part of a picture of `size`."""
-    box = layout.box(index)
+    box = grid.box(index)
     return min(box.y1, size[0]) - box.y0, min(box.x1, size[1]) - box.x0
 
 
@@ -147,11 +147,16 @@ class Part:
 
 
 def finish(
-    model: Model, engine: Engine, packing_name: str, made: Picture, part: Part, remainders: Sequence[PackedRemainder]
+    model: Model,
+    engine: Engine,
+    packing_name: str,
+    reconstructed: Picture,
+    part: Part,
+    remainders: Sequence[PackedRemainder],
 ) -> Picture:
     """The pictures (S, H, W, C), or the same panel of each, from their lossy parts and their remainders.
 
-    made: what the lossy parts decode to, which may be larger. Raises AecError.
+    reconstructed: what the lossy parts decode to, which may be larger. Raises AecError.
     """
     high, wide = _grown(part.size, model)
     payloads = [remainder.packed for remainder in remainders]
@@ -164,6 +169,6 @@ def finish(
 
     quality = np.array([remainder.quality for remainder in remainders])
     error = np.array([remainder.error for remainder in remainders])
-    pixels = remainder_ladder.walk(model, engine, made[:, :high, :wide], quality, error, code)
+    pixels = remainder_ladder.walk(model, engine, reconstructed[:, :high, :wide], quality, error, code)
     decoder.finish([zlib.crc32(body, part.seed) for body in panels.check_bytes(residuals)])
     return pixels[:, : part.size[0], : part.size[1]]

@@ -29,7 +29,7 @@ SATURATING = 2 * COEFFICIENT_LIMIT + 1
 VECTOR = -1  # the number of the pass that codes the tile vector
 
 
-class Coder(Protocol):
+class ResidualCoder(Protocol):
     """The encoder's or the decoder's side of a walk."""
 
     def __call__(self, index: int, mean: Integers, classes: NDArray[np.uint8], step: Integers) -> Integers:
@@ -85,7 +85,9 @@ def elements(model: Model, rows: int, columns: int) -> int:
     return down * across * model.description.vector + rows * columns * model.description.coefficients
 
 
-def walk(model: Model, engine: Engine, quality: NDArray[np.intp], rows: int, columns: int, code: Coder) -> Latent:
+def walk(
+    model: Model, engine: Engine, quality: NDArray[np.intp], rows: int, columns: int, code: ResidualCoder
+) -> Latent:
     """Code N pictures of rows x columns blocks (whole tiles), each at its quality (N,) in 1..100, with `code`."""
     d, n = model.description, len(quality)
     step = model.step[quality - 1].astype(np.int32)

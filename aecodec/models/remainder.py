@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from aecodec.engines import Tensor
 
 KNOWN = 4  # context of a decoded sample: this times its difference from the reconstruction, within +-1020
-MADE = 8  # context of a reconstructed sample: this times its difference from 127.5, within +-1020
+RECONSTRUCTED = 8  # context of a reconstructed sample: this times its difference from 127.5, within +-1020
 
 
-class Coder(Protocol):
+class ResidualCoder(Protocol):
     """The encoder's or the decoder's side of a walk."""
 
     def __call__(self, channel: int, where: NDArray[np.intp], mean: Integers, classes: NDArray[np.uint8]) -> Integers:
@@ -63,27 +63,27 @@ def to_pictures(
 def walk(
     model: Model,
     engine: Engine,
-    made: NDArray[np.uint8],
+    reconstructed: NDArray[np.uint8],
     quality: NDArray[np.intp],
     error: NDArray[np.intp],
-    code: Coder,
+    code: ResidualCoder,
 ) -> NDArray[np.uint8]:
     """Code pictures with ``code`` and return them as decoded.
 
-    made: reconstructions (N, H, W, C) of whole units, each of its quality (N,); error: (N,) in 0..255, how far decoded
-    samples may be off.
+    reconstructed: (N, H, W, C) of whole units, each of its quality (N,). error: (N,) in 0..255, how far decoded samples
+    may be off.
     """
     remainder = model.remainder
     assert remainder is not None
     shape = remainder.shape
-    n, height, width, channels = made.shape
+    n, height, width, channels = reconstructed.shape
     rows, columns = height // shape.block, width // shape.block
-    base = to_plane(remainder, made).astype(np.int32)
+    base = to_plane(remainder, reconstructed).astype(np.int32)
     cues = np.concatenate([model.cue[quality - 1], remainder.cue[error]], axis=1)
     first = cues.shape[1] + base.shape[2]
     grid = np.zeros((n, rows, columns, first + base.shape[2]), np.float32)
     grid[..., : cues.shape[1]] = cues[:, None, None]
-    grid[..., cues.shape[1] : first] = (base * MADE - 255 * (MADE // 2)).reshape(n, rows, columns, -1)
+    grid[..., cues.shape[1] : first] = (base * RECONSTRUCTED - 255 * (RECONSTRUCTED // 2)).reshape(n, rows, columns, -1)
     offset = remainder.offset[error].astype(np.int32)[:, None, None]
     step = (2 * error + 1).astype(np.int32)[:, None]
 

@@ -19,7 +19,7 @@ from aecodec.packing.tables import Integers, Tables, ideal_bits, parametric, qua
 
 __all__ = [
     "CODERS",
-    "Coder",
+    "EntropyCoder",
     "Decoder",
     "Tables",
     "ideal_bits",
@@ -49,7 +49,7 @@ class Decoder(Protocol):
 
 
 @dataclass(frozen=True)
-class Coder:
+class EntropyCoder:
     """One packing. The functions are those of this module without the name."""
 
     pack: Callable[[Tables, Sequence[Integers], Sequence[Integers], Sequence[int]], list[bytes]]
@@ -57,13 +57,13 @@ class Coder:
     least_bytes: Callable[[int], int]
 
 
-CODERS: dict[str, Coder] = {
-    "zstd": Coder(zstd.pack, zstd.Decoder, zstd.least_bytes),
-    "rans": Coder(rans.pack, rans.Decoder, rans.least_bytes),
+CODERS: dict[str, EntropyCoder] = {
+    "zstd": EntropyCoder(zstd.pack, zstd.Decoder, zstd.least_bytes),
+    "rans": EntropyCoder(rans.pack, rans.Decoder, rans.least_bytes),
 }
 
 
-def _coder(name: str) -> Coder:
+def _coder(name: str) -> EntropyCoder:
     if name not in CODERS:
         raise InvalidValue(f"unknown packing {name!r}: expected one of {', '.join(CODERS)}")
     return CODERS[name]

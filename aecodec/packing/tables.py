@@ -46,7 +46,7 @@ KINDS = RAW + RAW_BITS + 1
 
 Integers: TypeAlias = "npt.NDArray[Any]"
 # (element indices, kinds, values or None) -> values; all of one length, indices ascending
-Coder: TypeAlias = "Callable[[Integers, Integers, Integers | None], Integers]"
+EventCoder: TypeAlias = "Callable[[Integers, Integers, Integers | None], Integers]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +159,7 @@ def ideal_bits(tables: Tables, residuals: list[Integers], classes: list[Integers
     return total
 
 
-def code_pass(tables: Tables, classes: Integers, code: Coder, residuals: Integers | None = None) -> Integers:
+def code_pass(tables: Tables, classes: Integers, code: EventCoder, residuals: Integers | None = None) -> Integers:
     """Walk through the events of one pass: the definition of their order, for both directions.
 
     classes: (S, E) integers 0..63. code: called once a round with the flat indices of its elements, the
@@ -214,7 +214,7 @@ class _RawBits:
     """Codes numbers of a few raw bits, cut into events of at most RAW_BITS, most significant first."""
 
     coded: Integers
-    code: Coder
+    code: EventCoder
 
     def __call__(self, at: Integers, lengths: Integers, values: Integers | None) -> Integers:
         """Code the lowest `lengths` bits of `values` for the coded elements `at`; return those bits."""

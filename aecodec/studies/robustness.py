@@ -1,10 +1,8 @@
-"""What distortions do to a codec: for each, bytes and likeness of the decoded picture to what was coded and to what was
-there before the distortion.
-"""
+"""The effect of distortions on a codec: bytes, and similarity to the distorted and to the clean picture."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +10,7 @@ import numpy as np
 
 import aecodec
 from aecodec import metrics
+from aecodec.encoding.options import DEFAULT_EFFORT
 from aecodec.evaluation.pages import table
 from aecodec.images import distortions
 
@@ -22,19 +21,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Likeness:
-    """Of one set of pictures to another: PSNR in dB of the pooled error (infinite where equal), mean SSIM, mean UQI."""
+class Similarity:
+    """PSNR in dB of the pooled error (infinite where equal), mean SSIM and mean UQI of two sets of pictures."""
 
     psnr: float
     ssim: float
     uqi: float
 
     @classmethod
-    def of(cls, wanted: Pictures, shown: Pictures) -> Likeness:
+    def of(cls, reference: Pictures, pictures: Pictures) -> Similarity:
+        """Measure pictures (N, H, W, C), at least 11x11, against their reference."""
         return cls(
-            metrics.pooled_psnr(wanted, shown),
-            float(metrics.ssim(wanted, shown).mean()),
-            float(metrics.uqi(wanted, shown).mean()),
+            metrics.pooled_psnr(reference, pictures),
+            float(metrics.ssim(reference, pictures).mean()),
+            float(metrics.uqi(reference, pictures).mean()),
         )
 
 
@@ -45,32 +45,44 @@ class Result:
     distortion: str
     model: str
     file_bytes: float
-    distorted_clean: Likeness  # of the distorted picture to the clean one: what there was to begin with
-    decoded_distorted: Likeness  # of the decoded picture to what was coded
-    decoded_clean: Likeness  # of the decoded picture to what was there before
+    distorted_clean: Similarity  # of the distorted picture to the clean one: the strength of the distortion
+    decoded_distorted: Similarity  # of the decoded picture to the one that was coded
+    decoded_clean: Similarity  # of the decoded picture to the clean one
 
     @property
     def gain(self) -> float:
-        """dB by which the decoded picture is nearer to the clean one than what was coded."""
+        """How much nearer to the clean picture the decoded one is than the distorted one, in dB of PSNR."""
         return self.decoded_clean.psnr - self.distorted_clean.psnr
 
     def as_dict(self) -> dict[str, Any]:
-        """With None in place of an infinite PSNR, which JSON does not have."""
+        """The result for JSON: None in place of an infinite PSNR."""
         found = asdict(self)
         for part in (found["distorted_clean"], found["decoded_distorted"], found["decoded_clean"]):
             part["psnr"] = part["psnr"] if np.isfinite(part["psnr"]) else None
         return found
 
 
+@dataclass(frozen=True)
+class Coding:
+    """How pictures are coded in a study: quality (1 to 100) and effort (0 to 9); and the seed of the noise."""
+
+    quality: int = 75
+    effort: int = DEFAULT_EFFORT
+    seed: int = 0
+
+
+DEFAULT_CODING = Coding()
+
+
 def distort(pictures: Pictures, spec: str, seed: int) -> Pictures:
-    """Pictures (N, H, W, C) with a distortion; the noise is the same for the same seed, whatever else is measured."""
+    """Apply a distortion to pictures (N, H, W, C); the noise depends on the seed alone."""
     return distortions.parse(spec).apply(pictures, np.random.default_rng(seed))
 
 
-def code(pictures: Pictures, model: str, quality: int, effort: int) -> tuple[Pictures, float]:
+def code(pictures: Pictures, model: str, coding: Coding) -> tuple[Pictures, float]:
     """Pictures (N, H, W, C) as a model decodes them, and the mean bytes of their files."""
-    shown = pictures[..., 0] if pictures.shape[-1] == 1 else pictures
-    files = aecodec.encode_many(list(shown), model=model, quality=quality, effort=effort)
+    samples = pictures[..., 0] if pictures.shape[-1] == 1 else pictures
+    files = aecodec.encode_many(list(samples), model=model, quality=coding.quality, effort=coding.effort)
     decoded = np.stack(aecodec.decode_many(files)).reshape(pictures.shape)
     return decoded, sum(map(len, files)) / len(files)
 
@@ -79,36 +91,24 @@ def measure(
     pictures: Pictures,
     models: Sequence[str],
     specs: Sequence[str] = distortions.STUDY,
-    *,
-    quality: int = 75,
-    effort: int = 3,
-    seed: int = 0,
+    coding: Coding = DEFAULT_CODING,
     done: Callable[[Result], object] = lambda result: None,
 ) -> list[Result]:
-    """Every distortion with every model, over clean pictures (N, H, W, C) uint8 at least 11x11; in order of `specs`.
+    """Measure every distortion with every model, in the order of `specs`.
 
-    done: is told each result when it is there. Raises AecError.
+    pictures: clean ones, uint8 (N, H, W, C), at least 11x11. done: called with each result as soon as it is there.
+    Raises AecError.
     """
-    return list(_measured(pictures, models, specs, quality, effort, seed, done))
-
-
-def _measured(
-    pictures: Pictures,
-    models: Sequence[str],
-    specs: Sequence[str],
-    quality: int,
-    effort: int,
-    seed: int,
-    done: Callable[[Result], object],
-) -> Iterator[Result]:
+    results = []
     for spec in specs:
-        distorted = distort(pictures, spec, seed)
-        before = Likeness.of(pictures, distorted)
+        distorted = distort(pictures, spec, coding.seed)
+        before = Similarity.of(pictures, distorted)
         for model in models:
-            decoded, size = code(distorted, model, quality, effort)
-            result = Result(spec, model, size, before, Likeness.of(distorted, decoded), Likeness.of(pictures, decoded))
-            done(result)
-            yield result
+            decoded, size = code(distorted, model, coding)
+            similarities = before, Similarity.of(distorted, decoded), Similarity.of(pictures, decoded)
+            results.append(Result(spec, model, size, *similarities))
+            done(results[-1])
+    return results
 
 
 COLUMNS = ("distortion", "model", "bytes", "PSNR", "SSIM", "UQI", "PSNR", "SSIM", "UQI", "PSNR", "SSIM", "UQI", "gain")
@@ -116,7 +116,7 @@ ABOVE = ("", "", "", "distorted", "to clean", "", "decoded", "to distorted", "",
 
 
 def rows(results: Sequence[Result]) -> list[tuple[str, ...]]:
-    """The table, with its two lines of headings."""
+    """The rows of the table, with its two lines of headings."""
     found: list[tuple[str, ...]] = [ABOVE, COLUMNS]
     for r in results:
         parts = (r.distorted_clean, r.decoded_distorted, r.decoded_clean)
@@ -131,10 +131,10 @@ def _decibels(psnr: float) -> str:
 
 
 def markdown(results: Sequence[Result]) -> str:
-    """The table for a page, with one column where the terminal has three: PSNR / SSIM / UQI."""
+    """The table as Markdown, with PSNR / SSIM / UQI in one column."""
     head = (*COLUMNS[:3], "distorted to clean", "decoded to distorted", "decoded to clean", "gain, dB")
     found = []
     for row in rows(results)[2:]:
-        likeness = [" / ".join(row[i : i + 3]) if row[i] != "equal" else "equal" for i in (3, 6, 9)]
-        found.append((*row[:3], *likeness, row[12]))
+        similarity = [" / ".join(row[i : i + 3]) if row[i] != "equal" else "equal" for i in (3, 6, 9)]
+        found.append((*row[:3], *similarity, row[12]))
     return table(head, found, left=2)

@@ -14,7 +14,7 @@ from matplotlib import pyplot
 
 from aecodec.evaluation.plots import DPI, LINES, STYLE
 from aecodec.evaluation.sheets import Cell, Row, Section, draw
-from aecodec.studies.robustness import Result, code, distort
+from aecodec.studies.robustness import Coding, Result, code, distort
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +31,7 @@ WHAT = {
 
 
 def plot(results: Sequence[Result], title: str, path: Path) -> None:
-    """Bytes above, PSNR to the clean picture below; a column for each kind of distortion."""
+    """Plot bytes above, PSNR to the clean picture below; a column for each kind of distortion."""
     kinds = list(dict.fromkeys(r.distortion.partition(":")[0] for r in results if r.distortion != PLAIN))
     models = list(dict.fromkeys(r.model for r in results))
     filters = [kind for kind in kinds if kind not in WHAT]
@@ -83,22 +83,11 @@ def _lines(panel: Any, results: Sequence[Result], models: Sequence[str], value: 
     panel.set_xlim(-0.4, len(names) - 0.6)
 
 
-def sheet(
-    pictures: NDArray[np.uint8],
-    models: Sequence[str],
-    specs: Sequence[str],
-    path: Path,
-    *,
-    quality: int,
-    effort: int,
-    seed: int,
-) -> None:
-    """A row for each distortion: for each of a few pictures (N, H, W, C) the distorted one, then as each model decodes
-    it.
-    """
+def sheet(pictures: NDArray[np.uint8], models: Sequence[str], specs: Sequence[str], path: Path, coding: Coding) -> None:
+    """Draw a row for each distortion: each of a few pictures (N, H, W, C) distorted, then as each model decodes it."""
     rows = []
     for spec in specs:
-        distorted = distort(pictures, spec, seed)
-        shown = [distorted, *(code(distorted, model, quality, effort)[0] for model in models)]
-        rows.append(Row([Cell(of[index].squeeze()) for index in range(len(pictures)) for of in shown], spec))
+        distorted = distort(pictures, spec, coding.seed)
+        columns = [distorted, *(code(distorted, model, coding)[0] for model in models)]
+        rows.append(Row([Cell(of[index].squeeze()) for index in range(len(pictures)) for of in columns], spec))
     draw([Section("", rows, SCALE, ["as coded", *models] * len(pictures))]).save(path)

@@ -1,4 +1,4 @@
-"""Pictures that a training run leaves: its loss, rate and distortion, validation, and what comes of held-out tiles.
+"""Figures of a training run: loss, rate and distortion by epoch, validation, and reconstructions of held-out tiles.
 
 Raises ImportError where matplotlib is missing.
 """
@@ -35,16 +35,16 @@ TRAINED = {
 
 
 def draw(folder: Path, model: Model, tiles: NDArray[np.uint8]) -> None:
-    """``curves.png`` and ``reconstructions.png`` in the folder of checkpoints, with the first of tiles (N, H, W, C)."""
+    """Write ``curves.png`` and ``reconstructions.png`` of tiles (N, H, W, C) to the folder of checkpoints."""
     curves(folder / "log.jsonl", folder / "curves.png", tiles[0].size)
     reconstructions(model, tiles[:SHOWN], folder / "reconstructions.png")
 
 
 def curves(log: Path, path: Path, samples: int) -> None:
-    """A panel for each figure of the log, by epoch, and one for what held-out tiles cost at each quality.
+    """Plot each figure of the log by epoch, and the rate-distortion cost of held-out tiles at each quality.
 
-    log: a line of JSON an epoch, with the figures of the training and now and then a list ``validation``. samples: in a
-    tile. Nothing is written where there is no log.
+    log: a line of JSON for each epoch, some with a list ``validation``. samples: of a tile. Nothing is written if there
+    is no log.
     """
     if not log.exists():
         return
@@ -85,7 +85,7 @@ def _validation(panel: Any, entries: list[dict[str, Any]], samples: int) -> None
 
 
 def reconstructions(model: Model, tiles: NDArray[np.uint8], path: Path) -> None:
-    """A row of tiles (N, H, W, C), and below it what they decode to at a few qualities."""
+    """Draw a row of tiles (N, H, W, C), and below it what they decode to at a few qualities."""
     rows = {"original": tiles}
     for quality in QUALITIES:
         choice = choose_measured(model, engine(), tiles, np.full(len(tiles), quality))

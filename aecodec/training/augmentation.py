@@ -1,4 +1,4 @@
-"""Random changes to training tiles that leave them what they are."""
+"""Augmentation: random changes of training tiles (N, H, W, C) uint8."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ Augmentation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 def none(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Change nothing."""
     return tiles
 
 
 def mirror(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Half of the tiles mirrored left to right."""
+    """Mirror half of the tiles left to right."""
     flip = random.random(len(tiles)) < 0.5
     tiles = tiles.copy()
     tiles[flip] = tiles[flip, :, ::-1]
@@ -23,10 +24,9 @@ def mirror(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def colour(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Half of the tiles mirrored, one in twelve made gray, one in sixteen given strong colours, one in sixteen cut off,
-    as tiles at a picture's edge are.
+    """Mirror half of the tiles, make one in twelve gray, saturate one in sixteen, and cut off one in sixteen.
 
-    So gray pictures cost no colour bits, flat and tiny pictures next to nothing, and a red cap is no surprise.
+    Gray pictures then cost no bits for colour, flat and tiny ones few bits at all, and strong colours are expected.
     """
     tiles = mirror(tiles, random)
     for index in np.flatnonzero(random.random(len(tiles)) < 1.0 / 16.0):
@@ -40,9 +40,7 @@ def colour(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def photograph(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Crops of photographs: some mirrored, turned on their side, enlarged up to twice, brightened or darkened; and as
-    with ``colour`` some gray, of strong colours or cut off.
-    """
+    """Transpose a quarter of the crops, enlarge some up to twice, brighten or darken some; then as ``colour``."""
     tiles = tiles.copy()
     side = random.random(len(tiles)) < 0.25
     tiles[side] = tiles[side].swapaxes(1, 2)
@@ -55,7 +53,7 @@ def photograph(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def enlarge(tile: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """A part of a tile (H, W, C), of half its height and width or more, enlarged to all of it."""
+    """Enlarge a part of a tile (H, W, C), half its height and width or more, to the whole tile."""
     height, width = tile.shape[:2]
     share = random.uniform(0.5, 1.0)
     h, w = max(1, int(height * share)), max(1, int(width * share))
@@ -65,14 +63,14 @@ def enlarge(tile: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def saturate(tile: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """A tile (H, W, 3) with its channels in another order and their differences up to four times as large."""
+    """Permute the channels of a tile (H, W, 3) and enlarge their differences up to four times."""
     samples = tile[..., random.permutation(3)].astype(np.float32)
     mean = samples.mean(axis=2, keepdims=True)
     return np.clip(mean + (samples - mean) * random.uniform(1.0, 4.0), 0, 255).astype(np.uint8)
 
 
 def cut_off(tile: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """The first columns and rows of a tile (H, W, C), few or many, and then their last one repeated."""
+    """Keep a random number of the first rows and columns of a tile (H, W, C); repeat the last one beyond them."""
     limits = np.array(tile.shape[:2])
     height, width = np.maximum(1, limits * random.random(2) ** 2).astype(int)
     if random.random() < 0.5:
@@ -83,7 +81,7 @@ def cut_off(tile: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def shift(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Half of the tiles moved by up to two pixels; what leaves on one side is black on the other."""
+    """Move half of the tiles by up to two pixels, with black pixels moving in."""
     out = tiles.copy()
     height, width = tiles.shape[1:3]
     for index in np.flatnonzero(random.random(len(tiles)) < 0.5):
@@ -97,7 +95,7 @@ def shift(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def pen(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Handwriting: three quarters of gray tiles rotated, scaled, sheared, bent and drawn with another pen."""
+    """Rotate, scale, shear and bend three quarters of gray tiles, and change the width of their strokes."""
     out = tiles.copy()
     for index in np.flatnonzero(random.random(len(tiles)) < 0.75):
         out[index, :, :, 0] = np.asarray(_bend(Image.fromarray(tiles[index, :, :, 0]), random))
@@ -113,7 +111,7 @@ def _bend(image: Image.Image, random: np.random.Generator) -> Image.Image:
     matrix = np.array([[cosine, -sine], [sine, cosine]]) @ np.array([[scale[0], shear], [0.0, scale[1]]])
     centre = np.array([width / 2.0, height / 2.0])
     move = random.normal(0.0, 0.8, 2)
-    # Corners of a grid of quadrilaterals, each mapped affinely and then moved a little: affine and elastic in one.
+    # Corners of a grid of quadrilaterals, mapped affinely and then jittered: an affine and elastic distortion.
     xs, ys = np.linspace(0, width, 4).astype(int), np.linspace(0, height, 4).astype(int)
     jitter = random.normal(0.0, 0.6, (4, 4, 2))
     corner = {
@@ -134,7 +132,7 @@ def _bend(image: Image.Image, random: np.random.Generator) -> Image.Image:
     if choice < 0.3:
         other = bent.filter(ImageFilter.MaxFilter(3) if choice < 0.15 else ImageFilter.MinFilter(3))
         bent = Image.blend(bent, other, float(random.uniform(0.1, 0.6)))
-    # Resampling blurs; steepen the edges again by a random amount.
+    # Resampling blurs: steepen the edges again by a random amount.
     contrast = 1.0 + random.uniform(0.0, 0.5)
     table = np.clip((np.arange(256) - 128.0) * contrast + 128.0 + random.normal(0.0, 6.0), 0, 255)
     table = np.where(np.arange(256) == 0, 0, table)

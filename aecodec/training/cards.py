@@ -1,4 +1,4 @@
-"""The model card: what a model was trained on and how, and what it reached, written beside its file."""
+"""The model card: data, training and figures of a model, written beside its file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aecodec.models.registry import number_of
 
 
 def markdown(model: Model) -> str:
-    """The card of a model as Markdown, from what its file says."""
+    """Format the card of a model, which is part of its file, as Markdown."""
     card: dict[str, Any] = model.card
     d = model.description
     tile = f"tiles of {d.tile[1]}x{d.tile[0]}" if d.tile else "pictures of any size"
@@ -47,7 +47,7 @@ def markdown(model: Model) -> str:
 
 
 def _parts(model: Model) -> str:
-    """What a tile is coded as."""
+    """Parts of the latent."""
     d = model.description
     if not d.passes:
         return f"a vector of {d.vector} and {len(d.synthesis_layers)} layers from there to the pixels"
@@ -73,7 +73,7 @@ def _exactness(card: dict[str, Any]) -> list[str]:
 
 
 def _classic(card: dict[str, Any]) -> list[str]:
-    """The network as it was trained, with its latent in float32, and the model file at the highest quality."""
+    """Section on the network as it was trained, with its latent in float32, and the model file at quality 100."""
     lines = [
         "",
         "## The network and the model file",
@@ -90,8 +90,8 @@ def _classic(card: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _remainder(model: Model, told: dict[str, Any]) -> list[str]:
-    """What was trained for lossless files, and what they take."""
+def _remainder(model: Model, entry: dict[str, Any]) -> list[str]:
+    """Section on the remainder: its training, and the bytes of lossless and near-lossless files."""
     return [
         "",
         "## Remainder",
@@ -99,11 +99,11 @@ def _remainder(model: Model, told: dict[str, Any]) -> list[str]:
         f"For lossless files: {model.remainder_macs_per_pixel:,.0f} more multiply-adds a pixel. Ideal bytes of"
         " held-out pictures, at the quality that makes the sum smallest.",
         "",
-        f"- Command: `{told['command']}`",
-        f"- {told['hours_of_training']} hours.",
-        *([f"- {told['note']}"] if told["note"] else []),
+        f"- Command: `{entry['command']}`",
+        f"- {entry['hours_of_training']} hours.",
+        *([f"- {entry['note']}"] if entry["note"] else []),
         "",
         "| largest error | quality | lossy part | remainder |",
         "|---:|---:|---:|---:|",
-        *(f"| {f['error']} | {f['quality']} | {f['lossy']:.1f} | {f['remainder']:.1f} |" for f in told["figures"]),
+        *(f"| {f['error']} | {f['quality']} | {f['lossy']:.1f} | {f['remainder']:.1f} |" for f in entry["figures"]),
     ]

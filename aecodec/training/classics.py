@@ -1,7 +1,7 @@
-"""The autoencoders that people build first, as their authors train them: in floats, for one fixed code.
+"""Classics: well-known introductory autoencoders, trained in floats as their authors do it.
 
-A classic is data: the stages of its encoder and decoder. From the same stages come the Keras networks here and the
-exact layers that ``aecodec.training.classic_export`` makes of them.
+A classic is data: the stages of its encoder and decoder, from which both the Keras networks here and the exact layers
+of ``aecodec.training.classic_export`` are made.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import numpy as np
 from aecodec.models.analysis_network import LEAK
 from aecodec.models.description import Description, SynthesisLayer
 
-Tensor = Any  # of whatever backend Keras runs on
+Tensor = Any  # of the backend of Keras
 KERNEL = 3
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A 3x3 convolution and what stands around it, in this order.
+    """A 3x3 convolution and the layers around it, in this order.
 
-    upsample: nearest neighbours before it. stride: of the convolution; where ``transposed`` it enlarges. crop: pixels
-    off each side, which make a convolution with padding one without. norm: batch normalisation "before" or "after" the
-    activation, or "" for none. pool: the largest of each 2x2.
+    ``upsample``: factor of nearest-neighbour upsampling before it. ``stride``: of the convolution, a factor of
+    upsampling if it is ``transposed``. ``crop``: pixels removed from each side, by 1 a convolution without padding.
+    ``norm``: batch normalisation "before" or "after" the activation, or "" for none. ``pool``: maximum of each 2x2.
     """
 
     units: int
@@ -39,18 +39,21 @@ class Stage:
 
     @property
     def grow(self) -> int:
+        """Factor by which the stage enlarges height and width."""
         return self.upsample * (self.stride if self.transposed else 1)
 
     @property
     def constant(self) -> int:
-        """Channels that carry a one beside the units: what follows needs it for the shift of a normalisation."""
+        """Channels that hold a constant one, from which the next layer gets the shift of a normalisation."""
         return 1 if self.norm == "after" else 0
 
 
 @dataclass(frozen=True)
 class Classic:
-    """``code``: (height, width, channels) of the grid with which the decoder begins. ``latent``: numbers of a dense
-    latent, or 0 where the encoder's last grid is the latent itself. ``loss``: a name of Keras.
+    """An autoencoder for tiles of one size, and how it is trained.
+
+    ``code``: (height, width, channels) of the grid with which the decoder begins. ``latent``: elements of a dense
+    latent, or 0 if the encoder's last grid is the latent itself. ``loss``: a name of Keras. ``batch``: tiles.
     """
 
     tile: tuple[int, int]
@@ -67,6 +70,7 @@ class Classic:
 
     @property
     def vector(self) -> int:
+        """Elements of the latent."""
         return self.latent or int(np.prod(self.code))
 
     @property
@@ -103,7 +107,7 @@ class Classic:
 
 @dataclass(frozen=True)
 class Autoencoder:
-    """Two Keras models, and the layers (convolution, normalisation or None) of each stage."""
+    """Encoder and decoder as Keras models, and the layers (convolution, normalisation or None) of each stage."""
 
     classic: Classic
     encoder: keras.Model
@@ -113,20 +117,21 @@ class Autoencoder:
 
     @property
     def parameters(self) -> int:
+        """Weights of both networks."""
         return int(self.encoder.count_params() + self.decoder.count_params())
 
     def joined(self) -> keras.Model:
-        """Tiles (N, H, W, C) in 0..1 to their reconstructions."""
+        """Return the model from tiles (N, H, W, C) in 0..1 to their reconstructions."""
         return keras.Sequential([self.encoder, self.decoder])
 
 
 def build(classic: Classic) -> Autoencoder:
-    """Networks with fresh weights."""
+    """Build the networks with random weights."""
     x = inputs = keras.Input((*classic.tile, classic.channels))
     encoder_layers = []
     for stage in classic.encoder:
-        x, made = _stage(x, stage)
-        encoder_layers.append(made)
+        x, layers = _stage(x, stage)
+        encoder_layers.append(layers)
     if classic.latent:
         dense = keras.layers.Dense(classic.latent)
         encoder_layers.append((dense, None))
@@ -143,8 +148,8 @@ def build(classic: Classic) -> Autoencoder:
         x = dense(x)
     x = keras.layers.Reshape(classic.code)(x)
     for stage in classic.decoder:
-        x, made = _stage(x, stage)
-        decoder_layers.append(made)
+        x, layers = _stage(x, stage)
+        decoder_layers.append(layers)
     return Autoencoder(classic, encoder, keras.Model(inputs, x, name="decoder"), encoder_layers, decoder_layers)
 
 

@@ -1,9 +1,8 @@
-"""Keras layers that compute what the exact engine will compute.
+"""Keras layers that compute exactly what an engine computes with integers.
 
-Values inside a network are real numbers here and integers there: a real value is the integer divided by a power of two,
-so float32 represents both alike. With ``exact`` on, as it is at first, weights and outputs are rounded and clamped just
-as the exported model does it, and gradients pass straight through (Bengio et al. 2013, arXiv:1308.3432); with it off a
-layer is an ordinary convolution.
+A real value here is the integer there divided by a power of two, and float32 represents both exactly. With ``exact``
+on, the default, weights and outputs are rounded and clamped as in the exported model, and gradients pass straight
+through (Bengio et al. 2013, arXiv:1308.3432). With it off a layer is an ordinary convolution.
 """
 
 from __future__ import annotations
@@ -17,28 +16,29 @@ from keras import ops
 
 from aecodec.models.description import ACTIVATION_BITS, ACTIVATION_LIMIT
 
-Tensor = Any  # of whatever backend Keras runs on
+Tensor = Any  # of the backend of Keras
 
 EXACT_SUM = 2.0**24  # integers up to here are exact in float32
 WEIGHT_BITS_LIMIT = 14  # weights stay within int16
 
 
 def constant(values: Any) -> Tensor:
-    """An array as a float32 tensor of the backend, which may not multiply NumPy's."""
+    """Convert an array to a float32 tensor; not every backend multiplies NumPy arrays."""
     return ops.convert_to_tensor(np.asarray(values, np.float32))
 
 
 def numpy(variable: Any) -> np.ndarray:
-    """A Keras variable as float64."""
+    """Convert a Keras variable to a float64 array."""
     return np.asarray(ops.convert_to_numpy(variable), np.float64)
 
 
 def straight_through(value: Tensor, replacement: Tensor) -> Tensor:
-    """``replacement`` in the forward direction, ``value`` in the backward one."""
+    """Return ``replacement`` with the gradient of ``value``."""
     return value + ops.stop_gradient(replacement - value)
 
 
 def round_half_up(value: Tensor) -> Tensor:
+    """Round to the nearest integer, halves upwards."""
     return ops.floor(value + 0.5)
 
 
@@ -66,8 +66,9 @@ class ExactConvolution(keras.layers.Layer):
         self.exact = True
 
     def build(self, shape: Sequence[Any]) -> None:
+        """Create kernel (k, k, inputs, units) and bias (units,)."""
         fan_in = self.kernel_size**2 * shape[-1]
-        # He et al. 2015; ``gain`` shrinks the layers that must start near nothing.
+        # He et al. 2015; a ``gain`` below 1 for layers that must start near zero.
         spread = self.gain * (2.0 / fan_in) ** 0.5
         init = keras.initializers.RandomNormal(stddev=spread, seed=keras.random.SeedGenerator(fan_in + self.units))
         self.kernel = self.add_weight(
@@ -77,7 +78,7 @@ class ExactConvolution(keras.layers.Layer):
         self.fan_in = fan_in
 
     def weight_bits(self) -> Tensor:
-        """Fraction bits of each unit's weights: as many as the bound of an exact sum leaves."""
+        """Fraction bits of each unit's weights: as many as keep its sum below EXACT_SUM."""
         size = ops.sum(ops.abs(self.kernel), axis=(0, 1, 2)) * ACTIVATION_LIMIT
         size = size + ops.abs(self.bias) * 2.0**ACTIVATION_BITS
         rounding = constant(2.0 ** (ACTIVATION_BITS - 1.0 - self.output_bits))
@@ -86,7 +87,7 @@ class ExactConvolution(keras.layers.Layer):
         return ops.minimum(bits, float(WEIGHT_BITS_LIMIT))
 
     def quantized(self) -> tuple[Tensor, Tensor, Tensor]:
-        """(kernel, bias, weight bits): the rounded weights as real numbers."""
+        """Return kernel and bias, rounded, as real numbers, and the fraction bits of the weights."""
         bits = ops.stop_gradient(self.weight_bits())
         scale = 2.0**bits
         kernel = straight_through(self.kernel, round_half_up(self.kernel * scale) / scale)
@@ -95,7 +96,11 @@ class ExactConvolution(keras.layers.Layer):
         return kernel, bias, bits
 
     def call(self, x: Tensor, add: Tensor | None = None, every: tuple[int, int] | None = None) -> Tensor:
-        """``every``: only the outputs at (y, x) and every second one from there, down and across."""
+        """Convolve ``x`` (N, H, W, C).
+
+        ``add``: added before the activation. ``every``: (y, x) of 0 or 1; only the outputs at every second row from y
+        and every second column from x.
+        """
         kernel, bias = self.kernel, self.bias
         if self.exact:
             kernel, bias, _ = self.quantized()
@@ -120,7 +125,7 @@ class ExactConvolution(keras.layers.Layer):
 
 
 def activation(value: Tensor, bits: Tensor) -> Tensor:
-    """Element values (grey levels) as context: scaled by ``2**bits`` to activations, rounded, clamped."""
+    """Scale element values (grey levels) by ``2**bits`` to context values, rounded and clamped."""
     fine = 2.0**ACTIVATION_BITS
     scaled = value * 2.0**bits
     limit = ACTIVATION_LIMIT / fine

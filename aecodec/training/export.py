@@ -1,4 +1,4 @@
-"""From a trained Keras ladder to a model file: the same numbers, as integers."""
+"""Export of a trained ladder to a model file: the same numbers as integers."""
 
 from __future__ import annotations
 
@@ -22,25 +22,26 @@ from aecodec.models.description import (
 )
 from aecodec.models.model import Model
 from aecodec.packing.tables import Tables, parametric
-from aecodec.training import table_fitting as learned
+from aecodec.training import table_fitting
 from aecodec.training.exact_layers import ExactConvolution, numpy
-from aecodec.training.ladder_network import SKIPPED_CLASSES, Ladder
+from aecodec.training.ladder_network import SKIPPED_CLASSES, LadderNetwork
 
 SYNTHESIS_BITS = 16  # fraction bits of the inverse transform's weights
 
 
 def half_up(values: Any) -> np.ndarray:
+    """Round to the nearest int64, halves upwards."""
     return np.floor(np.asarray(values, np.float64) + 0.5).astype(np.int64)
 
 
 def layer_arrays(prefix: str, layer: ExactConvolution, spec: Any) -> safetensors.Arrays:
-    """Integers of one layer: real weights times 2**bits; the bias holds the half that rounds."""
+    """Integers of one layer: real weights times 2**bits; the bias includes the half that rounds."""
     bits = numpy(layer.weight_bits()).astype(np.int64)
     kernel = numpy(layer.kernel)
     bias = numpy(layer.bias)
     shift = ACTIVATION_BITS + bits - np.asarray(layer.output_bits)
     if shift.min() < 0:
-        # An output finer than its sum: give the sum more bits than the bound of float32 leaves.
+        # An output finer than its sum: the sum gets more bits than the bound of float32 leaves.
         bits = bits + np.maximum(0, -shift)
         shift = np.maximum(shift, 0)
     weight = half_up(kernel * 2.0**bits)
@@ -49,8 +50,8 @@ def layer_arrays(prefix: str, layer: ExactConvolution, spec: Any) -> safetensors
     return exact_layer_arrays(prefix, spec, weight, whole, shift)
 
 
-def networks_of(trained: Ladder) -> list[tuple[str, Any, Any]]:
-    """(name of its arrays, Keras layers, layers as described) of every network."""
+def networks_of(trained: LadderNetwork) -> list[tuple[str, Any, Any]]:
+    """Return name of the arrays, Keras layers and described layers of every network."""
     d = trained.description
     nets = [
         ("vector", trained.vector_net, d.vector_layers),
@@ -62,8 +63,8 @@ def networks_of(trained: Ladder) -> list[tuple[str, Any, Any]]:
     return nets
 
 
-def arrays_of(trained: Ladder) -> safetensors.Arrays:
-    """All arrays of the model file but the tables."""
+def arrays_of(trained: LadderNetwork) -> safetensors.Arrays:
+    """All arrays of the model file except the tables."""
     d, s = trained.description, trained.statistics
     arrays: safetensors.Arrays = {}
     for name, net, specs in networks_of(trained):
@@ -94,6 +95,7 @@ def arrays_of(trained: Ladder) -> safetensors.Arrays:
 
 
 def table_arrays(tables: Tables) -> safetensors.Arrays:
+    """The tables as arrays of the model file."""
     return {
         "tables.extents": tables.extents.astype(np.uint8),
         "tables.shifts": tables.shifts.astype(np.uint8),
@@ -102,8 +104,13 @@ def table_arrays(tables: Tables) -> safetensors.Arrays:
     }
 
 
-def export(trained: Ladder, tiles: np.ndarray, metadata: Mapping[str, str], *, rounds: int = 2, seed: int = 0) -> bytes:
-    """The model file's bytes. Tables are learned from ``tiles`` (N, H, W, C), coded at qualities drawn evenly."""
+def export(
+    trained: LadderNetwork, tiles: np.ndarray, metadata: Mapping[str, str], *, rounds: int = 2, seed: int = 0
+) -> bytes:
+    """Return the model file's bytes.
+
+    The tables are learned from ``tiles`` (N, H, W, C), coded ``rounds`` times at uniformly drawn qualities.
+    """
     arrays = arrays_of(trained)
     metadata = {**metadata, "description": trained.description.to_json()}
     random = np.random.default_rng(seed)
@@ -111,14 +118,14 @@ def export(trained: Ladder, tiles: np.ndarray, metadata: Mapping[str, str], *, r
     for _ in range(rounds):
         model = models.load(safetensors.dump(arrays | table_arrays(tables), metadata))
         residuals, classes = code(model, tiles, random)
-        tables = learned.fit(tables, residuals, classes)
+        tables = table_fitting.fit(tables, residuals, classes)
     data = safetensors.dump(arrays | table_arrays(tables), metadata)
-    models.load(data)  # every proof again, on what was written
+    models.load(data)  # repeats every proof on what is written
     return data
 
 
 def code(model: Model, tiles: np.ndarray, random: np.random.Generator) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Residuals and classes of tiles, coded in batches with the NumPy engine."""
+    """Residuals and classes of tiles (N, H, W, C), coded at uniformly drawn qualities."""
     residuals: list[np.ndarray] = []
     classes: list[np.ndarray] = []
     for begin in range(0, len(tiles), 256):
@@ -130,6 +137,6 @@ def code(model: Model, tiles: np.ndarray, random: np.random.Generator) -> tuple[
 
 
 def with_card(data: bytes, card: Mapping[str, Any]) -> bytes:
-    """The same model file with another card, which is no normative part."""
+    """Return the same model file with another card, which does not count for its id."""
     arrays, metadata = safetensors.load(data)
     return safetensors.dump(arrays, {**metadata, "card": json.dumps(card, sort_keys=True)})

@@ -1,8 +1,9 @@
-"""Where a ladder's weights start from: those of a model, also of one of another shape."""
+"""Initial weights of a ladder from a model, which may have another shape."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,65 +11,105 @@ from aecodec.models.arrays import LAYER_ARRAYS
 from aecodec.models.description import ACTIVATION_BITS, COEFFICIENT_BITS, Description, Layer
 from aecodec.models.model import Model
 from aecodec.training.exact_layers import ExactConvolution, numpy
-from aecodec.training.ladder_network import CLASS_BITS, CORRECTION_BITS, Ladder
+from aecodec.training.ladder_network import CLASS_BITS, CORRECTION_BITS, LadderNetwork
 
 Array = np.ndarray
-Real = tuple[Array, Array]  # kernel (k, k, in, out) and bias (out,)
+RealLayer = tuple[Array, Array]  # kernel (k, k, inputs, outputs) and bias (outputs,)
 
 
-def start_from(trained: Ladder, model: Model) -> None:
-    """Give a built ladder a model's weights, as they were rounded, wherever both have the same part.
+@dataclass(frozen=True)
+class Correspondence:
+    """The inputs or outputs that a new network and the model's have in common: ``new[i]`` is ``old[i]``."""
 
-    Of another shape, over the same transforms, it takes what fits: an input, a unit and an output that the model has
-    keep what they had. New units start at random, and those who were there before do not hear them yet; so a wider
-    ladder starts as the narrower one, and two halves of a group as its passes (after Net2Net, Chen et al. 2016,
-    arXiv:1511.05641). ``ValueError`` where that cannot be.
+    new: Array
+    old: Array
+
+    @classmethod
+    def of_first(cls, count: int) -> Correspondence:
+        """The first ``count`` of both."""
+        return cls(np.arange(count), np.arange(count))
+
+
+def initialize(network: LadderNetwork, model: Model) -> None:
+    """Give a built network the weights of a model, as they were rounded, wherever both have the same part.
+
+    A ladder of another shape over the same transforms takes over the inputs, units and outputs that the model has.
+    Further units start at random, and those that were taken over do not see them yet. So a ladder with wider networks
+    or more features computes at first what the narrower one does, and the two halves of a divided group begin as the
+    passes of the whole one (after Net2Net, Chen et al. 2016, arXiv:1511.05641). Raises ``ValueError`` for shapes that
+    have too little in common.
     """
-    new, old = trained.description, model.description
-    found = origins(new, model)
+    new, old = network.description, model.description
+    sources = source_passes(new, model)
     if new.vector:
-        trained.vector_class.assign(model.arrays["vector_class"].astype(np.float32))
-    _take(trained.vector_net, _layers(model, "vector", old.vector_layers), new.vector + new.cues)
+        network.vector_class.assign(model.arrays["vector_class"].astype(np.float32))
+    inputs = Correspondence.of_first(new.vector + new.cues)
+    _copy(network.vector_net, _layers(model, "vector", old.vector_layers), inputs, _block_features(new, old))
     for index, stage in enumerate(new.passes):
-        source = found[index]
+        source = sources[index]
         before = old.passes[source]
-        gains = trained.gain_bits[before.lo : before.hi] + COEFFICIENT_BITS
-        bits = [*gains, *[CLASS_BITS] * len(gains)]
+        gains = network.gain_bits[before.lo : before.hi] + COEFFICIENT_BITS
+        layers = _layers(model, f"pass{source}", old.pass_layers[source], [*gains, *[CLASS_BITS] * len(gains)])
+        inputs = _inputs((new, index), (old, source), min(new.seen(index), old.seen(source)))
         means = np.arange(stage.lo, stage.hi) - before.lo
-        common = new.inputs(index, min(new.seen(index), old.seen(source)))
-        layers = _layers(model, f"pass{source}", old.pass_layers[source], bits)
-        _take(trained.pass_nets[index], layers, common, np.concatenate([means, means + len(gains)]))
-        update = [i for i, p in enumerate(old.passes) if p.hi == stage.hi and old.update_layers[i]]
-        if update and new.update_layers[index]:
-            layers = _layers(model, f"update{update[0]}", old.update_layers[update[0]])
-            _take(trained.update_nets[index], layers, new.inputs(index, stage.hi))
-    bits = [*(trained.gain_bits - CORRECTION_BITS + COEFFICIENT_BITS)]
+        outputs = np.concatenate([means, means + len(gains)])  # means, then classes
+        _copy(network.pass_nets[index], layers, inputs, Correspondence(np.arange(len(outputs)), outputs))
+        updates = [i for i, p in enumerate(old.passes) if p.hi == stage.hi and old.update_layers[i]]
+        if updates and new.update_layers[index]:
+            layers = _layers(model, f"update{updates[0]}", old.update_layers[updates[0]])
+            _copy(network.update_nets[index], layers, _inputs((new, index), (old, updates[0]), stage.hi))
+    bits = [*(network.gain_bits - CORRECTION_BITS + COEFFICIENT_BITS)]
     layers = _layers(model, "correction", old.correction_layers, bits)
-    _take(trained.correction_net, layers, new.context)
+    inputs = _inputs((new, len(new.passes)), (old, len(old.passes)), new.coefficients)
+    _copy(network.correction_net, layers, inputs)
 
 
-def origins(new: Description, model: Model) -> list[int]:
-    """For each pass of a shape the model's pass that it starts from: the last that decoded the same channels at a place
-    of it. ``ValueError`` where there is none, or where the shape is over other transforms.
+def source_passes(new: Description, model: Model) -> list[int]:
+    """Return, for each pass of a shape, the pass of the model from which it starts.
+
+    It is the last one that decodes the same channels at a place in common. Raises ``ValueError`` if there is none, or
+    if the shape is over other transforms.
     """
     old, found = model.description, []
-    for name in ("tile", "channels", "block", "vector", "features", "cues"):
+    for name in ("tile", "channels", "block", "vector", "cues"):
         if getattr(new, name) != getattr(old, name):
             raise ValueError(f"{model.name} has another {name} than the shape to be trained")
     for stage in new.passes:
-        fitting = [
+        candidates = [
             number
             for number, before in enumerate(old.passes)
             if before.lo <= stage.lo and stage.hi <= before.hi and before.places & stage.places
         ]
-        if not fitting:
+        if not candidates:
             raise ValueError(f"no pass of {model.name} has the channels {stage.lo} to {stage.hi}")
-        found.append(fitting[-1])
+        found.append(candidates[-1])
     return found
 
 
-def _layers(model: Model, name: str, specs: Sequence[Layer], output_bits: Sequence[int] | None = None) -> list[Real]:
-    """The layers of a network as real numbers; ``output_bits``: fraction bits of the last one's outputs."""
+def _inputs(new: tuple[Description, int], old: tuple[Description, int], hi: int) -> Correspondence:
+    """Inputs in common of networks of two passes that see the plane up to channel ``hi``: features, cues, plane.
+
+    ``new``, ``old``: a shape and the index of the pass; the number of passes stands for the correction.
+    """
+    features = [shape.features - shape.unseen(index) for shape, index in (new, old)]
+    common = np.arange(min(features))
+    others = np.arange(new[0].cues + hi)
+    return Correspondence(*(np.concatenate([common, count + others]) for count in features))
+
+
+def _block_features(new: Description, old: Description) -> Correspondence | None:
+    """Features in common among the outputs of the vector's network, which follow each other block by block."""
+    if new.tile is None:
+        return None
+    rows, columns = new.grid(*new.tile)
+    blocks, common = np.arange(rows * columns)[:, None], np.arange(min(new.features, old.features))
+    return Correspondence(*((blocks * shape.features + common).reshape(-1) for shape in (new, old)))
+
+
+def _layers(
+    model: Model, name: str, specs: Sequence[Layer], output_bits: Sequence[int] | None = None
+) -> list[RealLayer]:
+    """Layers of a network as real numbers; ``output_bits``: fraction bits of the last layer's outputs."""
     found = []
     for index, spec in enumerate(specs):
         weight, bias, shift = (model.arrays[f"{name}.{index}.{part}"].astype(np.int64) for part in LAYER_ARRAYS)
@@ -80,22 +121,28 @@ def _layers(model: Model, name: str, specs: Sequence[Layer], output_bits: Sequen
     return found
 
 
-def _take(net: list[ExactConvolution], layers: list[Real], common: int, outputs: Array | None = None) -> None:
-    """Give a network what it has in common with ``layers``: the first ``common`` inputs, as many units as both have,
-    and of the last layer's outputs those named, all that the network has.
+def _copy(
+    net: list[ExactConvolution],
+    layers: list[RealLayer],
+    inputs: Correspondence,
+    outputs: Correspondence | None = None,
+) -> None:
+    """Copy to a network what it has in common with ``layers``: the inputs and outputs given, and the first units.
+
+    Without ``outputs`` the first ones are in common. Copied units get zero weights for all other inputs.
     """
     if len(net) != len(layers):
         raise ValueError("a network of the shape to be trained is deeper or shallower than the model's")
     for index, (layer, (kernel, bias)) in enumerate(zip(net, layers, strict=True)):
         if layer.kernel_size != len(kernel):
             raise ValueError("a network of the shape to be trained looks further or less far than the model's")
-        mine, own = numpy(layer.kernel), numpy(layer.bias)
+        new_kernel, new_bias = numpy(layer.kernel), numpy(layer.bias)
+        units = Correspondence.of_first(min(kernel.shape[-1], new_kernel.shape[-1]))
         if outputs is not None and index == len(net) - 1:
-            kernel, bias = kernel[..., outputs], bias[outputs]
-        units = min(kernel.shape[-1], mine.shape[-1])
-        mine[..., :units] = 0.0
-        mine[:, :, :common, :units] = kernel[:, :, :common, :units]
-        own[:units] = bias[:units]
-        layer.kernel.assign(mine.astype(np.float32))
-        layer.bias.assign(own.astype(np.float32))
-        common = units
+            units = outputs
+        new_kernel[..., units.new] = 0.0
+        new_kernel[:, :, inputs.new[:, None], units.new] = kernel[:, :, inputs.old[:, None], units.old]
+        new_bias[units.new] = bias[units.old]
+        layer.kernel.assign(new_kernel.astype(np.float32))
+        layer.bias.assign(new_bias.astype(np.float32))
+        inputs = units

@@ -1,4 +1,4 @@
-"""The ladder as a Keras model: what ``aecodec.models.ladder`` does with integers, here with gradients."""
+"""The ladder as a Keras model: the arithmetic of ``aecodec.models.ladder`` with gradients."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from aecodec.packing.tables import CLASSES
 from aecodec.training.exact_layers import ExactConvolution, activation, constant, round_half_up, straight_through
 from aecodec.training.statistics import Statistics
 
-Tensor = Any  # of whatever backend Keras runs on
+Tensor = Any  # of the backend of Keras
 
 CLASS_BITS = 3  # a class output of 1.0 stands for eight classes
 CORRECTION_BITS = 2
 ZERO_SLOPE = 0.3  # share of the distortion's gradient that reaches the mean of an element whose residual is zero
-SKIPPED_CLASSES = 2  # so nearly certain that they are not coded
+SKIPPED_CLASSES = 2  # the lowest classes, whose residuals are so rarely non-zero that they are not coded
 LOGISTIC_SPREAD = math.pi / math.sqrt(3.0)  # standard deviation of the logistic distribution of scale 1
 
 
 def quality_tables() -> tuple[np.ndarray, np.ndarray]:
-    """By quality 0..100 (0 unused): lambda (101,), cues (101, 4)."""
+    """Return lambdas (101,) and cues (101, 4) by quality 0..100; row 0 is unused."""
     qualities = [max(q, 1) for q in range(QUALITIES + 1)]
     u = np.array([2.0 * (q - 1) / (QUALITIES - 1) - 1.0 for q in qualities])
     lambdas = np.array([lambda_of_quality(q) for q in qualities])
@@ -45,7 +45,7 @@ def quality_tables() -> tuple[np.ndarray, np.ndarray]:
 
 
 def logistic_bits(residual: Tensor, log_scale: Tensor) -> Tensor:
-    """Code length in bits of an integer (or noisy) residual under a discretised logistic of natural log scale."""
+    """Code length in bits of a residual in steps under a discretised logistic distribution of natural log scale."""
     inverse = ops.exp(-log_scale)
     size = ops.abs(residual)
     upper, lower = (0.5 - size) * inverse, (-0.5 - size) * inverse
@@ -56,7 +56,7 @@ def logistic_bits(residual: Tensor, log_scale: Tensor) -> Tensor:
 def network(
     layers: tuple[Layer, ...], name: str, output_bits: Any = None, output_limits: Any = None
 ) -> list[ExactConvolution]:
-    """Keras layers of a network; the last one has ``output_bits`` and ``output_limits`` where they are given."""
+    """Return the Keras layers of a network; ``output_bits`` and ``output_limits``, if given, are those of the last."""
     made = []
     for index, layer in enumerate(layers):
         own = {}
@@ -69,7 +69,10 @@ def network(
 def run(
     net: list[ExactConvolution], layers: tuple[Layer, ...], x: Tensor, every: tuple[int, int] | None = None
 ) -> Tensor:
-    """``every``: only the outputs at (y, x) and every second one from there, down and across."""
+    """Apply a network to ``x`` (N, H, W, C).
+
+    ``every``: (y, x) of 0 or 1; only the outputs at every second row from y and every second column from x.
+    """
     outputs: list[Tensor] = []
     for index, (layer, spec) in enumerate(zip(net, layers, strict=True)):
         add = None if spec.add is None else outputs[spec.add]
@@ -78,13 +81,12 @@ def run(
     return x
 
 
-class Ladder(keras.Model):
-    """Passes from coarse to fine, trained for all qualities at once, with the integer layers and the hard rounding that
-    the codec has.
+class LadderNetwork(keras.Model):
+    """A ladder for all qualities, with the integer layers and the hard rounding of the codec.
 
-    ``call`` takes a tuple of groups, each of pictures (N, H, W, C) of one size, whole tiles, in 0..255, qualities (N,)
-    and, where the error is not that against the pictures themselves, what to compare with. It returns for each group,
-    per picture, bits (N,), the sum of squared errors (N,) and the reconstruction.
+    ``call`` takes a tuple of groups: pictures (N, H, W, C) in 0..255 of one size, a multiple of the tile's, qualities
+    (N,) and, if they are not the pictures themselves, the pictures that the error is measured against. It returns for
+    each group the bits (N,), the sums of squared errors (N,) and the decoded pixels (N, H, W, C).
     """
 
     def __init__(self, description: Description, statistics: Statistics, **kwargs: Any) -> None:
@@ -111,9 +113,11 @@ class Ladder(keras.Model):
 
     @property
     def networks(self) -> list[list[ExactConvolution]]:
+        """The layers of every network."""
         return [self.vector_net, *self.pass_nets, *self.update_nets, self.correction_net]
 
     def build(self, shape: Any = None) -> None:
+        """Create the weights; ``shape`` is not needed, as the description has it."""
         d, s = self.description, self.statistics
         if d.vector:
             start = (CLASSES_PER_OCTAVE * np.log2(s.tile_spread)).astype(np.float32)
@@ -137,18 +141,18 @@ class Ladder(keras.Model):
             channels = layer.units
 
     def set_exact(self, exact: bool) -> None:
-        """Switch integer layers on (as they are at first) or off; then compile again."""
+        """Switch integer layers on, as they are at first, or off; the model must then be compiled again."""
         for net in self.networks:
             for layer in net:
                 layer.exact = exact
 
     @staticmethod
     def _code(value: Tensor, mean: Tensor, absolute_class: Tensor, step: Tensor, lambda_: Tensor) -> tuple[Any, Any]:
-        """(decoded value, bits) of elements, all arrays of the same shape or broadcastable; step in grey levels."""
+        """Return decoded values and bits of elements; the arrays are broadcast, ``step`` is in grey levels."""
         offset = round_half_up(-CLASSES_PER_OCTAVE * ops.log2(step))
-        absolute_class = straight_through(absolute_class, round_half_up(absolute_class))  # the vector's is no integer
+        absolute_class = straight_through(absolute_class, round_half_up(absolute_class))  # the vector's is real
         scale_class = absolute_class + offset
-        # The gradient passes the limits, so that a class that was put too low can rise again.
+        # The gradient passes the limits, so that a class that has become too low can rise again.
         scale_class = straight_through(scale_class, ops.clip(scale_class, 0.0, CLASSES - 1.0))
         log_scale = (scale_class - CLASS_OF_ONE) * (math.log(2.0) / CLASSES_PER_OCTAVE) - math.log(LOGISTIC_SPREAD)
         x = (value - mean) / step
@@ -157,10 +161,10 @@ class Ladder(keras.Model):
         smaller = rounded - ops.sign(rounded)
         frozen = ops.stop_gradient(log_scale)
         saved = logistic_bits(rounded, frozen) - logistic_bits(smaller, frozen)
-        harm = lambda_ * step**2 * ((x - smaller) ** 2 - (x - rounded) ** 2)
-        rounded = ops.stop_gradient(ops.where(harm < saved, smaller, rounded))
+        loss = lambda_ * step**2 * ((x - smaller) ** 2 - (x - rounded) ** 2)
+        rounded = ops.stop_gradient(ops.where(loss < saved, smaller, rounded))
         bits = logistic_bits(straight_through(x, rounded), log_scale)
-        # What is skipped costs nothing, but its gradient tells the class what it would have cost.
+        # Skipped elements cost nothing, but their gradient tells the class what they would have cost.
         coded = ops.cast(scale_class >= SKIPPED_CLASSES, rounded.dtype)
         bits = straight_through(bits, bits * coded)
         rounded = rounded * coded
@@ -171,9 +175,10 @@ class Ladder(keras.Model):
         return straight_through(decoded, round_half_up(decoded * unit) / unit), bits
 
     def call(self, groups: tuple[tuple[Tensor, ...], ...], training: bool = False) -> tuple[dict[str, Tensor], ...]:
-        return tuple(self._walk(*group) for group in groups)
+        """Code all groups; see the class."""
+        return tuple(self._code_group(*group) for group in groups)
 
-    def _walk(self, pictures: Tensor, quality: Tensor, clean: Tensor | None = None) -> dict[str, Tensor]:
+    def _code_group(self, pictures: Tensor, quality: Tensor, clean: Tensor | None = None) -> dict[str, Tensor]:
         d, s = self.description, self.statistics
         pictures = ops.cast(pictures, "float32")
         quality = ops.cast(ops.reshape(quality, (-1,)), "int32")
@@ -192,9 +197,9 @@ class Ladder(keras.Model):
             features, bits = None, ops.zeros((count,))
         else:
             down, across = height // d.tile[0], width // d.tile[1]  # tiles
-            made, spent = self._features(regions(pictures, *d.tile), step, cues, lambda_)
-            made = ops.reshape(made, (-1, down, across, rows // down, columns // across, d.features))
-            features = ops.reshape(ops.transpose(made, (0, 1, 3, 2, 4, 5)), (-1, rows, columns, d.features))
+            features, spent = self._features(regions(pictures, *d.tile), step, cues, lambda_)
+            features = ops.reshape(features, (-1, down, across, rows // down, columns // across, d.features))
+            features = ops.reshape(ops.transpose(features, (0, 1, 3, 2, 4, 5)), (-1, rows, columns, d.features))
             bits = ops.sum(spent, axis=(1, 2, 3))
         planes = ops.broadcast_to(cues[:, None, None, :], (count, rows, columns, d.cues))
 
@@ -227,13 +232,15 @@ class Ladder(keras.Model):
         pixels = straight_through(pixels, ops.clip(pixels, 0.0, 255.0))
         pixels = ops.reshape(pixels, (-1, rows, columns, d.block, d.block, d.channels))
         pixels = ops.reshape(ops.transpose(pixels, (0, 1, 3, 2, 4, 5)), (-1, height, width, d.channels))
-        wanted = pictures if clean is None else ops.cast(clean, "float32")
-        error = ops.sum((pixels - wanted) ** 2, axis=(1, 2, 3))
+        reference = pictures if clean is None else ops.cast(clean, "float32")
+        error = ops.sum((pixels - reference) ** 2, axis=(1, 2, 3))
         return {"bits": bits, "error": error, "pixels": pixels}
 
     def _features(self, tiles: Tensor, step: Tensor, cues: Tensor, lambda_: Tensor) -> tuple[Tensor, Tensor]:
-        """(first features (N, down, across, blocks of a tile * features), bits (N, down, across, vector)) of tiles
-        (N, down, across, samples)."""
+        """Code the vectors of tiles (N, down, across, samples).
+
+        Returns the first features (N, down, across, blocks of a tile * features) and bits (N, down, across, vector).
+        """
         d, s = self.description, self.statistics
         vector = ops.matmul(tiles - constant(s.tile_mean), constant(s.tile_analysis))
         vector, bits = self._code(
@@ -244,7 +251,7 @@ class Ladder(keras.Model):
         return run(self.vector_net, d.vector_layers, ops.concatenate([known, planes], axis=-1)), bits
 
     def _context(self, features: Tensor | None, planes: Tensor, parts: list[Tensor]) -> Tensor:
-        """``features``: none until something has made them."""
+        """Everything decoded so far, as context; ``features`` are ``None`` until a network has made them."""
         seen = [planes] if features is None else [features, planes]
         if parts:
             known = ops.concatenate(parts, axis=-1)
@@ -253,14 +260,14 @@ class Ladder(keras.Model):
 
 
 def regions(pictures: Tensor, height: int, width: int) -> Tensor:
-    """Pictures (N, H, W, C) in regions of height x width pixels: (N, H / height, W / width, height * width * C)."""
+    """Cut pictures (N, H, W, C) into regions (N, H / height, W / width, height * width * C)."""
     h, w, c = pictures.shape[1:]
     cut = ops.reshape(pictures, (-1, h // height, height, w // width, width, c))
     return ops.reshape(ops.transpose(cut, (0, 1, 3, 2, 4, 5)), (-1, h // height, w // width, height * width * c))
 
 
 def at_every(values: Tensor, y: int, x: int, rows: int, columns: int) -> Tensor:
-    """Values (N, h, w, C) at (y, x) and every second place from there, zeros elsewhere: (N, rows, columns, C)."""
+    """Spread values (N, h, w, C) to every second place from (y, x), with zeros elsewhere: (N, rows, columns, C)."""
     for axis, first, size in ((1, y, rows), (2, x, columns)):
         zeros = ops.zeros_like(values)
         pair = ops.stack([zeros, values] if first else [values, zeros], axis=axis + 1)

@@ -1,9 +1,8 @@
-"""Shapes of models that are known to train well, and how each is trained by default."""
+"""Shapes of models that are known to train well, and the defaults with which each is trained."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from aecodec.models.description import (
     CHECKERBOARD,
@@ -17,13 +16,16 @@ from aecodec.models.description import (
     pairs,
 )
 
+CUES = 4  # constant planes that tell the quality
+VECTOR_UNITS = 64  # of the hidden layer between the vector and the first features
+
 
 @dataclass(frozen=True)
 class Preset:
-    """A shape and the training defaults that go with it. ``purpose`` is what ``aec models`` says of the model.
+    """A shape and its training defaults.
 
-    ``tiles`` and ``larger``: tiles, and pictures of two by two tiles, in a batch. ``crop``: side of what training
-    takes for a tile, where the model has none.
+    ``purpose``: what ``aec models`` says of the model. ``tiles``, ``larger``: tiles, and pictures of 2x2 tiles, in a
+    batch. ``crop``: side in pixels of the crops that take the place of tiles if the shape has none.
     """
 
     description: Description
@@ -39,82 +41,94 @@ class Preset:
 
     @property
     def tile(self) -> tuple[int, int]:
-        """(height, width) of the smaller pictures of a batch."""
+        """(height, width) in pixels of a batch's tiles, or of its crops if the shape has no tiles."""
         return self.description.tile or (self.crop, self.crop)
 
 
-def ladder(
-    *,
-    side: int | None,
-    channels: int,
-    vector: int = 0,
-    block: int = 4,
-    groups: tuple[int, ...],
-    features: int,
-    width: int | tuple[int, ...],
-    joined: tuple[int, ...] = (),
-    first: tuple[Lattice, ...] = QUARTERS,
-    spacing: int = 1,
-    update_depth: int = 2,
-    correction_depth: int = 3,
-) -> Description:
-    """A ladder over blocks, with a vector for each tile of ``side`` pixels or without tiles: ``groups`` are the channel
-    numbers at which a new group of coefficients begins.
+@dataclass(frozen=True)
+class LadderShape:
+    """A ladder over blocks, in the few numbers that shapes differ in.
 
-    The first group, where most of the bits are, is decoded in the passes ``first``, each of the others in two. With a
-    ``spacing`` it begins with the blocks of so widely spaced rows and columns, and those between them follow. After
-    each group but the last, and but those that end at a channel in ``joined``, an update of ``update_depth`` layers
-    makes new features. ``width``: units of a pass, of all or group by group.
+    ``side``: pixels of a square tile with a vector of ``vector`` elements, or ``None`` for pictures of any size.
+    ``groups``: channel numbers at which the groups of coefficients begin. The first group, which takes most of the
+    bits, is decoded in the passes ``first``, each of the others in two. With a ``spacing`` above 1 the first group
+    begins with blocks that many rows and columns apart, and those between them follow. An update of ``update_depth``
+    layers makes new features after each group, except the last and those that end at a channel in ``joined``.
+    ``width``: units of a pass, for all groups or group by group.
     """
-    cues = 4
-    bounds = [*groups, block * block * channels]
-    widths = width if isinstance(width, tuple) else (width,) * len(groups)
-    passes: list[Pass] = []
-    updates: list[tuple[Layer, ...]] = []
-    units: list[int] = []
-    for lo, hi, wide in zip(bounds[:-1], bounds[1:], widths, strict=True):
-        stages = [Pass(lo, hi, lattice) for lattice in CHECKERBOARD]
-        if lo == 0:
-            stages = [Pass(lo, hi, lattice) for lattice in first[spacing > 1 :]]
-            for wide_apart in (s for s in SPACINGS[1:] if s <= spacing):
-                between = QUARTERS[1], CHECKERBOARD[1]
-                begin = QUARTERS[:1] if wide_apart == spacing else ()
-                stages = [Pass(lo, hi, lattice, wide_apart) for lattice in (*begin, *between)] + stages
-        passes += stages
-        units += [wide] * len(stages)
-        updated = hi < bounds[-1] and hi not in joined
-        update = (Layer(3, features, leaky=True),) * update_depth if updated else ()
-        updates += [*[()] * (len(stages) - 1), update]
-    start: tuple[Layer, ...] = ()
-    if side:
-        start = Layer(1, 64, leaky=True), Layer(1, (side // block) ** 2 * features, leaky=True)
-    return Description(
-        tile=(side, side) if side else None,
-        channels=channels,
-        block=block,
-        vector=vector,
-        features=features,
-        cues=cues,
-        passes=tuple(passes),
-        vector_layers=start,
-        pass_layers=tuple(
-            (Layer(3, wide, leaky=True), Layer(1, wide, leaky=True), Layer(1, 2 * (p.hi - p.lo)))
-            for p, wide in zip(passes, units, strict=True)
-        ),
-        update_layers=tuple(updates),
-        correction_layers=(*(Layer(3, features, leaky=True),) * correction_depth, Layer(1, bounds[-1])),
-    )
+
+    side: int | None
+    channels: int
+    groups: tuple[int, ...]
+    features: int
+    width: int | tuple[int, ...]
+    vector: int = 0
+    block: int = 4
+    joined: tuple[int, ...] = ()
+    first: tuple[Lattice, ...] = QUARTERS
+    spacing: int = 1
+    update_depth: int = 2
+    correction_depth: int = 3
+
+    def description(self) -> Description:
+        """Return the complete shape, pass by pass and layer by layer."""
+        passes: list[Pass] = []
+        pass_layers: list[tuple[Layer, ...]] = []
+        update_layers: list[tuple[Layer, ...]] = []
+        last = self.block * self.block * self.channels
+        widths = self.width if isinstance(self.width, tuple) else (self.width,) * len(self.groups)
+        for lo, hi, width in zip(self.groups, [*self.groups[1:], last], widths, strict=True):
+            stages = self._first_passes(hi) if lo == 0 else [Pass(lo, hi, lattice) for lattice in CHECKERBOARD]
+            layers = Layer(3, width, leaky=True), Layer(1, width, leaky=True), Layer(1, 2 * (hi - lo))
+            updated = hi < last and hi not in self.joined
+            passes += stages
+            pass_layers += [layers] * len(stages)
+            update_layers += [()] * (len(stages) - 1)
+            update_layers.append(self._feature_layers(self.update_depth) if updated else ())
+        vector_layers: tuple[Layer, ...] = ()
+        if self.side:
+            blocks = (self.side // self.block) ** 2
+            vector_layers = Layer(1, VECTOR_UNITS, leaky=True), Layer(1, blocks * self.features, leaky=True)
+        return Description(
+            tile=(self.side, self.side) if self.side else None,
+            channels=self.channels,
+            block=self.block,
+            vector=self.vector,
+            features=self.features,
+            cues=CUES,
+            passes=tuple(passes),
+            vector_layers=vector_layers,
+            pass_layers=tuple(pass_layers),
+            update_layers=tuple(update_layers),
+            correction_layers=(*self._feature_layers(self.correction_depth), Layer(1, last)),
+        )
+
+    def _feature_layers(self, depth: int) -> tuple[Layer, ...]:
+        return (Layer(3, self.features, leaky=True),) * depth
+
+    def _first_passes(self, hi: int) -> list[Pass]:
+        """Passes of the first group, from the widest spacing to all blocks."""
+        stages: list[Pass] = []
+        for spacing in sorted((s for s in SPACINGS[1:] if s <= self.spacing), reverse=True):
+            begin = QUARTERS[:1] if spacing == self.spacing else ()
+            stages += [Pass(0, hi, lattice, spacing) for lattice in (*begin, QUARTERS[1], CHECKERBOARD[1])]
+        # With a spacing, the first lattice is what the spaced passes have decoded.
+        return stages + [Pass(0, hi, lattice) for lattice in self.first[self.spacing > 1 :]]
 
 
 def remainder(*, channels: int, first: int, width: int) -> Remainder:
-    """A remainder over 2x2 blocks: their first pixel in four passes, then one pass each for the one diagonal to it and
-    the two between. ``first``: units of the layer that looks at neighbours, ``width``: of the two that follow.
+    """Return a remainder over 2x2 blocks.
+
+    The first pixel of a block is decoded in four passes, then the one diagonal to it and the two others in one pass
+    each. ``first``: units of the layer that sees neighbours; ``width``: units of the two layers that follow.
     """
     colours = (1, 0, 2) if channels == 3 else (0,)  # green first: it says most about the others
-    order, passes = [], []
+    everywhere = tuple(sorted(place for part in QUARTERS for place in part))
+    order: list[int] = []
+    passes: list[Pass] = []
     for number, pixel in enumerate((0, 3, 1, 2)):
         order += [pixel * channels + colour for colour in colours]
-        lattices = QUARTERS if number == 0 else (tuple(sorted(place for part in QUARTERS for place in part)),)
+        lattices = QUARTERS if number == 0 else (everywhere,)
         passes += [Pass(number * channels, (number + 1) * channels, lattice) for lattice in lattices]
     layers = (
         Layer(3, first, leaky=True),
@@ -125,27 +139,27 @@ def remainder(*, channels: int, first: int, width: int) -> Remainder:
     return Remainder(block=2, cues=1, order=tuple(order), passes=tuple(passes), pass_layers=(layers,) * len(passes))
 
 
-GRAY_28: dict[str, Any] = {"side": 28, "channels": 1, "vector": 16, "groups": (0, 4), "features": 32, "width": 32}
-COLOUR_32: dict[str, Any] = {
-    "side": 32,
-    "channels": 3,
-    "vector": 24,
-    "groups": (0, 3, 6, 11, 18, 30),
-    "joined": (3, 11, 30),
-    "features": 48,
-    "width": (96, 96, 64, 64, 64, 64),
-}
-COLOUR_ANY: dict[str, Any] = {
-    "side": None,
-    "channels": 3,
-    "block": 8,
-    "groups": (0, 3, 9, 24, 64),
-    "joined": (64,),
-    "features": 64,
-    "width": (96, 80, 80, 80, 80),
-    "spacing": 4,
-}
-GRAY = ladder(**GRAY_28)
+GRAY_28 = LadderShape(side=28, channels=1, vector=16, groups=(0, 4), features=32, width=32)
+COLOUR_32 = LadderShape(
+    side=32,
+    channels=3,
+    vector=24,
+    groups=(0, 3, 6, 11, 18, 30),
+    joined=(3, 11, 30),
+    features=48,
+    width=(96, 96, 64, 64, 64, 64),
+)
+COLOUR_ANY = LadderShape(
+    side=None,
+    channels=3,
+    block=8,
+    groups=(0, 3, 9, 24, 64),
+    joined=(64,),
+    features=64,
+    width=(96, 80, 80, 80, 80),
+    spacing=4,
+)
+GRAY = GRAY_28.description()
 
 GRAY_REMAINDER = remainder(channels=1, first=64, width=48)
 COLOUR_REMAINDER = remainder(channels=3, first=96, width=64)
@@ -156,10 +170,10 @@ PRESETS = {
         GRAY, "handwritten capital letters, 28x28 gray", "pen", 100000, GRAY_REMAINDER, tiles=28, larger=1
     ),
     "cifar": Preset(
-        ladder(**COLOUR_32), "small colour pictures; any colour or gray picture", "colour", 50000, COLOUR_REMAINDER
+        COLOUR_32.description(), "small colour pictures; any colour or gray picture", "colour", 50000, COLOUR_REMAINDER
     ),
     "photo": Preset(
-        ladder(**COLOUR_ANY),
+        COLOUR_ANY.description(),
         "photographs of any size",
         "photograph",
         50000,

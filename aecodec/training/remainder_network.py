@@ -1,7 +1,7 @@
-"""The remainder as a Keras model: what ``aecodec.models.remainder`` does with integers, here with gradients.
+"""The remainder as a Keras model: the arithmetic of ``aecodec.models.remainder`` with gradients.
 
-All samples of a picture are known in training, so no pass waits for another; only the largest error, which lets samples
-be decoded otherwise than they were, is imitated, by noise of that size.
+In training all samples of a picture are known, so no pass depends on another. Near-lossless coding, where the decoded
+samples differ from the original ones, is simulated by uniform noise of the size of the largest error.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from aecodec.models.description import (
     Description,
     pairs,
 )
-from aecodec.models.remainder import KNOWN, MADE
+from aecodec.models.remainder import KNOWN, RECONSTRUCTED
 from aecodec.packing.tables import CLASSES
 from aecodec.training.exact_layers import constant, round_half_up, straight_through
 from aecodec.training.ladder_network import (
@@ -38,25 +38,26 @@ from aecodec.training.ladder_network import (
     run,
 )
 
-Tensor = Any  # of whatever backend Keras runs on
+Tensor = Any  # of the backend of Keras
 
 MEAN_BITS = 4  # a mean of 1.0 stands for 16 grey levels, as context does
-START_SPREAD = 6.0  # grey levels
+INITIAL_SPREAD = 6.0  # standard deviation in grey levels
 
 
 def cues_of_errors(cues: int) -> np.ndarray:
-    """(ERRORS, cues): what the constant planes hold for each largest error, powers of a quarter of its octaves."""
+    """Return the values (ERRORS, cues) of the constant planes by largest error: powers of a quarter of its octaves."""
     octaves = np.log2(2.0 * np.arange(ERRORS) + 1.0) / 4.0
     powers = np.stack([octaves**k for k in range(1, cues + 1)], axis=1)
     return np.floor(powers * 2.0**ACTIVATION_BITS + 0.5) / 2.0**ACTIVATION_BITS
 
 
 def whole(lattice: Any) -> bool:
+    """Whether a lattice has all four places."""
     return len(lattice) == 4
 
 
-class Head(keras.Model):
-    """The networks of a remainder, trained on reconstructions of every quality.
+class RemainderNetwork(keras.Model):
+    """The networks of a remainder, for reconstructions of every quality.
 
     ``call`` takes pictures and reconstructions (N, H, W, C) in 0..255, qualities (N,) and largest errors (N,), and
     returns bits (N,).
@@ -78,8 +79,9 @@ class Head(keras.Model):
             self.pass_nets.append(network(layers, f"remainder{index}", bits, limits))
 
     def build(self, shape: Any = None) -> None:
+        """Create the weights; ``shape`` is not needed, as the description has it."""
         r = self.remainder
-        start = CLASSES_PER_OCTAVE * math.log2(START_SPREAD) + CLASS_OF_ONE
+        start = CLASSES_PER_OCTAVE * math.log2(INITIAL_SPREAD) + CLASS_OF_ONE
         for index, (stage, net) in enumerate(zip(r.passes, self.pass_nets, strict=True)):
             channels = self.description.cues + r.cues + len(r.order) + r.seen(index)
             for layer in net:
@@ -91,28 +93,29 @@ class Head(keras.Model):
         self.built = True
 
     def call(self, inputs: tuple[Tensor, Tensor, Tensor, Tensor], training: bool = False) -> Tensor:
+        """Bits (N,) of the remainders; see the class."""
         d, r = self.description, self.remainder
-        pictures, made, quality, error = inputs
+        pictures, reconstructions, quality, error = inputs
         quality = ops.cast(ops.reshape(quality, (-1,)), "int32")
         error = ops.cast(ops.reshape(error, (-1,)), "int32")
-        pictures, made = ops.cast(pictures, "float32"), ops.cast(made, "float32")
+        pictures, reconstructions = ops.cast(pictures, "float32"), ops.cast(reconstructions, "float32")
         step = 2.0 * ops.cast(error, "float32")[:, None, None, None] + 1.0
         noise = keras.random.uniform(ops.shape(pictures), -0.5, 0.5) * step
-        seen = ops.clip(ops.round(pictures + noise), 0.0, 255.0)
+        noisy = ops.clip(ops.round(pictures + noise), 0.0, 255.0)
         rows, columns = pictures.shape[1] // r.block, pictures.shape[2] // r.block
         order = np.array(r.order)
 
         def plane(samples: Tensor) -> Tensor:
             return ops.take(regions(samples, r.block, r.block), order, axis=-1)
 
-        target, base, decoded = plane(pictures), plane(made), plane(seen)
+        target, base, decoded = plane(pictures), plane(reconstructions), plane(noisy)
         cues = ops.concatenate(
             [ops.take(constant(self.cue_table), quality, axis=0), ops.take(constant(self.error_cues), error, axis=0)],
             axis=-1,
         )
         cues = ops.broadcast_to(cues[:, None, None, :], (ops.shape(pictures)[0], rows, columns, d.cues + r.cues))
         unit = 2.0**ACTIVATION_BITS
-        given = ops.concatenate([cues, (base - 127.5) * (MADE / unit)], axis=-1)
+        given = ops.concatenate([cues, (base - 127.5) * (RECONSTRUCTED / unit)], axis=-1)
         known = (decoded - base) * (KNOWN / unit)
         y, x = np.mgrid[0:rows, 0:columns]
         bits = ops.zeros((ops.shape(pictures)[0],))
@@ -157,12 +160,12 @@ class Head(keras.Model):
             off.append(decoded[..., channel] - mean)
             wide = step[..., 0]
             real = (target[..., channel] - mean) / wide
-            whole_ = round_half_up(ops.stop_gradient(real))
-            # Where only one side is left, the code numbers it one by one and takes every number for two.
+            rounded = round_half_up(ops.stop_gradient(real))
+            # Beyond the room on the narrower side, the code numbers the values of the wider side consecutively.
             half = (wide - 1.0) / 2.0
             room = ops.floor((ops.minimum(mean, 255.0 - mean) + half) / wide)
-            size = ops.abs(whole_)
-            folded = ops.ceil((room + size) / 2.0) * ops.sign(whole_)
-            coded = ops.where(size <= room, straight_through(real, whole_), ops.stop_gradient(folded))
+            size = ops.abs(rounded)
+            folded = ops.ceil((room + size) / 2.0) * ops.sign(rounded)
+            coded = ops.where(size <= room, straight_through(real, rounded), ops.stop_gradient(folded))
             total = total + ops.sum(logistic_bits(coded, log_scale[..., channel]), axis=(1, 2))
         return total

@@ -1,5 +1,6 @@
-"""Where training starts: the Karhunen-Loeve transforms of the data (Hotelling 1933; Ahmed et al. 1974 for the use), or
-what a model has.
+"""Linear transforms of a ladder: the Karhunen-Loeve transforms of its data, or those of a model.
+
+Hotelling 1933 for the transform, Ahmed et al. 1974 for its use in image coding.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ from aecodec.models.description import (
 )
 from aecodec.models.model import Model
 
-# Octaves by which the vector's steps are wider than the nominal ones at quality 1, and by how many more at 100: what
-# the vector leaves the passes find anyway, so that at high rates it only has to point the way.
+# Octaves by which the vector's steps are wider than the nominal ones at quality 1, and by how many more at quality 100:
+# the passes code what the vector leaves, so at high rates it need not be precise.
 VECTOR_START, VECTOR_GAIN = 0.1, 3.8
 
-ENOUGH = 1 << 27  # samples that statistics are made of
+MOST_SAMPLES = 1 << 27  # that are measured
 
-CONTEXT_SPREAD = 2.0  # standard deviation that an element has as context, before rounding to a power of two
+CONTEXT_SPREAD = 2.0  # standard deviation of context values, before their factor is rounded to a power of two
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """The linear parts of a ladder, which training keeps as they are, and the spread of the data along each direction.
+    """The linear transforms of a ladder, which training does not change, and the spread of the data along each axis.
 
     ``block_mean``: (D,), ``block_analysis``: (D, D), samples by coefficients, ``block_synthesis``: (D, D), coefficients
     by samples, ``synthesis_mean``: (D,), ``block_spread``: (D,), D = block * block * channels. ``tile_mean``: (T,),
@@ -52,7 +53,7 @@ class Statistics:
 
 
 def karhunen_loeve(samples: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean (D,), the ``count`` strongest directions (count, D) and their spreads (count,) of samples (N, D)."""
+    """Mean (D,), ``count`` strongest principal directions (count, D) and their spreads (count,) of samples (N, D)."""
     if not count:
         return np.zeros(0), np.zeros((0, 0)), np.zeros(0)
     mean = samples.mean(axis=0)
@@ -66,9 +67,10 @@ def karhunen_loeve(samples: np.ndarray, count: int) -> tuple[np.ndarray, np.ndar
 
 
 def separate(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """As ``karhunen_loeve``, all directions, of blocks (N, pixels * 3) of red, green and blue: first gray and the two
-    strongest directions of colour at right angles to it, then what is strongest in each by itself. So the two of colour
-    are nothing where the block is gray.
+    """Separable ``karhunen_loeve`` of RGB blocks (N, pixels * 3), all directions.
+
+    The pixels are transformed to gray and the two strongest colour axes orthogonal to it, then each of the three planes
+    on its own. The coefficients of colour are therefore zero in gray blocks.
     """
     colours = samples.reshape(-1, 3)
     gray = np.full((1, 3), 3.0**-0.5)
@@ -77,7 +79,7 @@ def separate(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     mean, directions, spread = np.zeros(samples.shape[1]), [], []
     for plane, axis in enumerate(np.concatenate([gray, axes])):
         centre, found, own = karhunen_loeve(planes[..., plane], planes.shape[1])
-        mean += np.outer(centre, axis).ravel() if plane == 0 else 0.0  # of colour nothing is the middle
+        mean += np.outer(centre, axis).ravel() if plane == 0 else 0.0  # the mean colour is zero, that is gray
         directions.append((found[:, :, None] * axis).reshape(len(found), -1))
         spread.append(own)
     every = np.concatenate(spread)
@@ -86,7 +88,7 @@ def separate(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def measure(tiles: np.ndarray, description: Description, limit: int = 20000) -> Statistics:
-    """Statistics of uint8 tiles (N, H, W, C), at most ``limit`` of them, with their Karhunen-Loeve transforms."""
+    """Measure uint8 tiles (N, H, W, C), at most about ``limit`` of them, and their Karhunen-Loeve transforms."""
     blocks, samples = _blocks_and_tiles(tiles, description, limit)
     transform = separate(blocks) if description.channels == 3 else karhunen_loeve(blocks, description.coefficients)
     block_mean, block_directions, block_spread = transform
@@ -107,7 +109,7 @@ def measure(tiles: np.ndarray, description: Description, limit: int = 20000) -> 
 
 
 def of_model(model: Model, tiles: np.ndarray, limit: int = 20000) -> Statistics:
-    """Statistics of uint8 tiles (N, H, W, C), at most ``limit`` of them, under the transforms and steps of a model."""
+    """Measure uint8 tiles (N, H, W, C), at most about ``limit`` of them, under the transforms and steps of a model."""
     arrays = model.arrays
     blocks, samples = _blocks_and_tiles(tiles, model.description, limit)
     tile_mean, tile_analysis = np.zeros(0), np.zeros((0, 0))
@@ -129,7 +131,7 @@ def of_model(model: Model, tiles: np.ndarray, limit: int = 20000) -> Statistics:
 
 
 def nominal_steps(d: Description) -> np.ndarray:
-    """Steps (101, kinds) by quality 0..100 (0 unused), in units of an element."""
+    """Return steps (101, kinds) by quality 0..100 (row 0 is unused), in units of an element."""
     qualities = np.maximum(np.arange(QUALITIES + 1), 1)
     log_step = np.repeat(np.log2([[step_of_quality(int(q))] for q in qualities]), d.kinds, axis=1)
     log_step[:, : d.vector] += VECTOR_START + VECTOR_GAIN * (qualities[:, None] - 1.0) / (QUALITIES - 1.0)
@@ -137,8 +139,8 @@ def nominal_steps(d: Description) -> np.ndarray:
 
 
 def _blocks_and_tiles(tiles: np.ndarray, d: Description, limit: int) -> tuple[np.ndarray, np.ndarray]:
-    """Samples of blocks (M, D) and of tiles (N, T), of none where there is no vector."""
-    limit = min(limit, ENOUGH // tiles[0].size)
+    """Samples of blocks (M, D) and of tiles (N, T); T is 0 without a vector."""
+    limit = min(limit, MOST_SAMPLES // tiles[0].size)
     sample = tiles[:: max(1, len(tiles) // limit)].astype(np.float32)
     blocks = blocks_of(sample, d.block, d.block)
     samples = sample.reshape(len(sample), -1)

@@ -1,4 +1,4 @@
-"""Tables learned from the residuals that a model and its encoder really make."""
+"""Fitting of probability tables to the residuals that a model and its encoder produce."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import numpy as np
 
 from aecodec.packing.tables import CLASSES, MAX_EXTENT, TOTAL, Tables, quantize_probabilities
 
-PRIOR_WEIGHT = 50.0  # observations that the parametric start counts for
+PRIOR_WEIGHT = 50.0  # observations that the prior counts for
 LOWEST_RATE = 1.0 / 1500.0  # classes whose residuals are non-zero more rarely than this are skipped
+MOST_SKIPPED = 12  # classes
+MOST_SHIFT = 3  # raw bits of a residual
 
 
 def fit(start: Tables, residuals: list[np.ndarray], classes: list[np.ndarray]) -> Tables:
-    """Frequencies from histograms, blended with ``start``, whose extents and shifts are kept.
+    """Fit frequencies to histograms, blended with those of ``start``, whose extents and shifts are kept.
 
-    residuals, classes: arrays of equal shapes, coded with ``start``; what it skips stays skipped.
+    ``residuals``, ``classes``: arrays of equal shapes, coded with ``start``. Classes that it skips stay skipped.
     """
     r = np.concatenate([part.reshape(-1) for part in residuals]).astype(np.int64)
     c = np.concatenate([part.reshape(-1) for part in classes]).astype(np.int64)
@@ -27,22 +29,20 @@ def fit(start: Tables, residuals: list[np.ndarray], classes: list[np.ndarray]) -
         symbols = np.where(np.abs(high) > extent, 2 * extent + 1, high + extent)
         counts = np.bincount(symbols, minlength=2 * extent + 2).astype(np.float64)
         if shift == 0:
-            # Signs carry nothing: left and right share their counts.
+            # The distribution is symmetric: both signs share their counts.
             counts[: 2 * extent + 1] = (counts[: 2 * extent + 1] + counts[2 * extent :: -1]) / 2.0
         prior = start.frequencies[first[index] : first[index] + 2 * extent + 2] / TOTAL
         rows.append(quantize_probabilities(counts + PRIOR_WEIGHT * prior))
         rare = mine.size == 0 or np.count_nonzero(mine) < LOWEST_RATE * mine.size
         skipping = skipping and rare
         skip += skipping
-    return Tables(start.extents, start.shifts, min(skip, 12), np.concatenate(rows))
-
-
-MOST_SHIFT = 3  # raw bits of a sample that are worth a try
+    return Tables(start.extents, start.shifts, min(skip, MOST_SKIPPED), np.concatenate(rows))
 
 
 def fit_freely(start: Tables, residuals: list[np.ndarray], classes: list[np.ndarray]) -> Tables:
-    """As ``fit``, but nothing is skipped, left and right may differ, and each class gets the shift, with the widest
-    extent, that codes its residuals shortest; ``start`` should be wide enough for a class with few.
+    """As ``fit``, with extents, shifts and asymmetric frequencies of each class fitted too, and without skipping.
+
+    Each class gets the shift with which the code of its residuals is shortest.
     """
     r = np.concatenate([part.reshape(-1) for part in residuals]).astype(np.int64)
     c = np.concatenate([part.reshape(-1) for part in classes]).astype(np.int64)
@@ -51,18 +51,18 @@ def fit_freely(start: Tables, residuals: list[np.ndarray], classes: list[np.ndar
     extents, shifts, rows = start.extents.copy(), start.shifts.copy(), []
     for index in range(CLASSES):
         mine = r[order[bounds[index] : bounds[index + 1]]]
-        tried = [_learned(start, index, mine, shift) for shift in range(MOST_SHIFT + 1)]
+        tried = [_fit_class(index, mine, shift) for shift in range(MOST_SHIFT + 1)]
         _, extents[index], shifts[index], frequencies = min(tried, key=lambda item: item[0])
         rows.append(frequencies)
     return Tables(extents, shifts, 0, np.concatenate(rows))
 
 
-def _learned(start: Tables, index: int, mine: np.ndarray, shift: int) -> tuple[float, int, int, np.ndarray]:
-    """(bits of the residuals and of PRIOR_WEIGHT more, extent, shift, frequencies) of a class with that shift."""
-    spread = max(1.0, 2.0 ** ((index - 17) / 5.0))  # of the class, in steps
+def _fit_class(index: int, mine: np.ndarray, shift: int) -> tuple[float, int, int, np.ndarray]:
+    """Bits, prior included, extent, shift and frequencies for the residuals ``mine`` of a class with a shift."""
+    spread = max(1.0, 2.0 ** ((index - 17) / 5.0))  # standard deviation of the class in steps
     widest = int(np.abs(mine).max(initial=0)) >> shift
     extent = min(MAX_EXTENT, max(widest, int(4.0 * spread) >> shift))
-    # What a class has not met yet is imagined as logistic.
+    # The prior is logistic.
     edges = (np.arange(-extent, extent + 2) * (1 << shift) - 0.5) / (spread * 0.5513)
     inside = np.diff(0.5 + 0.5 * np.tanh(edges / 2.0))
     prior = PRIOR_WEIGHT * np.append(inside, max(1.0 - inside.sum(), 1e-4))

@@ -19,8 +19,8 @@ from PIL import Image
 
 import aecodec
 from aecodec.cli import COMMANDS, byte_files, main
-from aecodec.cli.columns import aligned
 from aecodec.cli.completion import SHELLS
+from aecodec.cli.text_table import text_table
 
 AEC = [sys.executable, "-m", "aecodec"]
 ROWS, COLUMNS = np.mgrid[:28, :28]
@@ -121,7 +121,7 @@ def test_turned_photographs_come_back_upright(folder: Path) -> None:
 
 def test_existing_files_are_kept_unless_forced(folder: Path) -> None:
     Path("ring.aec").write_bytes(b"precious")
-    assert refuses("compress", "ring.png") == "aec: ring.aec: exists already; --force overwrites it"
+    assert refuses("compress", "ring.png") == "aec: ring.aec: already exists; use --force to overwrite it"
     assert Path("ring.aec").read_bytes() == b"precious"
     succeeds("compress", "ring.png", "--force")
     assert Path("ring.aec").read_bytes() == aecodec.encode(RING)
@@ -211,8 +211,8 @@ def test_wrong_usage_exits_with_two(folder: Path) -> None:
     assert "--packing" in is_wrong_usage("compress", "ring.png", "--packing", "zip")
     assert "-m" in is_wrong_usage("compress", "ring.png", "-m", "nobody")
     assert "No such command" in is_wrong_usage("shrink")
-    assert "-r takes the pictures in it" in is_wrong_usage("compress", "given")
-    assert "is no X,Y,W,H" in is_wrong_usage("decompress", "given/sky.aec", "--region", "1,2,3")
+    assert "is a folder: use -r to process the files in it" in is_wrong_usage("compress", "given")
+    assert "is not of the form X,Y,W,H" in is_wrong_usage("decompress", "given/sky.aec", "--region", "1,2,3")
     assert "exclude each other" in is_wrong_usage("decompress", "a.aec", "--region", "1,2,3,4", "--thumbnail", "9")
     assert "--thumbnail" in is_wrong_usage("decompress", "given/sky.aec", "--thumbnail", "0")
     assert "--format" in is_wrong_usage("decompress", "given/sky.aec", "--format", "gif")
@@ -268,8 +268,8 @@ def test_every_shell_gets_a_script_that_names_aec(shell: str, monkeypatch: pytes
 def test_commands_and_options_are_completed(folder: Path) -> None:
     def completed(*words: str) -> list[str]:
         asked = {"_AEC_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(words), "COMP_CWORD": f"{len(words) - 1}"}
-        done = subprocess.run(AEC, env={**os.environ, **asked}, capture_output=True, text=True)
-        return [line.partition(",")[2] for line in done.stdout.splitlines()]
+        answer = CliRunner(env=asked).invoke(main, prog_name="aec").stdout
+        return [line.partition(",")[2] for line in answer.splitlines()]
 
     assert completed("aec", "comp") == ["compress", "compare", "completion"]
     assert completed("aec", "decompress", "--thumb") == ["--thumbnail"]
@@ -281,7 +281,7 @@ def test_the_version_is_shown() -> None:
 
 
 def test_columns_line_up() -> None:
-    assert aligned([("a", "bytes", ""), ("model", "9", "x")], right=(1,)) == "a      bytes\nmodel      9  x"
+    assert text_table([("a", "bytes", ""), ("model", "9", "x")], right=(1,)) == "a      bytes\nmodel      9  x"
 
 
 def test_a_real_process_writes_a_file_and_says_nothing_into_a_pipe(folder: Path) -> None:
@@ -315,7 +315,7 @@ def test_a_terminal_gets_a_line_about_success_and_never_binary_data(folder: Path
     line = line.rpartition("\033[K")[2]  # a busy machine may have been slow enough to show progress, and clear it
     assert line == f"ring.png -> ring.aec: 28x28 gray, {info.model}, {file_bytes} bytes ({bits})\n"
     assert seen_on_a_terminal("decompress", "ring.aec", "-o", "-") == (
-        "aec: binary data does not belong on a terminal: use -o FILE or a pipe\n"
+        "aec: binary data is not written to a terminal: use -o FILE or a pipe\n"
     )
 
 
@@ -343,6 +343,7 @@ def test_decompressing_imports_only_what_it_needs(folder: Path) -> None:
     assert not loaded & (others | heavy)
 
 
+@pytest.mark.slow
 def test_decompressing_a_small_file_takes_at_most_three_times_the_imports(folder: Path) -> None:
     def seconds(command: list[str]) -> float:
         started = time.perf_counter()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,14 +16,11 @@ from PIL import Image
 from samples import COLOUR, DIGITS
 
 import aecodec
-from aecodec.cli import batches, main, workers
-from aecodec.cli.plan import plan
-from aecodec.cli.progress import Totals, sized
-
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks"))  # as for the scripts there
-
-from many import interrupt_and_resume  # noqa: E402
+from aecodec.cli import batches, main, process_pool
+from aecodec.cli.file_pairs import pair_files
+from aecodec.cli.progress import Totals, readable_bytes
+from aecodec.images.source import Picture, Source
+from benchmarks.many import interrupt_and_resume
 
 
 @pytest.fixture
@@ -71,13 +69,13 @@ def test_without_an_output_folder_files_go_beside_their_sources(tree: Path) -> N
 def test_folders_need_recursive_and_something_in_them(tree: Path) -> None:
     refused = aec("compress", "photos")
     assert refused.exit_code == 2
-    assert "photos is a folder: -r" in refused.stderr
+    assert "photos is a folder: use -r" in refused.stderr
     Path("empty").mkdir()
     refused = aec("compress", "-r", "empty")
-    assert (refused.exit_code, refused.stderr) == (1, "aec: empty: nothing to do in this folder\n")
+    assert (refused.exit_code, refused.stderr) == (1, "aec: empty: this folder has no files to process\n")
     refused = aec("compress", "-r", "photos", "-o", "photos/a.png")
     assert refused.exit_code == 2
-    assert "photos/a.png is no folder" in refused.stderr
+    assert "photos/a.png is not a folder" in refused.stderr
 
 
 def test_two_pictures_of_one_name_are_refused_before_anything_is_written(tree: Path) -> None:
@@ -126,11 +124,11 @@ def test_what_exists_is_skipped_refused_or_overwritten(tree: Path) -> None:
     Path("small/in/b.aec").write_bytes(b"precious")
     refused = aec("compress", "-r", "photos", "-o", "small")
     assert refused.exit_code == 1
-    assert "aec: small/in/b.aec: exists already" in refused.stderr
+    assert "aec: small/in/b.aec: already exists; use --force" in refused.stderr
     result = aec("compress", "-r", "photos", "-o", "small", "--skip-existing", "--verbose")
     assert result.exit_code == 0
     assert "0 of 3 done" in result.stderr and "3 skipped" in result.stderr
-    assert "small/in/b.aec: is there already" in result.stderr
+    assert "small/in/b.aec: already exists, skipped" in result.stderr
     assert Path("small/in/b.aec").read_bytes() == b"precious"
     succeeds("compress", "-r", "photos", "-o", "small", "--force")
     assert Path("small/in/b.aec").read_bytes() == aecodec.encode(DIGITS[1])
@@ -182,9 +180,9 @@ def test_small_pictures_are_coded_together(tree: Path, monkeypatch: pytest.Monke
     counts: list[int] = []
     encode_many = aecodec.encode_many
 
-    def counting(images: list[object], **settings: object) -> list[bytes]:
+    def counting(images: list[Source], **options: Any) -> list[bytes]:
         counts.append(len(images))
-        return encode_many(images, **settings)
+        return encode_many(images, **options)
 
     monkeypatch.setattr(aecodec, "encode_many", counting)
     succeeds("compress", "-r", "photos", "-o", "small", "--jobs", "1")
@@ -195,7 +193,12 @@ def test_a_batch_ends_where_it_would_hold_too_many_pixels(tree: Path, monkeypatc
     counts: list[int] = []
     monkeypatch.setattr(batches, "BATCH_PIXELS", 28 * 28 + 1)
     decode_many = aecodec.decode_many
-    monkeypatch.setattr(aecodec, "decode_many", lambda b, **s: counts.append(len(b)) or decode_many(b, **s))
+
+    def counting(blobs: list[bytes], **options: Any) -> list[Picture]:
+        counts.append(len(blobs))
+        return decode_many(blobs, **options)
+
+    monkeypatch.setattr(aecodec, "decode_many", counting)
     for index in range(5):
         Path(f"{index}.aec").write_bytes(aecodec.encode(DIGITS[index]))
     succeeds("decompress", *(f"{index}.aec" for index in range(5)), "--jobs", "1")
@@ -209,39 +212,48 @@ def die_at_two(number: int) -> int:
 
 
 def test_a_process_that_dies_costs_only_its_own_work() -> None:
-    results = dict(workers.spread(die_at_two, range(6), 2))
+    results = dict(process_pool.map_unordered(die_at_two, range(6), 2))
     assert results == {0: 0, 1: 10, 2: None, 3: 30, 4: 40, 5: 50}
 
 
-def threads_there(number: int) -> tuple[str, ...]:
-    return tuple(os.environ[name] for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"))
-
-
 def test_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    for name in names:
         monkeypatch.delenv(name, raising=False)
-    assert dict(workers.spread(threads_there, [0, 1], 2)) == {0: ("1",) * 3, 1: ("1",) * 3}
-    assert dict(workers.spread(threads_there, [0], 1, threads=3)) == {0: ("3",) * 3}
+    assert dict(process_pool.map_unordered(os.getenv, names, 2)) == dict.fromkeys(names, "1")
+    assert dict(process_pool.map_unordered(os.getenv, names, 1, threads=3)) == dict.fromkeys(names, "3")
     assert "OMP_NUM_THREADS" not in os.environ
     monkeypatch.setenv("OMP_NUM_THREADS", "7")  # the user knows better
-    assert dict(workers.spread(threads_there, [0], 1))[0][0] == "7"
+    assert dict(process_pool.map_unordered(os.getenv, names, 1)) == {**dict.fromkeys(names, "1"), names[0]: "7"}
 
 
-# `aec`, but with so few pictures at a time that there is a half-way in little work.
-IN_SMALL_STEPS = (
-    "import aecodec.cli.batches as many; many.CHUNK_FILES, many.BATCH_PIXELS = 5, 1\n"
-    "if __name__ == '__main__': from aecodec.cli import main; main()"
-)
+# `aec` with few pictures at a time, which waits before it gives a file its name: that is when Ctrl-C comes.
+SLOW_AEC = """
+import os, time
+from aecodec.cli import batches, main
+
+batches.CHUNK_FILES, batches.BATCH_PIXELS = 2, 1
+replace = os.replace
+
+def replace_slowly(source, target):
+    time.sleep(0.03)
+    replace(source, target)
+
+os.replace = replace_slowly
+if __name__ == "__main__":
+    main()
+"""
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGINT")
-@pytest.mark.parametrize("jobs, count", [("1", 100), ("2", 200)])
-def test_ctrl_c_leaves_whole_files_and_a_second_run_adds_the_rest(jobs: str, count: int, tree: Path) -> None:
-    pictures = [np.roll(DIGITS[i % 20], i // 20, axis=1) for i in range(count)]
-    aec = [sys.executable, "-c", IN_SMALL_STEPS]
-    broken, resumed, _ = interrupt_and_resume(pictures, tree, ["--jobs", jobs, "-m", "mnist", "-e", "9"], 1, aec)
+@pytest.mark.parametrize("jobs", ["1", pytest.param("2", marks=pytest.mark.slow)])
+def test_ctrl_c_leaves_whole_files_and_a_second_run_adds_the_rest(jobs: str, tree: Path) -> None:
+    program = tree / "slow_aec.py"  # not -c: the processes that it starts import it, and are as slow
+    program.write_text(SLOW_AEC)
+    aec = [sys.executable, str(program)]
+    broken, resumed, _ = interrupt_and_resume(DIGITS, tree, ["--jobs", jobs, "-m", "mnist", "-e", "0"], 1, aec)
     assert broken.exit_code == 130
-    assert 1 <= len(broken.files) < count == len(resumed.files)
+    assert 1 <= len(broken.files) < len(DIGITS) == len(resumed.files)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
@@ -268,8 +280,8 @@ def test_a_terminal_gets_a_bar_if_the_work_lasts_and_a_summary(tree: Path) -> No
     assert last.startswith("3 of 3 done, ")
 
 
-def test_the_plan_keeps_names_apart_that_only_look_alike() -> None:
-    pairs = plan(["x/a.png", "y/a.png"], None, ".aec", recursive=False, wanted=bool)
+def test_files_of_one_name_in_two_folders_have_different_outputs() -> None:
+    pairs = pair_files(["x/a.png", "y/a.png"], None, ".aec", recursive=False, accepts=bool)
     assert pairs == [("x/a.png", "x/a.aec"), ("y/a.png", "y/a.aec")]
 
 
@@ -277,4 +289,10 @@ def test_totals_are_said_in_words() -> None:
     totals = Totals(files=4, done=2, skipped=1, failed=1, read_bytes=2_000, written_bytes=500)
     assert totals.summary().startswith("2 of 4 done, 2.0 kB -> 500 B (25.0%), ")
     assert totals.summary().endswith(", 1 skipped, 1 failed")
-    assert [sized(n) for n in (0, 999, 1000, 1_234_567, 10**13)] == ["0 B", "999 B", "1.0 kB", "1.2 MB", "10.0 TB"]
+    assert [readable_bytes(n) for n in (0, 999, 1000, 1_234_567, 10**13)] == [
+        "0 B",
+        "999 B",
+        "1.0 kB",
+        "1.2 MB",
+        "10.0 TB",
+    ]

@@ -60,14 +60,14 @@ def holds(file: str, picture: np.ndarray, scale: int) -> bool:
     """Whether a figure shows a picture somewhere, every pixel a square of pixels."""
     with Image.open(file) as figure:
         pixels = np.asarray(figure.convert("RGB"))
-    wanted = (picture if picture.ndim == 3 else np.dstack([picture] * 3)).astype(np.uint8)
-    height, width = wanted.shape[0] * scale, wanted.shape[1] * scale
+    expected = (picture if picture.ndim == 3 else np.dstack([picture] * 3)).astype(np.uint8)
+    height, width = expected.shape[0] * scale, expected.shape[1] * scale
     inner = pixels[: len(pixels) - height + 1, : pixels.shape[1] - width + 1]
     likely = np.ones(inner.shape[:2], bool)
     for y, x in ((0, 0), (7, 9), (13, 20), (27, 27)):
         at = pixels[y * scale :, x * scale :][: inner.shape[0], : inner.shape[1]]
-        likely &= (at == wanted[y, x]).all(axis=2)
-    large = wanted.repeat(scale, axis=0).repeat(scale, axis=1)
+        likely &= (at == expected[y, x]).all(axis=2)
+    large = expected.repeat(scale, axis=0).repeat(scale, axis=1)
     return any((pixels[y : y + height, x : x + width] == large).all() for y, x in np.argwhere(likely))
 
 
@@ -124,13 +124,16 @@ def test_bad_input_gets_one_sentence(command: str) -> None:
 @pytest.mark.parametrize(
     "words, what",
     [
-        (["evaluate", "seven.png", "-q", "0,50"], "'0,50' is no list of numbers from 1 to 100"),
-        (["evaluate", "seven.png", "--tile", "wide"], "'wide' is no size of tiles"),
+        (
+            ["evaluate", "seven.png", "-q", "0,50"],
+            "'0,50' is not a comma-separated list of whole numbers from 1 to 100",
+        ),
+        (["evaluate", "seven.png", "--tile", "wide"], "'wide' is not a tile size"),
         (["evaluate", "seven.png", "-m", "nobody"], "nobody"),
         (["compare", "seven.png"], "-o FILE.png, --html FILE.html, or both"),
-        (["compare", "seven.png", "-o", "a.jpg"], "has to end in .png"),
-        (["reconstruct", "seven.png", "-o", "a.jpg"], "has to end in .png"),
-        (["bench", "seven.png", "--rivals", "gif"], "'gif' is none of webp"),
+        (["compare", "seven.png", "-o", "a.jpg"], "must end in .png"),
+        (["reconstruct", "seven.png", "-o", "a.jpg"], "must end in .png"),
+        (["bench", "seven.png", "--rivals", "gif"], "'gif' is not one of webp"),
     ],
 )
 def test_wrong_usage_exits_with_two_and_says_why(words: list[str], what: str) -> None:
@@ -141,7 +144,7 @@ def test_wrong_usage_exits_with_two_and_says_why(words: list[str], what: str) ->
 def test_existing_files_are_kept_unless_forced() -> None:
     Path("a.png").write_bytes(b"mine")
     for command in ("compare", "reconstruct"):
-        assert "a.png: exists already; --force overwrites it" in refuses(command, "seven.png", "-o", "a.png")
+        assert "a.png: already exists; use --force to overwrite it" in refuses(command, "seven.png", "-o", "a.png")
     assert Path("a.png").read_bytes() == b"mine"
     succeeds("reconstruct", "seven.png", "-o", "a.png", "-e", "0", "--force")
     assert Image.open("a.png").format == "PNG"
@@ -164,7 +167,7 @@ def test_more_pictures_than_one_looks_at_are_refused() -> None:
     Path("many").mkdir()
     for index in range(41):
         Image.fromarray(DIGITS[0]).save(f"many/{index}.png")
-    assert "41 pictures are too many to look at: take at most 40" in refuses("compare", "many", "-o", "a.png")
+    assert "41 pictures are too many for one figure: take at most 40" in refuses("compare", "many", "-o", "a.png")
 
 
 class Links(HTMLParser):

@@ -53,7 +53,7 @@ def with_metadata(picture: np.ndarray) -> tuple[Image.Image, dict[str, Any]]:
 
 
 def written(name: str) -> bool:
-    return name != "avif" or features.check("avif")
+    return name != "avif" or bool(features.check("avif"))
 
 
 def test_opacity_comes_back_exactly_unless_less_is_asked_for(folder: Path) -> None:
@@ -96,7 +96,7 @@ def test_formats_without_opacity_drop_none_in_silence(name: str, folder: Path) -
     result = aec("decompress", "clear.aec", "--format", name)
     assert result.exit_code == 1
     assert result.stderr == (
-        f"aec: clear.aec: {name} holds no transparency, which this picture has: write png, webp or tiff\n"
+        f"aec: clear.aec: {name} cannot store transparency, which this picture has: use png, webp or tiff\n"
     )
     for channels in (COLOUR[0], DIGITS[0]):
         opaque = np.dstack([channels, np.full(channels.shape[:2], 255, np.uint8)])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from samples import COLOUR, DIGITS, psnr
 
 import aecodec
 from aecodec.cli import main
+from aecodec.cli.compress import command
 
 WIDE = (np.arange(1200).reshape(30, 40) * 54).astype(np.uint16)
 
@@ -39,7 +42,7 @@ def written(*arguments: str, name: str = "scene") -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("option", "wanted"),
+    ("option", "argument"),
     [
         (("--max-bytes", "200"), {"max_bytes": 200}),
         (("--max-bytes", ".2k"), {"max_bytes": 200}),
@@ -53,8 +56,13 @@ def written(*arguments: str, name: str = "scene") -> bytes:
         ((), {"quality": 75}),
     ],
 )
-def test_options_are_the_arguments_of_encode(folder: Path, option: tuple[str, ...], wanted: dict[str, object]) -> None:
-    assert written(*option) == aecodec.encode(COLOUR[0], effort=0, **wanted)
+def test_options_are_the_arguments_of_encode(folder: Path, option: tuple[str, ...], argument: dict[str, Any]) -> None:
+    assert written(*option) == aecodec.encode(COLOUR[0], effort=0, **argument)
+
+
+def test_every_option_of_encode_is_an_option_of_compress() -> None:
+    offered = {parameter.name for parameter in command.params}
+    assert set(inspect.signature(aecodec.encode).parameters) - offered == {"image", "engine", "progress"}
 
 
 def test_many_files_and_pipes_take_them_too(folder: Path) -> None:
@@ -78,10 +86,11 @@ def test_one_picture_that_no_file_suits_is_reported_and_the_rest_go_on(folder: P
     [
         (("-q", "5", "--lossless"), "quality and lossless exclude each other"),
         (("--max-bytes", "2k", "--min-psnr", "30"), "max_bytes and min_psnr exclude each other"),
-        (("--max-bytes", "many"), "is no number of bytes such as"),
-        (("--max-bytes", "0"), "is no number of bytes such as"),
+        (("--max-bytes", "many"), "is not a file size such as"),
+        (("--max-bytes", "0"), "is not a file size such as"),
         (("--min-ssim", "2"), "min_ssim must be a number from -1 to 1"),
         (("--max-error", "-1"), "--max-error"),
+        (("--lossless", "--alpha-quality", "50"), "an alpha_quality below 100 contradicts lossless"),
     ],
 )
 def test_wrong_usage_exits_with_two(folder: Path, options: tuple[str, ...], sentence: str) -> None:
@@ -95,7 +104,7 @@ def test_sixteen_bits_come_back_from_lossless_files_alone(folder: Path) -> None:
     assert aec("compress", "wide.png", "-o", "a.aec", "--lossless").output == ""
     assert aec("decompress", "a.aec").output == ""
     assert np.array_equal(np.asarray(Image.open("a.png")), WIDE)
-    assert "rounded to 8, as jpg cannot hold them" in aec("decompress", "a.aec", "-o", "a.jpg").stderr
+    assert "rounded to 8, as jpg cannot store them" in aec("decompress", "a.aec", "-o", "a.jpg").stderr
     assert "samples of 16 bits are rounded to 8" in aec("compress", "wide.png", "-o", "b.aec").stderr
     assert "gray of 16 bits" in aec("info", "a.aec").stdout
     assert "lossless" in aec("info", "a.aec").stdout
@@ -145,7 +154,7 @@ def test_another_picture_fails(folder: Path) -> None:
     written("--lossless")
     result = aec("verify", "scene.aec", "--against", "digit.png")
     assert result.exit_code == 1
-    assert result.stderr == "aec: scene.aec: its picture is 32x32 RGB, and digit.png is 28x28 gray\n"
+    assert result.stderr == "aec: scene.aec: the picture is 32x32 RGB, but digit.png is 28x28 gray\n"
     Image.fromarray(COLOUR[1]).save("other.png")
     result = aec("verify", "scene.aec", "--against", "other.png")
     assert result.exit_code == 1

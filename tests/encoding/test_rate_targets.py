@@ -1,6 +1,8 @@
-"""Say what you need: the best file within a limit, never one beyond it, or an error that says how far one can go."""
+"""Rate targets: the best file within a limit, never one beyond it, or an error that names what can be reached."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,11 +122,12 @@ def test_ssim_needs_a_window() -> None:
 
 def test_a_flat_picture_reaches_everything() -> None:
     flat = np.full((40, 40, 3), (1, 200, 90), np.uint8)
-    for wanted in ({"min_psnr": 99}, {"min_ssim": 1.0}, {"max_bytes": 20}):
+    targets: list[dict[str, Any]] = [{"min_psnr": 99}, {"min_ssim": 1.0}, {"max_bytes": 20}]
+    for target in targets:
         try:
-            data = aecodec.encode(flat, **wanted)
+            data = aecodec.encode(flat, **target)
         except Unreachable:
-            assert "max_bytes" not in wanted
+            assert "max_bytes" not in target
             continue
         assert len(data) <= 20
 
@@ -133,12 +136,19 @@ def test_a_flat_picture_reaches_everything() -> None:
 
 
 def test_what_excludes_each_other_is_refused_in_one_sentence() -> None:
-    wanted = {"quality": 5, "max_bytes": 5, "min_psnr": 5, "min_ssim": 0.5, "max_error": 5, "lossless": True}
-    for first in wanted:
-        for second in wanted:
+    targets: dict[str, Any] = {
+        "quality": 5,
+        "max_bytes": 5,
+        "min_psnr": 5,
+        "min_ssim": 0.5,
+        "max_error": 5,
+        "lossless": True,
+    }
+    for first in targets:
+        for second in targets:
             if first != second:
                 with pytest.raises(InvalidValue, match="exclude each other"):
-                    aecodec.encode(DIGITS[0], **{first: wanted[first], second: wanted[second]})
+                    aecodec.encode(DIGITS[0], **{first: targets[first], second: targets[second]})
     with pytest.raises(InvalidValue, match="alpha_quality below 100 contradicts"):
         aecodec.encode(DIGITS[0], lossless=True, alpha_quality=50)
 
@@ -152,6 +162,6 @@ def test_what_excludes_each_other_is_refused_in_one_sentence() -> None:
         *[("max_error", value) for value in (-1, 65536, 1.0, "1")],
     ],
 )
-def test_nonsense_is_refused(name: str, value: object) -> None:
+def test_nonsense_is_refused(name: str, value: Any) -> None:
     with pytest.raises(InvalidValue, match=f"{name} must be a"):
         aecodec.encode(DIGITS[0], **{name: value})

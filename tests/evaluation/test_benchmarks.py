@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from markdown_tables import cells
 from PIL import Image
 
+import aecodec
+from aecodec.evaluation import sweeps
+from aecodec.sources import readers
+from benchmarks import __main__, crops, datasets, figure, large, photographs, targets
+from benchmarks.pages import BENCHMARKS, PAGES, Page
+
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks"))  # as for the scripts there
-
-import datasets  # noqa: E402
-import figure  # noqa: E402
-import photographs  # noqa: E402
-import reporting  # noqa: E402
-import targets  # noqa: E402
-
-import aecodec  # noqa: E402
-from aecodec.evaluation import sweeps  # noqa: E402
 
 
 @pytest.mark.parametrize("name, shape", [("digits", (28, 28)), ("letters", (28, 28)), ("cifar", (32, 32, 3))])
 def test_fixtures_are_sheets_of_twenty_different_tiles(name: str, shape: tuple[int, ...]) -> None:
     with Image.open(ROOT / "tests" / "fixtures" / f"{name}.png") as image:
-        tiles = datasets.sheet_tiles(np.asarray(image), shape[:2], least=4)
+        tiles = readers.sheet_tiles(np.asarray(image), (shape[0], shape[1]))
     assert [tile.shape for tile in tiles] == [shape] * 20
     assert len({tile.tobytes() for tile in tiles}) == 20
 
@@ -35,21 +33,16 @@ def test_fixtures_are_sheets_of_twenty_different_tiles(name: str, shape: tuple[i
 def test_crops_come_from_their_pictures_and_are_the_same_for_the_same_seed() -> None:
     photograph = np.arange(60 * 70 * 3).reshape(60, 70, 3).astype(np.uint8)
     photograph[..., 0], photograph[..., 1] = np.arange(60)[:, None], np.arange(70)  # each pixel knows its place
-    found = datasets.crops([photograph] * 2, 20, 3, seed=5)
+    found = crops.cut([photograph] * 2, 20, 3, seed=5)
     assert len(found) == 6
     for crop in found:
         top, left = crop[0, 0, :2]
         assert (crop == photograph[top : top + 20, left : left + 20]).all()
     assert len({crop.tobytes() for crop in found}) > 1
-    again = datasets.crops([photograph] * 2, 20, 3, seed=5)
+    again = crops.cut([photograph] * 2, 20, 3, seed=5)
     assert all((a == b).all() for a, b in zip(found, again, strict=True))
     with pytest.raises(ValueError, match="70x60 has no crops of 61x61"):
-        datasets.crops([photograph], 61, 1, seed=5)
-
-
-def cells(table: str) -> list[list[str]]:
-    """The lines of a Markdown table below its head."""
-    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
+        crops.cut([photograph], 61, 1, seed=5)
 
 
 def test_the_table_of_pictures_has_a_picture_and_its_files() -> None:
@@ -64,13 +57,13 @@ def test_the_table_of_pictures_has_a_picture_and_its_files() -> None:
 
 
 def test_budgets_show_who_fits() -> None:
-    fitted = [sweeps.Fitted(9, 98, np.zeros((8, 8), np.uint8), 20.0, fits) for fits in (True, False)]
+    fitted = [sweeps.Reconstruction(9, 98, np.zeros((8, 8), np.uint8), 20.0, fits) for fits in (True, False)]
     originals = [np.full((8, 8), 10, np.uint8)] * 2
     budget = figure.Budget("Set", 100, originals, {"aecodec": fitted[:1] * 2, "WebP": fitted})
     line = ["Set", "100 bytes", "98.0", "28.1", "2 of 2", "98.0", "28.1", "1 of 2"]
     assert cells(figure.budget_table([budget])) == [line]
-    shown = figure.budget_sections([budget], 2)[1]
-    assert [[cell.stressed for cell in row.cells] for row in shown.rows] == [[False, False], [False, True]]
+    section = figure.budget_sections([budget], 2)[1]
+    assert [[cell.stressed for cell in row.cells] for row in section.rows] == [[False, False], [False, True]]
 
 
 def test_photographs_come_back_upright_with_what_they_carry(tmp_path: Path) -> None:
@@ -93,10 +86,10 @@ def test_photographs_come_back_upright_with_what_they_carry(tmp_path: Path) -> N
                 photographs.check(original, file, tmp_path / "less.png")
 
 
-def run_script(monkeypatch: pytest.MonkeyPatch, name: str, *words: str) -> None:
-    """Runs a benchmark in this process, as its command would."""
-    monkeypatch.setattr(sys, "argv", [f"{name}.py", *words])
-    reporting.run(importlib.import_module(name).main)
+def run_benchmark(monkeypatch: pytest.MonkeyPatch, name: str, *words: str) -> None:
+    """Run a benchmark in this process, as its command would."""
+    monkeypatch.setattr(sys, "argv", ["benchmarks", name, *words])
+    __main__.run(standalone_mode=False)
 
 
 def test_crops_have_a_page_and_a_sheet(
@@ -105,7 +98,7 @@ def test_crops_have_a_page_and_a_sheet(
     photograph = str(ROOT / "examples" / "landscape.png")
     words = [photograph, "-m", "cifar", "--sizes", "64", "--count", "2", "--qualities", "20,40,60", "--rivals", "webp"]
     words += ["-o", str(tmp_path / "a.md"), "--json", str(tmp_path / "a.json"), "--sheet", str(tmp_path / "a.png")]
-    run_script(monkeypatch, "crops", *words, "--shown", "2")
+    run_benchmark(monkeypatch, "crops", *words, "--shown", "2")
     page = (tmp_path / "a.md").read_text()
     assert capsys.readouterr().out == page
     assert "## 64x64, colour" in page and "## 64x64, gray" in page and "BD-rate" in page
@@ -120,7 +113,7 @@ def test_a_page_without_a_folder_is_refused_before_anything_is_measured(
     monkeypatch.setattr(datasets, "load", None)
     words = [str(ROOT / "examples" / "digit.png"), "-m", "mnist", "-o", str(tmp_path / "none" / "a.md")]
     with pytest.raises(SystemExit, match="none is not a folder"):
-        run_script(monkeypatch, "crops", *words)
+        run_benchmark(monkeypatch, "crops", *words)
 
 
 # targets ---
@@ -128,11 +121,11 @@ def test_a_page_without_a_folder_is_refused_before_anything_is_measured(
 
 def test_limits_that_no_file_keeps_count_no_files() -> None:
     some = [np.full((28, 28), value, np.uint8) for value in (0, 90)] + [np.eye(28, dtype=np.uint8) * 255]
-    settings = {"model": "mnist", "effort": 0}
-    (impossible, possible) = cells(targets.budgets(some, [2, 4000], **settings))
+    settings: dict[str, Any] = {"model": "mnist", "effort": 0}
+    impossible, possible = cells(targets.budgets(some, [2, 4000], **settings))
     assert impossible[:3] == ["2", "0", "0"]
     assert possible[:3] == ["4,000", "3", "0"]
-    (reached, beyond) = cells(targets.likenesses(some, [5.0, 200.0], **settings))
+    reached, beyond = cells(targets.psnr_targets(some, [5.0, 200.0], **settings))
     assert reached[:3] == ["5", "3", "0"]
     assert int(beyond[1]) < 3
 
@@ -143,3 +136,64 @@ def test_a_neighbour_is_of_the_same_model_and_another_quality() -> None:
     below, end = targets.beside([picture, picture], files, 1, effort=0)
     assert end is None
     assert below is not None and aecodec.inspect(below).quality == 51
+
+
+# pages ---
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_every_benchmark_has_help_and_needs_what_it_says(name: str) -> None:
+    if name == "ablations":
+        pytest.importorskip("keras")
+    done = CliRunner().invoke(__main__.main, [name, "--help"])
+    assert done.exit_code == 0 and done.output.startswith(f"Usage: benchmarks {name}")
+
+
+def test_the_list_has_every_benchmark_and_page() -> None:
+    for words in ([], ["--list"]):
+        done = CliRunner().invoke(__main__.main, words)
+        assert done.exit_code == 0
+        assert all(name in done.output for name in (*BENCHMARKS, *(page.name for page in PAGES)))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_shows_the_command_that_renews_it(page: Page) -> None:
+    assert all((ROOT / file).is_file() for file in page.writes)
+    if page.writes[0].endswith(".md"):
+        command = page.command.removesuffix(" --force")
+        assert f"    {command}" in (ROOT / page.writes[0]).read_text()
+    arguments = page.arguments(Path("/data"))
+    assert arguments[:2] == ["-m", "aecodec"] or arguments[1] == "benchmarks" and arguments[2] in BENCHMARKS
+
+
+def test_pages_are_named_once() -> None:
+    assert len({page.name for page in PAGES}) == len(PAGES)
+
+
+def test_pages_without_their_data_are_skipped(tmp_path: Path) -> None:
+    (tmp_path / "kodak").mkdir()
+    done = CliRunner().invoke(__main__.main, ["all", "--data", str(tmp_path), "--dry-run"])
+    assert done.exit_code == 0
+    assert "crops-cifar: python -m benchmarks crops kodak -m cifar" in done.output
+    assert "many: skipped" in done.output and "has no digits/t10k-images-idx3-ubyte.gz" in done.output
+    unknown = CliRunner().invoke(__main__.main, ["all", "--data", str(tmp_path), "--only", "nothing"])
+    assert unknown.exit_code == 2 and "no page nothing" in unknown.output
+
+
+def test_a_page_is_renewed_by_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    output = tmp_path / "page.md"
+    page = Page((str(output),), f"python -m benchmarks lossless {{a.png}} -m mnist -e 0 --without jxl -o {output}")
+    monkeypatch.setattr(__main__, "PAGES", (page,))
+    assert CliRunner().invoke(__main__.main, ["all", "--data", str(tmp_path)]).exit_code == 0
+    assert "python -m benchmarks lossless a.png -m mnist -e 0 --without jxl -o page.md" in output.read_text()
+    failing = Page((str(output),), "python -m benchmarks lossless nothing -m mnist")
+    monkeypatch.setattr(__main__, "PAGES", (failing,))
+    done = CliRunner().invoke(__main__.main, ["all", "--data", str(tmp_path)])
+    assert done.exit_code == 1 and "failed: page" in done.output
+
+
+def test_large_pictures_are_measured_in_processes_of_their_own() -> None:
+    rows = large.measured((40, 30), 1, large.Coding("mnist", 75, 0))
+    assert [row[0] for row in rows] == [f"40x30 gray: {step}" for step in large.STEPS]
+    assert all(float(row[3].replace(",", "")) > 10 for row in rows)

@@ -10,6 +10,7 @@ import json
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,12 +27,12 @@ from aecodec.models import registry  # noqa: E402
 
 
 def sha256(pixels: np.ndarray) -> str:
-    """Of the pixels' bytes, row by row, little-endian."""
+    """SHA-256 of the pixels' bytes, row by row, little-endian."""
     return hashlib.sha256(pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()).hexdigest()
 
 
 def passing_damages(data: bytes) -> int:
-    """How many changes of one byte go unseen and give another picture."""
+    """The number of changes to one byte that go unseen and give another picture."""
     picture, passing = aecodec.decode(data), 0
     for at in range(len(data)):
         for change in range(1, 256):
@@ -43,37 +44,31 @@ def passing_damages(data: bytes) -> int:
 
 
 def small_digit() -> np.ndarray:
-    """One whose file is not among the few in which a damage passes the 16-bit checksum."""
+    """A digit whose file is not among the few in which a damage passes the 16-bit checksum."""
     return next(d for d in DIGITS if not passing_damages(aecodec.encode(d, quality=SMALL_QUALITY, packing="rans")))
 
 
-def plain_pictures() -> dict[str, tuple[np.ndarray, dict[str, int]]]:
-    """name -> (picture, what is wanted of it): every method of planes, 8 and 16 bits, gray and colour, some error."""
+def plain_pictures() -> dict[str, tuple[np.ndarray, int]]:
+    """Pictures and largest errors by name: every method of planes, 8 and 16 bits, gray and colour."""
     random = np.random.default_rng(11)
     colours = random.integers(0, 256, (9, 3)).astype(np.uint8)
     flat = np.kron(colours[random.integers(0, 9, (7, 7))], np.ones((3, 3, 1), np.uint8))
     return {
-        "plain-gray": (DIGITS[0], {"max_error": 0}),
-        "plain-colour": (COLOUR[0], {"max_error": 0}),
-        "plain-one-pixel": (COLOUR[0][:1, :1], {"max_error": 0}),
-        "plain-noise": (random.integers(0, 256, (9, 11)).astype(np.uint8), {"max_error": 0}),
-        "plain-palette": (
-            flat,
-            {"max_error": 0},
-        ),
-        "plain-code": (
-            np.kron(random.integers(0, 2, (21, 21)) * 255, np.ones((2, 2))).astype(np.uint8),
-            {"max_error": 0},
-        ),
-        "plain-near": (mosaic(40, 35), {"max_error": 4}),
-        "plain-gray-16": (waves(24, 31, 1).astype(np.uint16) * 200, {"max_error": 0}),
-        "plain-near-16": (waves(20, 21, 3).astype(np.uint16) * 257, {"max_error": 300}),
-        "plain-alpha": (np.dstack([flat[:20, :20], np.eye(20, dtype=np.uint8) * 255]), {"max_error": 0}),
+        "plain-gray": (DIGITS[0], 0),
+        "plain-colour": (COLOUR[0], 0),
+        "plain-one-pixel": (COLOUR[0][:1, :1], 0),
+        "plain-noise": (random.integers(0, 256, (9, 11)).astype(np.uint8), 0),
+        "plain-palette": (flat, 0),
+        "plain-code": (np.kron(random.integers(0, 2, (21, 21)) * 255, np.ones((2, 2))).astype(np.uint8), 0),
+        "plain-near": (mosaic(40, 35), 4),
+        "plain-gray-16": (waves(24, 31, 1).astype(np.uint16) * 200, 0),
+        "plain-near-16": (waves(20, 21, 3).astype(np.uint16) * 257, 300),
+        "plain-alpha": (np.dstack([flat[:20, :20], np.eye(20, dtype=np.uint8) * 255]), 0),
     }
 
 
-def bounded_pictures() -> dict[str, tuple[np.ndarray, dict[str, int | str]]]:
-    """name -> (picture, what is wanted of it): remainders of every model, lossless and not, in one panel and in two."""
+def bounded_pictures() -> dict[str, tuple[np.ndarray, dict[str, Any]]]:
+    """Pictures and encoder options by name: remainders of every model, lossless and not, in one panel and in two."""
     return {
         "lossless-digit": (DIGITS[0], {"max_error": 0}),
         "lossless-letter": (255 - LETTERS[0], {"max_error": 0, "model": "alphabet"}),
@@ -86,7 +81,7 @@ def bounded_pictures() -> dict[str, tuple[np.ndarray, dict[str, int | str]]]:
 
 
 def pictures() -> dict[str, tuple[np.ndarray, str, int, str]]:
-    """name -> (picture, model, quality, packing)."""
+    """Pictures by name, each with its model, quality and packing."""
     small = small_digit()
     noise = np.random.default_rng(0).integers(0, 256, (33, 31, 3)).astype(np.uint8)
     chosen: dict[str, tuple[np.ndarray, str, int, str]] = {}
@@ -124,11 +119,12 @@ def main() -> None:
         sys.exit(f"{TABLE.name} exists already: --force replaces all golden files")
     for old in FOLDER.glob("*.aec"):
         old.unlink()
-    rows = {}
+    rows: dict[str, dict[str, Any]] = {}
     files = {}
-    for name, (picture, wanted) in plain_pictures().items():
+    for name, (picture, max_error) in plain_pictures().items():
         has_alpha = picture.shape[2:] == (4,)
-        files[name] = aecodec.encode(picture, **wanted) if has_alpha else plain.write(picture, **wanted)
+        write = aecodec.encode if has_alpha else plain.write
+        files[name] = write(picture, max_error=max_error)
         assert aecodec.inspect(files[name]).model == plain.NAME, name
     for name, (picture, options) in bounded_pictures().items():
         files[name] = aecodec.encode(picture, **options)

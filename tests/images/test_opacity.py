@@ -19,12 +19,14 @@ ALL = np.arange(256, dtype=np.uint8).reshape(16, 16)
 
 
 def unpack(data: bytes, size: tuple[int, ...]) -> np.ndarray:
-    return planes.unpack(data, (*size, 1))[..., 0]
+    height, width = size
+    return planes.unpack(data, (height, width, 1))[..., 0]
 
 
 def disc(side: int) -> np.ndarray:
     y, x = np.mgrid[:side, :side] - side / 2
-    return np.clip((side / 2.5 - np.hypot(y, x)) * 90, 0, 255).astype(np.uint8)
+    samples: np.ndarray = np.clip((side / 2.5 - np.hypot(y, x)) * 90, 0, 255)
+    return samples.astype(np.uint8)
 
 
 @given(alphas)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
+from aecodec.images.pillow_images import CONVERSIONS
+from benchmarks import modes
+
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks"))  # as for the scripts there
-
-import modes  # noqa: E402
-
-from aecodec.images.pillow_images import TARGETS  # noqa: E402
 
 DOCUMENTED = {
     cells[0]: tuple(cells)
@@ -28,4 +25,4 @@ def test_the_page_says_what_becomes_of_it(name: str) -> None:
 
 
 def test_every_mode_is_on_the_page() -> None:
-    assert {f"mode {mode}" for mode in TARGETS} <= DOCUMENTED.keys()
+    assert {f"mode {mode}" for mode in CONVERSIONS} <= DOCUMENTED.keys()

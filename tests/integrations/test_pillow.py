@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import pickle
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from samples import COLOUR, DIGITS, mosaic
 
 import aecodec
 import aecodec.pillow
+from aecodec.images.source import Picture
 
 ICC = b"a profile, as far as anybody here knows"
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'
@@ -27,7 +30,7 @@ PICTURES = {"L": DIGITS[0], "LA": LA, "RGB": COLOUR[0], "RGBA": RGBA}
 def registered() -> Iterator[None]:
     """Pillow knows .aec within these tests, and no longer."""
     Image.init()  # a plugin that came in meanwhile would be forgotten below, and never be imported again
-    tables = (Image.OPEN, Image.SAVE, Image.EXTENSION, Image.MIME)
+    tables: list[dict[str, Any]] = [Image.OPEN, Image.SAVE, Image.EXTENSION, Image.MIME]
     before = [dict(table) for table in tables]
     names = list(Image.ID)
     aecodec.pillow.register()
@@ -38,8 +41,8 @@ def registered() -> Iterator[None]:
     Image.ID[:] = names
 
 
-def file_of(picture: np.ndarray, **settings: object) -> io.BytesIO:
-    return io.BytesIO(aecodec.encode(picture, **settings))
+def file_of(picture: np.ndarray, **options: Any) -> io.BytesIO:
+    return io.BytesIO(aecodec.encode(picture, **options))
 
 
 def damaged(data: bytes) -> bytes:
@@ -59,7 +62,12 @@ def test_open_gives_what_decode_gives(mode: str) -> None:
 def test_opening_decodes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
     decode = aecodec.decode
-    monkeypatch.setattr(aecodec, "decode", lambda *a, **k: calls.append(1) or decode(*a, **k))
+
+    def counting(*arguments: Any, **options: Any) -> Picture:
+        calls.append(1)
+        return decode(*arguments, **options)
+
+    monkeypatch.setattr(aecodec, "decode", counting)
     source = Image.fromarray(COLOUR[0])
     source.info.update(icc_profile=ICC, xmp=XMP, dpi=(300, 150))
     with Image.open(io.BytesIO(aecodec.encode(source))) as image:
@@ -83,6 +91,12 @@ def test_save_is_encode_and_takes_its_options(tmp_path: Path) -> None:
     assert stream.getvalue() == aecodec.encode(picture)
     assert Image.registered_extensions()[".aec"] == "AEC"
     assert Image.MIME["AEC"] == "image/x-aec"
+
+
+def test_save_takes_every_option_of_encode() -> None:
+    from aecodec.integrations import pillow
+
+    assert set(pillow._OPTIONS) == set(inspect.signature(aecodec.encode).parameters) - {"image"}
 
 
 def test_metadata_comes_along_and_save_may_replace_it() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,15 +12,16 @@ from hypothesis import strategies as st
 from samples import COLOUR, DIGITS, LETTERS, mosaic
 
 import aecodec
-from aecodec.encoding import encoder
 from aecodec.errors import AecError, InvalidValue
 from aecodec.format.container import REMAINDER, Section, read_header, write_header
 
 
-@pytest.fixture
-def models_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No plain files, even where they are smaller."""
-    monkeypatch.setattr(encoder, "or_plain", lambda batch, files, *others: files)
+@contextmanager
+def no_plain_files() -> Iterator[None]:
+    """Pictures are left to models, even where plain files are smaller."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("aecodec.encoding.encoder.or_plain", lambda batch, files, *others: files)
+        yield
 
 
 @settings(max_examples=25, deadline=None)
@@ -39,11 +43,8 @@ def test_no_picture_is_off_by_more_than_was_allowed(
         "white": np.full(shape, 255, np.uint8),
         "mosaic": np.ascontiguousarray(mosaic(height, width)[..., slice(3) if channels else 1]),
     }[kind]
-    kept, encoder.or_plain = encoder.or_plain, lambda batch, files, *others: files
-    try:
+    with no_plain_files():
         data = aecodec.encode(picture, model="cifar", max_error=max_error, packing=packing)
-    finally:
-        encoder.or_plain = kept
     assert "remainder" in aecodec.inspect(data).sections
     assert aecodec.inspect(data).max_error == max_error
     again = aecodec.decode(data)
@@ -70,9 +71,10 @@ def test_files_with_and_without_a_remainder_are_decoded_together() -> None:
 
 
 @pytest.mark.parametrize("max_error", [0, 3])
-def test_a_part_is_the_crop_of_the_whole(max_error: int, models_only: None) -> None:
+def test_a_part_is_the_crop_of_the_whole(max_error: int) -> None:
     picture = mosaic(37, 1030)
-    data = aecodec.encode(picture, model="cifar", max_error=max_error)
+    with no_plain_files():
+        data = aecodec.encode(picture, model="cifar", max_error=max_error)
     assert aecodec.inspect(data).panels == 3
     whole = aecodec.decode(data)
     assert int(np.abs(whole.astype(int) - picture).max()) <= max_error
@@ -105,8 +107,8 @@ def test_a_remainder_needs_a_model_that_has_one() -> None:
 
 def test_no_lossless_file_is_much_larger_than_the_samples() -> None:
     noise = np.random.default_rng(3).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    for options in ({}, {"model": "cifar"}, {"packing": "zstd"}):
-        assert len(aecodec.encode(noise, lossless=True, **options)) <= 1.01 * noise.nbytes + 32
+    for model, packing in (("auto", "auto"), ("cifar", "auto"), ("auto", "zstd")):
+        assert len(aecodec.encode(noise, model=model, packing=packing, lossless=True)) <= 1.01 * noise.nbytes + 32
 
 
 def test_more_effort_makes_no_file_larger() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import TypeAlias
 
 import numpy as np
 import pytest
@@ -24,15 +25,17 @@ MOST_MORE, MOST_MORE_BYTES = 1.01, 32
 PLAIN_MORE_BYTES = 20
 ALPHA_MORE_BYTES = 12
 
+Dtype: TypeAlias = type[np.unsignedinteger]
+
 sides = st.integers(1, 40)
 channels = st.sampled_from([(), (1,), (2,), (3,), (4,)])
 shapes = st.tuples(sides, sides, channels).map(lambda drawn: (*drawn[:2], *drawn[2]))
-dtypes = st.sampled_from([np.uint8, np.uint16])
+dtypes: st.SearchStrategy[Dtype] = st.sampled_from([np.uint8, np.uint16])
 seeds = st.integers(0, 2**32 - 1)
 filled = st.tuples(dtypes, shapes).flatmap(lambda drawn: arrays(*drawn))
 
 
-def noisy(drawn: tuple[type, tuple[int, ...], int, int]) -> np.ndarray:
+def noisy(drawn: tuple[Dtype, tuple[int, ...], int, int]) -> np.ndarray:
     dtype, shape, values, seed = drawn
     random = np.random.default_rng(seed)
     return random.integers(0, 2**16, values).astype(dtype)[random.integers(0, values, shape)]
@@ -40,7 +43,7 @@ def noisy(drawn: tuple[type, tuple[int, ...], int, int]) -> np.ndarray:
 
 noise = st.tuples(dtypes, shapes, st.integers(1, 400), seeds).map(noisy)
 extremes = st.tuples(dtypes, shapes, seeds).map(
-    lambda drawn: np.random.default_rng(drawn[2]).choice([0, np.iinfo(drawn[0]).max], drawn[1]).astype(drawn[0])
+    lambda drawn: np.random.default_rng(drawn[2]).choice([0, 65535], drawn[1]).astype(drawn[0])
 )
 pictures = filled | noise | extremes
 small = st.tuples(dtypes, shapes.filter(lambda shape: shape[2:] != (1,)), st.integers(1, 9), seeds).map(noisy)
@@ -76,10 +79,11 @@ def test_no_sample_is_off_by_more_than_was_allowed(picture: np.ndarray, most: in
     assert off(picture, aecodec.encode(picture, max_error=most)) <= most
 
 
+@settings(max_examples=30)
 @given(pictures)
 def test_no_file_that_promises_every_sample_exceeds_the_samples_by_much(picture: np.ndarray) -> None:
-    for wanted in ({"lossless": True}, {"max_error": 1}):
-        assert len(aecodec.encode(picture, **wanted)) <= picture.nbytes + PLAIN_MORE_BYTES + ALPHA_MORE_BYTES
+    for most in (0, 1):
+        assert len(aecodec.encode(picture, max_error=most)) <= picture.nbytes + PLAIN_MORE_BYTES + ALPHA_MORE_BYTES
 
 
 @settings(max_examples=40)
@@ -146,10 +150,10 @@ def test_steps_are_within_the_error_and_below_the_levels(bits: int, most: int) -
 
 def screenshot() -> np.ndarray:
     """A window with text-like marks, lines and flat areas."""
-    y, x = np.mgrid[:200, :300]
-    picture = np.full((200, 300, 3), (240, 240, 245), np.uint8)
-    picture[:20] = (50, 80, 160)
-    picture[(x % 7 < 2) & (y % 12 < 8) & (y > 40) & ((x * y) % 11 < 6)] = (20, 20, 20)
+    y, x = np.mgrid[:100, :150]
+    picture = np.full((100, 150, 3), (240, 240, 245), np.uint8)
+    picture[:10] = (50, 80, 160)
+    picture[(x % 7 < 2) & (y % 12 < 8) & (y > 20) & ((x * y) % 11 < 6)] = (20, 20, 20)
     return picture
 
 
@@ -159,7 +163,7 @@ def code(modules: int, scale: int) -> np.ndarray:
     return np.kron(dots, np.ones((scale, scale), np.uint8))
 
 
-@pytest.mark.parametrize("picture", [screenshot(), code(29, 8), code(29, 1), np.full((200, 300, 3), 9, np.uint8)])
+@pytest.mark.parametrize("picture", [screenshot(), code(29, 4), code(29, 1), np.full((100, 150, 3), 9, np.uint8)])
 @pytest.mark.parametrize("quality", [30, 75, 100])
 def test_auto_takes_plain_where_it_is_no_larger(picture: np.ndarray, quality: int) -> None:
     data = aecodec.encode(picture, quality=quality, effort=0)
@@ -204,7 +208,7 @@ def test_sixteen_bits_of_either_byte_order_come_back() -> None:
 
 @pytest.mark.parametrize("shape", [(50, 70), (50, 70, 2), (50, 70, 3), (50, 70, 4)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_a_pillow_image_has_the_nearest_mode_there_is(shape: tuple[int, ...], dtype: type) -> None:
+def test_a_pillow_image_has_the_nearest_mode_there_is(shape: tuple[int, ...], dtype: Dtype) -> None:
     picture = np.random.default_rng(1).integers(0, 2**16, shape).astype(dtype)
     data = aecodec.encode(picture, lossless=True)
     with warnings.catch_warnings(record=True) as caught:
@@ -241,7 +245,7 @@ def test_a_region_is_the_crop_of_the_whole(picture: np.ndarray, draw: st.DataObj
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_a_thumbnail_has_the_means_of_squares(dtype: type) -> None:
+def test_a_thumbnail_has_the_means_of_squares(dtype: Dtype) -> None:
     picture = np.random.default_rng(1).integers(0, 2**16, (40, 60, 4)).astype(dtype)
     small = aecodec.decode(aecodec.encode(picture, lossless=True), thumbnail=6)
     sums = picture.reshape(4, 10, 6, 10, 4).sum(axis=(1, 3), dtype=np.int64)

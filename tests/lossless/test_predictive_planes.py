@@ -32,9 +32,10 @@ few = st.tuples(dtypes, shapes, st.integers(2, 300), st.integers(0, 2**32 - 1)).
 filled = st.tuples(dtypes, shapes).flatmap(lambda drawn: arrays(*drawn))
 
 
-def ramp(height: int, width: int, channels: int, dtype: type = np.uint8) -> np.ndarray:
+def ramp(height: int, width: int, channels: int, dtype: type[np.unsignedinteger] = np.uint8) -> np.ndarray:
     y, x, c = np.mgrid[:height, :width, :channels]
-    return (3 * x + 5 * y + 40 * c + (x * y) % 3).astype(dtype)
+    samples: np.ndarray = 3 * x + 5 * y + 40 * c + (x * y) % 3
+    return samples.astype(dtype)
 
 
 @given(noise | filled | few)
@@ -47,7 +48,7 @@ def test_unpacking_inverts_packing(samples: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_every_predictor_is_used_and_undone(dtype: type) -> None:
+def test_every_predictor_is_used_and_undone(dtype: type[np.unsignedinteger]) -> None:
     random = np.random.default_rng(5)
     y, x = np.mgrid[:60, :80]
     bands = [random.integers(-1, 2, (60, 80)), x * 3, y * 301 + random.integers(0, 2**16, 80), 5 * x + 300 * y]
@@ -76,7 +77,7 @@ def test_a_constant_plane_costs_next_to_nothing(samples: np.ndarray, size: int) 
 
 @pytest.mark.parametrize("colours", [2, 3, 4, 5, 16, 17, 256])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_few_colours_cost_their_bits(colours: int, dtype: type) -> None:
+def test_few_colours_cost_their_bits(colours: int, dtype: type[np.unsignedinteger]) -> None:
     random = np.random.default_rng(colours)
     palette = random.permutation(2**16)[: 3 * colours].reshape(colours, 3).astype(dtype)
     picture = palette[random.integers(0, colours, (64, 61))]
@@ -195,4 +196,6 @@ def test_each_failure_has_its_error() -> None:
 @given(noise | filled | few)
 def test_the_specification_says_the_same(samples: np.ndarray) -> None:
     for picture in (samples, np.cumsum(np.cumsum(samples & 1, axis=0), axis=1).astype(samples.dtype)):
-        assert reference.read_planes(pack(picture), *picture.shape, picture.dtype.itemsize) == picture.ravel().tolist()
+        height, width, channels = picture.shape
+        found = reference.read_planes(pack(picture), height, width, channels, picture.dtype.itemsize)
+        assert found == picture.ravel().tolist()

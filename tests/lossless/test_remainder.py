@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference_engine import ENGINES, Reference
 from samples import tiny_arrays, tiny_description, tiny_file
-from test_engines import ENGINES, Reference
 
 from aecodec.engines import engine
 from aecodec.errors import AecError, InvalidModelFile, InvalidValue, TruncatedFile
@@ -67,7 +67,7 @@ def test_no_sample_is_off_by_more_than_was_allowed(
     assert int(np.abs(found.pixels.astype(int) - pictures).max()) <= error
     parts = remainder_section.pack(packing, found)
     again = remainder_section.finish(
-        model, engine(), packing, made, Part(shape[1:3]), [PackedRemainder(part, 50, error) for part in parts]
+        model, engine(), packing, made, Part((shape[1], shape[2])), [PackedRemainder(part, 50, error) for part in parts]
     )
     assert np.array_equal(again, found.pixels)
 
@@ -96,8 +96,8 @@ def test_residuals_of_a_mean_are_as_small_as_they_can_be(error: int) -> None:
 
 
 def test_steps_are_folded_as_the_specification_says() -> None:
-    steps = np.arange(-2, 7)
-    mean, step = np.full(9, 2), np.ones(9, int)
+    steps = np.arange(-2, 7, dtype=np.int32)
+    mean, step = np.full(9, 2, np.int32), np.ones(9, np.int32)
     assert remainder.folded(steps, mean, step).tolist() == [-2, -1, 0, 1, 2, 3, -3, 4, -4]
     assert remainder.folded(-steps, 255 - mean, step).tolist() == [-2, -1, 0, 1, 2, 3, -3, 4, -4]
 
@@ -276,6 +276,7 @@ def test_the_id_follows_from_the_remainder() -> None:
 
 
 def test_every_layer_of_a_remainder_is_proven() -> None:
+    assert TINY.remainder
     for network in TINY.remainder.networks:
         reach = [1023] * network.inputs
         for layer, single in zip(network.layers, network.single, strict=True):

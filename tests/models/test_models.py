@@ -175,7 +175,11 @@ def test_the_id_does_not_follow_from_anything_else() -> None:
 
 def test_the_id_of_the_tiny_model_is_known() -> None:
     # A change of this is a change of the ids of all models.
-    arrays = {"b": np.array([1, 2], np.int16), "analysis.x": np.zeros(1, np.float32), "a": np.array([[3]], np.uint8)}
+    arrays: Arrays = {
+        "b": np.array([1, 2], np.int16),
+        "analysis.x": np.zeros(1, np.float32),
+        "a": np.array([[3]], np.uint8),
+    }
     model = dataclasses.replace(load(TINY), arrays=arrays)
     assert model.id.hex() == "454647512c8cadaa"
 

@@ -168,7 +168,7 @@ def test_a_whole_file_is_read_again() -> None:
 )
 def test_arrays_that_do_not_fit_are_refused(name: str, array: np.ndarray) -> None:
     with pytest.raises(InvalidModelFile):
-        load(planeless_file(**{name: array}))
+        load(planeless_file(changed={name: array}))
 
 
 def test_a_model_with_a_plane_says_nothing_of_synthesis_layers() -> None:

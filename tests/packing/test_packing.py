@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import zlib
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -31,6 +32,8 @@ from aecodec.packing import (
     zstd,
 )
 
+Elements: TypeAlias = list[np.ndarray]  # one array for each part of a file, (streams, elements)
+
 LOGISTIC = parametric()
 NARROW = Tables(np.zeros(64, int), np.arange(64) % 16, 3, np.tile([4095, 1], 64))
 WIDE = Tables(
@@ -47,18 +50,20 @@ TABLES = {
 }
 
 
-def checksums(residuals):
+def checksums(residuals: Elements) -> list[int]:
     return [zlib.crc32(b"".join(np.int32(r[s]).tobytes() for r in residuals)) for s in range(len(residuals[0]))]
 
 
-def decode(name, tables, payloads, classes):
+def decode(name: str, tables: Tables, payloads: list[bytes], classes: Elements) -> Elements:
     decoder = unpacker(name, tables, payloads, sum(c.shape[1] for c in classes))
     residuals = [decoder.read(c) for c in classes]
     decoder.finish(checksums(residuals))
     return residuals
 
 
-def draw(rng, streams, sizes, low=11, high=28):
+def draw(
+    rng: np.random.Generator, streams: int, sizes: list[int], low: int = 11, high: int = 28
+) -> tuple[Elements, Elements]:
     """Half of the elements nearly certain, sigma < 0.4 steps; the others up to sigma = 4 steps."""
     residuals, classes = [], []
     for size in sizes:
@@ -72,7 +77,7 @@ def draw(rng, streams, sizes, low=11, high=28):
 
 
 @st.composite
-def sequences(draw):
+def sequences(draw: st.DrawFn) -> tuple[Tables, Elements, Elements]:
     tables = TABLES[draw(st.sampled_from(sorted(TABLES)))]
     streams = draw(st.integers(1, 3))
     residuals, classes = [], []
@@ -80,8 +85,8 @@ def sequences(draw):
         n = streams * size
         edges = st.sampled_from([0, 0, 0, -1, 1, 64, -64, 1 << 20, -1 << 20, 32767, -32768])
         r = draw(st.lists(edges | st.integers(-300, 300) | st.integers(-1 << 20, 1 << 20), min_size=n, max_size=n))
-        c = draw(st.lists(st.sampled_from([0, 63]) | st.integers(0, 63), min_size=n, max_size=n))
-        c = np.array(c, np.uint8).reshape(streams, size)
+        drawn = draw(st.lists(st.sampled_from([0, 63]) | st.integers(0, 63), min_size=n, max_size=n))
+        c = np.array(drawn, np.uint8).reshape(streams, size)
         residuals.append(np.where(c >= tables.skip, np.array(r, np.int32).reshape(streams, size), 0))
         classes.append(c)
     return tables, residuals, classes
@@ -90,7 +95,7 @@ def sequences(draw):
 @pytest.mark.parametrize("name", CODERS)
 @settings(max_examples=60, deadline=None)
 @given(sequence=sequences())
-def test_whatever_is_packed_is_read_back(name, sequence):
+def test_whatever_is_packed_is_read_back(name: str, sequence: tuple[Tables, Elements, Elements]) -> None:
     tables, residuals, classes = sequence
     payloads = pack(name, tables, residuals, classes, checksums(residuals))
     for r, back in zip(residuals, decode(name, tables, payloads, classes), strict=True):
@@ -100,7 +105,9 @@ def test_whatever_is_packed_is_read_back(name, sequence):
 
 @pytest.mark.parametrize("scalar_lanes", [0, 10**6])
 @pytest.mark.parametrize("streams", [1, 3])
-def test_many_lanes_are_read_back_and_both_ways_to_compute_them_agree(monkeypatch, scalar_lanes, streams):
+def test_many_lanes_are_read_back_and_both_ways_to_compute_them_agree(
+    monkeypatch: pytest.MonkeyPatch, scalar_lanes: int, streams: int
+) -> None:
     monkeypatch.setattr(rans, "ELEMENTS_PER_LANE", 50)
     residuals, classes = draw(np.random.default_rng(1), streams, [0, 1, 6, 100, 249])
     checks = checksums(residuals)
@@ -117,7 +124,7 @@ def test_many_lanes_are_read_back_and_both_ways_to_compute_them_agree(monkeypatc
 
 
 @pytest.mark.parametrize("name", CODERS)
-def test_a_batch_packs_to_what_each_packs_to_alone(name):
+def test_a_batch_packs_to_what_each_packs_to_alone(name: str) -> None:
     residuals, classes = draw(np.random.default_rng(2), 70, [16, 16, 100])
     checks = checksums(residuals)
     payloads = pack(name, LOGISTIC, residuals, classes, checks)
@@ -130,7 +137,7 @@ def test_a_batch_packs_to_what_each_packs_to_alone(name):
 
 
 @pytest.mark.parametrize("name", CODERS)
-def test_nothing_to_code_is_a_checksum_alone(name):
+def test_nothing_to_code_is_a_checksum_alone(name: str) -> None:
     tables = dataclasses.replace(LOGISTIC, skip=64)
     residuals, classes = [np.zeros((2, 50), np.int32)], [np.full((2, 50), 63, np.uint8)]
     payloads = pack(name, tables, residuals, classes, [0x12340000, 0])
@@ -143,7 +150,7 @@ def test_nothing_to_code_is_a_checksum_alone(name):
 
 
 @pytest.mark.parametrize("name", CODERS)
-def test_no_streams_and_no_elements(name):
+def test_no_streams_and_no_elements(name: str) -> None:
     empty = [np.zeros((0, 5), np.int32)]
     assert pack(name, LOGISTIC, empty, empty, []) == []
     assert unpacker(name, LOGISTIC, [], 5).read(empty[0]).shape == (0, 5)
@@ -151,7 +158,7 @@ def test_no_streams_and_no_elements(name):
     unpacker(name, LOGISTIC, payloads, 0).finish([77])
 
 
-def test_the_bytes_of_a_small_sequence():
+def test_the_bytes_of_a_small_sequence() -> None:
     residuals = [np.array([[0, 1, -1, 0]], np.int32), np.array([[5, -40, 300, 0, 2000, -1 << 20]], np.int32)]
     classes = [np.array([[0, 17, 12, 3]], np.uint8), np.array([[22, 30, 50, 17, 5, 63]], np.uint8)]
     golden = {
@@ -169,7 +176,7 @@ def test_the_bytes_of_a_small_sequence():
 
 @pytest.mark.parametrize("name", CODERS)
 @pytest.mark.parametrize("lanes", [1, 3])
-def test_every_truncation_is_an_error(monkeypatch, name, lanes):
+def test_every_truncation_is_an_error(monkeypatch: pytest.MonkeyPatch, name: str, lanes: int) -> None:
     monkeypatch.setattr(rans, "lanes_for", lambda elements: lanes)
     residuals, classes = draw(np.random.default_rng(3), 1, [20, 60, 100])
     payload = pack(name, LOGISTIC, residuals, classes, checksums(residuals))[0]
@@ -182,7 +189,9 @@ def test_every_truncation_is_an_error(monkeypatch, name, lanes):
 
 @pytest.mark.parametrize("name", CODERS)
 @pytest.mark.parametrize("lanes", [1, 3])
-def test_every_damaged_byte_is_an_error_or_changes_nothing(monkeypatch, name, lanes):
+def test_every_damaged_byte_is_an_error_or_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, name: str, lanes: int
+) -> None:
     monkeypatch.setattr(rans, "lanes_for", lambda elements: lanes)
     residuals, classes = draw(np.random.default_rng(4), 1, [20, 60, 100])
     payload = pack(name, LOGISTIC, residuals, classes, checksums(residuals))[0]
@@ -203,7 +212,7 @@ def test_every_damaged_byte_is_an_error_or_changes_nothing(monkeypatch, name, la
 
 
 @pytest.mark.parametrize("name", CODERS)
-def test_appended_bytes_are_an_error(name):
+def test_appended_bytes_are_an_error(name: str) -> None:
     residuals, classes = draw(np.random.default_rng(5), 1, [40, 160])
     payload = pack(name, LOGISTIC, residuals, classes, checksums(residuals))[0]
     for tail in (b"\0", b"\xff", b"\0\0\0\0", payload):
@@ -212,12 +221,12 @@ def test_appended_bytes_are_an_error(name):
 
 
 @pytest.mark.parametrize("name", CODERS)
-def test_errors_name_their_kind_and_stream(name):
+def test_errors_name_their_kind_and_stream(name: str) -> None:
     residuals, classes = draw(np.random.default_rng(6), 3, [50, 150])
     checks = checksums(residuals)
     payloads = pack(name, LOGISTIC, residuals, classes, checks)
 
-    def finish(payloads, checks):
+    def finish(payloads: list[bytes], checks: list[int]) -> None:
         decoder = unpacker(name, LOGISTIC, payloads, 200)
         for c in classes:
             decoder.read(c)
@@ -235,7 +244,7 @@ def test_errors_name_their_kind_and_stream(name):
 @pytest.mark.parametrize("name", CODERS)
 @settings(max_examples=150, deadline=None)
 @given(payload=st.binary(max_size=60), c=st.integers(0, 63), table=st.sampled_from(sorted(TABLES)))
-def test_any_bytes_decode_or_raise_aecerror(name, payload, c, table):
+def test_any_bytes_decode_or_raise_aecerror(name: str, payload: bytes, c: int, table: str) -> None:
     classes = [np.full((1, 7), c, np.uint8), np.arange(0, 64, 3, dtype=np.uint8)[None]]
     with contextlib.suppress(AecError):
         decode(name, TABLES[table], [payload], classes)
@@ -244,15 +253,15 @@ def test_any_bytes_decode_or_raise_aecerror(name, payload, c, table):
 @pytest.mark.parametrize("lanes", [1, 3])
 @settings(max_examples=150, deadline=None)
 @given(payload=st.binary(max_size=60), c=st.integers(0, 63))
-def test_scalar_and_array_decoding_agree_on_any_bytes(lanes, payload, c):
+def test_scalar_and_array_decoding_agree_on_any_bytes(lanes: int, payload: bytes, c: int) -> None:
     classes = np.concatenate([np.full((1, 40), c), np.arange(0, 63, 3)[None]], axis=1)
-    outcomes = []
+    outcomes: list[object] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rans, "lanes_for", lambda elements: lanes)
         for scalar_lanes in (0, 100):
             patch.setattr(rans, "SCALAR_LANES", scalar_lanes)
             try:
-                decoder = unpacker("rans", LOGISTIC, [payload], classes.size)
+                decoder = rans.Decoder(LOGISTIC, [payload], classes.size)
                 residuals = decoder.read(classes)
                 outcomes.append((residuals.tolist(), decoder.states.tolist(), decoder.positions.tolist()))
             except AecError as error:
@@ -262,10 +271,10 @@ def test_scalar_and_array_decoding_agree_on_any_bytes(lanes, payload, c):
 
 @settings(max_examples=150, deadline=None)
 @given(payload=st.binary(max_size=30), c=st.integers(0, 63), size=st.integers(0, 60))
-def test_a_short_payload_that_decodes_is_the_one_that_is_written(payload, c, size):
+def test_a_short_payload_that_decodes_is_the_one_that_is_written(payload: bytes, c: int, size: int) -> None:
     classes = np.full((1, size), c, np.uint8)
     try:
-        decoder = unpacker("rans", LOGISTIC, [payload], size)
+        decoder = rans.Decoder(LOGISTIC, [payload], size)
         residuals = decoder.read(classes)
     except AecError:
         return
@@ -276,13 +285,13 @@ def test_a_short_payload_that_decodes_is_the_one_that_is_written(payload, c, siz
         assert pack("rans", LOGISTIC, [residuals], [classes], [check]) == [payload]
 
 
-def test_a_zstd_bomb_is_refused():
+def test_a_zstd_bomb_is_refused() -> None:
     bomb = zstd._compress(bytes(10_000_000))
     with pytest.raises(TrailingBytes):
         unpacker("zstd", LOGISTIC, [bomb + bytes(4)], 1000)
 
 
-def test_values_out_of_range_are_refused():
+def test_values_out_of_range_are_refused() -> None:
     one = np.ones((1, 1), np.int32)
     with pytest.raises(InvalidValue):
         pack("rans", LOGISTIC, [one << 21], [one], [0])
@@ -306,13 +315,13 @@ def test_values_out_of_range_are_refused():
         {"frequencies": np.append(0, LOGISTIC.frequencies[1:])},
     ],
 )
-def test_tables_that_break_a_bound_are_refused(change):
+def test_tables_that_break_a_bound_are_refused(change: dict[str, Any]) -> None:
     with pytest.raises(InvalidModelFile):
         dataclasses.replace(LOGISTIC, **change)
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=12))
-def test_frequencies_are_the_best_of_their_sum(counts):
+def test_frequencies_are_the_best_of_their_sum(counts: list[float]) -> None:
     f = quantize_probabilities(counts)
     assert f.sum() == 4096 and f.min() >= 1
     p = np.array(counts)
@@ -326,7 +335,7 @@ def test_frequencies_are_the_best_of_their_sum(counts):
                 assert -(p * np.log2(g)).sum() >= bits - 1e-9 * (1 + abs(bits))
 
 
-def test_the_ideal_code_length_counts_escapes_and_raw_bits():
+def test_the_ideal_code_length_counts_escapes_and_raw_bits() -> None:
     frequencies = np.concatenate([[1024, 1024, 1024, 1024], np.tile([4095, 1], 63)])
     extents = np.append(1, np.zeros(63, int))
     tables = Tables(extents, np.append([0, 3], np.zeros(62, int)), 0, frequencies)
@@ -336,7 +345,7 @@ def test_the_ideal_code_length_counts_escapes_and_raw_bits():
     assert dataclasses.replace(tables, skip=1).bits(r * 0, np.zeros((1, 5), int)).sum() == 0
 
 
-def test_short_payloads_cost_less_than_half_a_byte_and_one_percent_beyond_the_ideal():
+def test_short_payloads_cost_less_than_half_a_byte_and_one_percent_beyond_the_ideal() -> None:
     rng = np.random.default_rng(7)
     for sizes in ([16, 16, 40, 40, 88], [24, 64, 64, 300], [10]):
         residuals, classes = draw(rng, 500, sizes)
@@ -345,7 +354,7 @@ def test_short_payloads_cost_less_than_half_a_byte_and_one_percent_beyond_the_id
         assert np.mean([len(p) for p in payloads]) <= 0.5 + 1.01 * ideal.mean()
 
 
-def test_long_payloads_are_within_eight_percent_of_the_ideal():
+def test_long_payloads_are_within_eight_percent_of_the_ideal() -> None:
     residuals, classes = draw(np.random.default_rng(8), 1, [5000, 5000, 10000])
     payload = pack("zstd", LOGISTIC, residuals, classes, checksums(residuals))[0]
     assert len(payload) <= 1.08 * ideal_bits(LOGISTIC, residuals, classes)[0] / 8

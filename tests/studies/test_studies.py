@@ -105,7 +105,7 @@ def test_a_specification_is_named_as_it_is_written() -> None:
 
 def test_the_study_measures_what_its_columns_say() -> None:
     spec, model = "gaussian:0.1", "mnist"
-    result, clean = robustness.measure(STACK, [model], [spec, "none"], quality=60, effort=0, seed=3)
+    result, clean = robustness.measure(STACK, [model], [spec, "none"], robustness.Coding(60, 0, 3))
     noisy = distorted(spec, STACK, 3)
     files = aecodec.encode_many(list(noisy[..., 0]), model=model, quality=60, effort=0)
     decoded = np.stack(aecodec.decode_many(files))[..., None]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from samples import COLOUR, DIGITS
 
 import aecodec
@@ -17,19 +19,15 @@ from aecodec.models import analysis_network, safetensors
 from aecodec.models.analysis import analyse
 from aecodec.models.model import load
 from aecodec.packing import parametric
+from aecodec.training import classic_export, classics, runs
+from aecodec.training.classics import CLASSICS, Autoencoder, Classic, Stage
+from aecodec.training.export import table_arrays
+from aecodec.training.options import TrainingOptions
 
-WITHOUT = "AECODEC_TEST_WITHOUT_TENSORFLOW"
-if WITHOUT in os.environ:
-    pytest.skip(f"{WITHOUT} is set: training is not tested", allow_module_level=True)
-
-import keras  # noqa: E402
-
-from aecodec.training import classic_export, classics, ladder_run  # noqa: E402
-from aecodec.training.classics import CLASSICS, Autoencoder, Classic, Stage  # noqa: E402
-from aecodec.training.export import table_arrays  # noqa: E402
+Array = NDArray[Any]
 
 
-def narrow(classic: Classic, width: int = 4, **changes: object) -> Classic:
+def narrow(classic: Classic, width: int = 4, **changes: Any) -> Classic:
     """The same stages with few units, which take no time."""
 
     def thin(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
@@ -58,7 +56,7 @@ def roused(classic: Classic) -> Autoencoder:
     return made
 
 
-def tiles_for(classic: Classic) -> np.ndarray:
+def tiles_for(classic: Classic) -> Array:
     return np.stack(COLOUR if classic.channels == 3 else [d[..., None] for d in DIGITS])
 
 
@@ -88,11 +86,11 @@ def test_the_model_file_computes_what_the_network_computes(name: str) -> None:
     for element in range(made.classic.vector):
         if latent[:, element].std() > 1e-3:
             assert np.corrcoef(latent[:, element], vectors[:, element])[0, 1] > 0.9999
-    wanted = 255.0 * np.asarray(made.joined()(tiles / 255.0, training=False))
+    expected = 255.0 * np.asarray(made.joined()(tiles / 255.0, training=False))
     choice = choose_measured(model, engine(), tiles, np.full(len(tiles), 100))
     assert choice.pixels is not None
-    difference = np.abs(choice.pixels - wanted)
-    assert wanted.std() > 3
+    difference = np.abs(choice.pixels - expected)
+    assert expected.std() > 3
     assert difference.mean() < 0.6 and difference.max() < 6  # rounding alone makes 0.25 and 0.5
     # Rows and columns at the edge are no worse: zeros beyond it are zeros after the normalisation.
     assert difference[:, [0, -1]].mean() < 0.9 and difference[:, :, [0, -1]].mean() < 0.9
@@ -113,6 +111,7 @@ def test_the_encoder_lays_its_windows_as_keras_does(stride: int, side: int) -> N
     assert np.allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_run_writes_a_model_that_compresses_and_decompresses(own_folder: Path, tmp_path: Path) -> None:
     data = np.stack([np.roll(digit, shift, 0) for digit in DIGITS for shift in range(3)])
     np.savez(tmp_path / "digits.npz", digits=data)
@@ -120,8 +119,10 @@ def test_a_run_writes_a_model_that_compresses_and_decompresses(own_folder: Path,
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(CLASSICS, "vector16", small)
         output = own_folder / "classic-1.safetensors"
-        source = [str(tmp_path / "digits.npz")]
-        model = ladder_run.run(source, output, preset="vector16", validation=15, progress=False)
+        options = TrainingOptions(
+            (str(tmp_path / "digits.npz"),), output, preset="vector16", validation=15, progress=False
+        )
+        model = runs.run(options)
     assert model.card["float"]["parameters"] == classics.build(small).parameters
     assert "model file" in output.with_suffix(".md").read_text()
     assert (own_folder / "classic-1.safetensors.training" / "log.jsonl").read_text().count("\n") == 2
@@ -133,6 +134,12 @@ def test_a_run_writes_a_model_that_compresses_and_decompresses(own_folder: Path,
 
 
 def test_a_classic_refuses_what_its_authors_do_not_do(tmp_path: Path) -> None:
-    for option in ({"distort": "gaussian:0.1"}, {"denoise": "gaussian:0.1"}, {"balance": True}, {"resume": True}):
+    changes: list[dict[str, Any]] = [
+        {"distort": "gaussian:0.1"},
+        {"denoise": "gaussian:0.1"},
+        {"balance": True},
+        {"resume": True},
+    ]
+    for change in changes:
         with pytest.raises(ValueError, match="as its authors do it"):
-            ladder_run.run(["nothing"], tmp_path / "x-1.safetensors", preset="keras-blog", **option)
+            runs.run(TrainingOptions(("nothing",), tmp_path / "x-1.safetensors", preset="keras-blog", **change))

@@ -1,0 +1,21 @@
+"""The one entrance to training: the run of a ladder, a remainder or a classic, as the options say."""
+
+from __future__ import annotations
+
+from aecodec.models.model import Model
+from aecodec.training import classic_run, ladder_run, remainder_run
+from aecodec.training.classics import CLASSICS
+from aecodec.training.ladder_run import Done, nothing
+from aecodec.training.options import TrainingOptions
+
+
+def run(options: TrainingOptions, done: Done = nothing) -> Model:
+    """Train what the options name, write its model file and card, and return the model.
+
+    ``done``: called at the end of a run that makes a new model; see ``ladder_run.run``.
+    """
+    if options.base:
+        return remainder_run.run(options)
+    if options.preset in CLASSICS:
+        return classic_run.run(options, done)
+    return ladder_run.run(options, done)

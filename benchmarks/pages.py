@@ -1,0 +1,182 @@
+"""The benchmarks, and the pages of docs/ that they and `aec` write, as data."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# The module of a benchmark is `benchmarks.NAME`; its click command is called `command`.
+BENCHMARKS = {
+    "ablations": "what each part of a model's shape contributes, from short trainings",
+    "classics": "several models over one data set: bytes, PSNR, UQI",
+    "crops": "crops of photographs at equal PSNR, beside other codecs",
+    "figure": "originals and what their files decode to, at one quality or within budgets of bytes",
+    "fuzz": "damaged and hostile files: a picture or an AecError, within limits of time and memory",
+    "large": "time and peak memory with large pictures",
+    "lossless": "lossless files beside PNG, WebP and JPEG XL",
+    "many": "many files, interrupted by Ctrl-C and resumed",
+    "modes": "what becomes of each Pillow mode and each kind of array",
+    "packing": "packed size against the ideal code length, and the speed of both packings",
+    "photographs": "photographs with metadata, compressed and decompressed",
+    "startup": "time of `aec decompress` on a small file, as a whole process",
+    "targets": "files of a given size or PSNR; lossless files of graphics",
+    "throughput": "pictures per second at about equal PSNR, beside other codecs",
+}
+
+_DATA = re.compile(r"\{([^}]+)\}")
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page or a figure of docs/, and the command that writes it.
+
+    writes: the files, from the repository root. template: the command line; {PATH} stands for a file or a folder in the
+    data folder. environment: variables that the command needs.
+    """
+
+    writes: tuple[str, ...]
+    template: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The name of its first file, without suffix."""
+        return Path(self.writes[0]).stem
+
+    @property
+    def command(self) -> str:
+        """The command line as the page shows it: of data only the names."""
+        variables = "".join(f"{name}={value} " for name, value in self.environment.items())
+        return variables + _DATA.sub(lambda found: Path(found[1]).name, self.template)
+
+    @property
+    def data(self) -> list[str]:
+        """What it needs of the data folder."""
+        return _DATA.findall(self.template)
+
+    def missing(self, folder: Path) -> list[str]:
+        """What it needs and the folder does not have."""
+        return [name for name in self.data if not (folder / name).exists()]
+
+    def arguments(self, folder: Path) -> list[str]:
+        """The command line as arguments of Python."""
+        program, *words = shlex.split(self.template)
+        words = [_DATA.sub(lambda found: str(folder.absolute() / found[1]), word) for word in words]
+        return ["-m", "aecodec", *words] if program == "aec" else words
+
+    def variables(self) -> dict[str, str]:
+        """The environment of its process."""
+        return {**os.environ, **self.environment}
+
+
+_DIGITS = "{digits/t10k-images-idx3-ubyte.gz}"
+_LETTERS = "{letters/test-images-idx3-ubyte.gz}"
+_CIFAR = tuple(f"{{cifar/test-0{number}.webp}}" for number in range(4))
+_CIFAR_TRAINING = " ".join(f"{{cifar/train-0{number}.webp}}" for number in range(5))
+_PUBLISHED_KODAK = " ".join(
+    f"--anchors {{anchors/{name}.json}}"
+    for name in ("bmshj2018-factorized", "bmshj2018-hyperprior", "cheng2020-anchor", "bpg444")
+)
+
+
+def _rate_distortion(name: str, arguments: str) -> Page:
+    stem = f"docs/rate-distortion-{name}"
+    files = tuple(stem + suffix for suffix in (".md", ".json", ".png", ".svg"))
+    return Page(files, f"aec bench {arguments} -o {stem} --force")
+
+
+def _markdown(name: str, arguments: str) -> Page:
+    return Page((f"docs/{name}.md",), f"python -m benchmarks {arguments} -o docs/{name}.md")
+
+
+def _crops(model: str) -> Page:
+    stem = f"docs/crops-{model}"
+    arguments = f"crops {{kodak}} -m {model} --count 2 --rivals webp -o {stem}.md --sheet {stem}.png"
+    return Page((f"{stem}.md", f"{stem}.png"), f"python -m benchmarks {arguments}")
+
+
+def _reconstruct(name: str, arguments: str) -> Page:
+    file = f"docs/reconstruct-{name}.png"
+    return Page((file,), f"aec reconstruct {arguments} -o {file} --force")
+
+
+PAGES = (
+    _rate_distortion(
+        "mnist",
+        f'{_DIGITS} -m mnist -e 0,3 --title "MNIST, test split" --at 22.7,25,27.5,31.3,34.9,38'
+        " --rivals webp,jxl,jpeg,avif --anchors benchmarks/published/digits-conv-4x4x1.json"
+        " --anchors benchmarks/published/digits-dense-16.json --pooled-psnr"
+        " --klt {digits/train-images-idx3-ubyte.gz} --no-speed",
+    ),
+    _rate_distortion(
+        "letters",
+        f'{_LETTERS} -m alphabet -e 0,3,6 --title "Letters, test split" --at 22.8,25,27.5,31.1,34.6,38'
+        " --anchors benchmarks/published/letters-conv-4x4x1.json --pooled-psnr"
+        " --klt {letters/train-images-idx3-ubyte.gz} --no-speed",
+    ),
+    _rate_distortion(
+        "cifar",
+        f"{' '.join(_CIFAR)} --tile 32 -m cifar -e 0,3 -q 1,10,20,30,40,50,60,75,90,100"
+        " --at 21.5,24.7,26.9,28.9,31.5,33.8,36.2 --rivals webp,jxl,jpeg,avif --pooled-psnr"
+        " --klt {cifar/train-00.webp} --klt {cifar/train-01.webp} --anchors docs/classics-cifar-dense.json --no-speed"
+        ' --title "CIFAR-10, all 10,000 test pictures"',
+    ),
+    _rate_distortion(
+        "kodak",
+        "{kodak} -m photo -e 0,3 -q 5,10,20,30,40,50,60,70,80,90 --rivals webp,jpeg,avif,jxl --rates 0.3:1.5"
+        f' {_PUBLISHED_KODAK} --at 26,28,30,32,34,36,38 --title "Kodak, 24 photographs"',
+    ),
+    Page(
+        ("docs/reconstructions.png",),
+        f"python -m benchmarks figure --set Digits {_DIGITS} mnist --set Letters {_LETTERS} alphabet"
+        f" --set CIFAR-10 {_CIFAR[0]} cifar -o docs/reconstructions.png",
+    ),
+    Page(
+        ("docs/budgets-cifar.md", "docs/budgets-cifar.png"),
+        f"python -m benchmarks figure --set CIFAR-10 {_CIFAR[0]} cifar --budgets 100,200,300 --count 12"
+        " -o docs/budgets-cifar.png --page docs/budgets-cifar.md",
+    ),
+    _reconstruct("digits", f"{_DIGITS} -n 10 -m mnist"),
+    _reconstruct("letters", f"{_LETTERS} -n 10 -m alphabet"),
+    _reconstruct("cifar", f"{_CIFAR[0]} --tile 32 -n 10 -q 60 -m cifar"),
+    Page(
+        ("docs/compare.png",),
+        "aec compare examples/digit.png examples/letter.png examples/horse.png examples/landscape.png"
+        " -o docs/compare.png --force",
+    ),
+    _crops("cifar"),
+    _crops("photo"),
+    _markdown("lossless-mnist", f"lossless {_DIGITS} -m mnist -e 0"),
+    _markdown("lossless-letters", f"lossless {_LETTERS} -m alphabet"),
+    _markdown("lossless-cifar", f"lossless {' '.join(_CIFAR)} -m cifar -e 0"),
+    _markdown("lossless-kodak", "lossless {kodak} -m cifar -e 0"),
+    _markdown("throughput", f"throughput {_DIGITS} --limit 2000 -m mnist --efforts 0,1,3"),
+    _markdown("throughput-cifar", f"throughput {_CIFAR[0]} {_CIFAR[1]} --limit 4000 -m cifar --efforts 0,3"),
+    _markdown("targets", f"targets {_CIFAR[0]} -m cifar -n 200 -e 0"),
+    _markdown("many", f"many {_DIGITS}"),
+    _markdown("photographs", "photographs {data}"),
+    _markdown("modes", "modes"),
+    Page(
+        ("docs/large.md",),
+        "python -m benchmarks large -e 0 -o docs/large.md",
+        {"OPENBLAS_NUM_THREADS": "1"},
+    ),
+    _markdown("large-photo", "large --gray none --rgb 1250x800,4000x3000,12500x8000 -m photo -e 0"),
+    _markdown("fuzz", "fuzz -n 1000000"),
+    _markdown(
+        "ablations-mnist",
+        "ablations {digits/train-images-idx3-ubyte.gz} --preset mnist --steps 1000"
+        ' --variant "as it is" --variant "no updates of the features"'
+        ' --variant "first group in two passes instead of four" --variant "half as wide"',
+    ),
+    _markdown(
+        "ablations-cifar",
+        f"ablations {_CIFAR_TRAINING} {{photos}}@0.2 --preset cifar --steps 1000"
+        ' --variant "as it is" --variant "no tiles, no vector" --variant "no updates of the features"'
+        ' --variant "first group in two passes instead of four"',
+    ),
+)
