@@ -69,9 +69,11 @@ def test_lossless_files_give_every_sample_back(picture: np.ndarray) -> None:
     data = aecodec.encode(picture, lossless=True)
     assert off(picture, data) == 0
     info = aecodec.inspect(data)
-    assert (info.model, info.max_error, info.bits) == ("plain", 0, 8 * picture.dtype.itemsize)
+    assert (info.max_error, info.bits) == (0, 8 * picture.dtype.itemsize)
     assert (info.height, info.width) == picture.shape[:2]
     assert sum(info.parts.values()) == len(data)
+    if picture.ndim == 2 or picture.shape[2] in (1, 3):  # a model codes it only in fewer bytes
+        assert info.model == "plain" or len(data) < len(plain.write(squeezed(picture)))
 
 
 @given(pictures, st.sampled_from([0, 1, 2, 5, 40, 127, 128, 254, 255, 256, 1000, 40000, 65535]))
