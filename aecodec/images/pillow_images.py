@@ -189,6 +189,8 @@ def _metadata(image: Image.Image, taken: bytes, sideways: bool, notes: list[str]
     # The picture is upright now, and the orientation in XMP has to say so.
     xmp = re.sub(rb"(tiff:Orientation(?:=[\"']|>))[2-8]", rb"\g<1>1", xmp)
     dpi = resolution(info.get("dpi"))
+    if dpi is None and info.get("dpi"):
+        notes.append("the resolution is not one that a file can hold, and is not kept")
     if dpi is not None and sideways:
         dpi = dpi[1], dpi[0]
     try:

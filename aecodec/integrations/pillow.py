@@ -23,7 +23,7 @@ from PIL import Image, ImageFile
 import aecodec
 from aecodec.decoding.parsed_file import ParsedFile
 from aecodec.encoding.options import TARGET_NAMES, EncodeOptions
-from aecodec.errors import AecError, InvalidValue, NotAnAecFile, UnknownModel, Unreachable
+from aecodec.errors import AecError, InvalidValue, NotAnAecFile, UnknownModel, Unreachable, warn_converted
 from aecodec.format import container
 from aecodec.images import scaling
 from aecodec.images.source import eight_bits
@@ -41,6 +41,7 @@ def register() -> None:
     """Make Pillow read and write .aec files in this process. Calling it again has no effect."""
     Image.register_open(FORMAT, AecImageFile, _accept)
     Image.register_save(FORMAT, _save)
+    Image.register_save_all(FORMAT, _save_all)
     Image.register_extension(FORMAT, SUFFIX)
     Image.register_mime(FORMAT, MIME_TYPE)
 
@@ -130,6 +131,9 @@ def _accept(prefix: bytes) -> bool:
 
 def _save(image: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     given = image.encoderinfo
+    unknown = sorted(set(given) - {*_OPTIONS, *_METADATA})
+    if unknown:
+        warn_converted((f"{FORMAT} files have no option {' and no option '.join(unknown)}: ignored",))
     options = {name: given[name] for name in _OPTIONS if given.get(name) is not None}
     replaced = {name: given[name] for name in _METADATA if name in given}
     if isinstance(exif := replaced.get("exif"), Image.Exif):
@@ -144,3 +148,10 @@ def _save(image: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     except AecError as error:
         raise OSError(f"cannot write mode {image.mode} as {FORMAT}: {error}") from error
     fp.write(encoded)
+
+
+def _save_all(image: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
+    frames = getattr(image, "n_frames", 1) + len(image.encoderinfo.pop("append_images", None) or ())
+    if frames > 1:
+        raise ValueError(f"{FORMAT} files hold one picture, not {frames}: save each in a file, without save_all")
+    _save(image, fp, filename)

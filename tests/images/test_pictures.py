@@ -388,3 +388,11 @@ def test_the_limit_is_pillows() -> None:
     with pytest.raises(LimitExceeded, match=r"89478486x1 pixels and the limit is 89478485.*max_pixels"):
         require_within_limit(MAX_PIXELS + 1, 1, MAX_PIXELS)
     require_within_limit(2**32, 2**32, None)
+
+
+def test_a_resolution_that_no_file_can_hold_is_named_in_a_warning() -> None:
+    image = Image.fromarray(TILES[0])
+    image.info["dpi"] = (1e9, 1e9)
+    with pytest.warns(AecWarning, match="the resolution is not one that a file can hold"):
+        data = aecodec.encode(image)
+    assert "dpi" not in aecodec.decode_image(data).info

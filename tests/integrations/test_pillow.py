@@ -263,3 +263,22 @@ def test_imageio_reads_and_writes(picture: np.ndarray, tmp_path: Path) -> None:
     assert path.read_bytes() == aecodec.encode(picture, quality=60)
     assert np.array_equal(iio.imread(path), aecodec.decode(path.read_bytes()))
     assert iio.improps(path).shape == picture.shape
+
+
+def test_several_frames_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    frames = [Image.fromarray(tile) for tile in COLOUR[:3]]
+    with pytest.raises(ValueError, match="AEC files hold one picture, not 3: save each in a file"):
+        frames[0].save(tmp_path / "a.aec", save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / "b.gif", save_all=True, append_images=frames[1:])
+    with Image.open(tmp_path / "b.gif") as animation, pytest.raises(ValueError, match="not 3"):
+        animation.save(tmp_path / "a.aec", save_all=True)
+    assert not (tmp_path / "a.aec").exists()
+    frames[0].save(tmp_path / "one.aec", save_all=True)
+    assert (tmp_path / "one.aec").read_bytes() == aecodec.encode(frames[0])
+
+
+def test_unknown_options_of_save_are_named_in_a_warning(tmp_path: Path) -> None:
+    image = Image.fromarray(DIGITS[0])
+    with pytest.warns(aecodec.AecWarning, match="no option optimise and no option speed: ignored"):
+        image.save(tmp_path / "a.aec", quality=50, speed=3, optimise=True)
+    assert (tmp_path / "a.aec").read_bytes() == aecodec.encode(image, quality=50)
