@@ -1,8 +1,9 @@
 """aecodec: a learned image codec whose files decode to the same pixels on every machine."""
 
+from typing import TYPE_CHECKING, Any
+
 from aecodec.api import decode, decode_image, decode_many, encode, encode_many, inspect
 from aecodec.decoding.parsed_file import Info
-from aecodec.encoding.features import Features, anomaly_score, anomaly_scores, features, features_many
 from aecodec.errors import (
     AecError,
     AecWarning,
@@ -20,6 +21,9 @@ from aecodec.errors import (
     UnsupportedVersion,
 )
 from aecodec.models.catalogue import ModelInfo, list_models
+
+if TYPE_CHECKING:
+    from aecodec.encoding.features import Features, anomaly_score, anomaly_scores, features, features_many
 
 __all__ = [
     "AecError",
@@ -51,3 +55,16 @@ __all__ = [
     "inspect",
     "list_models",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Features and scores need the encoder, which a program that only decodes need not load.
+    if name in ("Features", "anomaly_score", "anomaly_scores", "features", "features_many"):
+        from aecodec.encoding import features
+
+        return getattr(features, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -18,20 +18,20 @@ from PIL import Image
 
 from aecodec.decoding import decoder
 from aecodec.decoding.parsed_file import Info, ParsedFile
-from aecodec.encoding.options import ALPHA_LOSSLESS, AUTO, DEFAULT_EFFORT, EncodeOptions
+from aecodec.encoding.options import AUTO, DEFAULT_EFFORT, EncodeOptions
 from aecodec.engines import DEFAULT_ENGINE
 from aecodec.engines.threads import in_threads, workers
 from aecodec.errors import AecError, InvalidValue, warn_converted
 from aecodec.format.panels import PanelGrid, Progress
+from aecodec.images.opacity import ALPHA_LOSSLESS
 from aecodec.images.regions import Region
-from aecodec.images.source import MAX_PIXELS, Picture, Source
+from aecodec.images.source import MAX_PIXELS, ImageLike, Picture, Source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from aecodec.format.container import Section
 
-ImageLike: TypeAlias = "Image.Image | NDArray[Any] | Source | str | os.PathLike[str] | IO[bytes]"
 FileLike: TypeAlias = "bytes | bytearray | memoryview | NDArray[np.uint8] | str | os.PathLike[str] | IO[bytes]"
 
 # Small pictures of one size are coded together. Large batches take fewer steps, at each of which threads wait for one
@@ -83,8 +83,8 @@ def encode(
     picture is written plain, that is losslessly and without a model. With model="auto" and packing="auto" it is written
     plain wherever that is no larger.
 
-    Raises UnsupportedImage, UnknownModel and InvalidValue, and Unreachable where no file meets the target. Conversions
-    of the picture are reported by one AecWarning.
+    Raises UnsupportedImage, LimitExceeded, UnknownModel and InvalidValue; Unreachable where no file meets the target;
+    OSError where a picture file cannot be read. Conversions of the picture are reported by one AecWarning.
     """
     return encode_many(
         [image],
@@ -126,7 +126,7 @@ def encode_many(
     """The .aec files of many pictures of any sizes; arguments and errors as for `encode`.
 
     Small pictures of one size are coded together, which is much faster; the files are the same as one by one. An
-    Unreachable error carries a note with the index of the picture.
+    error carries a note with the index of its picture.
     """
     options = EncodeOptions.parse(
         {
@@ -155,7 +155,11 @@ def _encode_all(images: Sequence[ImageLike], options: EncodeOptions) -> list[byt
     from aecodec.encoding.candidates import Candidate, candidates_for
     from aecodec.images import loading
 
-    sources = [loading.load(image, wide=options.target.bounds_error) for image in images]
+    _require_several(images)
+    sources = []
+    for index, image in enumerate(images):
+        with _noted(index, len(images)):
+            sources.append(loading.load(image, wide=options.target.bounds_error))
     for source in sources:
         warn_converted(source.notes)
     files = [b""] * len(sources)
@@ -240,6 +244,7 @@ def decode_many(
     Small files of one model and size are decoded together, which is much faster. An error carries a note with the index
     of its file.
     """
+    _require_several(blobs)
     parsed = []
     for index, data in enumerate(blobs):
         with _noted(index, len(blobs)):
@@ -272,27 +277,33 @@ def inspect(data: FileLike) -> Info:
 
 def _file_bytes(data: FileLike) -> bytes:
     """The bytes of a file that is given as bytes, by its path, or as a file object. Raises InvalidValue, OSError."""
+    if isinstance(data, bytes):
+        return data
     if isinstance(data, str | os.PathLike):
         with open(data, "rb") as file:
             return file.read()
-    if hasattr(data, "read"):
-        found = data.read()
-        if not isinstance(found, bytes):
-            raise InvalidValue("expected a file that was opened in binary mode")
-        return found
     try:
         return bytes(memoryview(data))  # type: ignore[arg-type]
     except TypeError:
+        found = data.read() if hasattr(data, "read") else None
+    if not isinstance(found, bytes):
         raise InvalidValue(
-            f"expected the bytes of an .aec file, its path or a file object, not {type(data).__name__}"
-        ) from None
+            f"expected the bytes of an .aec file, its path or a file in binary mode, not {type(data).__name__}"
+        )
+    return found
+
+
+def _require_several(values: object) -> None:
+    """Raise InvalidValue for a single picture or file, whose characters or bytes would be taken one by one."""
+    if isinstance(values, str | bytes | bytearray | os.PathLike):
+        raise InvalidValue(f"expected a sequence, not one {type(values).__name__}: put it into a list")
 
 
 # Encoding ---
 
 
 def _samples_to_code(source: Source, options: EncodeOptions) -> Picture:
-    """The samples (H, W) or (H, W, 3); where nobody sees them, with colours of the encoder's choice."""
+    """The samples (H, W) or (H, W, 3); fully transparent pixels get colours that compress well."""
     if source.alpha is None or options.exact_transparent or options.target.bounds_error:
         return source.samples
     from aecodec.images import opacity
@@ -331,7 +342,7 @@ def _chunks(indices: list[int], pixels: int, limit: int) -> Iterator[list[int]]:
 
 
 class _noted:
-    """Adds a note to an AecError that says which of several files it is about."""
+    """Adds a note to an AecError or OSError that says which of several files it is about."""
 
     def __init__(self, index: int, count: int) -> None:
         self.note = f"in file {index} of {count}" if count > 1 else None
@@ -340,5 +351,5 @@ class _noted:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if self.note and isinstance(error, AecError):
+        if self.note and isinstance(error, AecError | OSError):
             error.add_note(self.note)

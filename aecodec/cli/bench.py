@@ -50,7 +50,7 @@ class BenchOptions:
     klt: tuple[str, ...]
     mean_psnr: bool | None
     rates: tuple[float, float] | None
-    speed: bool
+    no_speed: bool
 
     @property
     def uses_mean_psnr(self) -> bool:
@@ -125,7 +125,7 @@ def _rival_names(text: str) -> tuple[str, ...]:
     metavar="LOW:HIGH",
     help="Range of the BD-rates, in bits per pixel of the other codec. [default: all that both codecs reach]",
 )
-@click.option("--no-speed", "speed", flag_value=False, default=True, help="Do not measure speed and memory.")
+@click.option("--no-speed", is_flag=True, help="Do not measure speed and memory.")
 @click.option("--title", metavar="TEXT", help="Title of page and plot. [default: data and model]")
 @output_path("-o", "--output", metavar="PREFIX", text="Also write PREFIX.md, .json, .png and .svg.")
 @force_option
@@ -172,7 +172,7 @@ def _measure(data: DataOptions, options: BenchOptions, quiet: bool) -> Measured:
     with measurement_errors(), StatusLine(quiet) as status:
         bench = _curves(pictures, training, options, rivals, status)
         speeds: list[Speed] = []
-        if options.speed:
+        if not options.no_speed:
             middle = bench.ours[0].points[len(options.qualities) // 2]
             jobs = [
                 speed.Job(label, "", int(middle.setting), options.model, effort)

@@ -10,7 +10,6 @@ import click
 from aecodec.cli.option_groups import Decorator, all_of
 from aecodec.cli.option_values import file_size, number_list, whole_number
 from aecodec.encoding.options import (
-    ALPHA_LOSSLESS,
     AUTO,
     DEFAULT_EFFORT,
     DEFAULT_QUALITY,
@@ -21,8 +20,9 @@ from aecodec.encoding.options import (
     EncodeOptions,
 )
 from aecodec.errors import InvalidValue, UnknownModel
+from aecodec.format.container import PACKINGS
+from aecodec.images.opacity import ALPHA_LOSSLESS
 from aecodec.models import registry
-from aecodec.packing import CODERS
 
 _QUALITY_HELP: Final = f"{LEAST_QUALITY} (smallest file) to {MOST_QUALITY} (best)."
 _EFFORT_HELP: Final = f"0 (fastest) to {MOST_EFFORT} (smallest file at the same quality)."
@@ -119,7 +119,7 @@ encoder_options: Final = all_of(
     effort_option,
     click.option(
         "--packing",
-        type=click.Choice([AUTO, *CODERS]),
+        type=click.Choice([AUTO, *PACKINGS]),
         default=AUTO,
         show_default=True,
         help="Entropy coder: zstd decodes faster, rans makes small files smaller.",

@@ -77,7 +77,7 @@ def read_picture(data: bytes, max_pixels: int, *, wide: bool = False) -> Source:
         except MemoryError:
             raise
         except Exception as error:  # for damaged files Pillow's plugins raise anything
-            raise UnsupportedImage(f"the picture is damaged: {error}") from error
+            raise UnsupportedImage(f"the picture cannot be decoded: {error}") from error
         finally:
             Image.MAX_IMAGE_PIXELS = pillow_limit
 

@@ -32,11 +32,11 @@ AUGMENTATIONS = ("none", "mirror", "colour", "photograph", "shift", "pen")
 @click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="[default: the preset's]")
 @click.option("--augmentation", type=click.Choice(AUGMENTATIONS), help="[default: the preset's]")
 @click.option("--validation", type=click.IntRange(min=1), default=1000, show_default=True, help="Tiles held out.")
-@click.option("--crops", type=click.IntRange(min=1), default=64, show_default=True, help="Crops of a large picture.")
+@click.option("--crops", type=click.IntRange(min=1), default=64, show_default=True, help="Crops of each large picture.")
 @click.option("--balance", is_flag=True, help="Draw every class alike, by the labels beside idx images.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--init", type=click.Path(exists=True, path_type=Path), help="Start from this model, with its shape.")
-@click.option("--reshape", is_flag=True, help="With --init: the preset's shape, and what fits of the model's weights.")
+@click.option("--reshape", is_flag=True, help="With --init: use the preset's shape, and copy the weights that fit.")
 @click.option("--distort", metavar="SPEC", help="Train on distorted pictures, like gaussian:0.1-0.3,none.")
 @click.option("--denoise", metavar="SPEC", help="Train to decode the clean pictures of distorted ones.")
 @click.option(
@@ -46,10 +46,10 @@ AUGMENTATIONS = ("none", "mirror", "colour", "photograph", "shift", "pen")
     help="Train what this model needs for lossless files, and leave the rest of it as it is.",
 )
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
-@click.option("--checkpoints", type=click.Path(path_type=Path), help="Their folder. [default: OUTPUT.training]")
+@click.option("--checkpoints", type=click.Path(path_type=Path), help="Where they go. [default: OUTPUT.training]")
 @click.option("--note", help="A remark for the model's card.")
-@click.option("--force", is_flag=True, help="Replace an existing output.")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
+@click.option("--quiet", is_flag=True, help="Do not show progress.")
 def command(data: tuple[str, ...], output: Path, base: Path | None, force: bool, quiet: bool, **options: Any) -> None:
     """Train a model and write its file.
 

@@ -76,7 +76,7 @@ class ParsedFile:
         if header.size is not None:
             size = (header.size[1], header.size[0])
             if size == d.tile:
-                raise InvalidValue("the file gives a size that goes without saying")
+                raise InvalidValue("the file states a size although it is the default of its model")
         elif d.tile is not None:
             size = d.tile
         else:

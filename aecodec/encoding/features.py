@@ -21,9 +21,8 @@ from aecodec.models.description import COEFFICIENT_BITS, QUALITIES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from PIL import Image
 
-    from aecodec.images.source import Picture, Source
+    from aecodec.images.source import ImageLike, Picture
 
 BATCH_PIXELS = 1 << 20
 ANOMALY_QUALITY = 20  # letters among training digits are told apart best around here
@@ -44,9 +43,7 @@ class Features:
     quantized_plane: NDArray[np.float32]
 
 
-def features(
-    image: Image.Image | NDArray[Any] | Source, *, model: str, quality: int = 75, engine: str = DEFAULT_ENGINE
-) -> Features:
+def features(image: ImageLike, *, model: str, quality: int = 75, engine: str = DEFAULT_ENGINE) -> Features:
     """The latent of a picture before and after quantization.
 
     image: as for `aecodec.encode`; opacity is left out. model: a name of `aecodec.list_models()`. quality: 1 to 100, of
@@ -58,7 +55,7 @@ def features(
 
 
 def features_many(
-    images: Sequence[Image.Image | NDArray[Any] | Source] | NDArray[np.uint8],
+    images: Sequence[ImageLike] | NDArray[np.uint8],
     *,
     model: str,
     quality: int = 75,
@@ -71,7 +68,7 @@ def features_many(
 
 
 def anomaly_score(
-    image: Image.Image | NDArray[Any] | Source,
+    image: ImageLike,
     *,
     model: str,
     quality: int = ANOMALY_QUALITY,
@@ -87,7 +84,7 @@ def anomaly_score(
 
 
 def anomaly_scores(
-    images: Sequence[Image.Image | NDArray[Any] | Source] | NDArray[np.uint8],
+    images: Sequence[ImageLike] | NDArray[np.uint8],
     *,
     model: str,
     quality: int = ANOMALY_QUALITY,
@@ -100,7 +97,7 @@ def anomaly_scores(
 
 
 def _stack(images: Sequence[Any] | NDArray[np.uint8], model: str) -> tuple[Picture, Candidate]:
-    """Samples (N, H, W, C), and the one candidate in which the model sees them."""
+    """Samples (N, H, W, C), and the model's candidate for pictures of this shape."""
     if model == "auto":
         raise InvalidValue("features and scores compare within one model: name it")
     loaded = [loading.load(image) for image in images]

@@ -1,7 +1,7 @@
 """Near-lossless and lossless files through a model: a lossy part and the remainder that bounds its error.
 
-The lossy part is there to make the remainder short: any quality will do, and the time that it takes to find a better
-reconstruction of as many bytes is better spent on trying other qualities.
+The lossy part is there to make the remainder short. Time is better spent on trying other qualities of it than on
+searching for better residuals at one quality.
 """
 
 from __future__ import annotations
@@ -105,15 +105,12 @@ def _write_panels(
     choices = list(in_threads(choose, range(count)))
 
     def packed(name: str, seed: int) -> list[bytes]:
-        seeds = [panels.seed_of(index, count, seed) for index in range(count)]
-        checks = [
-            zlib.crc32(panels.check_bytes(choice.residuals)[0], seed)
-            for choice, seed in zip(choices, seeds, strict=True)
-        ]
-        return [
-            pack(name, model.tables, choice.residuals, choice.classes, [check])[0]
-            for choice, check in zip(choices, checks, strict=True)
-        ]
+        def work(index: int) -> bytes:
+            choice = choices[index]
+            check = zlib.crc32(panels.check_bytes(choice.residuals)[0], panels.seed_of(index, count, seed))
+            return pack(name, model.tables, choice.residuals, choice.classes, [check])[0]
+
+        return list(in_threads(work, range(count)))
 
     # What the decoder will make of them, which sees across the edges of panels.
     decoded = np.empty((grid.height, grid.width, model.description.channels), np.uint8)

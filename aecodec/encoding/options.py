@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 from aecodec.engines import DEFAULT_ENGINE
 from aecodec.errors import InvalidValue
 from aecodec.format.container import PACKINGS, Packing
 from aecodec.format.panels import Progress
+from aecodec.images.opacity import ALPHA_LOSSLESS
 
 LEAST_QUALITY: Final = 1
 MOST_QUALITY: Final = 100
@@ -19,7 +20,6 @@ DEFAULT_QUALITY: Final = 75
 MOST_EFFORT: Final = 9
 DEFAULT_EFFORT: Final = 3
 MOST_ERROR: Final = (1 << 16) - 1  # of a sample of 16 bits
-ALPHA_LOSSLESS: Final = 100
 AUTO: Final = "auto"
 
 
@@ -93,8 +93,9 @@ class EncodeOptions:
         """The options that keyword arguments of `aecodec.encode` name. Raises InvalidValue; TypeError for others."""
         own = {name: value for name, value in given.items() if name not in TARGET_NAMES}
         options = cls(target=RateTarget.parse(given), **own)
-        whole_number("effort", options.effort, 0, MOST_EFFORT)
-        whole_number("alpha_quality", options.alpha_quality, 1, ALPHA_LOSSLESS)
+        effort = whole_number("effort", options.effort, 0, MOST_EFFORT)
+        alpha_quality = whole_number("alpha_quality", options.alpha_quality, 1, ALPHA_LOSSLESS)
+        options = replace(options, effort=effort, alpha_quality=alpha_quality)
         if options.target.bounds_error and options.alpha_quality != ALPHA_LOSSLESS:
             raise InvalidValue("an alpha_quality below 100 contradicts lossless and max_error: leave it out")
         if not isinstance(options.model, str):
@@ -105,7 +106,7 @@ class EncodeOptions:
 
     @property
     def allows_plain(self) -> bool:
-        """Whether a file without a model may be written wherever it is smaller: nothing asked for a model's."""
+        """Whether a plain file may be written wherever it is smaller: neither model nor packing is fixed."""
         return self.model == self.packing == AUTO
 
     @property

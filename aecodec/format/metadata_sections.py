@@ -44,7 +44,7 @@ def read(sections: Iterable[Section]) -> Metadata:
         across, at = read_varint(found[RESOLUTION], 0)
         down, at = read_varint(found[RESOLUTION], at)
         if at != len(found[RESOLUTION]) or not across or not down:
-            raise InvalidValue("the file's resolution is none")
+            raise InvalidValue("the file's resolution is invalid")
         dpi = across / PER_INCH, down / PER_INCH
     return Metadata(data[ICC], data[EXIF], data[XMP], dpi)
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from aecodec.errors import UnsupportedImage
+from aecodec.errors import LimitExceeded, UnsupportedImage
 from aecodec.images import pillow_images
 from aecodec.images.source import Source, require_pixels
 
@@ -45,6 +45,10 @@ def _load_file(file: Any, *, exact: bool) -> Source:
     try:
         with Image.open(file) as opened:
             return pillow_images.read(opened, exact=exact)
+    except Image.DecompressionBombError as error:
+        raise LimitExceeded(f"the picture is over Pillow's limit: {error}") from error
+    except UnicodeDecodeError as error:
+        raise UnsupportedImage("expected a picture file that was opened in binary mode") from error
     except UnidentifiedImageError as error:
         raise UnsupportedImage(f"this is not a picture that Pillow can read: {error}") from error
 

@@ -9,14 +9,14 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LOSSLESS: Final = 100  # as encoding.options.ALPHA_LOSSLESS
+ALPHA_LOSSLESS: Final = 100  # the quality that keeps every value
 _CELL: Final = 8  # side of the squares by which hidden colours are filled in; the models' blocks divide it
 _BAND: Final = 512  # rows processed at once; a multiple of _CELL
 
 
 def levels(quality: int) -> int:
     """The number of opacity values at a quality of 1..100: 2 to 256, in geometric steps."""
-    return int(2 * 128 ** ((quality - 1) / (LOSSLESS - 1)) + 0.5)
+    return int(2 * 128 ** ((quality - 1) / (ALPHA_LOSSLESS - 1)) + 0.5)
 
 
 def quantized(alpha: NDArray[Any], quality: int) -> NDArray[Any]:
@@ -24,7 +24,7 @@ def quantized(alpha: NDArray[Any], quality: int) -> NDArray[Any]:
 
     Quality 100 keeps every value; lower ones keep 0 and 255 exactly.
     """
-    if quality < LOSSLESS:
+    if quality < ALPHA_LOSSLESS:
         steps = levels(quality) - 1
         table = (np.rint(np.arange(256) * steps / 255) * 255 / steps).round().astype(np.uint8)
         # nearly transparent must not become transparent, nor nearly opaque become opaque

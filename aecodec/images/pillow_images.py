@@ -100,7 +100,7 @@ def read(image: Image.Image, *, exact: bool = False) -> Source:
     # Phones write MPO: one photograph, followed by its depth map or preview.
     if getattr(image, "is_animated", False) and image.format != "MPO":
         frames = getattr(image, "n_frames", "several")
-        notes.append(f"the file holds {frames} pictures, and only the one at hand is coded")
+        notes.append(f"the file holds {frames} pictures, and only the current one is coded")
     orientation = _orientation(image)
     turn = _TURNS[orientation - 1]
     upright = image if turn is None else image.transpose(turn)
@@ -120,7 +120,9 @@ def _load(image: Image.Image) -> None:
     except MemoryError:
         raise
     except Exception as error:  # Pillow's plugins raise whatever they stumble over in a damaged file
-        raise UnsupportedImage(f"the picture is damaged: {error}") from error
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the file cannot be read, whatever it holds
+        raise UnsupportedImage(f"the picture cannot be decoded: {str(error) or type(error).__name__}") from error
 
 
 def to_pillow(picture: Picture, metadata: Metadata) -> Image.Image:

@@ -11,15 +11,21 @@ from aecodec.errors import LimitExceeded, UnsupportedImage
 from aecodec.images.metadata import Metadata
 
 if TYPE_CHECKING:
+    import os
+    from typing import IO
+
     from numpy.typing import NDArray
+    from PIL import Image
 
 Picture: TypeAlias = "NDArray[Any]"
 """Samples: uint8, or uint16 where 16 bits are kept."""
+ImageLike: TypeAlias = "Image.Image | NDArray[Any] | Source | str | os.PathLike[str] | IO[bytes]"
+"""What `aecodec.encode` takes for a picture; see `images.loading.load`."""
 
 MAX_PIXELS: Final = 1024**3 // 4 // 3
 """The most pixels that a file may declare unless the caller allows more: Pillow's own limit."""
 
-_NARROWED: Final = "samples of 16 bits are rounded to 8, which lossless and max_error do not"
+_NARROWED: Final = "samples of 16 bits are rounded to 8: use lossless or max_error to keep them"
 
 
 @dataclass(frozen=True)

@@ -285,8 +285,8 @@ def _sum_up(plane: NDArray[Any], predictors: NDArray[np.uint8]) -> None:
         some = across[begin : begin + _BAND]
         plane[some] = np.cumsum(plane[some], axis=1, dtype=plane.dtype)
     np.add.accumulate(plane, axis=0, out=plane)
-    # A row that is not counted from the one above starts anew: all above its run add up to what is taken away. From
-    # the last row up, so that what is taken away is still a sum.
+    # A row without the vertical predictor restarts the sum: subtract the accumulated row before its run, from the last
+    # row up, so that the row subtracted is still a sum.
     first = np.maximum.accumulate(np.where(predictors & _ABOVE, 0, np.arange(height)))
     below = np.flatnonzero(first)[::-1]
     for begin in range(0, below.size, _BAND):

@@ -1,7 +1,7 @@
 """What a model is: its description, its file and its networks; and the ladder and remainder that run it.
 
-Up to version 0.1, `aecodec.models` was the function that lists models, now `aecodec.list_models`. Calling this package
-still does the same, with a DeprecationWarning.
+`aecodec.models` was once the function that lists models, which is `aecodec.list_models` now. Calling this package still
+lists them, with a DeprecationWarning.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def list_models() -> list[ModelInfo]:
 
 
 def _figures(model: Model) -> list[dict[str, float]]:
-    """Those of its card, which whoever made the model may have filled with anything."""
+    """The figures of the model's card; malformed entries are dropped, as a card is not verified."""
     found, keys = model.card.get("figures", []), ("quality", "bytes", "psnr")
     sound = [f for f in found if isinstance(f, dict)] if isinstance(found, list) else []
     return [f for f in sound if all(isinstance(f.get(key), (int, float)) for key in keys)]

@@ -136,7 +136,7 @@ def folded(steps: Integers, mean: Integers, step: Integers) -> Integers:
 
 
 def unfolded(residual: Integers, mean: Integers, step: Integers) -> Integers:
-    """The inverse; what no target gives leads beyond 0..255. int32 holds it times a step: 2**21 * 511 < 2**31."""
+    """The inverse of `folded`. Residuals that no encoder writes give values outside 0..255; 2**21 * 511 < 2**31."""
     room, wide = _room(mean, step)
     beyond = np.abs(residual) - room
     away = room + 2 * beyond - (residual > 0)

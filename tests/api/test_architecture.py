@@ -69,6 +69,7 @@ def test_importing_the_package_loads_no_more_than_it_needs(tmp_path: Path) -> No
     assert "aecodec.api" in loaded
     assert not {name for name in loaded if name.partition(".")[0] in {"click", "tensorflow", "keras", "matplotlib"}}
     assert not {name for name in loaded if name.startswith(("aecodec.cli", "aecodec.training"))}
+    assert not loaded & {"aecodec.encoding.residual_search", "aecodec.encoding.candidates", "aecodec.images.loading"}
 
 
 def test_imports_run_down_the_rooms() -> None:

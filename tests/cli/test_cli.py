@@ -175,7 +175,7 @@ def test_bad_input_gets_one_sentence(folder: Path) -> None:
     assert refuses("compress", "given/sky.aec", "-o", "x.aec") == (
         "aec: given/sky.aec: this is not a picture that Pillow can read"
     )
-    assert refuses("compress", "short.png").startswith("aec: short.png: the picture is damaged: ")
+    assert refuses("compress", "short.png").startswith("aec: short.png: the picture cannot be decoded: ")
     assert refuses("compress", "lab.tif").startswith("aec: lab.tif: Pillow's mode LAB cannot be coded")
     assert refuses("compress", "sky.png", "-m", "mnist").startswith("aec: sky.png: ")
     assert refuses("decompress", "ring.png", "-o", "x.png") == "aec: ring.png: this is not an .aec file"

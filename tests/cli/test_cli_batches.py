@@ -95,7 +95,7 @@ def test_one_bad_file_is_reported_and_the_others_are_done(
     result = aec("compress", "-r", "photos", "-o", "small", "--jobs", jobs)
     assert result.exit_code == 1
     first, last = result.stderr.splitlines()
-    assert first.startswith("aec: photos/bad.png: the picture is damaged: ")
+    assert first.startswith("aec: photos/bad.png: the picture cannot be decoded: ")
     assert last.startswith("3 of 4 done, ") and last.endswith(", 1 failed")
     assert files("small") == ["a.aec", "in/b.aec", "in/deeper/c.aec"]
     Path("small/in/b.aec").write_bytes(b"nothing")

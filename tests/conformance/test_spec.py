@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
+import sys
 import textwrap
 import zlib
 from collections.abc import Iterable, Sequence
@@ -17,16 +18,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import reference_decoder as reference
 from PIL import Image
-from reference_decoder import Log, Model, Refused
-from samples import tiny_arrays, tiny_description, tiny_file
 
-import aecodec
-from aecodec.errors import AecError, InvalidModelFile
-from aecodec.models import registry, safetensors
-from aecodec.models.description import Layer
-from aecodec.models.model import load
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for running this file as a script
+
+import reference_decoder as reference  # noqa: E402
+from reference_decoder import Log, Model, Refused  # noqa: E402
+from samples import tiny_arrays, tiny_description, tiny_file  # noqa: E402
+
+import aecodec  # noqa: E402
+from aecodec.errors import AecError, InvalidModelFile  # noqa: E402
+from aecodec.models import registry, safetensors  # noqa: E402
+from aecodec.models.description import Layer  # noqa: E402
+from aecodec.models.model import load  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = ROOT / "spec" / "FORMAT.md"

@@ -114,7 +114,10 @@ def test_one_flipped_bit_in_each_of_two_hundred_pngs() -> None:
             continue
         failing += 1
         for options in ({"quality": 1, "effort": 0}, {"lossless": True}, {"max_error": 3}):
-            with Image.open(BytesIO(changed)) as image, pytest.raises(UnsupportedImage, match="the picture is damaged"):
+            with (
+                Image.open(BytesIO(changed)) as image,
+                pytest.raises(UnsupportedImage, match="the picture cannot be decoded"),
+            ):
                 aecodec.encode(image, **options)
     assert failing > 150
 
@@ -157,21 +160,12 @@ def test_the_command_line_writes_nothing_and_fails(options: list[str], tmp_path:
     source.write_bytes(data)
     result = CliRunner().invoke(main, ["compress", str(source), "-o", str(target), *options])
     assert result.exit_code == 1
-    assert "the picture is damaged" in result.stderr
+    assert "the picture cannot be decoded" in result.stderr
     assert not target.exists() and sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "b.png"]
     (tmp_path / "out").mkdir()
     result = CliRunner().invoke(main, ["compress", str(source), str(whole), "-o", str(tmp_path / "out"), *options])
     assert result.exit_code == 1
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["b.aec"]
-
-
-def test_pillow_does_not_save_what_it_cannot_load(tmp_path: Path) -> None:
-    import aecodec.pillow
-
-    aecodec.pillow.register()
-    with Image.open(BytesIO(with_frames("PNG"))) as image, pytest.raises(OSError):
-        image.save(tmp_path / "a.aec")
-    assert not list(tmp_path.iterdir())
 
 
 def test_exif_is_still_read_after_the_pixels_of_a_png() -> None:

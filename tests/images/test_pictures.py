@@ -170,7 +170,7 @@ def test_files_are_decoded_from_paths_file_objects_and_buffers(tmp_path: Path) -
         np.frombuffer(data, np.uint8),
     ]
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        for source in [*sources, file, mapped]:
+        for source in [*sources, file, mapped, mapped]:
             assert np.array_equal(aecodec.decode(source), expected)
     assert aecodec.inspect(path) == aecodec.inspect(data)
     assert aecodec.decode_image(path).size == (32, 32)
@@ -181,6 +181,33 @@ def test_files_are_decoded_from_paths_file_objects_and_buffers(tmp_path: Path) -
         aecodec.decode(StringIO("text"))  # type: ignore[arg-type]
     with pytest.raises(FileNotFoundError):
         aecodec.decode(tmp_path / "none.aec")
+
+
+def test_errors_of_many_say_which_and_a_single_one_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        aecodec.encode_many([TILES[0], tmp_path / "none.png"])
+    assert caught.value.__notes__ == ["in file 1 of 2"]
+    with pytest.raises(FileNotFoundError) as caught:
+        aecodec.decode_many([aecodec.encode(TILES[0]), tmp_path / "none.aec"])
+    assert caught.value.__notes__ == ["in file 1 of 2"]
+    calls: list[Any] = [aecodec.encode_many, aecodec.decode_many]
+    for call in calls:
+        for single in ("a.png", b"bytes", tmp_path):
+            with pytest.raises(InvalidValue, match="put it into a list"):
+                call(single)
+
+
+def test_a_closed_image_and_a_picture_over_the_limit_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(TILES[0]).save(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as image:
+        pass
+    with pytest.raises(UnsupportedImage, match="the picture cannot be decoded"):
+        aecodec.encode(image)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(LimitExceeded, match="over Pillow's limit"):
+        aecodec.encode(tmp_path / "a.png")
 
 
 # Pillow's modes ---
@@ -273,7 +300,7 @@ def test_of_several_frames_the_one_at_hand_is_coded_and_that_is_said(tmp_path: P
         image.seek(1)
         source = load(image)
         assert np.array_equal(source.samples, 255 - GRAY)
-        assert source.notes == ("the file holds 2 pictures, and only the one at hand is coded",)
+        assert source.notes == ("the file holds 2 pictures, and only the current one is coded",)
         assert load(image.copy()).notes == ()
 
 

@@ -30,7 +30,7 @@ PICTURES = {"L": DIGITS[0], "LA": LA, "RGB": COLOUR[0], "RGBA": RGBA}
 def registered() -> Iterator[None]:
     """Pillow knows .aec within these tests, and no longer."""
     Image.init()  # a plugin that came in meanwhile would be forgotten below, and never be imported again
-    tables: list[dict[str, Any]] = [Image.OPEN, Image.SAVE, Image.EXTENSION, Image.MIME]
+    tables: list[dict[str, Any]] = [Image.OPEN, Image.SAVE, Image.SAVE_ALL, Image.EXTENSION, Image.MIME]
     before = [dict(table) for table in tables]
     names = list(Image.ID)
     aecodec.pillow.register()
@@ -282,3 +282,13 @@ def test_unknown_options_of_save_are_named_in_a_warning(tmp_path: Path) -> None:
     with pytest.warns(aecodec.AecWarning, match="no option optimise and no option speed: ignored"):
         image.save(tmp_path / "a.aec", quality=50, speed=3, optimise=True)
     assert (tmp_path / "a.aec").read_bytes() == aecodec.encode(image, quality=50)
+
+
+def test_a_picture_that_cannot_be_loaded_is_not_saved(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(mosaic(60, 60)).save(buffer, "PNG")
+    data = bytearray(buffer.getvalue())
+    data[data.index(b"IDAT") + 40] ^= 0xFF
+    with Image.open(io.BytesIO(data)) as image, pytest.raises(OSError):
+        image.save(tmp_path / "a.aec")
+    assert not list(tmp_path.iterdir())
