@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import IO, TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from aecodec.decoding import decoder
+from aecodec.decoding.file_input import FileLike, file_bytes
 from aecodec.decoding.parsed_file import Info, ParsedFile
 from aecodec.encoding.options import AUTO, DEFAULT_EFFORT, EncodeOptions
 from aecodec.engines import DEFAULT_ENGINE
@@ -28,11 +29,8 @@ from aecodec.images.regions import Region
 from aecodec.images.source import MAX_PIXELS, ImageLike, Picture, Source
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from aecodec.format.container import Section
 
-FileLike: TypeAlias = "bytes | bytearray | memoryview | NDArray[np.uint8] | str | os.PathLike[str] | IO[bytes]"
 
 # Small pictures of one size are coded together. Large batches take fewer steps, at each of which threads wait for one
 # another; encoding needs more memory for a pixel than decoding.
@@ -211,7 +209,7 @@ def decode(
 
     Raises AecError, and OSError where a file cannot be read.
     """
-    file = ParsedFile.parse(_file_bytes(data), max_pixels)
+    file = ParsedFile.parse(file_bytes(data), max_pixels)
     return decoder.decode(file, engine, region, thumbnail, progress)
 
 
@@ -229,7 +227,7 @@ def decode_image(
     Its `info` holds the metadata of the file: "icc_profile", "exif", "xmp" and "dpi". Arguments and errors as for
     `decode`.
     """
-    file = ParsedFile.parse(_file_bytes(data), max_pixels)
+    file = ParsedFile.parse(file_bytes(data), max_pixels)
     metadata = file.metadata()
     from aecodec.images.pillow_images import to_pillow
 
@@ -248,7 +246,7 @@ def decode_many(
     parsed = []
     for index, data in enumerate(blobs):
         with _noted(index, len(blobs)):
-            parsed.append(ParsedFile.parse(_file_bytes(data), max_pixels))
+            parsed.append(ParsedFile.parse(file_bytes(data), max_pixels))
     decoded: list[Picture] = [np.zeros(0, np.uint8)] * len(parsed)
     for _, indices in _alike([(f.model_name, f.size, f.header.packing) for f in parsed]):
         grid = parsed[indices[0]].grid
@@ -272,25 +270,7 @@ def decode_many(
 
 def inspect(data: FileLike) -> Info:
     """What the header and the sections of an .aec file say. Nothing is decoded or verified. Raises AecError."""
-    return ParsedFile.parse(_file_bytes(data), None).info()
-
-
-def _file_bytes(data: FileLike) -> bytes:
-    """The bytes of a file that is given as bytes, by its path, or as a file object. Raises InvalidValue, OSError."""
-    if isinstance(data, bytes):
-        return data
-    if isinstance(data, str | os.PathLike):
-        with open(data, "rb") as file:
-            return file.read()
-    try:
-        return bytes(memoryview(data))  # type: ignore[arg-type]
-    except TypeError:
-        found = data.read() if hasattr(data, "read") else None
-    if not isinstance(found, bytes):
-        raise InvalidValue(
-            f"expected the bytes of an .aec file, its path or a file in binary mode, not {type(data).__name__}"
-        )
-    return found
+    return ParsedFile.parse(file_bytes(data), None).info()
 
 
 def _require_several(values: object) -> None:

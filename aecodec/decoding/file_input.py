@@ -1,0 +1,33 @@
+"""An .aec file as a caller gives it: bytes, a path, or a file object."""
+
+from __future__ import annotations
+
+import os
+from typing import IO, TYPE_CHECKING, TypeAlias
+
+from aecodec.errors import InvalidValue
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FileLike: TypeAlias = "bytes | bytearray | memoryview | NDArray[np.uint8] | str | os.PathLike[str] | IO[bytes]"
+"""Any object with the buffer protocol that holds the bytes, a path, or a file that was opened in binary mode."""
+
+
+def file_bytes(data: FileLike) -> bytes:
+    """The bytes of a file that is given as bytes, by its path, or as a file object. Raises InvalidValue, OSError."""
+    if isinstance(data, bytes):
+        return data
+    if isinstance(data, str | os.PathLike):
+        with open(data, "rb") as file:
+            return file.read()
+    try:
+        return bytes(memoryview(data))  # type: ignore[arg-type]
+    except TypeError:
+        found = data.read() if hasattr(data, "read") else None
+    if not isinstance(found, bytes):
+        raise InvalidValue(
+            f"expected the bytes of an .aec file, its path or a file in binary mode, not {type(data).__name__}"
+        )
+    return found
