@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
+from command_line import aec, succeeds
 from PIL import Image
 
 import aecodec
@@ -40,16 +41,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("given/ring.aec").write_bytes(aecodec.encode(RING))
     Path("given/sky.aec").write_bytes(aecodec.encode(SKY))
     return tmp_path
-
-
-def aec(*arguments: str, stdin: bytes = b"") -> Result:
-    return CliRunner().invoke(main, arguments, input=stdin, prog_name="aec")
-
-
-def succeeds(*arguments: str, stdin: bytes = b"") -> Result:
-    result = aec(*arguments, stdin=stdin)
-    assert (result.exit_code, result.stderr) == (0, "")
-    return result
 
 
 def refuses(*arguments: str, stdin: bytes = b"") -> str:

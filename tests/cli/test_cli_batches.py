@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from command_line import aec, succeeds
 from PIL import Image
 from samples import COLOUR, DIGITS
 
 import aecodec
-from aecodec.cli import batches, main, process_pool
+from aecodec.cli import batches, process_pool
 from aecodec.cli.file_pairs import pair_files
 from aecodec.cli.progress import Totals, readable_bytes
 from aecodec.images.source import Picture, Source
@@ -35,16 +35,6 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("photos/notes.txt").write_text("no picture")
     Path("photos/in/.hidden.png").write_bytes(Path("photos/a.png").read_bytes())
     return tmp_path
-
-
-def aec(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments, prog_name="aec")
-
-
-def succeeds(*arguments: str) -> Result:
-    result = aec(*arguments)
-    assert (result.exit_code, result.stderr) == (0, "")
-    return result
 
 
 def files(folder: str | Path) -> list[str]:

@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from command_line import aec
 from PIL import Image
 from samples import COLOUR, DIGITS, FIXTURES
 
 import aecodec
-from aecodec.cli import main
 from aecodec.models import registry
 
 SHEET = [str(FIXTURES / "digits.png"), "--tile", "28"]
@@ -34,10 +33,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Image.fromarray(DIGITS[0]).save("seven.png")
     Image.fromarray(COLOUR[0]).save("horse.png")
     return tmp_path
-
-
-def aec(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments, prog_name="aec")
 
 
 def succeeds(*arguments: str) -> str:

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from command_line import aec, succeeds
 from PIL import Image, features
 from samples import COLOUR, DIGITS, mosaic
 
 import aecodec
-from aecodec.cli import main
 from aecodec.cli.picture_files import FORMATS, is_picture_name
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">gr\xc3\xbc\xc3\x9fe</x:xmpmeta>'
@@ -25,16 +24,6 @@ OPACITY = np.tile(np.arange(32, dtype=np.uint8) * 8, (32, 1))
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def aec(*arguments: str, stdin: bytes = b"") -> Result:
-    return CliRunner().invoke(main, arguments, input=stdin, prog_name="aec")
-
-
-def succeeds(*arguments: str, stdin: bytes = b"") -> Result:
-    result = aec(*arguments, stdin=stdin)
-    assert (result.exit_code, result.stderr) == (0, "")
-    return result
 
 
 def profile() -> bytes:

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from command_line import aec
 from PIL import Image
 from samples import COLOUR, DIGITS, psnr
 
 import aecodec
-from aecodec.cli import main
 from aecodec.cli.compress import command
 
 WIDE = (np.arange(1200).reshape(30, 40) * 54).astype(np.uint16)
@@ -26,10 +25,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Image.fromarray(COLOUR[0]).save("scene.png")
     Image.fromarray(WIDE).save("wide.png")
     return tmp_path
-
-
-def aec(*arguments: str, stdin: bytes = b"") -> Result:
-    return CliRunner().invoke(main, arguments, input=stdin, prog_name="aec")
 
 
 def written(*arguments: str, name: str = "scene") -> bytes:
