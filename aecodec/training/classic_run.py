@@ -21,10 +21,10 @@ from aecodec.training.provenance import provenance, store
 def run(options: TrainingOptions, done: Done = nothing) -> Model:
     """Train an autoencoder as its authors do, convert it to exact integers, measure both, write model file and card.
 
-    ``done`` is called as by ``ladder_run.run``. Raises ``ValueError`` for options that its authors do not have.
+    ``done`` is called as by ``ladder_run.run``. Raises ``ValueError`` for options that classics do not have.
     """
     options.require_classic()
-    classic = CLASSICS[options.preset]
+    classic = CLASSICS[options.preset].with_latent(options.latent)
     pools, held_out = gather(options, classic)
     started = time.monotonic()
     tiles = np.concatenate([pool.tiles for pool in pools])

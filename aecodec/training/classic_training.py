@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from aecodec.models import safetensors
 from aecodec.models.description import QUALITIES
 from aecodec.models.model import Model
 from aecodec.packing.tables import parametric
-from aecodec.training import classic_export, table_fitting
+from aecodec.training import augmentation, classic_export, table_fitting
 from aecodec.training.classics import Autoencoder, Classic, build
 from aecodec.training.export import code, table_arrays
 from aecodec.training.held_out import encode_tiles
@@ -38,25 +39,44 @@ def train(classic: Classic, tiles: np.ndarray, held_out: np.ndarray, options: Tr
     joined = trained.joined()
     joined.compile(optimizer="adam", loss=classic.loss)
     options.folder.mkdir(parents=True, exist_ok=True)
-    log = options.folder / "log.jsonl"
-    log.unlink(missing_ok=True)
+    log, backup = options.folder / "log.jsonl", options.folder / "epochs"
+    if not options.resume:
+        log.unlink(missing_ok=True)
+        shutil.rmtree(backup, ignore_errors=True)
     epochs, count = classic.epochs, len(tiles)
     if options.steps:
         count = min(count, options.steps * classic.batch)
         epochs = max(1, round(options.steps * classic.batch / count))
     order = np.random.default_rng(options.seed).permutation(len(tiles))
-    inputs = tiles[order[:count]].astype(np.float32) / 255.0
     validation = held_out.astype(np.float32) / 255.0
     joined.fit(
-        inputs,
-        inputs,
-        batch_size=classic.batch,
+        _Batches(tiles[order[:count]], classic.batch, augmentation.AUGMENTATIONS[options.augmentation or "none"]),
         epochs=epochs,
         validation_data=(validation, validation),
         verbose=options.verbosity,
-        callbacks=[_Log(log)],
+        callbacks=[_Log(log), keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=False)],
     )
     return trained
+
+
+class _Batches(keras.utils.PyDataset):
+    """Batches (N, H, W, C) float32 in 0..1, input and target, of tiles that each epoch shuffles and augments anew."""
+
+    def __init__(self, tiles: np.ndarray, batch: int, augment: augmentation.Augmentation) -> None:
+        super().__init__()
+        self.tiles, self.batch, self.augment = tiles, batch, augment
+        self.random = np.random.default_rng(len(tiles))
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return -(-len(self.tiles) // self.batch)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        batch = self.inputs[index * self.batch : (index + 1) * self.batch]
+        return batch, batch
+
+    def on_epoch_end(self) -> None:
+        self.inputs = self.augment(self.random.permutation(self.tiles), self.random).astype(np.float32) / 255.0
 
 
 class _Log(keras.callbacks.Callback):

@@ -6,17 +6,17 @@ of ``aecodec.training.classic_export`` are made.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 import numpy as np
 
-from aecodec.models.analysis_network import LEAK
 from aecodec.models.description import Description, SynthesisLayer
 
 Tensor = Any  # of the backend of Keras
 KERNEL = 3
+SLOPE = 0.2  # of a leaky ReLU, below zero
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,17 @@ class Classic:
     def vector(self) -> int:
         """Elements of the latent."""
         return self.latent or int(np.prod(self.code))
+
+    def with_latent(self, latent: int | None) -> Classic:
+        """Return the classic with another number of elements in its dense latent; ``None`` changes nothing.
+
+        Raises ``ValueError`` if its latent is not dense.
+        """
+        if latent is None:
+            return self
+        if not self.latent:
+            raise ValueError("--latent is for presets with a dense latent: vector16 and cifar-dense")
+        return replace(self, latent=latent)
 
     @property
     def description(self) -> Description:
@@ -165,7 +176,7 @@ def _stage(x: Tensor, stage: Stage) -> tuple[Tensor, tuple[Any, Any]]:
     if stage.norm == "before":
         x = normalisation(x)
     if stage.activation == "leaky":
-        x = keras.layers.LeakyReLU(negative_slope=LEAK)(x)
+        x = keras.layers.LeakyReLU(negative_slope=SLOPE)(x)
     elif stage.activation != "none":
         x = keras.layers.Activation(stage.activation)(x)
     if stage.norm == "after":
@@ -183,18 +194,18 @@ CLASSICS = {
         tile=(28, 28),
         channels=1,
         purpose="digits or letters, 28x28 gray: a convolutional autoencoder with a code of 4x4",
-        encoder=(Stage(16, pool=True), Stage(8, pool=True), Stage(1, "sigmoid", pool=True)),
+        encoder=(Stage(64, pool=True), Stage(28, pool=True), Stage(16, pool=True), Stage(1, "sigmoid")),
         latent=0,
         code=(4, 4, 1),
         decoder=(
-            Stage(8),
-            Stage(8, upsample=2),
-            Stage(16, upsample=2, crop=1),
+            Stage(16),
+            Stage(28, upsample=2),
+            Stage(64, upsample=2, crop=1),
             Stage(1, "sigmoid", upsample=2),
         ),
         loss="binary_crossentropy",
         epochs=20,
-        batch=128,
+        batch=32,
     ),
     "vector16": Classic(
         tile=(28, 28),

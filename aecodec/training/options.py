@@ -36,7 +36,8 @@ class TrainingOptions:
     of each picture that is larger than a tile. ``balance``: draw every class alike. ``init``: model file to start from;
     its shape replaces the preset's unless ``reshape`` is set. ``distort``, ``denoise``: specification of a distortion,
     see ``aecodec.images.distortions``. ``base``: model file whose remainder is trained, without touching the rest.
-    ``checkpoints``: folder of the checkpoint and the log. ``note``: a remark for the card.
+    ``checkpoints``: folder of the checkpoint and the log. ``latent``: elements of a classic's dense latent. ``note``: a
+    remark for the card.
 
     Raises ``ValueError`` for ``reshape`` without ``init``, and for options that a remainder does not have.
     """
@@ -59,6 +60,7 @@ class TrainingOptions:
     base: Path | None = None
     resume: bool = False
     checkpoints: Path | None = None
+    latent: int | None = None
     note: str | None = None
     progress: bool = True
 
@@ -95,13 +97,11 @@ class TrainingOptions:
         """Raise ``ValueError`` for options that a classic, trained as its authors do it, does not have."""
         excluded = {
             "a learning rate": self.learning_rate,
-            "an augmentation": self.augmentation,
             "--balance": self.balance,
             "--init": self.init,
             "--reshape": self.reshape,
             "--distort": self.distort,
             "--denoise": self.denoise,
-            "--resume": self.resume,
         }
         given = [what for what, value in excluded.items() if value]
         if given:
