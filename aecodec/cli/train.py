@@ -46,7 +46,11 @@ AUGMENTATIONS = ("none", "mirror", "colour", "photograph", "shift", "pen")
     help="Train what this model needs for lossless files, and leave the rest of it as it is.",
 )
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
-@click.option("--checkpoints", type=click.Path(path_type=Path), help="Folder of the checkpoint and the log. [default: OUTPUT.training]")
+@click.option(
+    "--checkpoints",
+    type=click.Path(path_type=Path),
+    help="Folder of the checkpoint and the log. [default: OUTPUT.training]",
+)
 @click.option("--latent", type=click.IntRange(1, 255), help="Elements of a dense latent. [default: the preset's]")
 @click.option("--note", help="A remark for the model's card.")
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
