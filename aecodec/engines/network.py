@@ -4,12 +4,17 @@ A layer computes, for integers x with |x| <= limit of its channel::
 
     y = floor((sum w x + bias) / 2**shift)      bias holds the 2**(shift - 1) that rounds to nearest
     y = y + (output of an earlier layer)        where the layer says so
-    y = max(y, floor(y / 8))                    where it is leaky
+    y = max(y, floor(y / leak))                 where it has a leak, 5 or 8
     y = clamp(y, -limit, limit)
 
 In float32 a sum of integers is exact in any order while every partial sum stays within 2**24; the proof of a layer is
 ``|bias| + sum |w| * max |x| < 2**24`` for each output channel, for every input that can occur. Layers that fail it are
 computed in float64 under the same rule with 2**53; a model that fails that too is refused.
+
+Division by 8 has no rounding. Division by 5 has, but its floor is exact: for an integer y the quotient is an integer or
+at least 1/5 away from one, and it is rounded by at most half a unit in the last place, which is 1/8 or less below 2**22
+in float32, where y / 5 is for y < 2**24 (and below 2**51 in float64, for y < 2**53). A product with the float32 next to
+0.2 has no such bound.
 """
 
 from __future__ import annotations
@@ -27,19 +32,21 @@ if TYPE_CHECKING:
 
 FLOAT32_EXACT = 1 << 24
 FLOAT64_EXACT = 1 << 53
-LEAK = 8
 
 
 @dataclass(frozen=True)
 class ExactLayer:
-    """``weight``: (kernel * kernel * inputs, units), rows in (y, x, channel) order; the other arrays: (units,)."""
+    """``weight``: (kernel * kernel * inputs, units), rows in (y, x, channel) order; the other arrays: (units,).
+
+    ``leak``: what a negative output is divided by, 5 or 8, or 0 if outputs stay as they are.
+    """
 
     kernel: int
     weight: NDArray[np.integer]
     bias: NDArray[np.int64]
     shift: NDArray[np.int64]
     limit: NDArray[np.int64]
-    leaky: bool = False
+    leak: int = 0
     add: int | None = None
 
     @property
