@@ -11,10 +11,9 @@ In float32 a sum of integers is exact in any order while every partial sum stays
 ``|bias| + sum |w| * max |x| < 2**24`` for each output channel, for every input that can occur. Layers that fail it are
 computed in float64 under the same rule with 2**53; a model that fails that too is refused.
 
-Division by 8 has no rounding. Division by 5 has, but its floor is exact: for an integer y the quotient is an integer or
-at least 1/5 away from one, and it is rounded by at most half a unit in the last place, which is 1/8 or less below 2**22
-in float32, where y / 5 is for y < 2**24 (and below 2**51 in float64, for y < 2**53). A product with the float32 next to
-0.2 has no such bound.
+Division by 8 is exact. Division by 5 rounds, but to an integer k only where y = 5 k. For let u be the spacing of floats
+at 5 k: another y is at least u away, its quotient at least u / 5 from k, and the spacing at k is at most u / 4, so that
+rounding moves the quotient by at most u / 8. The floor of the rounded quotient is therefore the floor of y / 5.
 """
 
 from __future__ import annotations

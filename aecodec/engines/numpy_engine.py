@@ -73,8 +73,6 @@ def _run(
             np.floor(y, out=y)
             y += outputs[layer.add]
         if layer.leak:  # the floor of the larger is the larger of the floors
-            if layer.leak != 8:  # only a quotient by a power of two may be rounded down once, at the end
-                np.floor(y, out=y)
             falling = np.divide(y, layer.leak, out=scratch("falling", index, y.shape, y.dtype))
             np.maximum(y, falling, out=y)
         np.floor(y, out=y)

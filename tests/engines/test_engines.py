@@ -260,6 +260,7 @@ def test_a_fifth_of_every_integer_of_24_bits_has_the_exact_floor_in_float32() ->
     for begin in range(-(1 << 24) + 1, 1 << 24, 1 << 22):
         y = np.arange(begin, min(begin + (1 << 22), 1 << 24), dtype=np.int32)
         assert np.array_equal(np.floor(y.astype(np.float32) / np.float32(5)), y // 5)
+        assert np.array_equal(np.floor(y.astype(np.float32) / np.float32(1 << 20) / np.float32(5)), y // (5 << 20))
 
 
 # Whatever computes it ---
