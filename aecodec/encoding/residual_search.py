@@ -296,10 +296,12 @@ class _Coder:
         self.bits = np.zeros((count, search.rows * search.columns), np.float32)
         self.vector_bits = np.zeros(count)
 
-    def __call__(
-        self, index: int, mean: NDArray[np.int32], classes: NDArray[np.uint8], step: NDArray[np.int32]
-    ) -> NDArray[np.int32]:
-        tables, size, is_vector = self.search.model.tables, step.astype(np.float32), index == ladder.VECTOR
+    def __call__(self, prediction: ladder.Prediction) -> NDArray[np.int32]:
+        index, n = prediction.index, len(self.search.pictures)
+        places = prediction.mean.shape[1]
+        mean, classes = prediction.mean.reshape(n, -1), prediction.classes.reshape(n, -1)
+        tables, is_vector = self.search.model.tables, index == ladder.VECTOR
+        size = np.repeat(prediction.step.astype(np.float32)[:, None], places, axis=1).reshape(n, -1)
         exact = (self.search.targets(index) - mean) / size
         if not is_vector:
             exact = self.search.without_padding(index, exact)
