@@ -132,7 +132,7 @@ def _features(stack: Picture, candidate: Candidate, quality: int, engine_name: s
     latent = ladder.walk(model, engine, qualities, plane.shape[1], plane.shape[2], code)
     decoded = known[0].astype(np.float32) / unit if known else vector
     width = max(1, d.vector)
-    return vector.reshape(n, -1, width), plane, decoded.reshape(n, -1, width), latent.plane / unit
+    return vector.reshape(n, -1, width), plane, decoded.reshape(n, -1, width), latent.plane.astype(np.float32) / unit
 
 
 def _quality(quality: int) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import numpy as np
 
+from aecodec import native
 from aecodec.engines.network import Network
 from aecodec.errors import InvalidValue
 
@@ -64,17 +65,24 @@ ENGINES: Final = {
     "numpy": ("aecodec.engines.numpy_engine", "NumpyEngine"),
     "tensorflow": ("aecodec.engines.tensorflow_engine", "TensorflowEngine"),
 }
-DEFAULT_ENGINE: Final = "native"
+DEFAULT_ENGINE: Final = "auto"  # the first of them that is installed, but for TensorFlow
 
 
 @cache
 def engine(name: str = DEFAULT_ENGINE) -> Engine:
-    """The engine of that name, one of ENGINES. Raises InvalidValue; ImportError if its package is not installed."""
+    """The engine of that name, one of ENGINES or "auto". Raises InvalidValue; ImportError if it is not installed."""
+    if name == DEFAULT_ENGINE:
+        name = active()
     if name not in ENGINES:
-        raise InvalidValue(f"there is no engine {name!r}: choose {' or '.join(map(repr, ENGINES))}")
+        raise InvalidValue(f"there is no engine {name!r}: choose {', '.join(map(repr, ENGINES))} or 'auto'")
     module, kind = ENGINES[name]
     found: Engine = getattr(import_module(module), kind)()
     return found
+
+
+def active() -> str:
+    """The name of the engine that "auto" stands for."""
+    return "numpy" if native.library() is None else "native"
 
 
 def neighbourhoods(height: int, width: int, positions: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -26,15 +26,13 @@ def decoded(mean: NDArray[Any], residual: NDArray[Any], step: NDArray[Any]) -> N
     """
     value = np.clip(residual, -SATURATING, SATURATING) * step
     value += mean
-    return np.clip(value, -COEFFICIENT_LIMIT, COEFFICIENT_LIMIT, out=value)
+    return np.asarray(np.clip(value, -COEFFICIENT_LIMIT, COEFFICIENT_LIMIT, out=value))
 
 
 def activation(values: NDArray[np.int32], exponent: NDArray[np.int64]) -> NDArray[np.float32]:
     """Elements as context values: times 2**exponent, rounded half up, clamped. Exact, as |values| < 2**15."""
     scaled = np.ldexp(values.astype(np.float32), exponent)
-    clamped: NDArray[np.float32] = np.clip(
-        np.floor(scaled + np.float32(0.5)), -ACTIVATION_LIMIT, ACTIVATION_LIMIT
-    )
+    clamped: NDArray[np.float32] = np.clip(np.floor(scaled + np.float32(0.5)), -ACTIVATION_LIMIT, ACTIVATION_LIMIT)
     return clamped
 
 
@@ -46,7 +44,7 @@ class FloatArithmetic:
     def classes(self, output: NDArray[Any], first: int, offset: NDArray[np.int32]) -> NDArray[np.uint8]:
         """As `Engine.classes`."""
         found = output[..., first : first + offset.shape[1]].astype(np.int32) + offset[:, None]
-        return np.clip(found, 0, LAST_CLASS).astype(np.uint8)
+        return np.asarray(np.clip(found, 0, LAST_CLASS).astype(np.uint8))
 
     def settle(
         self,
@@ -67,4 +65,4 @@ class FloatArithmetic:
         """As `Engine.pixels`."""
         n, rows, columns, _ = samples.shape
         blocks = np.clip(samples, 0, 255).astype(np.uint8).reshape(n, rows, columns, block, block, channels)
-        return blocks.swapaxes(2, 3).reshape(n, rows * block, columns * block, channels)
+        return np.asarray(blocks.swapaxes(2, 3).reshape(n, rows * block, columns * block, channels))

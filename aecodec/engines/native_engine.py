@@ -17,8 +17,6 @@ from aecodec.engines.threads import parts, share_out
 from aecodec.native import TILE, ChainStruct, LayerStruct, PlacesStruct, address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from numpy.typing import NDArray
 
     from aecodec.engines import Tensor
@@ -52,7 +50,7 @@ class NativeEngine:
         chains = self._compiled[network]
         if chains is None:
             more = None if plus is None else plus.astype(np.float32)
-            return self._numpy.run(network, x.astype(np.float32), positions, more).astype(np.int16)
+            return self._numpy.run(network, x.astype(np.float32), positions, more).astype(_dtype(network))
         n, height, width, _ = x.shape
         where = np.arange(height * width) if positions is None else positions
         if not where.size:
@@ -61,7 +59,6 @@ class NativeEngine:
         for chain in chains[:-1]:
             grid = chain.run_framed(grid)
         return chains[-1].run(grid, where)
-
 
     def classes(self, output: Tensor, first: int, offset: NDArray[np.int32]) -> NDArray[np.uint8]:
         """As `Engine.classes`."""
@@ -194,18 +191,24 @@ def _compile(network: Network) -> tuple[_Chain, ...] | None:
         if any((layer.limit > INT16_LIMIT).any() for layer in layers):
             return None
         if not begin and network.reach > INT16_LIMIT:
+            if network.reach > 2 * INT16_LIMIT or layers[0].kernel > 1:
+                return None
             layers = (_doubled(layers[0]), *layers[1:])
             inputs *= 2
         arrays, structures, seen = [], [], inputs
         for number, layer in enumerate(layers, begin):
-            narrow = network.bounds[number] < NARROW_LIMIT and np.abs(layer.weight).max(initial=0) <= INT16_LIMIT
-            made = _arrays(layer, seen, bool(narrow))
+            made = _arrays(layer, seen, network.bounds[number])
             arrays.append(made)
             structures.append(_structure(layer, seen, made, begin))
             seen = layer.units
         chains.append(_Chain(layers, tuple(arrays), (LayerStruct * len(structures))(*structures), inputs))
         inputs = layers[-1].units
     return tuple(chains)
+
+
+def _dtype(network: Network) -> type[np.signedinteger[Any]]:
+    """The type that holds a network's outputs."""
+    return np.int16 if network.layers[-1].limit.max() <= INT16_LIMIT else np.int32
 
 
 def _sum(x: Tensor, plus: Tensor | None) -> Tensor:
@@ -223,20 +226,36 @@ def _halves(x: Tensor, plus: Tensor | None) -> NDArray[np.int16]:
 def _doubled(layer: ExactLayer) -> ExactLayer:
     """A layer of kernel 1 for inputs in two parts."""
     assert layer.kernel == 1
-    return ExactLayer(1, np.concatenate([layer.weight] * 2), layer.bias, layer.shift, layer.limit, layer.leak, layer.add)
+    return ExactLayer(
+        1, np.concatenate([layer.weight] * 2), layer.bias, layer.shift, layer.limit, layer.leak, layer.add
+    )
 
 
-def _arrays(layer: ExactLayer, inputs: int, narrow: bool) -> dict[str, NDArray[Any]]:
-    segments, units = layer.kernel, layer.units
-    tiles = -(-units // TILE)
-    padding = (0, tiles * TILE - units)
+def _arrays(layer: ExactLayer, inputs: int, bound: int) -> dict[str, NDArray[Any]]:
+    """The arrays of a layer's structure; ``bound`` holds for its sums."""
+    padding = (0, -layer.units % TILE)
     made = {name: np.pad(getattr(layer, name), padding).astype(np.int32) for name in ("shift", "limit")}
-    if not narrow:
-        return made | {"wide_weight": layer.weight.astype(np.int32), "wide_bias": layer.bias.astype(np.int64)}
-    length = layer.kernel * inputs  # of a segment
-    rows = np.pad(layer.weight.reshape(segments, length, units), ((0, 0), (0, length % 2), padding))
-    packed = rows.reshape(segments, -1, 2, tiles, TILE).transpose(3, 0, 1, 4, 2)
-    return made | {"weight": native.narrow(packed), "bias": np.pad(layer.bias, padding).astype(np.int32)}
+    narrow = np.abs(layer.weight).max(initial=0) <= INT16_LIMIT
+    if narrow and bound < NARROW_LIMIT:
+        return made | {
+            "weight": _packed(layer, layer.weight, inputs),
+            "bias": np.pad(layer.bias, padding).astype(np.int32),
+        }
+    made["wide_bias"] = np.pad(layer.bias, padding).astype(np.int64)
+    high = (layer.weight.astype(np.int32) + 128) >> 8  # the low part is within +-128, and so is what sums of it reach
+    if narrow and max(np.abs(high).sum(axis=0).max(), 128 * len(high)) * INT16_LIMIT < NARROW_LIMIT:
+        low = layer.weight.astype(np.int32) - 256 * high
+        return made | {"weight": _packed(layer, high, inputs), "low": _packed(layer, low, inputs)}
+    return made | {"wide_weight": layer.weight.astype(np.int32)}
+
+
+def _packed(layer: ExactLayer, weight: NDArray[Any], inputs: int) -> NDArray[np.int16]:
+    """Weights (rows, units) in the order [tile][segment][pair of inputs][unit][2]."""
+    length, tiles = layer.kernel * inputs, -(-layer.units // TILE)  # a segment is a row of the kernel
+    rows = weight.reshape(layer.kernel, length, layer.units)
+    rows = np.pad(rows, ((0, 0), (0, length % 2), (0, -layer.units % TILE)))
+    packed = rows.reshape(layer.kernel, -1, 2, tiles, TILE).transpose(3, 0, 1, 4, 2)
+    return np.ascontiguousarray(packed, np.int16)
 
 
 def _structure(layer: ExactLayer, inputs: int, arrays: dict[str, NDArray[Any]], begin: int) -> LayerStruct:

@@ -86,7 +86,9 @@ def walk(
         np.zeros((n, rows, columns, first + base.shape[2]), engine.dtype),
     )
     latent.context[..., : cues.shape[1]] = cues[:, None, None]
-    latent.context[..., cues.shape[1] : first] = (base * RECONSTRUCTED - 255 * (RECONSTRUCTED // 2)).reshape(n, rows, columns, -1)
+    latent.context[..., cues.shape[1] : first] = (base * RECONSTRUCTED - 255 * (RECONSTRUCTED // 2)).reshape(
+        n, rows, columns, -1
+    )
     offset = remainder.offset[error].astype(np.int32)[:, None, None]
     step = (2 * error + 1).astype(np.int32)[:, None]
 

@@ -1,4 +1,4 @@
-"""The native library: exact layers and entropy coders in C, where a compiler built it. NumPy serves where it is missing.
+"""The native library: exact layers and entropy coders in C, where a compiler built it; else NumPy serves.
 
 Everything that is passed to it has been checked here or by the caller: it trusts shapes, ranges and strides.
 """
@@ -10,8 +10,6 @@ import os
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,6 +38,7 @@ class LayerStruct(ctypes.Structure):
         ("wide", ctypes.c_int32),
         ("inputs", ctypes.c_int32),
         ("weight", Address),
+        ("low", Address),
         ("wide_weight", Address),
         ("wide_bias", Address),
         ("bias", Address),
@@ -146,8 +145,3 @@ def address(array: NDArray[Any]) -> int:
 def failed() -> MemoryError:
     """The error of NO_MEMORY."""
     return MemoryError("the native library ran out of memory")
-
-
-def narrow(array: NDArray[Any]) -> NDArray[np.int16]:
-    """An array as contiguous 16-bit integers."""
-    return np.ascontiguousarray(array, np.int16)

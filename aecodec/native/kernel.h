@@ -36,30 +36,43 @@ static inline __attribute__((always_inline)) TARGET void FN(sums)(const int16_t 
         for (int u = 0; u < tiles * PER_TILE; u++) STORE(sums + (p * tiles * PER_TILE + u) * LANES, sum[p][u]);
 }
 
+/* The sums of a few tiles, for a number of tiles that the compiler does not know. */
+static TARGET void FN(tiles)(const aec_layer *layer, const int16_t *const *x, int64_t stride, const int16_t *weight,
+                             int tiles, int32_t *sums) {
+    int64_t tile = (int64_t)layer->segments * layer->pairs * 2 * TILE; /* weights of a tile */
+    switch (tiles) {
+#if TILES > 2
+        case 3: FN(sums)(x, layer->segments, stride, layer->pairs, weight, tile, 3, sums); break;
+#endif
+#if TILES > 1
+        case 2: FN(sums)(x, layer->segments, stride, layer->pairs, weight, tile, 2, sums); break;
+#endif
+        default: FN(sums)(x, layer->segments, stride, layer->pairs, weight, tile, 1, sums);
+    }
+}
+
 /* One layer at up to POSITIONS positions. `added`, or NULL, and `out` are rows of `units` rounded up to whole tiles. */
 static TARGET void FN(layer)(const aec_layer *layer, const int16_t *const *x, int64_t stride, int positions,
                              const int16_t *const *added, int16_t *const *out) {
-    int32_t sums[POSITIONS * TILES * TILE];
-    int tiles_left = (layer->units + TILE - 1) / TILE;
-    int64_t tile = (int64_t)layer->segments * layer->pairs * 2 * TILE; /* weights of a tile */
-    const int16_t *weight = layer->weight;
-    for (int unit = 0; tiles_left > 0;) {
-        int tiles = tiles_left < TILES ? tiles_left : TILES;
-        if (TILES > 2 && tiles_left == 4) tiles = 2;
-        switch (tiles) {
-#if TILES > 2
-            case 3: FN(sums)(x, layer->segments, stride, layer->pairs, weight, tile, 3, sums); break;
-#endif
-#if TILES > 1
-            case 2: FN(sums)(x, layer->segments, stride, layer->pairs, weight, tile, 2, sums); break;
-#endif
-            default: FN(sums)(x, layer->segments, stride, layer->pairs, weight, tile, 1, sums);
-        }
+    int32_t sums[POSITIONS * TILES * TILE], low[POSITIONS * TILES * TILE];
+    int left = (layer->units + TILE - 1) / TILE;
+    int64_t at = 0, tile = (int64_t)layer->segments * layer->pairs * 2 * TILE;
+    for (int unit = 0; left > 0;) {
+        int tiles = left < TILES ? left : TILES;
+        if (TILES > 2 && left == 4) tiles = 2; /* two and two are faster than three and one */
+        FN(tiles)(layer, x, stride, layer->weight + at, tiles, sums);
+        if (layer->low) FN(tiles)(layer, x, stride, layer->low + at, tiles, low);
         for (int t = 0; t < tiles; t++, unit += TILE)
-            for (int p = 0; p < positions; p++)
-                finish(layer, sums + (p * tiles + t) * TILE, unit, added ? added[p] + unit : NULL, out[p] + unit);
-        weight += tiles * tile;
-        tiles_left -= tiles;
+            for (int p = 0; p < positions; p++) {
+                const int16_t *more = added ? added[p] + unit : NULL;
+                int row = (p * tiles + t) * TILE;
+                if (layer->low)
+                    finish_split(layer, sums + row, low + row, unit, more, out[p] + unit);
+                else
+                    finish(layer, sums + row, unit, more, out[p] + unit);
+            }
+        at += tiles * tile;
+        left -= tiles;
     }
 }
 

@@ -3,8 +3,9 @@
        y = (sum w x + bias) >> shift;  y += an earlier layer;  leaky;  clamp to +-limit
 
    Inputs and outputs are 16-bit integers. Where weights fit 16 bits too and the proven bound of the sums is below 2^31,
-   products are added in pairs into 32 bits: exact in any order, on every processor. Other layers add into 64 bits; which
-   way a layer goes is decided from its bound when the model is loaded, never from data.
+   products are added in pairs into 32 bits: exact in any order, on every processor. Where only the sums are larger,
+   weights are taken in two parts of 8 bits, whose sums fit. Other layers add one by one into 64 bits. Which way a layer
+   goes is decided from its bound when the model is loaded, never from data.
 
    Weights are packed as [tile of 16 units][segment][pair of inputs][unit][2]. A segment is a run of inputs that lies
    contiguous in memory: of a 3x3 neighbourhood three of them, one a row; of a vector the whole. */
@@ -21,8 +22,9 @@ typedef struct {
     int32_t add, leak;       /* the number of the layer to add, or -1; the divisor of negative sums, or 0 */
     int32_t wide, inputs;    /* wide: sums in 64 bits, of `inputs` inputs a segment */
     const int16_t *weight;   /* packed */
+    const int16_t *low;      /* packed, or NULL: weights are 256 * weight + low, and sums have 64 bits */
     const int32_t *wide_weight; /* (segments * inputs, units) */
-    const int64_t *wide_bias;   /* (units) */
+    const int64_t *wide_bias;   /* (units rounded up to tiles) */
     const int32_t *bias, *shift, *limit; /* (units rounded up to tiles) */
 } aec_layer;
 
@@ -63,6 +65,21 @@ static inline __attribute__((always_inline)) void finish(const aec_layer *layer,
     for (int u = 0; u < TILE; u++) {
         int32_t clamped = y[u] < limit[u] ? y[u] : limit[u];
         out[u] = (int16_t)(clamped > -limit[u] ? clamped : -limit[u]);
+    }
+}
+
+/* The same from sums in two parts, 256 * high + low. */
+static inline __attribute__((always_inline)) void finish_split(const aec_layer *layer, const int32_t *high,
+                                                               const int32_t *low, int unit, const int16_t *added,
+                                                               int16_t *out) {
+    const int64_t *bias = layer->wide_bias + unit;
+    const int32_t *shift = layer->shift + unit, *limit = layer->limit + unit;
+    for (int u = 0; u < TILE; u++) {
+        int64_t y = ((int64_t)high[u] * 256 + low[u] + bias[u]) >> shift[u];
+        if (added) y += added[u];
+        if (layer->leak && y < 0) y = -((layer->leak - 1 - y) / layer->leak);
+        y = y < limit[u] ? y : limit[u];
+        out[u] = (int16_t)(y > -limit[u] ? y : -limit[u]);
     }
 }
 

@@ -13,7 +13,7 @@ import numpy as np
 from aecodec import native
 from aecodec.errors import AecError, InvalidValue, TruncatedFile
 from aecodec.native import Address, Count, address
-from aecodec.packing import frames, rans, zstd
+from aecodec.packing import rans, zstd
 from aecodec.packing.tables import Integers, Tables
 
 if TYPE_CHECKING:
@@ -199,9 +199,7 @@ def pack_phrases(
 class _Streams:
     """The streams of residuals and classes, each as a function that has the library code it."""
 
-    def __init__(
-        self, tables: Tables, residuals: Sequence[Integers], classes: Sequence[Integers], count: int
-    ) -> None:
+    def __init__(self, tables: Tables, residuals: Sequence[Integers], classes: Sequence[Integers], count: int) -> None:
         self.tables = _tables(tables)
         self.sizes = np.array([part.shape[1] for part in residuals], np.int64)
         joined = np.concatenate(residuals, axis=1) if residuals else np.zeros((count, 0), np.int32)

@@ -94,6 +94,7 @@ class Trees:
 
 @lru_cache(maxsize=16)
 def trees(tables: Tables) -> Trees:
+    """The decision trees of a model's tables."""
     return Trees(tables)
 
 
@@ -167,6 +168,7 @@ class Dictionary:
 
 @lru_cache(maxsize=GROUPS)
 def dictionary(group: int) -> Dictionary:
+    """The phrases of a group."""
     return Dictionary(ONES[group])
 
 
@@ -224,7 +226,7 @@ def framed(bodies: Iterable[bytes], checks: Sequence[int]) -> list[bytes]:
 
 
 def phrases_of(tables: Tables, residuals: Sequence[Integers], classes: Sequence[Integers]) -> bytes:
-    """One stream as bytes of close to eight bits each."""
+    """One stream as bytes of close to eight bits each: the last phrases are the lowest that begin so."""
     tree = trees(tables)
     segments: list[list[Bits]] = [[] for _ in range(GROUPS)]
     order: list[int] = []
