@@ -75,6 +75,8 @@ PROTOTYPES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "aec_free": (None, (Address,)),
     "aec_classes": (None, (Address, *(Count,) * 5, Address, Address)),
     "aec_settle": (None, (Address, *(Count,) * 4, *(Address,) * 4, Count, *(Address, Count) * 2)),
+    "aec_choose": (None, (Address,) * 6),
+    "aec_distortion": (None, (Address, Address, *(Count,) * 5, Address)),
     "aec_pixels": (None, (Address, *(Count,) * 5, Address)),
     "aec_rans_read": (
         ctypes.c_int,
