@@ -55,7 +55,7 @@ def train(classic: Classic, tiles: np.ndarray, held_out: np.ndarray, options: Tr
         epochs=epochs,
         validation_data=(validation, validation),
         verbose=options.verbosity,
-        callbacks=[_Log(log), keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=False)],
+        callbacks=[_Log(log), _Backup(backup)],
     )
     return trained
 
@@ -91,6 +91,19 @@ class _Batches(keras.utils.PyDataset):
 
     def on_epoch_end(self) -> None:
         self.inputs = self.augment(self.random.permutation(self.tiles), self.random).astype(np.float32) / 255.0
+
+
+class _Backup(keras.callbacks.BackupAndRestore):
+    """The backup of Keras, kept at the end; a network of another shape is one sentence."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(str(folder), delete_checkpoint=False)
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        try:
+            super().on_train_begin(logs)
+        except ValueError as error:
+            raise ValueError(f"{self.backup_dir} holds a network of another shape: leave out --resume") from error
 
 
 class _Log(keras.callbacks.Callback):

@@ -114,6 +114,15 @@ def test_an_interrupted_run_goes_on_at_its_last_epoch(
 
 
 @pytest.mark.slow
+def test_a_network_of_another_shape_is_not_resumed(trained: Path, tmp_path: Path) -> None:
+    before = logged(folder_of(trained), "loss")
+    output, checkpoints = tmp_path / "other-1.safetensors", folder_of(trained)
+    with pytest.raises(ValueError, match="^[^\n]* holds a network of another shape: leave out --resume$"):
+        train(trained.with_name("digits.npz"), output, latent=2, resume=True, checkpoints=checkpoints)
+    assert logged(checkpoints, "loss") == before and not output.exists()
+
+
+@pytest.mark.slow
 def test_a_run_without_resume_begins_anew(trained: Path, tmp_path: Path) -> None:
     data, output = trained.with_name("digits.npz"), tmp_path / "twice-1.safetensors"
     train(data, output)
