@@ -12,7 +12,7 @@ from pathlib import Path
 # The module of a benchmark is `benchmarks.NAME`; its click command is called `command`.
 BENCHMARKS = {
     "ablations": "what each part of a model's shape contributes, from short trainings",
-    "classics": "several models over one data set: bytes, PSNR, UQI",
+    "classics": "autoencoders beside a bundled model: a folder of pictures, metrics and curves",
     "crops": "crops of photographs at equal PSNR, beside other codecs",
     "figure": "originals and what their files decode to, at one quality or within budgets of bytes",
     "fuzz": "damaged and hostile files: a picture or an AecError, within limits of time and memory",
