@@ -1,4 +1,4 @@
-"""Pictures a second and peak memory of a codec, each in a process of its own, over the same pictures."""
+"""Pictures per second and peak memory of codecs, each in its own process, over the same pictures."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ TIMED_PIXELS = 1 << 20
 WARM_UP = 16
 MEBI = 1 << 20
 EXPLANATION = (
-    "The same pictures by each codec in a process of its own, all at once and on every core by aecodec, one file after"
-    f" the other by the others, with the options of the curves; the best of {ROUNDS} rounds. Peak: of the whole"
-    " process; above rest: of that what Python, the libraries and the pictures themselves did not need."
+    "Each codec runs in its own process on the same pictures, with the options of the curves: aecodec codes all"
+    f" pictures at once and on every core, the others one file after the other. Best of {ROUNDS} rounds. Peak: memory"
+    " of the whole process; above rest: the part of it beyond Python, the libraries and the pictures themselves."
 )
 
 
