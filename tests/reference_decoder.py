@@ -199,6 +199,7 @@ def decode_plain(data: bytes, header: Header) -> Picture:
 DTYPES = {"U8": "|u1 B", "I8": "|i1 b", "U16": "<u2 H", "I16": "<i2 h", "U32": "<u4 I", "I32": "<i4 i"}
 DTYPES |= {"I64": "<i8 q", "F16": "<f2 e", "F32": "<f4 f"}
 LAYER_KEYS, PASS_KEYS = {"add", "kernel", "leaky", "units"}, {"hi", "lattice", "lo"}
+LEAKS = {"leaky5": 5, "leaky8": 8}
 
 
 class Array(NamedTuple):
@@ -218,7 +219,7 @@ class Layer(NamedTuple):
     bias: tuple[int, ...]
     shift: tuple[int, ...]
     limit: list[int]
-    leaky: bool
+    leak: int  # 0: none
     add: int | None
 
 
@@ -328,7 +329,7 @@ class Model:
             self.drawing, inputs = [], self.vector
             for index, item in enumerate(self.drawn):
                 limits = [1023] * item["units"]
-                self.drawing.append(self.layer(f"synthesis.{index}", {**item, "add": None}, [1023] * inputs, limits))
+                self.drawing.append(self.layer(f"synthesis.{index}", item, [1023] * inputs, limits))
                 inputs = item["units"] // item["grow"] ** 2
         else:
             self.synthesis = self.layer("synthesis", inverse, [65534] * n, limits)
@@ -382,13 +383,12 @@ class Model:
         require(all(side >= self.block and side % self.block == 0 for side in self.tile), "tile")
         height = width = 1
         for item in d["synthesis_layers"]:
-            require(set(item) == {"crop", "grow", "kernel", "leaky", "relu", "units"}, "synthesis layer")
+            require(set(item) == {"activation", "crop", "grow", "kernel", "units"}, "synthesis layer")
             numbers = [item[key] for key in ("crop", "grow", "kernel", "units")]
             require(all(type(v) is int and v >= 0 for v in numbers), "synthesis layer")
-            require(type(item["leaky"]) is bool and type(item["relu"]) is bool, "synthesis layer")
+            require(item["activation"] in ("none", "relu", *LEAKS), "synthesis layer")
             grow, units = item["grow"], item["units"]
             require(1 <= grow <= 16 and units >= 1 and units % grow**2 == 0, "synthesis layer")
-            require(not (item["leaky"] and item["relu"]), "synthesis layer")
             height, width = height * grow, width * grow
             require(height <= 2 * self.tile[0] and width <= 2 * self.tile[1], "synthesis layer")
             height, width = height - 2 * item["crop"], width - 2 * item["crop"]
@@ -426,7 +426,8 @@ class Model:
         largest = incoming * (kernel * kernel)
         for column, b in zip(columns, bias, strict=True):
             require(abs(b) + sum(map(mul, map(abs, column), largest)) < 2**53, f"the bound of {name}")
-        return Layer(kernel, columns, bias, shift, limit, item["leaky"], item["add"])
+        leak = LEAKS.get(item["activation"], 0) if "activation" in item else 8 * item["leaky"]
+        return Layer(kernel, columns, bias, shift, limit, leak, item.get("add"))
 
     def id(self) -> bytes:
         digest = hashlib.sha256(json.dumps(self.description, separators=(",", ":"), sort_keys=True).encode())
@@ -465,8 +466,8 @@ def run(layers: Sequence[Layer], grid: Grid, rows: int, columns: int, positions:
                 value = (sum(map(mul, column, vector)) + bias) >> shift
                 if layer.add is not None:
                     value += outputs[layer.add][place][unit]
-                if layer.leaky:
-                    value = max(value, value >> 3)
+                if layer.leak:
+                    value = max(value, value // layer.leak)
                 output.append(clamp(value, -limit, limit))
             grid.append(output)
         outputs.append(grid)
@@ -770,7 +771,7 @@ def draw(model: Model, vector: list[int]) -> Grid:
             for x in columns:
                 unit = (y % grow * grow + x % grow) * n
                 found = sums[y // grow * width + x // grow][unit : unit + n]
-                grid.append([max(v, 0) for v in found] if item["relu"] else found)
+                grid.append([max(v, 0) for v in found] if item["activation"] == "relu" else found)
         height, width = len(rows), len(columns)
     return [[model.tone[v + 1023] for v in pixel] for pixel in grid]
 

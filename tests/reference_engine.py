@@ -45,8 +45,8 @@ class Reference:
             y = (seen @ layer.weight.astype(np.int64) + layer.bias) >> layer.shift
             if layer.add is not None:
                 y = y + outputs[layer.add]
-            if layer.leaky:
-                y = np.maximum(y, y >> 3)
+            if layer.leak:
+                y = np.maximum(y, y // layer.leak)
             rows = np.clip(y, -layer.limit, layer.limit)
             outputs.append(rows)
         return rows.astype(np.float32)

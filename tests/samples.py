@@ -224,9 +224,9 @@ def planeless_description(channels: int = 1) -> Description:
         update_layers=(),
         correction_layers=(),
         synthesis_layers=(
-            SynthesisLayer(1, 50, leaky=True, grow=5),
-            SynthesisLayer(3, 12, relu=True, grow=2),
-            SynthesisLayer(3, 4, leaky=True, crop=1),
+            SynthesisLayer(1, 50, "leaky5", grow=5),
+            SynthesisLayer(3, 12, "relu", grow=2),
+            SynthesisLayer(3, 4, "leaky8", crop=1),
             SynthesisLayer(3, channels),
         ),
     )

@@ -4,12 +4,16 @@ A layer computes, for integers x with |x| <= limit of its channel::
 
     y = floor((sum w x + bias) / 2**shift)      bias holds the 2**(shift - 1) that rounds to nearest
     y = y + (output of an earlier layer)        where the layer says so
-    y = max(y, floor(y / 8))                    where it is leaky
+    y = max(y, floor(y / leak))                 where it has a leak, 5 or 8
     y = clamp(y, -limit, limit)
 
 In float32 a sum of integers is exact in any order while every partial sum stays within 2**24; the proof of a layer is
 ``|bias| + sum |w| * max |x| < 2**24`` for each output channel, for every input that can occur. Layers that fail it are
 computed in float64 under the same rule with 2**53; a model that fails that too is refused.
+
+Division by 8 is exact. Division by 5 rounds, but to an integer k only where y = 5 k. For let u be the spacing of floats
+at 5 k: another y is at least u away, its quotient at least u / 5 from k, and the spacing at k is at most u / 4, so that
+rounding moves the quotient by at most u / 8. The floor of the rounded quotient is therefore the floor of y / 5.
 """
 
 from __future__ import annotations
@@ -27,19 +31,21 @@ if TYPE_CHECKING:
 
 FLOAT32_EXACT = 1 << 24
 FLOAT64_EXACT = 1 << 53
-LEAK = 8
 
 
 @dataclass(frozen=True)
 class ExactLayer:
-    """``weight``: (kernel * kernel * inputs, units), rows in (y, x, channel) order; the other arrays: (units,)."""
+    """``weight``: (kernel * kernel * inputs, units), rows in (y, x, channel) order; the other arrays: (units,).
+
+    ``leak``: what a negative output is divided by, 5 or 8, or 0 if outputs stay as they are.
+    """
 
     kernel: int
     weight: NDArray[np.integer]
     bias: NDArray[np.int64]
     shift: NDArray[np.int64]
     limit: NDArray[np.int64]
-    leaky: bool = False
+    leak: int = 0
     add: int | None = None
 
     @property

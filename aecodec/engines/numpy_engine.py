@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aecodec.engines import Tensor, neighbourhoods
-from aecodec.engines.network import LEAK, Network
+from aecodec.engines.network import Network
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -72,8 +72,8 @@ def _run(
         if layer.add is not None:
             np.floor(y, out=y)
             y += outputs[layer.add]
-        if layer.leaky:  # the floor of the larger is the larger of the floors
-            falling = np.multiply(y, 1.0 / LEAK, out=scratch("falling", index, y.shape, y.dtype))
+        if layer.leak:  # the floor of the larger is the larger of the floors
+            falling = np.divide(y, layer.leak, out=scratch("falling", index, y.shape, y.dtype))
             np.maximum(y, falling, out=y)
         np.floor(y, out=y)
         rows = np.clip(y, -scaled.limit, scaled.limit, out=y)

@@ -12,7 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from aecodec.engines import Tensor, neighbourhoods
-from aecodec.engines.network import LEAK, Network
+from aecodec.engines.network import Network
 
 
 class TensorflowEngine:
@@ -44,8 +44,11 @@ class TensorflowEngine:
             rows = tf.floor(tf.matmul(tf.cast(rows, dtype), scaled.weight) + scaled.bias)
             if layer.add is not None:
                 rows += tf.cast(outputs[layer.add], dtype)
-            if layer.leaky:
-                rows = tf.maximum(rows, tf.floor(rows * (1.0 / LEAK)))
+            if layer.leak:
+                # A GPU may divide in float32 with an error, so a factor it is; (y + 1/2) / leak is 1/16 or more away
+                # from the next integer, which the error of the product does not reach while |y| < 2**20. Beyond that
+                # it only has to stay as large as it is there, because the clamp is below 2**17.
+                rows = tf.maximum(rows, tf.floor((rows + 0.5) * (1.0 / layer.leak)))
             rows = tf.clip_by_value(rows, -scaled.limit, scaled.limit)
             outputs.append(rows)
         result: Tensor = tf.cast(tf.reshape(rows, (n, positions.size, -1)), tf.float32).numpy()

@@ -19,7 +19,16 @@ from aecodec.metrics.pixelwise import (
     psnr_of_mse,
     squared_error,
 )
-from aecodec.metrics.structural import MS_SSIM_LEAST, MS_SSIM_WEIGHTS, SSIM_WINDOW, UQI_WINDOW, ms_ssim, ssim, uqi
+from aecodec.metrics.structural import (
+    MS_SSIM_LEAST,
+    MS_SSIM_WEIGHTS,
+    SSIM_WINDOW,
+    UQI_WINDOW,
+    ms_ssim,
+    sewar_uqi,
+    ssim,
+    uqi,
+)
 
 __all__ = [
     "CROSS_ENTROPY_LEAST",
@@ -39,6 +48,7 @@ __all__ = [
     "pooled_psnr",
     "psnr",
     "psnr_of_mse",
+    "sewar_uqi",
     "squared_error",
     "ssim",
     "uqi",

@@ -67,21 +67,38 @@ def uqi(originals: Pictures, decoded: Pictures) -> Values:
     universal image quality index", IEEE Signal Processing Letters 9(3), 2002. H and W of at least UQI_WINDOW.
     """
     require_alike(originals, decoded, UQI_WINDOW)
-    kernel, count = np.ones(UQI_WINDOW), UQI_WINDOW**2
+    return _in_batches(lambda a, b: _quality_map(a, b, UQI_WINDOW**2).mean(axis=(2, 3)), originals, decoded)
 
-    def measure(a: Pictures, b: Pictures) -> Values:
-        # Sums over a window are integers of at most 64 * 2 * 255^2 < 2^24, exact in float32; what is made of them stays
-        # below 2^53, exact in float64, and so are the comparisons with zero.
-        x, y = _planes(a).astype(np.float32), _planes(b).astype(np.float32)
-        sums = [_windowed(maps, kernel).astype(np.float64) for maps in (x, y, x * y, x * x + y * y)]
-        product, squares = sums[0] * sums[1], sums[0] ** 2 + sums[1] ** 2
-        covariance, variances = count * sums[2] - product, count * sums[3] - squares
-        means = np.divide(2 * product, squares, out=np.ones_like(squares), where=squares != 0)
-        structure = np.divide(2 * covariance, variances, out=np.ones_like(squares), where=variances != 0)
-        index: Values = (means * structure).mean(axis=(2, 3))
-        return index
 
-    return _in_batches(measure, originals, decoded)
+def sewar_uqi(originals: Pictures, decoded: Pictures) -> Values:
+    """What the function ``uqi`` of the package sewar gives for each picture, to compare with figures made by it.
+
+    It is another number than the index of the paper, in three ways:
+
+    - it takes the means of a window for its sums: with E for means and n = 64, the covariance is n E[xy] - E[x] E[y]
+      instead of n (E[xy] - E[x] E[y]), and the variances likewise, so that the means are hardly subtracted;
+    - hence two flat windows of the levels a and b count as (2 a b / (a^2 + b^2))^2, not as 2 a b / (a^2 + b^2);
+    - the last row and the last column of windows are left out, which is why H and W have to be UQI_WINDOW + 1 or more.
+    """
+    require_alike(originals, decoded, UQI_WINDOW + 1)
+    # Where the paper has n times a sum, it has n times a mean: with sums in place of means, n^2 times the sum.
+    return _in_batches(
+        lambda a, b: _quality_map(a, b, UQI_WINDOW**4)[..., :-1, :-1].mean(axis=(2, 3)), originals, decoded
+    )
+
+
+def _quality_map(a: Pictures, b: Pictures, factor: int) -> Values:
+    """The index of every window, (N, C, W', H'). factor: of the sums of squares and products, n for the paper's."""
+    # Sums over a window are integers of at most 64 * 2 * 255^2 < 2^24, exact in float32; what is made of them stays
+    # below 2^53, exact in float64, and so are the comparisons with zero.
+    kernel = np.ones(UQI_WINDOW)
+    x, y = _planes(a).astype(np.float32), _planes(b).astype(np.float32)
+    sums = [_windowed(maps, kernel).astype(np.float64) for maps in (x, y, x * y, x * x + y * y)]
+    product, squares = sums[0] * sums[1], sums[0] ** 2 + sums[1] ** 2
+    covariance, variances = factor * sums[2] - product, factor * sums[3] - squares
+    means = np.divide(2 * product, squares, out=np.ones_like(squares), where=squares != 0)
+    structure = np.divide(2 * covariance, variances, out=np.ones_like(squares), where=variances != 0)
+    return means * structure
 
 
 def _in_batches(measure: Callable[[Pictures, Pictures], Values], originals: Pictures, decoded: Pictures) -> Values:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aecodec.errors import InvalidModelFile
-from aecodec.models.description import Description
+from aecodec.models.description import LEAKS, Description
 from aecodec.models.safetensors import Arrays
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PARTS = ("weight", "bias", "scale", "shift")
-ACTIVATIONS = ("none", "relu", "leaky", "sigmoid")
-LEAK = 0.125
+ACTIVATIONS = ("none", "relu", *LEAKS, "sigmoid")
 STRIDES = (1, 2)
 
 
@@ -99,8 +98,8 @@ def _windows(x: NDArray[np.float32], kernel: int, stride: int, beyond: float) ->
 def _activated(x: NDArray[Any], activation: str) -> NDArray[np.float32]:
     if activation == "relu":
         x = np.maximum(x, np.float32(0))
-    elif activation == "leaky":
-        x = np.maximum(x, np.float32(LEAK) * x)
+    elif activation in LEAKS:
+        x = np.maximum(x, x / np.float32(LEAKS[activation]))
     elif activation == "sigmoid":
         x = np.float32(1) / (np.float32(1) + np.exp(-np.clip(x, -60, 60)))
     return x

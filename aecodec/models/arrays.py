@@ -8,7 +8,7 @@ import numpy as np
 
 from aecodec.engines.network import ExactLayer, Network, prove
 from aecodec.errors import InvalidModelFile
-from aecodec.models.description import ACTIVATION_LIMIT, Layer
+from aecodec.models.description import ACTIVATION_LIMIT, LEAK, Layer
 from aecodec.models.safetensors import Arrays
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def read_layer(arrays: Arrays, name: str, layer: Layer, limit: NDArray[np.int64]
     bias, shift = bias.astype(np.int64), shift.astype(np.int64)
     if layer.kernel not in (1, 3) or shift.min(initial=0) < 0 or shift.max(initial=0) > 30:
         raise InvalidModelFile(f"layer {name} has a kernel or a shift that is not allowed")
-    return ExactLayer(layer.kernel, weight, bias, shift, limit, layer.leaky, layer.add)
+    return ExactLayer(layer.kernel, weight, bias, shift, limit, LEAK if layer.leaky else 0, layer.add)
 
 
 def exact_layer_arrays(prefix: str, layer: Layer, weight: Any, bias: Any, shift: Any) -> Arrays:

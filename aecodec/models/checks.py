@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aecodec.errors import InvalidModelFile
 from aecodec.models import vector_synthesis
-from aecodec.models.description import QUARTERS, SPACINGS, Description, Layer, Pass, Remainder, pairs
+from aecodec.models.description import ACTIVATIONS, QUARTERS, SPACINGS, Description, Layer, Pass, Remainder, pairs
 
 
 def check_types(d: Description) -> None:
@@ -26,7 +26,7 @@ def check_types(d: Description) -> None:
     numbers = [v for part in d.synthesis_layers for v in (part.kernel, part.units, part.grow, part.crop)]
     if any(type(v) is not int or v < 0 for v in numbers):
         raise InvalidModelFile("the model's description has a layer with a value that is no integer of 0 or more")
-    if any(type(part.leaky) is not bool or type(part.relu) is not bool for part in d.synthesis_layers):
+    if any(part.activation not in ACTIVATIONS for part in d.synthesis_layers):
         raise InvalidModelFile("the model's description has an impossible layer")
     if any(type(stage.spacing) is not int or stage.spacing not in SPACINGS for stage in passes):
         raise InvalidModelFile("the spacing of a pass is not 1, 2, 4 or 8")

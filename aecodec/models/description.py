@@ -33,6 +33,9 @@ SAMPLE_LIMIT = 255  # largest sample; also the largest magnitude of what is adde
 SHARE_BITS = 6  # a share of 64: a sample is off by as much as another one of its pass was
 SHARE_LIMIT = 255
 ERRORS = 256  # largest errors 0..255 that a remainder may leave
+LEAK = 8  # what a leaky layer of a network divides negative outputs by
+LEAKS = {"leaky5": 5, "leaky8": 8}  # what a synthesis layer does, by its activation
+ACTIVATIONS = ("none", "relu", *LEAKS)
 
 Lattice: TypeAlias = tuple[tuple[int, int], ...]  # (y, x) modulo two
 CHECKERBOARD: tuple[Lattice, ...] = (((0, 0), (1, 1)), ((0, 1), (1, 0)))
@@ -80,14 +83,13 @@ class Layer:
 class SynthesisLayer:
     """One exact layer between a tile's vector and its pixels.
 
-    A ``kernel`` x ``kernel`` convolution, an optional leaky ReLU or ReLU, depth to space by ``grow`` in both
-    directions, and ``crop`` rows and columns cut off each side.
+    A ``kernel`` x ``kernel`` convolution, one of ACTIVATIONS, depth to space by ``grow`` in both directions, and
+    ``crop`` rows and columns cut off each side.
     """
 
     kernel: int
     units: int
-    leaky: bool = False
-    relu: bool = False
+    activation: str = "none"
     grow: int = 1
     crop: int = 0
 

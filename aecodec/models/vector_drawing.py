@@ -42,7 +42,7 @@ def _tiles(model: Model, engine: Engine, grid: Tensor) -> NDArray[np.uint8]:
 def _spread(grid: Tensor, layer: SynthesisLayer) -> Tensor:
     """What follows the sums of a layer: ReLU, depth to space, crop."""
     n, height, width, _ = grid.shape
-    if layer.relu:
+    if layer.activation == "relu":
         grid = np.maximum(grid, np.float32(0))
     grid = grid.reshape(n, height, width, layer.grow, layer.grow, layer.channels).swapaxes(2, 3)
     grid = grid.reshape(n, height * layer.grow, width * layer.grow, layer.channels)

@@ -4,7 +4,7 @@ The first layer sees a grid of one place with the context values of the vector; 
 before it::
 
     y = clamp(floor((sum w x + bias) / 2**shift), -1023, 1023)      a k x k convolution with zeros beyond the edge
-    y = max(y, floor(y / 8)) or max(y, 0)                           where it is leaky, or has a ReLU
+    y = max(y, floor(y / 5)), max(y, floor(y / 8)) or max(y, 0)     activation "leaky5", "leaky8" or "relu"
     depth to space: unit (dy * grow + dx) * channels + c of a place is channel c, dy rows below and dx columns right
     crop: so many rows and columns are taken off each side
 
@@ -14,18 +14,15 @@ such layers with other weights; the table ``tone`` makes samples of what the las
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import numpy as np
 
 from aecodec.engines.network import Network, prove
 from aecodec.errors import InvalidModelFile
 from aecodec.models.arrays import read_layer
-from aecodec.models.description import ACTIVATION_LIMIT, Description, Layer
+from aecodec.models.description import ACTIVATION_LIMIT, LEAKS, Description, Layer
 from aecodec.models.safetensors import Arrays
-
-if TYPE_CHECKING:
-    pass
 
 GROW_LIMIT = 16
 LARGEST = 2  # times the tile's height and width that a grid may have on the way
@@ -39,7 +36,7 @@ def check(d: Description) -> None:
     height, width = d.tile
     down = across = 1
     for layer in d.synthesis_layers:
-        if layer.leaky and layer.relu or not 1 <= layer.grow <= GROW_LIMIT or layer.units < 1:
+        if not 1 <= layer.grow <= GROW_LIMIT or layer.units < 1:
             raise InvalidModelFile("the model's description has an impossible layer")
         if layer.units % layer.grow**2 or layer.kernel not in (1, 3):
             raise InvalidModelFile("the model's description has an impossible layer")
@@ -56,8 +53,8 @@ def read(d: Description, arrays: Arrays) -> tuple[Network, ...]:
     found, inputs = [], d.vector
     for index, layer in enumerate(d.synthesis_layers):
         limit = np.full(layer.units, ACTIVATION_LIMIT, np.int64)
-        shape = Layer(layer.kernel, layer.units, layer.leaky)
-        exact = read_layer(arrays, f"synthesis.{index}", shape, limit)
+        exact = read_layer(arrays, f"synthesis.{index}", Layer(layer.kernel, layer.units), limit)
+        exact = replace(exact, leak=LEAKS.get(layer.activation, 0))
         found.append(prove((exact,), np.full(inputs, ACTIVATION_LIMIT, np.int64)))
         inputs = layer.channels
     return tuple(found)

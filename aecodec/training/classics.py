@@ -12,11 +12,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from aecodec.models.description import Description, SynthesisLayer
+from aecodec.models.description import LEAKS, Description, SynthesisLayer
 
 Tensor = Any  # of the backend of Keras
 KERNEL = 3
-SLOPE = 0.2  # of a leaky ReLU, below zero
 
 
 @dataclass(frozen=True)
@@ -94,8 +93,7 @@ class Classic:
                 SynthesisLayer(
                     KERNEL,
                     (stage.units + stage.constant) * stage.grow**2,
-                    leaky=stage.activation == "leaky",
-                    relu=stage.activation == "relu",
+                    "none" if stage.activation == "sigmoid" else stage.activation,
                     grow=stage.grow,
                     crop=stage.crop,
                 )
@@ -175,8 +173,8 @@ def _stage(x: Tensor, stage: Stage) -> tuple[Tensor, tuple[Any, Any]]:
     normalisation: Any = keras.layers.BatchNormalization() if stage.norm else None
     if stage.norm == "before":
         x = normalisation(x)
-    if stage.activation == "leaky":
-        x = keras.layers.LeakyReLU(negative_slope=SLOPE)(x)
+    if stage.activation in LEAKS:
+        x = keras.layers.LeakyReLU(negative_slope=1 / LEAKS[stage.activation])(x)
     elif stage.activation != "none":
         x = keras.layers.Activation(stage.activation)(x)
     if stage.norm == "after":
@@ -186,7 +184,7 @@ def _stage(x: Tensor, stage: Stage) -> tuple[Tensor, tuple[Any, Any]]:
     return x, (convolution, normalisation)
 
 
-_NORMAL: dict[str, Any] = {"activation": "leaky", "norm": "after"}
+_NORMAL: dict[str, Any] = {"activation": "leaky5", "norm": "after"}
 _BLOCK: dict[str, Any] = {"norm": "before"}
 
 CLASSICS = {

@@ -153,7 +153,7 @@ layers = st.lists(
         st.integers(1, 5),  # units
         st.integers(0, 12),  # shift
         st.integers(1, 14),  # log2 of the largest weight
-        st.booleans(),  # leaky
+        st.sampled_from([0, 5, 8]),  # leak
         st.booleans(),  # adds an earlier layer of the same width
         st.sampled_from([1, 1023, 32767]),  # limit
     ),
@@ -172,7 +172,7 @@ def test_an_engine_runs_any_network_by_the_definition(
     some = draw.draw(st.booleans())
     made: list[ExactLayer] = []
     inputs = shape[-1]
-    for index, (kernel, units, shift, log_weight, leaky, adds, limit) in enumerate(specification):
+    for index, (kernel, units, shift, log_weight, leak, adds, limit) in enumerate(specification):
         kernel = 1 if some and index else kernel
         fitting = [i for i, layer in enumerate(made) if layer.units == units] if adds else []
         made.append(
@@ -182,7 +182,7 @@ def test_an_engine_runs_any_network_by_the_definition(
                 random.integers(-(2**20), 2**20, units),
                 np.minimum(random.integers(0, 3, units) + shift, 30),
                 np.full(units, limit) - random.integers(0, 2, units) * (limit > 1),
-                leaky,
+                leak,
                 fitting[0] if fitting else None,
             )
         )
@@ -232,10 +232,35 @@ def test_a_layer_that_float32_would_get_wrong_is_right(by: str) -> None:
 
 @pytest.mark.parametrize("by", ENGINES)
 def test_rounding_is_down_for_negative_numbers_as_well(by: str) -> None:
-    layer = ExactLayer(1, np.array([[1]]), np.array([0]), np.array([3]), np.array([1023]), leaky=True)
+    layer = ExactLayer(1, np.array([[1]]), np.array([0]), np.array([3]), np.array([1023]), leak=8)
     network = prove((layer,), np.array([1023]))
     x = np.array([-1, -7, -8, -9, -64, -65, 7, 8], np.float32).reshape(1, 1, -1, 1)
     assert engine(by).run(network, x).ravel().tolist() == [-1, -1, -1, -1, -1, -2, 0, 1]
+
+
+@pytest.mark.parametrize("by", ENGINES)
+@pytest.mark.parametrize("leak", [5, 8])
+@pytest.mark.parametrize("weight", [1, 1 << 27], ids=["float32", "float64"])
+@pytest.mark.parametrize("limit", [1023, (1 << 17) - 1])
+def test_a_leak_divides_every_integer_as_integers_divide(by: str, leak: int, weight: int, limit: int) -> None:
+    some = np.arange(-(1 << 17), 1 << 17)
+    edge = (1 << 24) - 1 - np.arange(1 << 16)
+    x = np.concatenate([some, some * 8 - 1, -edge, edge]).astype(np.float32).reshape(-1, 64, 64, 1)
+    for shift in (0, 3):
+        shifts = np.array([weight.bit_length() - 1 + shift])
+        layer = ExactLayer(1, np.array([[weight]]), np.array([0]), shifts, np.array([limit]), leak)
+        network = prove((layer,), np.array([(1 << 24) - 1]))
+        assert network.single == (weight == 1,)
+        y = x.astype(np.int64) >> shift
+        expected = np.clip(np.maximum(y, y // leak), -limit, limit)
+        assert np.array_equal(engine(by).run(network, x).reshape(x.shape), expected)
+
+
+def test_a_fifth_of_every_integer_of_24_bits_has_the_exact_floor_in_float32() -> None:
+    for begin in range(-(1 << 24) + 1, 1 << 24, 1 << 22):
+        y = np.arange(begin, min(begin + (1 << 22), 1 << 24), dtype=np.int32)
+        assert np.array_equal(np.floor(y.astype(np.float32) / np.float32(5)), y // 5)
+        assert np.array_equal(np.floor(y.astype(np.float32) / np.float32(1 << 20) / np.float32(5)), y // (5 << 20))
 
 
 # Whatever computes it ---

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from samples import TILES
 
 from aecodec import metrics
 
@@ -126,6 +127,54 @@ def test_uqi_of_flat_windows_compares_their_means_and_takes_two_black_ones_for_a
     assert metrics.uqi(flat(50), ramp) == pytest.approx([0])
 
 
+def natural() -> dict[str, tuple[Pictures, Pictures]]:
+    """Real tiles with others of their kind, and with themselves a little coarser."""
+    found = {}
+    for name, tiles in TILES.items():
+        pictures = np.stack([tile.reshape(*tile.shape[:2], -1) for tile in tiles])
+        found[f"other {name}"] = pictures, np.roll(pictures, 1, axis=0)
+        found[f"coarse {name}"] = pictures, pictures // 32 * 32
+    return found
+
+
+SEWAR_PAIRS = {
+    "random": noisy((4, 28, 28, 1)),
+    "random colours": noisy((3, 32, 40, 3)),
+    "as small as can be": noisy((5, 9, 9, 1)),
+    "bright": (noisy((2, 20, 21, 1))[0] // 2 + 128, noisy((2, 20, 21, 1), seed=3)[0] // 2 + 128),
+    "constant": (flat(0, 50, 50, 0, 255, 255), flat(0, 50, 100, 7, 255, 254)),
+    "constant and not": (flat(0, 50, 255), noisy((3, 16, 16, 1))[0]),
+    "partly constant": (flat(0, 90) + np.eye(16, dtype=np.uint8)[None, ..., None], flat(0, 60)),
+    **natural(),
+}
+
+
+@pytest.mark.parametrize("pictures", SEWAR_PAIRS.values(), ids=SEWAR_PAIRS.keys())
+def test_sewar_uqi_is_what_sewar_computes(pictures: tuple[Pictures, Pictures]) -> None:
+    library = pytest.importorskip("sewar")
+    expected = [library.uqi(a, b) for a, b in zip(*pictures, strict=True)]
+    assert metrics.sewar_uqi(*pictures) == pytest.approx(expected, abs=1e-12)
+
+
+def test_uqi_is_what_sewar_computes_once_its_means_are_sums_and_no_window_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sewar = pytest.importorskip("sewar.full_ref")
+    means, size = sewar.uniform_filter, metrics.UQI_WINDOW
+    monkeypatch.setattr(sewar, "uniform_filter", lambda values, window: means(values, window) * window**2)
+    for originals, decoded in SEWAR_PAIRS.values():
+        # Without another row and column at the end, it leaves out the last windows of the picture.
+        larger = [np.pad(p, ((0, 0), (0, 1), (0, 1), (0, 0)), mode="edge") for p in (originals, decoded)]
+        expected = [sewar.uqi(a, b, ws=size) for a, b in zip(*larger, strict=True)]
+        assert metrics.uqi(originals, decoded) == pytest.approx(expected, abs=1e-12)
+
+
+def test_sewar_uqi_of_flat_windows_is_the_square_of_what_the_paper_says() -> None:
+    pair = flat(50, 0, 0), flat(100, 0, 7)
+    assert metrics.uqi(*pair) == pytest.approx([0.8, 1, 0])
+    assert metrics.sewar_uqi(*pair) == pytest.approx([0.64, 1, 0])
+
+
 def test_batches_do_not_change_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
     originals, decoded = noisy((7, 12, 14, 3))
     whole = metrics.ssim(originals, decoded), metrics.uqi(originals, decoded)
@@ -146,7 +195,7 @@ def test_what_cannot_be_compared_is_refused(measure: object) -> None:
         measure(flat(1)[0], flat(1)[0])
 
 
-@pytest.mark.parametrize("measure, least", [(metrics.ssim, 11), (metrics.uqi, 8)])
+@pytest.mark.parametrize("measure, least", [(metrics.ssim, 11), (metrics.uqi, 8), (metrics.sewar_uqi, 9)])
 def test_pictures_smaller_than_a_window_are_refused(measure: object, least: int) -> None:
     assert callable(measure)
     assert measure(flat(3, size=least), flat(3, size=least)) == pytest.approx([1])

@@ -124,7 +124,7 @@ IMPOSSIBLE = {
     "growth 0": dataclasses.replace(D, synthesis_layers=(SynthesisLayer(1, 64, grow=0),)),
     "growth 32": dataclasses.replace(D, synthesis_layers=(SynthesisLayer(1, 1024, grow=32, crop=12),)),
     "units that do not spread": dataclasses.replace(D, synthesis_layers=(SynthesisLayer(1, 65, grow=8),)),
-    "both activations": dataclasses.replace(D, synthesis_layers=(SynthesisLayer(1, 64, True, True, grow=8),)),
+    "an unknown activation": dataclasses.replace(D, synthesis_layers=(SynthesisLayer(1, 64, "leaky", grow=8),)),
     "a grid far beyond the tile": dataclasses.replace(
         D, synthesis_layers=(SynthesisLayer(1, 256, grow=16), SynthesisLayer(1, 4, grow=2, crop=12))
     ),
