@@ -18,9 +18,9 @@ NEVER: Final = np.float32(1e9)  # a cost that nothing reaches
 
 @dataclass(frozen=True)
 class Elements:
-    """The elements of a pass, arrays (N, E): as real numbers of steps from the mean, and the nearest residuals.
+    """The elements of a pass, arrays (N, E): real-valued distances from the mean in steps, and the nearest residuals.
 
-    weight: (N, E) or (N, 1), bits that a squared error of one step is worth.
+    weight: (N, E) or (N, 1), the price in bits of a squared error of one step.
     """
 
     exact: NDArray[np.float32]
@@ -41,16 +41,16 @@ class Elements:
     def extra_cost(
         self, where: tuple[NDArray[np.intp], ...], other: NDArray[np.int32], chosen: NDArray[np.int32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """(bits, weighted squared error) that other residuals cost more than the chosen ones, of elements `where`."""
+        """Extra cost (bits, weighted squared error) of other residuals than the chosen ones, at elements `where`."""
         x, classes = self.exact[where], self.classes[where]
         bits = self.tables.quick_bits(other, classes) - self.tables.quick_bits(chosen, classes)
         return bits, np.broadcast_to(self.weight, self.exact.shape)[where] * ((x - other) ** 2 - (x - chosen) ** 2)
 
 
 def rounded(elements: Elements, share: np.float32) -> NDArray[np.int32]:
-    """Residuals (N, E): the nearest integers, or the next ones towards zero where those cost less.
+    """Residuals (N, E): the nearest integers, or the next ones towards zero if those cost less.
 
-    share: how much the bits count that a smaller residual saves.
+    share: the fraction of the bits saved by a smaller residual that is counted.
     """
     result = elements.nearest.copy()
     where = np.nonzero(elements.nearest)
@@ -62,9 +62,9 @@ def rounded(elements: Elements, share: np.float32) -> NDArray[np.int32]:
 
 
 def alternatives(elements: Elements, residual: NDArray[np.int32]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-    """The best alternative residual of each element: (what it would cost more, how it differs), both (N, E).
+    """The best alternative residual of each element: (extra cost, difference), both (N, E).
 
-    The cost is NEVER where there is no alternative.
+    The cost is NEVER if there is no alternative.
     """
     margin = np.full(residual.shape, NEVER, np.float32)
     change = np.zeros(residual.shape, np.int8)

@@ -71,7 +71,7 @@ def by_psnr(bench: Bench, points_db: Sequence[float]) -> str:
 
 
 def by_setting(curve: Curve, label: str, most: int | None = None) -> str:
-    """Table of the measured points of a curve, at most so many."""
+    """Table of the measured points of a curve, at most `most` of them."""
     points: Sequence[Point] = curve.points
     if most is not None and len(points) > most:
         points = [points[round(k * (len(points) - 1) / (most - 1))] for k in range(most)]
@@ -88,7 +88,7 @@ def nearest(curve: Curve, psnr: float) -> int:
 
 
 def describe(count: int, rivals: Sequence[Rival], bench: Bench, mean_psnr: bool) -> str:
-    """What the page's figures are."""
+    """The paragraph that explains the figures of the page."""
     pooled = "the mean of the pictures' PSNRs" if mean_psnr else "computed from the mean squared error of all samples"
     text = (
         f"{count:,} pictures. Bytes are the mean of whole files; PSNR is {pooled}; SSIM, MS-SSIM and UQI are means over"
