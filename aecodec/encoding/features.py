@@ -1,4 +1,4 @@
-"""Latents as features for other programs, and anomaly scores: how badly a model codes a picture."""
+"""Latents as features for other programs, and anomaly scores, the cost of a picture under a model."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Features:
     """The latent of a picture, or of N pictures with N as the first dimension of each array; all float32, grey levels.
 
     vector: (tiles, vector) before quantization, tiles in raster order. plane: (rows, columns, coefficients) before
-    quantization, for each block of the picture. quantized_vector, quantized_plane: the same as a decoder knows them,
+    quantization, for each block of the picture. quantized_vector, quantized_plane: the same as the decoder has them,
     before the correction. A model without a vector has 0 tiles, one without a plane 0 coefficients.
     """
 
@@ -44,10 +44,10 @@ class Features:
 
 
 def features(image: ImageLike, *, model: str, quality: int = 75, engine: str = DEFAULT_ENGINE) -> Features:
-    """The latent of a picture before and after quantization.
+    """Compute the latent of a picture before and after quantization.
 
-    image: as for `aecodec.encode`; opacity is left out. model: a name of `aecodec.list_models()`. quality: 1 to 100, of
-    the quantization. A picture that is dark on light is negated, as the encoder does. Panels are ignored: a large
+    image: as for `aecodec.encode`; opacity is ignored. model: a name from `aecodec.list_models()`. quality: 1 to 100,
+    for the quantization. A picture that is dark on light is inverted, as in the encoder. Panels are not used: a large
     picture is coded as a whole. Raises UnsupportedImage, UnknownModel and InvalidValue.
     """
     found = features_many([image], model=model, quality=quality, engine=engine)
@@ -61,7 +61,7 @@ def features_many(
     quality: int = 75,
     engine: str = DEFAULT_ENGINE,
 ) -> Features:
-    """The latents of pictures of one size, all gray or all in colour; arguments and errors as for `features`."""
+    """Compute the latents of pictures of one size, all gray or all in colour; otherwise like `features`."""
     stack, candidate = _stack(images, model)
     parts = [_features(part, candidate, _quality(quality), engine) for part in _parts(stack)]
     return Features(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
@@ -74,11 +74,11 @@ def anomaly_score(
     quality: int = ANOMALY_QUALITY,
     engine: str = DEFAULT_ENGINE,
 ) -> float:
-    """How badly a model codes a picture: bits plus lambda times squared error, per pixel; larger is more anomalous.
+    """The cost of a picture under a model: bits plus lambda times squared error, per pixel; larger is more anomalous.
 
-    It is the rate-distortion cost that the encoder minimises at this quality, with effort 0; lambda is the number of
-    bits that a unit of squared error is worth. Of a picture of more than some 65,000 pixels four parts are coded.
-    Scores are comparable for one model and quality only. Arguments and errors as for `features`.
+    This is the rate-distortion cost that the encoder minimises at this quality, with effort 0; lambda is the price of a
+    unit of squared error in bits. For pictures of more than about 65,000 pixels, four sample parts are coded. Scores
+    are comparable only for the same model and quality. Arguments and errors as for `features`.
     """
     return float(anomaly_scores([image], model=model, quality=quality, engine=engine)[0])
 

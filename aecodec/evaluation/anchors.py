@@ -17,9 +17,9 @@ MEASURES = {"ms-ssim-rgb": "ms_ssim", "ssim-rgb": "ssim", "uqi": "uqi"}
 def read(path: Path, pixels: float) -> Curve:
     """Read the curve of a file {"name": ..., "results": {"bpp": [...], "psnr-rgb": [...]}}.
 
-    pixels: of a picture, the mean, to convert rates to bytes per file. A value may be null; other lists are ignored.
-    PSNR is taken as the mean over pictures, as most publications give it. Raises ValueError for
-    other files, and OSError.
+    pixels: the mean number of pixels of a picture, to convert rates to bytes per file. A value may be null; other lists
+    are ignored. PSNR is taken as the mean over pictures, as most publications give it. Raises ValueError for other
+    files, and OSError.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The latent of a file as pictures: each level of the ladder, its bytes, and the picture that is known so far."""
+"""Figures of a file's latent: each level of the ladder, its bytes, and the picture known so far."""
 
 from __future__ import annotations
 

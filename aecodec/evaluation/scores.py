@@ -1,4 +1,4 @@
-"""Measures for each picture of a set of any sizes, in threads over stacks of pictures of one shape."""
+"""Measures for each picture of a set with any sizes, in threads over stacks of pictures of the same shape."""
 
 from __future__ import annotations
 

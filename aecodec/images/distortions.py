@@ -97,7 +97,7 @@ MOST: Final = {"gaussian": 4.0, "white": 4.0, "speckle": 4.0, "salt-pepper": 1.0
 
 @dataclass(frozen=True)
 class Distortion:
-    """One kind, with a number, or a range from which a number is drawn uniformly for each picture."""
+    """One kind with a number, or with a range from which a number is drawn uniformly for each picture."""
 
     kind: str
     low: float = 0.0
@@ -122,7 +122,7 @@ class Distortion:
 
 @dataclass(frozen=True)
 class Mixture:
-    """Several distortions, one of which is drawn for each picture, all equally likely."""
+    """Several equally likely distortions, one of which is drawn for each picture."""
 
     parts: tuple[Distortion, ...]
 

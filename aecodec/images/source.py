@@ -1,4 +1,4 @@
-"""A picture as the encoder takes it: samples, opacity and metadata; and limits on its size."""
+"""A picture as the encoder receives it, with samples, opacity and metadata; and limits on its size."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _NARROWED: Final = "samples of 16 bits are rounded to 8: use lossless or max_err
 
 @dataclass(frozen=True)
 class Source:
-    """A picture as the encoder takes it.
+    """A picture as the encoder receives it.
 
     samples: uint8 or uint16, (height, width) if gray, (height, width, 3) if RGB. alpha: opacity of the same type,
-    (height, width), from 0 for transparent to the largest value for opaque, or None. notes: what was converted, in a
-    few words each.
+    (height, width), from 0 for transparent to the largest value for opaque, or None. notes: the conversions that were
+    made, in a few words each.
     """
 
     samples: Picture

@@ -1,7 +1,8 @@
-"""The remainder section: what the lossy part of a file lacks, found, packed, and read back.
+"""The remainder section: the part of a picture that its lossy file lacks, computed, packed and read back.
 
-The section holds the largest error in a byte, and then the packed elements of the panels as a payload does, in the
-file's packing. An element is a sample, but only blocks of the remainder that hold some of the picture are coded.
+The section holds the largest error in one byte, followed by the packed elements of the panels, laid out as in a
+payload, in the file's packing. Elements are samples; only blocks of the remainder that contain part of the picture are
+coded.
 
     1 byte              N: no sample is off by more
     panels - 1 varints  lengths of the packed elements of all panels but the last
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Found:
-    """Remainders of S pictures of one size.
+    """Remainders of S pictures of the same size.
 
     residuals, classes: (S, E) for each channel in the order of coding. pixels: the pictures as decoded (S, H, W, C).
     """
@@ -70,10 +71,10 @@ def find(
     quality: NDArray[np.intp],
     error: NDArray[np.intp],
 ) -> Found:
-    """The remainders of pictures (S, H, W, C) of at most one panel.
+    """Compute the remainders of pictures (S, H, W, C) of at most one panel.
 
-    reconstructed: what their lossy parts decode to, which may be larger. quality: (S,), of the lossy parts. error:
-    (S,), the largest errors allowed.
+    reconstructed: the pictures decoded from the lossy parts, which may be larger. quality: (S,), of the lossy parts.
+    error: (S,), the largest errors allowed.
     """
     stage = stage_of(model)
     count, height, width, channels = pictures.shape
@@ -156,7 +157,7 @@ def finish(
 ) -> Picture:
     """The pictures (S, H, W, C), or the same panel of each, from their lossy parts and their remainders.
 
-    reconstructed: what the lossy parts decode to, which may be larger. Raises AecError.
+    reconstructed: the pictures decoded from the lossy parts, which may be larger. Raises AecError.
     """
     high, wide = _grown(part.size, model)
     payloads = [remainder.packed for remainder in remainders]

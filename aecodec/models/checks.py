@@ -1,4 +1,4 @@
-"""What a description has to be for a model to code a picture: types, sizes, passes that cover the plane once."""
+"""Checks that a description is that of a usable model: types, sizes, passes that cover the plane exactly once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aecodec.models.description import ACTIVATIONS, QUARTERS, SPACINGS, Descript
 
 
 def check_types(d: Description) -> None:
-    """Raise ``InvalidModelFile`` where JSON said what Python only takes for an integer, or in a free order."""
+    """Raise ``InvalidModelFile`` for JSON values that Python merely accepts as integers, and for keys out of order."""
     inner = [layer for items in (*d.pass_layers, *d.update_layers) for layer in items]
     layers = [*d.vector_layers, *inner, *d.correction_layers]
     integers = [d.channels, d.block, d.vector, d.features, d.cues, *(d.tile or ())]
@@ -35,7 +35,7 @@ def check_types(d: Description) -> None:
 
 
 def check_shape(d: Description) -> None:
-    """Raise ``InvalidModelFile`` unless the description is of a model that can code a picture."""
+    """Raise ``InvalidModelFile`` unless the description is that of a model that can code a picture."""
     check_types(d)
     if d.channels not in (1, 3) or d.block not in (2, 4, 8, 16) or d.cues < 0 or d.vector < 0 or d.features < 0:
         raise InvalidModelFile("the model's description has an impossible size")

@@ -73,7 +73,7 @@ class RemainderStage:
 
 @dataclass(frozen=True)
 class Model:
-    """Everything that coding with a model needs. Built by `load`, and immutable."""
+    """Everything needed to code with a model. Built by `load`, and immutable."""
 
     description: Description
     metadata: Mapping[str, str]
@@ -114,12 +114,12 @@ class Model:
 
     @cached_property
     def encoder(self) -> tuple[EncoderLayer, ...]:
-        """What makes the vector of a tile where there is no plane; not normative."""
+        """The layers that compute the vector of a tile in a model without a plane; not normative."""
         return analysis_network.layers(self.metadata)
 
     @cached_property
     def id(self) -> bytes:
-        """First bytes of the SHA-256 of the normative content: description, then every array in order of name."""
+        """First bytes of the SHA-256 of the normative content: the description, then every array in order of name."""
         import hashlib  # needed for models without a number only: decoding starts faster without it
 
         digest = hashlib.sha256(self.description.to_json().encode())
@@ -146,7 +146,7 @@ class Model:
 
     @property
     def macs_per_pixel(self) -> float:
-        """Multiply-adds that decoding needs for a pixel, on a picture of whole tiles; a remainder comes to it."""
+        """Multiply-adds per pixel for decoding a picture of whole tiles, without the remainder."""
         d = self.description
         pixels = d.block**2
         if d.synthesis_layers and d.tile is not None:
@@ -161,7 +161,7 @@ class Model:
 
     @property
     def remainder_macs_per_pixel(self) -> float:
-        """Multiply-adds that the remainder needs for a pixel; 0 where the model has none."""
+        """Multiply-adds per pixel for the remainder; 0 if the model has none."""
         if self.remainder is None:
             return 0.0
         shape = self.remainder.shape
@@ -170,7 +170,7 @@ class Model:
 
 
 def load(data: bytes) -> Model:
-    """The model of a file's bytes. Raises ``InvalidModelFile`` where anything is missing, odd or not provably exact."""
+    """Load a model from a file's bytes. Raises ``InvalidModelFile`` unless it is complete, valid and provably exact."""
     arrays, metadata = safetensors.load(data)
     try:
         return _build(arrays, metadata)

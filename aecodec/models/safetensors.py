@@ -1,7 +1,7 @@
-"""Arrays in a file that can execute nothing: the safetensors layout, read and written with NumPy alone.
+"""Arrays in a file that cannot execute code: the safetensors layout, read and written with NumPy alone.
 
-An 8-byte little-endian length, a JSON object that gives every array's dtype, shape and place, then the arrays' bytes,
-one behind the other. A reader refuses holes, overlaps and anything outside the file.
+An 8-byte little-endian length, a JSON object with the dtype, shape and position of every array, then the bytes of the
+arrays, one after the other. A reader refuses holes, overlaps and anything outside the file.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ _Any = TypeVar("_Any")
 
 @dataclass(frozen=True)
 class Item:
-    """One picture, (H, W) or (H, W, 3) of uint8, and where it comes from."""
+    """One picture, (H, W) or (H, W, 3) of uint8, and its origin."""
 
     name: str
     picture: Picture
@@ -90,6 +90,6 @@ def _npz(path: Path, array: str) -> list[Picture]:
 
 
 def spread(items: Sequence[_Any], count: int) -> list[_Any]:
-    """`count` of them at even distances, from the first on."""
+    """`count` of the items, evenly spaced, starting with the first."""
     count = min(count, len(items))
     return [items[len(items) * i // count] for i in range(count)]

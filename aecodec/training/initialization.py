@@ -1,4 +1,4 @@
-"""Initial weights of a ladder from a model, which may have another shape."""
+"""Initial weights of a ladder, taken from a model that may have another shape."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RealLayer = tuple[Array, Array]  # kernel (k, k, inputs, outputs) and bias (outp
 
 @dataclass(frozen=True)
 class Correspondence:
-    """The inputs or outputs that a new network and the model's have in common: ``new[i]`` is ``old[i]``."""
+    """The inputs or outputs that a new network has in common with the model's: ``new[i]`` corresponds to ``old[i]``."""
 
     new: Array
     old: Array
@@ -31,11 +31,11 @@ class Correspondence:
 
 
 def initialize(network: LadderNetwork, model: Model) -> None:
-    """Give a built network the weights of a model, as they were rounded, wherever both have the same part.
+    """Copy the rounded weights of a model to a built network, for all parts that they have in common.
 
     A ladder of another shape over the same transforms takes over the inputs, units and outputs that the model has.
-    Further units start at random, and those that were taken over do not see them yet. So a ladder with wider networks
-    or more features computes at first what the narrower one does, and the two halves of a divided group begin as the
+    Additional units start at random, and existing units have zero weights for them. So a ladder with wider networks or
+    more features initially computes the same as the narrower one, and the two halves of a divided group start as the
     passes of the whole one (after Net2Net, Chen et al. 2016, arXiv:1511.05641). Raises ``ValueError`` for shapes that
     have too little in common.
     """

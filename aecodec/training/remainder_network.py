@@ -1,7 +1,7 @@
 """The remainder as a Keras model: the arithmetic of ``aecodec.models.remainder`` with gradients.
 
-In training all samples of a picture are known, so no pass depends on another. Near-lossless coding, where the decoded
-samples differ from the original ones, is simulated by uniform noise of the size of the largest error.
+In training, all samples of a picture are known, so passes do not depend on each other. Near-lossless coding, in which
+decoded samples differ from the original ones, is simulated by uniform noise up to the largest error.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def cues_of_errors(cues: int) -> np.ndarray:
 
 
 def whole(lattice: Any) -> bool:
-    """Whether a lattice has all four places."""
+    """Whether a lattice has all four positions."""
     return len(lattice) == 4
 
 
