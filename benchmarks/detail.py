@@ -16,7 +16,7 @@ from aecodec.images.regions import Box, Region
 from aecodec.sources import items
 from benchmarks.reporting import model_option, require_folders, rivals_option
 
-SCALE = 4  # the factor of enlargement, without smoothing
+SCALE = 3  # the factor of enlargement, without smoothing
 
 
 def section(found: Comparison, area: Box) -> Section:

@@ -151,7 +151,7 @@ PAGES = (
     ),
     Page(
         ("docs/detail.png",),
-        "python -m benchmarks detail examples/cat.png -m photo -q 40 --region 130,70,96,96 -o docs/detail.png",
+        "python -m benchmarks detail examples/cat.png -m photo -q 40 --region 142,80,72,72 -o docs/detail.png",
     ),
     _crops("cifar"),
     _crops("photo"),

@@ -20,7 +20,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ from command_line import aec  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "docs" / "tutorial.md", *sorted((ROOT / "docs" / "how-to").glob("*.md"))]
+SLOW = ("tutorial", "rate-targets", "many-files")
 CONSOLE = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.MULTILINE | re.DOTALL)
 PYTHON = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 EXAMPLE = re.compile(rf"{PYTHON.pattern}|{CONSOLE.pattern}", re.MULTILINE | re.DOTALL)
@@ -93,7 +93,10 @@ def stage(folder: Path) -> None:
     shutil.copytree(ROOT / "tests" / "fixtures", folder / "tests" / "fixtures")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, id=page.stem, marks=[pytest.mark.slow] if page.stem in SLOW else []) for page in PAGES],
+)
 def test_the_examples_of_a_page_print_what_it_shows(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,7 +106,14 @@ def test_the_examples_of_a_page_print_what_it_shows(
     assert without_numbers(rerun(shown)) == without_numbers(shown)
 
 
-def _renew(pages: list[Path], rerun: Callable[[str], str] = rerun) -> None:
+def test_the_readme_is_one_page_whose_links_lead_somewhere() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) <= 120
+    targets = re.findall(r"\]\(([^)#]+)[^)]*\)", text)
+    assert targets and all((ROOT / target).exists() for target in targets)
+
+
+def main(pages: list[Path]) -> None:
     for page in pages:
         with tempfile.TemporaryDirectory() as folder:
             stage(Path(folder))
@@ -113,4 +123,4 @@ def _renew(pages: list[Path], rerun: Callable[[str], str] = rerun) -> None:
 
 
 if __name__ == "__main__":
-    _renew([Path(name).resolve() for name in sys.argv[1:]] or PAGES)
+    main([Path(name).resolve() for name in sys.argv[1:]] or PAGES)
