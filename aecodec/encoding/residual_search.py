@@ -153,7 +153,7 @@ class _Search:
             target = self.vector.reshape(prediction.mean.shape)
             return Elements(prediction, target, np.arange(target.shape[1]), None, lambdas, share, tables)
         stage = self.model.description.passes[index]
-        target = self.plane.reshape(n, -1, self.plane.shape[2])[..., stage.lo : stage.hi]
+        target = self.plane.reshape(n, self.rows * self.columns, -1)[..., stage.lo : stage.hi]
         return Elements(prediction, target, self.positions(index), self.inside, lambdas, share, tables)
 
     def share(self, index: int) -> np.float32:

@@ -167,7 +167,7 @@ class ElementsStruct(ctypes.Structure):
 @lru_cache(maxsize=32)
 def _costs(tables: Tables) -> tuple[CostsStruct, dict[str, NDArray[Any]]]:
     """The structure of a model's tables, and the arrays to which it points."""
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "near_bits": tables.near_bits,
         "event_bits": tables.event_bits,
         "first": tables.first.astype(np.int32),

@@ -29,6 +29,7 @@ from aecodec.format.panels import PanelGrid
 from aecodec.models import remainder as remainder_ladder
 from aecodec.models.ladder import Integers
 from aecodec.models.model import Model, RemainderStage
+from aecodec.models.remainder_samples import residuals_to
 from aecodec.packing import Tables, least_bytes
 
 if TYPE_CHECKING:
@@ -81,17 +82,16 @@ def find(
     high, wide = _grown((height, width), model)
     shown = np.zeros((1, high, wide, channels), np.uint8)
     shown[:, :height, :width] = 1
-    inside = remainder_ladder.to_plane(stage, shown)[0].astype(np.int32)
+    inside = remainder_ladder.to_plane(stage, shown)[0]
     grown = np.zeros((count, high, wide, channels), np.uint8)
     grown[:, :height, :width] = pictures
     target = remainder_ladder.to_plane(stage, grown)
-    step = (2 * error + 1).astype(np.int32)[:, None]
+    step = (2 * error + 1).astype(np.int32)
     residuals: list[NDArray[Any]] = []
     coded: list[NDArray[np.uint8]] = []
 
     def code(channel: int, where: NDArray[np.intp], mean: Integers, classes: NDArray[np.uint8]) -> Integers:
-        target_samples = target[:, where, channel].astype(np.int32)
-        residuals.append(remainder_ladder.steps_to(target_samples, mean, step) * inside[where, channel])
+        residuals.append(residuals_to(target, inside, channel, where, mean, step))
         coded.append(classes)
         return residuals[-1]
 

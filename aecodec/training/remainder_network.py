@@ -25,7 +25,8 @@ from aecodec.models.description import (
     Description,
     pairs,
 )
-from aecodec.models.remainder import KNOWN, RECONSTRUCTED
+from aecodec.models.remainder import RECONSTRUCTED
+from aecodec.models.remainder_samples import KNOWN
 from aecodec.packing.tables import CLASSES
 from aecodec.training.exact_layers import constant, round_half_up, straight_through
 from aecodec.training.ladder_network import (
