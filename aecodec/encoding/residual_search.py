@@ -151,7 +151,7 @@ class _Search:
         share, tables, lambdas = self.share(index), self.model.tables, self.lambdas[:, 0]
         if index == ladder.VECTOR:
             target = self.vector.reshape(prediction.mean.shape)
-            return Elements(prediction, target, np.arange(target.shape[1]), None, lambdas, share, tables)
+            return Elements(prediction, target, np.arange(prediction.mean.shape[1]), None, lambdas, share, tables)
         stage = self.model.description.passes[index]
         target = self.plane.reshape(n, self.rows * self.columns, -1)[..., stage.lo : stage.hi]
         return Elements(prediction, target, self.positions(index), self.inside, lambdas, share, tables)
