@@ -13,9 +13,10 @@ space. Its weights are those of the stage, rearranged:
   are not shifted: the layer gets one more channel, which is constantly one, and the next layer weights that channel
   with the shift.
 
-An integer of a channel stands for itself over a power of two, the largest with which the values of training tiles fit.
-Elements of the vector are scaled so that a step of one grey level in an element changes the picture by about one grey
-level in the Euclidean norm, as it does in models with a transform: a quality then means similar steps in all models.
+The integers of a channel have a number of fraction bits of their own, the largest with which the values of training
+tiles fit. Elements of the vector are scaled so that a step of one grey level in an element changes the picture by about
+one grey level in the Euclidean norm, as it does in models with a transform: a quality then means similar steps in all
+models.
 """
 
 from __future__ import annotations

@@ -117,7 +117,9 @@ class _Log(keras.callbacks.Callback):
         entry = {"epoch": epoch + 1, "seconds": round(time.monotonic() - self.started, 1), **(logs or {})}
         lines = self.path.read_text().splitlines() if self.path.exists() else []
         kept = [line for line in lines if json.loads(line)["epoch"] <= epoch]  # the epoch may be one that is repeated
-        self.path.write_text("\n".join([*kept, json.dumps(entry)]) + "\n")
+        temporary = self.path.with_name(self.path.name + ".new")
+        temporary.write_text("\n".join([*kept, json.dumps(entry)]) + "\n")
+        temporary.replace(self.path)
 
 
 def export(trained: Autoencoder, tiles: np.ndarray, metadata: Mapping[str, str], *, seed: int = 0) -> bytes:
