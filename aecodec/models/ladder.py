@@ -1,7 +1,7 @@
-"""The ladder: a latent coded pass after pass, each element predicted from what is decoded already.
+"""The ladder: a latent is coded pass by pass, and each element is predicted from what has been decoded so far.
 
-Encoder and decoder walk it with the same function. They differ only in `code`, which is given the mean, the class and
-the step of every element of a pass and returns the residuals: the encoder's chooses them, the decoder's reads them.
+Encoder and decoder walk it with the same function. They differ only in `code`, which receives the mean, the class and
+the step of every element of a pass and returns the residuals: the encoder chooses them, the decoder reads them.
 All arithmetic is exact: integers held in float32, or in int32 where products need more.
 """
 
@@ -56,7 +56,7 @@ class Latent:
 
 @lru_cache(maxsize=64)
 def positions(stage: Pass, rows: int, columns: int) -> NDArray[np.intp]:
-    """Raster indices of the blocks that a pass decodes, in rising order."""
+    """Raster indices of the blocks that a pass decodes, in increasing order."""
     y, x = np.divmod(np.arange(rows * columns), columns)
     chosen = np.zeros(rows * columns, bool)
     for py, px in stage.lattice:
@@ -132,7 +132,7 @@ def walk(
 class Stages:
     """The passes of a ladder with their networks, and the update after each pass that has one.
 
-    unseen: so many first channels of the context no network sees until there has been an update.
+    unseen: the number of first channels of the context that no network sees before the first update.
     """
 
     passes: Sequence[Pass]
@@ -145,7 +145,7 @@ def climb(stages: Stages, engine: Engine, grid: Tensor, first: int, decode: Deco
     """Decode pass after pass, and return the plane (N, rows * columns, channels).
 
     grid: the context (N, rows, columns, first + channels), of which ``first`` channels are given and the others zero;
-    it is completed, and its first channels become what the updates make.
+    it is completed, and its first channels are replaced by the outputs of the updates.
     """
     unseen = stages.unseen
     n, rows, columns, _ = grid.shape
@@ -167,7 +167,7 @@ def climb(stages: Stages, engine: Engine, grid: Tensor, first: int, decode: Deco
 def decoded(mean: Integers, residual: Integers, step: Integers) -> Integers:
     """clamp(mean + residual * step) to +-COEFFICIENT_LIMIT.
 
-    A residual beyond +-65535 leaves that range whatever the mean, so it may be clamped first; then int32 holds
+    A residual beyond +-65535 leaves that range for any mean, so it can be clamped first; then int32 holds
     everything: 65535 * 32767 + 32767 < 2**31.
     """
     value = np.clip(residual, -SATURATING, SATURATING) * step
@@ -190,7 +190,7 @@ def correct(model: Model, engine: Engine, latent: Latent) -> Tensor:
 
 
 def synthesize(model: Model, engine: Engine, latent: Latent, correction: Tensor | None = None) -> NDArray[np.uint8]:
-    """The pixels (N, H, W, C) of a latent: correction, inverse block transform, blocks put into place."""
+    """The pixels (N, H, W, C) of a latent, by the correction and the inverse block transform."""
     d = model.description
     n, rows, columns, _ = latent.plane.shape
     if d.synthesis_layers:

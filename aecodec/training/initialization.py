@@ -127,7 +127,7 @@ def _copy(
     inputs: Correspondence,
     outputs: Correspondence | None = None,
 ) -> None:
-    """Copy to a network what it has in common with ``layers``: the inputs and outputs given, and the first units.
+    """Copy to a network the parts that it shares with ``layers``: the given inputs and outputs, and the first units.
 
     Without ``outputs`` the first ones are in common. Copied units get zero weights for all other inputs.
     """
