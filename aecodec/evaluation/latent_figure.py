@@ -52,7 +52,7 @@ def levels(data: bytes) -> list[Level]:
     """
     file = ParsedFile.parse(data, None)
     if not isinstance(file.coding, Model):
-        raise UnsupportedImage("a plain picture has no latent: name a model")
+        raise UnsupportedImage("a plain picture has no latent: choose a model")
     if file.grid.count > 1:
         raise UnsupportedImage("the latent of a picture of several panels is too large to draw")
     model, engine = file.model, engines.engine("numpy")

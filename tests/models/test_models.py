@@ -290,7 +290,7 @@ def test_passes_that_do_not_cover_the_plane_once_are_refused(passes: list[dict[s
     description = described(passes=passes, pass_layers=(LAYERS * 2)[:count], update_layers=[[]] * count)
     assert refused(changed(description=description)) in (
         "the passes do not cover the plane",
-        "the passes do not cover the plane once, group after group",
+        "the passes do not cover the plane exactly once, group after group",
         "a pass needs a mean and a class for every channel",  # the layers of a group that comes too early
     )
 
@@ -299,7 +299,10 @@ def test_passes_that_do_not_cover_the_plane_once_are_refused(passes: list[dict[s
     ("updates", "reason"),
     [
         ([*UPDATES[:-1], UPDATES[1]], "an update after the last pass"),
-        ([[], UPDATES[1], [{**UPDATES[2][0], "units": 3}], []], "an update does not give every block its features"),
+        (
+            [[], UPDATES[1], [{**UPDATES[2][0], "units": 3}], []],
+            "an update does not compute the features of every block",
+        ),
         ([[], [{**UPDATES[1][0], "units": 2}, {**UPDATES[1][1], "units": 4}], UPDATES[2], []], "its features"),
         ([UPDATES[1], UPDATES[1], UPDATES[2], []], "update0.0.weight"),  # has no arrays
         ([[], UPDATES[1], [], []], "an array that no model has: 'update2.0.bias'"),
