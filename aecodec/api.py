@@ -73,7 +73,8 @@ def encode(
     lossless: every sample is restored exactly; the same as max_error=0.
 
     effort: 0 (fastest) to 9 (smallest file at the same PSNR); it does not affect decoding time.
-    packing: the entropy coder, "zstd", "rans" or "auto". engine: "numpy" or "tensorflow"; the pixels are the same.
+    packing: the entropy coder, "zstd", "rans" or "auto". engine: "native", "numpy", "tensorflow" or "auto",
+    the fastest of the first two that is there; the pixels are the same.
     alpha_quality: 1 to 100; 100 keeps opacity exactly. exact_transparent: whether to keep the colours of fully
     transparent pixels; otherwise they are replaced by colours that compress well.
     progress: called with (panels done, panels in all) for pictures of several panels.

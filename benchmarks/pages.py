@@ -12,8 +12,9 @@ from pathlib import Path
 # The module of a benchmark is `benchmarks.NAME`; its click command is called `command`.
 BENCHMARKS = {
     "ablations": "what each part of a model's shape contributes, from short trainings",
-    "classics": "several models over one data set: bytes, PSNR, UQI",
+    "classics": "autoencoders beside a bundled model: a folder of pictures, metrics and curves",
     "crops": "crops of photographs at equal PSNR, beside other codecs",
+    "detail": "a detail of one picture as several codecs decode it, at equal file sizes",
     "figure": "originals and what their files decode to, at one quality or within budgets of bytes",
     "fuzz": "damaged and hostile files: a picture or an AecError, within limits of time and memory",
     "large": "time and peak memory with large pictures",
@@ -147,6 +148,10 @@ PAGES = (
         ("docs/compare.png",),
         "aec compare examples/digit.png examples/letter.png examples/horse.png examples/landscape.png"
         " -o docs/compare.png --force",
+    ),
+    Page(
+        ("docs/detail.png",),
+        "python -m benchmarks detail examples/cat.png -m photo -q 40 --region 142,80,72,72 -o docs/detail.png",
     ),
     _crops("cifar"),
     _crops("photo"),

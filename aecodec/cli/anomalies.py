@@ -9,8 +9,10 @@ import click
 
 from aecodec.cli.encoder_options import quality_option
 from aecodec.cli.failures import Failure, expected_errors
+from aecodec.cli.library_messages import reported
 from aecodec.cli.option_values import whole_number
 from aecodec.cli.text_table import text_table
+from aecodec.images.source import MAX_PIXELS
 
 
 @click.command("anomalies")
@@ -32,8 +34,8 @@ def command(folder: str, model: str, quality: int, top: int | None, as_json: boo
     Example:
       aec anomalies scans -m mnist -n 20
     """
-    from PIL import Image
-
+    from aecodec.cli.byte_files import read
+    from aecodec.cli.picture_files import read_picture
     from aecodec.encoding.features import anomaly_score
     from aecodec.sources.readers import some_picture_files
 
@@ -44,8 +46,9 @@ def command(folder: str, model: str, quality: int, top: int | None, as_json: boo
     scores, failed = [], 0
     for path in files:
         try:
-            with expected_errors(str(path)), Image.open(path) as image:
-                scores.append((anomaly_score(image, model=model, quality=quality), str(path)))
+            with reported(str(path)), expected_errors(str(path)):
+                picture = read_picture(read(str(path)), MAX_PIXELS)
+                scores.append((anomaly_score(picture, model=model, quality=quality), str(path)))
         except Failure as failure:
             failure.show()
             failed += 1

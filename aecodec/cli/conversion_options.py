@@ -40,7 +40,7 @@ conversion_options: Final = all_of(
     force_option,
     click.option("--skip-existing", is_flag=True, help="Skip inputs whose output exists, to resume a run."),
     quiet_option,
-    click.option("--verbose", is_flag=True, help="Print a line for every file."),
+    click.option("-v", "--verbose", is_flag=True, help="Print a line for every file, and what libraries say about it."),
 )
 
 

@@ -48,7 +48,9 @@ def pair_files(
     """
     folders = [name for name in inputs if name != PIPE and os.path.isdir(name)]
     if folders and not recursive:
-        raise click.UsageError(f"{input_name(folders[0])} is a folder: use -r to process the files in it")
+        folder = input_name(folders[0])
+        command = click.get_current_context().command_path
+        raise click.UsageError(f"{folder} is a folder: to process the files in it use `{command} -r {folder}`")
     found = list(_expanded(inputs, accepts))
     if not found:
         raise Failure(f"{input_name(folders[0])}: this folder has no files to process")

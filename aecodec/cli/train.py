@@ -11,7 +11,9 @@ from zipfile import BadZipFile
 
 import click
 
+from aecodec.cli.conversion_options import force_option
 from aecodec.cli.failures import Failure
+from aecodec.cli.measurement import no_progress_option, output_path, require_new
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +27,7 @@ AUGMENTATIONS = ("none", "mirror", "colour", "photograph", "shift", "pen")
 
 @click.command("train")
 @click.argument("data", nargs=-1, required=True)
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The model file.")
+@output_path("-o", "--output", text="The model file.", required=True)
 @click.option("--preset", type=click.Choice(PRESETS), required=True, help="Shape of the model, and defaults.")
 @click.option("--name", help="Name and version of the model. [default: the output's name]")
 @click.option("--steps", type=click.IntRange(min=1), help="Training steps. [default: the preset's]")
@@ -53,8 +55,8 @@ AUGMENTATIONS = ("none", "mirror", "colour", "photograph", "shift", "pen")
 )
 @click.option("--latent", type=click.IntRange(1, 255), help="Elements of a dense latent. [default: the preset's]")
 @click.option("--note", help="A remark for the model's card.")
-@click.option("--force", is_flag=True, help="Overwrite existing files.")
-@click.option("--quiet", is_flag=True, help="Do not show progress.")
+@force_option
+@no_progress_option
 def command(data: tuple[str, ...], output: Path, base: Path | None, force: bool, quiet: bool, **options: Any) -> None:
     """Train a model and write its file.
 
@@ -79,9 +81,7 @@ def command(data: tuple[str, ...], output: Path, base: Path | None, force: bool,
         chosen = TrainingOptions(data, output, base=base, progress=not quiet, **options)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    for path in (output, output.with_suffix(".md")):
-        if path.exists() and not force:
-            raise Failure(f"{path}: already exists; use --force to overwrite it")
+    require_new([output, output.with_suffix(".md")], force)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # silence the notices of TensorFlow
     try:
         from aecodec.training.runs import run

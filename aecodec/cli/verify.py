@@ -13,6 +13,8 @@ from aecodec.cli.conversion_options import max_pixels_option, quiet_option
 from aecodec.cli.descriptions import describe_error_bound, describe_mode
 from aecodec.cli.failures import Failure, expected_errors
 from aecodec.cli.file_pairs import PIPE, input_name
+from aecodec.cli.library_messages import reported
+from aecodec.cli.picture_files import read_aec, read_picture
 from aecodec.decoding.parsed_file import ParsedFile
 from aecodec.images.source import Picture, joined
 
@@ -44,7 +46,7 @@ def command(files: tuple[str, ...], against: str | None, max_pixels: int, quiet:
         where = input_name(name)
         try:
             with expected_errors(where):
-                line = _verify(read(name), max_pixels, against)
+                line = _verify(read_aec(name), max_pixels, against)
         except Failure as failure:
             failure.show()
             failed = True
@@ -65,10 +67,8 @@ def _verify(data: bytes, max_pixels: int, against: str | None) -> str:
 
 
 def _compare(info: aecodec.Info, decoded: Picture, against: str, max_pixels: int) -> str:
-    from aecodec.cli.picture_files import read_picture
-
     name = input_name(against)
-    with expected_errors(name):
+    with reported(name), expected_errors(name):
         source = read_picture(read(against), max_pixels, wide=info.bits == 16)
     original = joined(source.samples, source.alpha)
     if original.shape != decoded.shape or original.dtype != decoded.dtype:

@@ -19,7 +19,7 @@ from aecodec.format import panels
 from aecodec.format.panels import PanelGrid, Progress, check_bytes, seed_of
 from aecodec.images.regions import Box
 from aecodec.models import ladder
-from aecodec.models.ladder import Latent
+from aecodec.models.ladder import Latent, Prediction
 from aecodec.models.model import Model
 from aecodec.packing import least_bytes, unpacker
 
@@ -54,9 +54,9 @@ def decode_alike(
     decoder = unpacker(packing, model.tables, payloads, ladder.elements(model, rows, columns))
     residuals: list[NDArray[Any]] = []
 
-    def code(index: int, mean: NDArray[Any], classes: NDArray[np.uint8], step: NDArray[Any]) -> NDArray[Any]:
-        residuals.append(decoder.read(classes.reshape(len(packed), -1)))
-        return residuals[-1].reshape(classes.shape)
+    def code(prediction: Prediction) -> NDArray[Any]:
+        residuals.append(decoder.read(prediction.classes.reshape(len(packed), -1)))
+        return residuals[-1]
 
     latent = ladder.walk(model, engine, qualities, rows, columns, code)
     bodies = check_bytes(residuals)

@@ -123,18 +123,16 @@ def _features(stack: Picture, candidate: Candidate, quality: int, engine_name: s
     chosen = iter(choose(model, engine, grown, qualities).residuals)
     known: list[NDArray[np.int32]] = []
 
-    def code(
-        index: int, mean: NDArray[np.int32], classes: NDArray[np.uint8], step: NDArray[np.int32]
-    ) -> NDArray[np.int32]:
+    def code(prediction: ladder.Prediction) -> NDArray[np.int32]:
         residual = next(chosen)
-        if index == ladder.VECTOR:
-            known.append(ladder.decoded(mean, residual, step))
+        if prediction.index == ladder.VECTOR:
+            known.append(ladder.elements_of(prediction, residual))
         return residual
 
     latent = ladder.walk(model, engine, qualities, plane.shape[1], plane.shape[2], code)
     decoded = known[0].astype(np.float32) / unit if known else vector
     width = max(1, d.vector)
-    return vector.reshape(n, -1, width), plane, decoded.reshape(n, -1, width), latent.plane / unit
+    return vector.reshape(n, -1, width), plane, decoded.reshape(n, -1, width), latent.plane.astype(np.float32) / unit
 
 
 def _quality(quality: int) -> int:

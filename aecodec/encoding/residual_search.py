@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aecodec.encoding.options import DEFAULT_EFFORT
-from aecodec.encoding.rounding import NEVER, Elements, alternatives, rounded
+from aecodec.encoding.rounding import NEVER, Elements
+from aecodec.encoding.rounding import choose as choose_rounding
 from aecodec.engines import Engine
 from aecodec.errors import InvalidValue
 from aecodec.models import ladder
@@ -144,19 +145,16 @@ class _Search:
         """Raster indices of the blocks that pass `index` codes."""
         return ladder.positions(self.model.description.passes[index], self.rows, self.columns)
 
-    def targets(self, index: int) -> NDArray[np.float32]:
-        """The real values of the elements of a pass, (N, E), in units of an element."""
+    def elements(self, prediction: ladder.Prediction) -> Elements:
+        """The elements of a pass, and what they should be."""
+        index, n = prediction.index, len(self.pictures)
+        share, tables, lambdas = self.share(index), self.model.tables, self.lambdas[:, 0]
         if index == ladder.VECTOR:
-            return self.vector
+            target = self.vector.reshape(prediction.mean.shape)
+            return Elements(prediction, target, np.arange(target.shape[1]), None, lambdas, share, tables)
         stage = self.model.description.passes[index]
-        return self.plane[:, self.positions(index), stage.lo : stage.hi].reshape(len(self.pictures), -1)
-
-    def without_padding(self, index: int, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Values (N, E) of a pass, set to 0 in blocks that hold no part of the picture."""
-        if self.inside is None:
-            return values
-        stage = self.model.description.passes[index]
-        return values * np.repeat(self.inside[:, self.positions(index)], stage.hi - stage.lo, axis=1)
+        target = self.plane.reshape(n, -1, self.plane.shape[2])[..., stage.lo : stage.hi]
+        return Elements(prediction, target, self.positions(index), self.inside, lambdas, share, tables)
 
     def share(self, index: int) -> np.float32:
         """The share of the bits saved by a smaller residual that is counted in a pass; 1 for the vector."""
@@ -296,32 +294,24 @@ class _Coder:
         self.bits = np.zeros((count, search.rows * search.columns), np.float32)
         self.vector_bits = np.zeros(count)
 
-    def __call__(
-        self, index: int, mean: NDArray[np.int32], classes: NDArray[np.uint8], step: NDArray[np.int32]
-    ) -> NDArray[np.int32]:
-        tables, size, is_vector = self.search.model.tables, step.astype(np.float32), index == ladder.VECTOR
-        exact = (self.search.targets(index) - mean) / size
-        if not is_vector:
-            exact = self.search.without_padding(index, exact)
-        weight = self.search.lambdas * (size / np.float32(2**COEFFICIENT_BITS)) ** 2
-        elements = Elements.of(exact, classes, weight, tables)
-        residual = rounded(elements, self.search.share(index))
-        if self.proposing and not is_vector:
-            costs, other = alternatives(elements, residual)
-            self.margin.append(costs)
-            self.change.append(other)
-        if self.changes is not None and not is_vector:
-            residual = np.where(classes < tables.skip, 0, residual + self.changes[index])
-        if self.measuring:
-            spent = tables.quick_bits(residual, classes)
+    def __call__(self, prediction: ladder.Prediction) -> NDArray[np.int32]:
+        index, search = prediction.index, self.search
+        is_vector = index == ladder.VECTOR
+        changes = None if is_vector or self.changes is None else self.changes[index]
+        elements = search.elements(prediction)
+        proposing = self.proposing and not is_vector
+        found = choose_rounding(elements, changes, measuring=self.measuring, proposing=proposing)
+        if found.margin is not None and found.change is not None:
+            self.margin.append(found.margin)
+            self.change.append(found.change)
+        if found.spent is not None:
             if is_vector:
-                self.vector_bits[:] = spent.sum(axis=1)
+                self.vector_bits[:] = found.spent.sum(axis=1)
             else:
-                where, stage = self.search.positions(index), self.search.model.description.passes[index]
-                self.bits[:, where] += spent.reshape(len(spent), where.size, stage.hi - stage.lo).sum(axis=2)
-        self.residuals.append(residual)
-        self.classes.append(classes)
-        return residual
+                self.bits[:, elements.where] += found.spent
+        self.residuals.append(found.residual)
+        self.classes.append(prediction.classes.reshape(len(search.pictures), -1))
+        return found.residual
 
 
 def _by_cell(values: NDArray[np.float32], top: int, left: int, join: object = np.sum) -> NDArray[np.float32]:

@@ -63,12 +63,13 @@ def levels(data: bytes) -> list[Level]:
     bits: dict[int, float] = {}
     residuals: list[NDArray[Any]] = []
 
-    def code(index: int, mean: NDArray[Any], classes: NDArray[np.uint8], step: NDArray[Any]) -> NDArray[Any]:
-        residual = decoder.read(classes.reshape(1, -1))
+    def code(prediction: ladder.Prediction) -> NDArray[Any]:
+        index, classes = prediction.index, prediction.classes.reshape(1, -1)
+        residual = decoder.read(classes)
         residuals.append(residual)
-        elements[index] = ladder.decoded(mean, residual.reshape(mean.shape), step)
-        bits[index] = float(ideal_bits(model.tables, [residual], [classes.reshape(1, -1)]).sum())
-        return residual.reshape(classes.shape)
+        elements[index] = ladder.elements_of(prediction, residual)
+        bits[index] = float(ideal_bits(model.tables, [residual], [classes]).sum())
+        return residual
 
     latent = ladder.walk(model, engine, np.array([file.header.quality]), rows, columns, code)
     decoder.finish([zlib.crc32(part, file.seed) for part in check_bytes(residuals)])

@@ -21,10 +21,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
-ACTIVATION_LIMIT = 1023  # largest magnitude of a context value or hidden activation
+from aecodec.engines.arithmetic import ACTIVATION_LIMIT as ACTIVATION_LIMIT
+from aecodec.engines.arithmetic import COEFFICIENT_LIMIT as COEFFICIENT_LIMIT
+
 ACTIVATION_BITS = 6  # an activation of 64 stands for 1.0
 COEFFICIENT_BITS = 2  # elements are counted in quarters of a grey level
-COEFFICIENT_LIMIT = 32767  # largest magnitude of an element, a mean or a correction
 CLASSES_PER_OCTAVE = 5  # a scale twice as large is five classes up
 CLASS_OF_ONE = 17  # the class whose standard deviation is one step
 CLASS_LIMIT = 255  # largest magnitude of a class before the quality's offset is added

@@ -88,7 +88,7 @@ class Model:
     step: NDArray[np.int64]
     offset: NDArray[np.int64]
     vector_class: NDArray[np.int64]
-    context_scale: NDArray[np.float32]
+    context_exponent: NDArray[np.int64]
     cue: NDArray[np.float32]
     tables: Tables
     remainder: RemainderStage | None
@@ -226,7 +226,7 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
         step=arrays["step"].astype(np.int64),
         offset=arrays["offset"].astype(np.int64),
         vector_class=arrays["vector_class"].astype(np.int64),
-        context_scale=np.ldexp(np.float32(1.0), arrays["context_exponent"].astype(np.int64)).astype(np.float32),
+        context_exponent=arrays["context_exponent"].astype(np.int64),
         cue=arrays["cue"].astype(np.float32),
         tables=read_tables(arrays, "tables", CLASSES),
         remainder=read_remainder(d, arrays) if d.remainder else None,

@@ -20,7 +20,7 @@ from aecodec.engines import Engine
 from aecodec.models import ladder
 from aecodec.models.analysis import blocks_of
 from aecodec.models.description import SHARE_BITS
-from aecodec.models.ladder import Integers
+from aecodec.models.ladder import Integers, Latent
 from aecodec.models.model import Model, RemainderStage
 from aecodec.packing.tables import CLASSES
 
@@ -79,17 +79,26 @@ def walk(
     n, height, width, channels = reconstructed.shape
     rows, columns = height // shape.block, width // shape.block
     base = to_plane(remainder, reconstructed).astype(np.int32)
-    cues = np.concatenate([model.cue[quality - 1], remainder.cue[error]], axis=1)
+    cues = np.concatenate([model.cue[quality - 1], remainder.cue[error]], axis=1).astype(engine.dtype)
     first = cues.shape[1] + base.shape[2]
-    grid = np.zeros((n, rows, columns, first + base.shape[2]), np.float32)
-    grid[..., : cues.shape[1]] = cues[:, None, None]
-    grid[..., cues.shape[1] : first] = (base * RECONSTRUCTED - 255 * (RECONSTRUCTED // 2)).reshape(n, rows, columns, -1)
+    latent = Latent(
+        np.zeros((n, rows, columns, base.shape[2]), engine.dtype),
+        np.zeros((n, rows, columns, first + base.shape[2]), engine.dtype),
+    )
+    latent.context[..., : cues.shape[1]] = cues[:, None, None]
+    latent.context[..., cues.shape[1] : first] = (base * RECONSTRUCTED - 255 * (RECONSTRUCTED // 2)).reshape(
+        n, rows, columns, -1
+    )
     offset = remainder.offset[error].astype(np.int32)[:, None, None]
     step = (2 * error + 1).astype(np.int32)[:, None]
 
-    def decode(index: int, where: NDArray[np.intp], output: Integers) -> tuple[Integers, Tensor]:
+    plane = latent.plane.reshape(base.shape)
+    context = latent.context.reshape(n, rows * columns, -1)
+
+    def decode(index: int, where: NDArray[np.intp], made: Tensor) -> None:
         stage = shape.passes[index]
         count = stage.hi - stage.lo
+        output = made.astype(np.int32)
         classes = np.clip(output[..., count : 2 * count] + offset, 0, CLASSES - 1).astype(np.uint8)
         found = base[:, where, stage.lo : stage.hi]
         means = found + output[..., :count]
@@ -107,10 +116,11 @@ def walk(
             residual = code(stage.lo + channel, where, mean, classes[..., channel])
             values[..., channel] = np.clip(mean + unfolded(residual, mean, step) * step, 0, 255)
             off.append(values[..., channel] - mean)
-        return values, ((values - found) * KNOWN).astype(np.float32)
+        plane[:, where, stage.lo : stage.hi] = values
+        context[:, where, first + stage.lo : first + stage.hi] = (values - found) * KNOWN
 
     stages = ladder.Stages(shape.passes, remainder.networks, [None] * len(shape.passes))
-    plane = ladder.climb(stages, engine, grid, first, decode)
+    ladder.climb(stages, engine, latent, decode)
     return to_pictures(remainder, plane.astype(np.uint8), rows, columns, channels)
 
 

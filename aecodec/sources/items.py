@@ -91,4 +91,5 @@ def _npz(path: Path, array: str) -> list[Picture]:
 
 def spread(items: Sequence[_Any], count: int) -> list[_Any]:
     """`count` of the items, evenly spaced, starting with the first."""
-    return [items[len(items) * i // count] for i in range(min(count, len(items)))]
+    count = min(count, len(items))
+    return [items[len(items) * i // count] for i in range(count)]

@@ -15,15 +15,17 @@ from PIL import Image
 from aecodec.sources import readers
 from aecodec.sources.readers import Picture
 
-KERAS_LOADERS = {"keras:mnist": "mnist", "keras:cifar10": "cifar10", "keras:cifar100": "cifar100"}
+KERAS_SETS = ("mnist", "cifar10", "cifar100")
+KERAS_SOURCES = {f"keras:{name}{part}": (name, i) for name in KERAS_SETS for i, part in enumerate(("", ":test"))}
 
 
 def load(source: str, tile: tuple[int, int], channels: int, *, crops: int = 64, seed: int = 0) -> Picture:
-    """Load the uint8 tiles (N, H, W, C) of ``keras:mnist``, a file, or a folder (searched recursively).
+    """Load the uint8 tiles (N, H, W, C) of one of KERAS_SOURCES, a file, or a folder (searched recursively).
 
-    crops: of each larger picture. Raises ValueError for what cannot be read or does not fit.
+    Of ``keras:mnist`` these are the training pictures, of ``keras:mnist:test`` the others. crops: of each larger
+    picture. Raises ValueError for what cannot be read or does not fit.
     """
-    if source in KERAS_LOADERS:
+    if source in KERAS_SOURCES:
         return fit(_from_keras(source), tile, channels)
     random = np.random.default_rng(seed)
     path = Path(source)
@@ -92,7 +94,8 @@ def _from_keras(source: str) -> NDArray[Any]:
     import keras
 
     try:
-        (images, _), _ = getattr(keras.datasets, KERAS_LOADERS[source]).load_data()
+        name, part = KERAS_SOURCES[source]
+        images, _ = getattr(keras.datasets, name).load_data()[part]
     except Exception as error:  # of whatever kind the download fails with
         raise ValueError(f"{source} cannot be loaded: {error}") from error
     stack: NDArray[Any] = images

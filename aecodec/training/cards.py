@@ -81,11 +81,11 @@ def _classic(card: dict[str, Any]) -> list[str]:
         f"The trained network has {card['float']['parameters']:,} parameters; its latent is counted as float32.",
         "The model file is measured at quality 100, by the bytes of whole files.",
         "",
-        "| | bytes | cross-entropy | MSE (of 0..1) | PSNR (dB) | UQI |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| | bytes | cross-entropy | MSE (of 0..1) | PSNR (dB) | UQI | UQI of sewar |",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for what, f in (("network", card["float"]), ("model file", card["integers"])):
-        numbers = f"{f['cross_entropy']:.4f} | {f['mse']:.5f} | {f['psnr']:.2f} | {f['uqi']:.3f}"
+        numbers = f"{f['cross_entropy']:.4f} | {f['mse']:.5f} | {f['psnr']:.2f} | {f['uqi']:.3f} | {f['sewar_uqi']:.3f}"
         lines.append(f"| {what} | {f['bytes']:.1f} | {numbers} |")
     return lines
 

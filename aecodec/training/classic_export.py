@@ -1,16 +1,21 @@
 """From a classic's Keras networks to a model file: float layers for the encoder, exact integers for the decoder.
 
-Every layer of the decoder becomes a 3x3 convolution at the resolution of its input, whose units are all that its output
-has in a place, and a depth to space:
+The encoder is copied layer by layer. A stage of the decoder becomes one synthesis layer: a 3x3 convolution at the
+resolution of its input, which computes all the pixels that an input pixel grows into as so many units, then depth to
+space. Its weights are those of the stage, rearranged:
 
-- nearest neighbours, then a convolution: each output phase sees sums of the kernel's taps;
-- a transposed convolution of stride 2: each phase sees some of the taps;
-- a normalisation before the activation is a factor and a bias of the layer; one after it a factor of the next layer's
-  weights, and its shift comes over a channel that holds a one, because it must not reach beyond the edge.
+- Convolution after nearest-neighbour upsampling: several taps of the kernel meet the same input pixel, so each output
+  phase has the sums of such taps as a kernel of its own.
+- Transposed convolution of stride 2: each output phase uses some of the taps.
+- Convolution without padding: the same with padding, and a crop.
+- Batch normalisation before the activation: folded into weights and bias. After the activation, its factor is folded
+  into the weights of the next layer. Its shift cannot become part of the next bias, because the zeros beyond the edge
+  are not shifted: the layer gets one more channel, which is constantly one, and the next layer weights that channel
+  with the shift.
 
-A channel's integers are its values times a power of two, chosen so that those of training tiles fit. An element of the
-vector is scaled so that a grey level of it moves the picture by about as much: then the quality's step means here what
-it means to every other model.
+An integer of a channel stands for itself over a power of two, the largest with which the values of training tiles fit.
+Elements of the vector are scaled so that a step of one grey level in an element changes the picture by about one grey
+level in the Euclidean norm, as it does in models with a transform: a quality then means similar steps in all models.
 """
 
 from __future__ import annotations
@@ -37,23 +42,26 @@ from aecodec.models.description import (
 )
 from aecodec.training.classics import KERNEL, Autoencoder, Stage
 
-TONE_BITS = 7  # the last layer's outputs: 1023 / 128 is as good as white under a sigmoid
+TONE_BITS = 7  # fraction bits of the last layer: 1023 / 128 is white under a sigmoid, to within a tenth of a grey level
 WEIGHT_LIMIT = 32767
-NUDGE = 0.25  # of its spread, by which an element is moved to see what it does
-HEADROOM = 1.25  # by how much values may exceed those of the tiles that were looked at
-NEVER_BITS = 6  # of a channel that is always zero
+NUDGE = 0.25  # standard deviations by which an element is moved to measure its effect
+HEADROOM = 1.25  # how far values may exceed the largest ones of the sample of tiles
+UNUSED_BITS = 6  # fraction bits of a channel that is always zero
 
 
 @dataclass(frozen=True)
-class Real:
-    """A layer in real numbers: weight (k, k, inputs, grow, grow, channels) and bias (grow, grow, channels)."""
+class RealLayer:
+    """A synthesis layer in real numbers: weight (k, k, inputs, grow, grow, channels), bias (grow, grow, channels)."""
 
     weight: np.ndarray
     bias: np.ndarray
 
 
 def arrays_of(trained: Autoencoder, tiles: np.ndarray) -> tuple[safetensors.Arrays, dict[str, str]]:
-    """(all arrays but the tables, metadata) of the model file; ``tiles`` (N, H, W, C) uint8 say the sizes of values."""
+    """Return (all arrays but the tables, metadata) of the model file.
+
+    ``tiles``: a sample (N, H, W, C) uint8, from which the ranges of all values are taken.
+    """
     classic = trained.classic
     d = classic.description
     seen = tiles.astype(np.float32) / 255.0
@@ -64,35 +72,52 @@ def arrays_of(trained: Autoencoder, tiles: np.ndarray) -> tuple[safetensors.Arra
     exponent = np.clip(np.floor(np.log2(ACTIVATION_LIMIT / np.maximum(largest, 1.0))), -15, 15).astype(int)
 
     arrays, metadata = _encoder_arrays(trained, centre, gain)
-    inputs = 2.0**-exponent / (gain * 2.0**COEFFICIENT_BITS)  # what a context value of one stands for
-    sizes = _sizes(trained, latent)
-    for index, (real, layer, size) in enumerate(zip(_reals(trained), d.synthesis_layers, sizes, strict=True)):
-        if index == 0:
-            weight = real.weight * inputs[None, None, :, None, None, None]
-            bias = real.bias + np.tensordot(centre, real.weight[0, 0], axes=1)
-        else:
-            weight, bias = real.weight * inputs[None, None, :, None, None, None], real.bias
-        last = index == len(d.synthesis_layers) - 1
-        bits = np.full(layer.channels, TONE_BITS) if last else _bits(size)
-        arrays |= _integers(f"synthesis.{index}", layer, weight, bias, bits)
-        inputs = 2.0 ** -bits.astype(np.float64)
-    levels = np.arange(-ACTIVATION_LIMIT, ACTIVATION_LIMIT + 1) * 2.0**-TONE_BITS
-    arrays["tone"] = np.floor(255.0 / (1.0 + np.exp(-levels)) + 0.5).astype(np.uint8)
-
-    step = np.array([step_of_quality(q) for q in range(1, QUALITIES + 1)])
-    rows = np.repeat(np.floor(step * 2.0**COEFFICIENT_BITS + 0.5)[:, None], classic.vector, axis=1)
-    arrays["step"] = np.clip(rows, 1, COEFFICIENT_LIMIT).astype(np.int16)
-    offset = np.floor(-CLASSES_PER_OCTAVE * (np.log2(rows) - COEFFICIENT_BITS) + 0.5)
-    arrays["offset"] = np.clip(offset, -CLASS_LIMIT, CLASS_LIMIT).astype(np.int16)
-    own = CLASS_OF_ONE + CLASSES_PER_OCTAVE * np.log2(spread * gain)
-    arrays["vector_class"] = np.clip(np.rint(own), -CLASS_LIMIT, CLASS_LIMIT).astype(np.int16)
+    unit = 2.0**-exponent / (gain * 2.0**COEFFICIENT_BITS)  # what a context value of one stands for
+    arrays |= _synthesis_arrays(trained, latent, centre, unit) | _step_arrays(spread * gain)
     arrays["context_exponent"] = exponent.astype(np.int8)
     arrays["cue"] = np.zeros((QUALITIES, 0), np.int16)
     return arrays, metadata | {"description": d.to_json()}
 
 
+def _synthesis_arrays(
+    trained: Autoencoder, latent: np.ndarray, centre: np.ndarray, unit: np.ndarray
+) -> safetensors.Arrays:
+    """The synthesis layers and the table ``tone``. ``unit``: what one stands for in each element of their input."""
+    layers = trained.classic.description.synthesis_layers
+    arrays: safetensors.Arrays = {}
+    for index, (real, layer, size) in enumerate(
+        zip(_real_layers(trained), layers, _sizes(trained, latent), strict=True)
+    ):
+        weight, bias = real.weight * unit[None, None, :, None, None, None], real.bias
+        if index == 0:  # the vector comes without its mean
+            bias = bias + np.tensordot(centre, real.weight[0, 0], axes=1)
+        last = index == len(layers) - 1
+        bits = np.full(layer.channels, TONE_BITS) if last else _bits(size)
+        arrays |= _integers(f"synthesis.{index}", layer, weight, bias, bits)
+        unit = 2.0 ** -bits.astype(np.float64)
+    logits = np.arange(-ACTIVATION_LIMIT, ACTIVATION_LIMIT + 1) * 2.0**-TONE_BITS
+    arrays["tone"] = np.floor(255.0 / (1.0 + np.exp(-logits)) + 0.5).astype(np.uint8)
+    return arrays
+
+
+def _step_arrays(deviation: np.ndarray) -> safetensors.Arrays:
+    """Steps, offsets and classes of the elements. ``deviation`` (vector,): standard deviations in grey levels."""
+    step = np.array([step_of_quality(q) for q in range(1, QUALITIES + 1)])
+    rows = np.repeat(np.floor(step * 2.0**COEFFICIENT_BITS + 0.5)[:, None], deviation.size, axis=1)
+    offset = np.floor(-CLASSES_PER_OCTAVE * (np.log2(rows) - COEFFICIENT_BITS) + 0.5)
+    classes = np.rint(CLASS_OF_ONE + CLASSES_PER_OCTAVE * np.log2(deviation))
+    return {
+        "step": np.clip(rows, 1, COEFFICIENT_LIMIT).astype(np.int16),
+        "offset": np.clip(offset, -CLASS_LIMIT, CLASS_LIMIT).astype(np.int16),
+        "vector_class": np.clip(classes, -CLASS_LIMIT, CLASS_LIMIT).astype(np.int16),
+    }
+
+
 def gains(trained: Autoencoder, latent: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """Grey levels, root of the summed squares over the tile, by which one unit of each element moves the picture."""
+    """Change of the picture, in grey levels in the Euclidean norm, for one unit of each element.
+
+    The root mean square over latents (N, vector), of which ``spread`` (vector,) is the standard deviation.
+    """
     found = []
     for index in range(latent.shape[1]):
         nudge = np.zeros(latent.shape[1])
@@ -110,7 +135,7 @@ def _weights(layer: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _affine(normalisation: Any) -> tuple[np.ndarray, np.ndarray]:
-    """What a batch normalisation multiplies with and adds once it is trained."""
+    """Return (factor, shift) of a trained batch normalisation."""
     gamma, beta, mean, variance = (np.asarray(values, np.float64) for values in normalisation.get_weights())
     factor = gamma / np.sqrt(variance + normalisation.epsilon)
     return factor, beta - mean * factor
@@ -137,7 +162,7 @@ def _encoder_arrays(
             layers.append(EncoderLayer(stage.activation, pool=stage.pool, stride=stage.stride))
         for part, values in zip(analysis_network.PARTS, (weight, bias, scale, shift), strict=True):
             arrays[f"analysis.{index}.{part}"] = values.astype(np.float32)
-    if not trained.classic.latent:  # the last grid is the vector: centred and scaled by a diagonal product
+    if not trained.classic.latent:  # the last grid is the vector: a diagonal matrix centres and scales it
         count = len(layers)
         layers.append(EncoderLayer("none", dense=True))
         last = (np.diag(gain), -centre * gain, np.ones(gain.size), np.zeros(gain.size))
@@ -146,8 +171,8 @@ def _encoder_arrays(
     return arrays, {"analysis": analysis_network.to_json(layers)}
 
 
-def _reals(trained: Autoencoder) -> list[Real]:
-    """The decoder's layers, with normalisations folded in; the first leads to the grid with which the stages begin."""
+def _real_layers(trained: Autoencoder) -> list[RealLayer]:
+    """The synthesis layers, normalisations folded in; the first one makes the grid with which the stages begin."""
     classic = trained.classic
     side, _, channels = classic.code
     made = list(trained.decoder_layers)
@@ -156,7 +181,7 @@ def _reals(trained: Autoencoder) -> list[Real]:
     else:
         weight, bias = np.eye(classic.vector), np.zeros(classic.vector)
     shape = (side, side, channels)
-    found = [Real(weight.reshape(1, 1, classic.vector, *shape), bias.reshape(shape))]
+    found = [RealLayer(weight.reshape(1, 1, classic.vector, *shape), bias.reshape(shape))]
     scale, shift = np.ones(channels), np.zeros(channels)
     constant = 0
     for stage, (layer, normalisation) in zip(classic.decoder, made, strict=True):
@@ -179,12 +204,12 @@ def _reals(trained: Autoencoder) -> list[Real]:
             else:
                 scale, shift = factor, more
         constant = stage.constant
-        found.append(Real(full, biases))
+        found.append(RealLayer(full, biases))
     return found
 
 
 def _phases(weight: np.ndarray, stage: Stage) -> np.ndarray:
-    """A layer's kernel as one at the resolution of its input: (3, 3, inputs, grow, grow, units)."""
+    """Kernels (3, 3, inputs, grow, grow, units) at the resolution of the input, one for each output phase."""
     if stage.transposed:
         weight = weight.transpose(0, 1, 3, 2)  # Keras has (k, k, units, inputs) here
     inputs, units, grow = weight.shape[2], weight.shape[3], stage.grow
@@ -200,9 +225,9 @@ def _phases(weight: np.ndarray, stage: Stage) -> np.ndarray:
 
 
 def _tap(k: int, phase: int, stage: Stage) -> int | None:
-    """Which of three neighbours tap ``k`` of the kernel meets for a phase of the output; None: it does not."""
+    """Which of the three neighbours in the input tap ``k`` meets for an output phase; None if it meets none."""
     if stage.transposed and stage.stride > 1:
-        # Output o = stride * i + k, for stride 2 and a kernel of 3 cut off at the end only.
+        # Input i adds to the outputs stride * i + k; Keras crops what goes beyond the end, and nothing at the start.
         distance = phase - k
         return 1 + distance // stage.stride if distance % stage.stride == 0 else None
     if stage.transposed:
@@ -211,32 +236,30 @@ def _tap(k: int, phase: int, stage: Stage) -> int | None:
 
 
 def _sizes(trained: Autoencoder, latent: np.ndarray) -> list[np.ndarray]:
-    """The largest magnitude of each channel after each layer's activation, over latents (N, vector)."""
-    classic = trained.classic
-    side = classic.code
-    names, taken = [], []
-    for index, layer in enumerate(trained.decoder.layers):
-        if isinstance(layer, keras.layers.Reshape | keras.layers.LeakyReLU | keras.layers.Activation):
-            taken.append(layer.output)
-            names.append(index)
+    """The largest magnitude of each channel of each synthesis layer's output, over latents (N, vector)."""
+    kinds = keras.layers.Reshape | keras.layers.LeakyReLU | keras.layers.Activation
+    taken = [layer.output for layer in trained.decoder.layers if isinstance(layer, kinds)]
     outputs = keras.Model(trained.decoder.inputs, taken).predict(latent.astype(np.float32), batch_size=256, verbose=0)
+    constants = [0, *(stage.constant for stage in trained.classic.decoder)]
     found = []
-    for number, values in enumerate(outputs if isinstance(outputs, list) else [outputs]):
+    for values, constant in zip(outputs, constants, strict=True):
         size = np.abs(np.asarray(values, np.float64)).reshape(-1, values.shape[-1]).max(axis=0)
-        constant = classic.decoder[number - 1].constant if number else 0
         found.append(np.concatenate([size, np.ones(constant)]))
-    assert len(found) == len(classic.decoder) + 1 and found[0].size == side[2]
     return found
 
 
 def _bits(size: np.ndarray) -> np.ndarray:
-    """Fraction bits of channels with values up to ``size``."""
+    """Fraction bits of channels whose largest magnitude is ``size``."""
     bits = np.floor(np.log2(ACTIVATION_LIMIT / np.maximum(size * HEADROOM, 1e-9)))
-    return np.where(size > 0, np.clip(bits, -4, 14), NEVER_BITS).astype(int)
+    return np.where(size > 0, np.clip(bits, -4, 14), UNUSED_BITS).astype(int)
 
 
 def _integers(prefix: str, layer: Any, weight: np.ndarray, bias: np.ndarray, bits: np.ndarray) -> safetensors.Arrays:
-    """A real layer, from integers with what they stand for in its weights, to outputs of ``bits`` fraction bits."""
+    """Arrays of a layer whose weights take integers, and whose channels' outputs have ``bits`` fraction bits.
+
+    Weights get as many fraction bits as 16 bits hold, and as float32 can sum exactly: rounded, each is off by up to
+    half a unit, and so the sum by up to half the number of weights times the largest input (``slack``).
+    """
     rows = weight.reshape(-1, layer.units)
     biases = bias.reshape(-1)
     out = np.tile(bits, layer.grow**2).astype(np.int64)

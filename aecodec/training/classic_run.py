@@ -15,7 +15,7 @@ from aecodec.training.export import with_card
 from aecodec.training.held_out import file_figures
 from aecodec.training.ladder_run import TABLE_PIXELS, Done, nothing
 from aecodec.training.options import TrainingOptions
-from aecodec.training.provenance import provenance, store
+from aecodec.training.provenance import provenance, seconds_of_training, store
 
 
 def run(options: TrainingOptions, done: Done = nothing) -> Model:
@@ -29,7 +29,7 @@ def run(options: TrainingOptions, done: Done = nothing) -> Model:
     started = time.monotonic()
     tiles = np.concatenate([pool.tiles for pool in pools])
     trained = classic_training.train(classic, tiles, held_out, options)
-    seconds = time.monotonic() - started
+    seconds = seconds_of_training(options.folder, time.monotonic() - started)
     random = np.random.default_rng(options.seed)
     sample = tiles[random.permutation(len(tiles))[: TABLE_PIXELS // pixels_per_tile(tiles)]]
     metadata = {"name": options.model_name, "purpose": classic.purpose}
@@ -38,7 +38,7 @@ def run(options: TrainingOptions, done: Done = nothing) -> Model:
     card = {
         **provenance(options, pools, held_out, seconds),
         "figures": file_figures(model, held_out),
-        "float": classic_training.float_figures(trained, held_out),
+        "float": classic_training.float_figures(trained, held_out, classic_training.float_outputs(trained, held_out)),
         "integers": classic_training.exact_figures(model, held_out),
     }
     model = store(with_card(data, card), options.output)

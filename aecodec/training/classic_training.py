@@ -16,15 +16,16 @@ from aecodec import metrics
 from aecodec.encoding.options import DEFAULT_EFFORT
 from aecodec.models import model as models
 from aecodec.models import safetensors
-from aecodec.models.description import QUALITIES
+from aecodec.models.description import QUALITIES, Description
 from aecodec.models.model import Model
 from aecodec.packing.tables import parametric
 from aecodec.training import augmentation, classic_export, table_fitting
-from aecodec.training.classics import Autoencoder, Classic, build
+from aecodec.training.classics import Autoencoder, Classic, build, classic_of
 from aecodec.training.export import code, table_arrays
 from aecodec.training.held_out import encode_tiles
 from aecodec.training.options import TrainingOptions
 
+EPOCHS = "epochs"  # folder of the backup that Keras makes after every epoch
 FLOAT_BYTES = 4
 LEAST_CHANCE = 1e-7  # limit of Keras in the cross-entropy
 
@@ -39,7 +40,7 @@ def train(classic: Classic, tiles: np.ndarray, held_out: np.ndarray, options: Tr
     joined = trained.joined()
     joined.compile(optimizer="adam", loss=classic.loss)
     options.folder.mkdir(parents=True, exist_ok=True)
-    log, backup = options.folder / "log.jsonl", options.folder / "epochs"
+    log, backup = options.folder / "log.jsonl", options.folder / EPOCHS
     if not options.resume:
         log.unlink(missing_ok=True)
         shutil.rmtree(backup, ignore_errors=True)
@@ -54,8 +55,21 @@ def train(classic: Classic, tiles: np.ndarray, held_out: np.ndarray, options: Tr
         epochs=epochs,
         validation_data=(validation, validation),
         verbose=options.verbosity,
-        callbacks=[_Log(log), keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=False)],
+        callbacks=[_Log(log), _Backup(backup)],
     )
+    return trained
+
+
+def restore(description: Description, folder: Path) -> Autoencoder:
+    """Return the network of a run as its last epoch left it. ``folder``: that of the run.
+
+    Raises ``ValueError`` if no classic has the description, or the folder has no network of one.
+    """
+    trained = build(classic_of(description))
+    weights = folder / EPOCHS / "latest.weights.h5"
+    if not weights.is_file():
+        raise ValueError(f"{folder} has no network: it would be {weights}")
+    trained.joined().load_weights(weights)
     return trained
 
 
@@ -79,8 +93,21 @@ class _Batches(keras.utils.PyDataset):
         self.inputs = self.augment(self.random.permutation(self.tiles), self.random).astype(np.float32) / 255.0
 
 
+class _Backup(keras.callbacks.BackupAndRestore):
+    """The backup of Keras, kept at the end; a network of another shape is one sentence."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(str(folder), delete_checkpoint=False)
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        try:
+            super().on_train_begin(logs)
+        except ValueError as error:
+            raise ValueError(f"{self.backup_dir} holds a network of another shape: leave out --resume") from error
+
+
 class _Log(keras.callbacks.Callback):
-    """Appends a line of JSON to the log after every epoch."""
+    """Adds a line of JSON to the log after every epoch."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -88,8 +115,9 @@ class _Log(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         entry = {"epoch": epoch + 1, "seconds": round(time.monotonic() - self.started, 1), **(logs or {})}
-        with self.path.open("a") as log:
-            log.write(json.dumps(entry) + "\n")
+        lines = self.path.read_text().splitlines() if self.path.exists() else []
+        kept = [line for line in lines if json.loads(line)["epoch"] <= epoch]  # the epoch may be one that is repeated
+        self.path.write_text("\n".join([*kept, json.dumps(entry)]) + "\n")
 
 
 def export(trained: Autoencoder, tiles: np.ndarray, metadata: Mapping[str, str], *, seed: int = 0) -> bytes:
@@ -105,10 +133,15 @@ def export(trained: Autoencoder, tiles: np.ndarray, metadata: Mapping[str, str],
     return data
 
 
-def float_figures(trained: Autoencoder, tiles: np.ndarray) -> dict[str, float]:
-    """Figures of the network as it was trained, in floats, its latent not quantized: what its authors would report."""
-    decoded = trained.joined().predict(tiles.astype(np.float32) / 255.0, batch_size=256, verbose=0)
-    found = _figures(tiles, np.asarray(decoded, np.float64))
+def float_outputs(trained: Autoencoder, tiles: np.ndarray) -> np.ndarray:
+    """What the network makes of tiles (N, H, W, C) uint8, in floats and with a latent that is not quantized: 0..1."""
+    found = trained.joined().predict(tiles.astype(np.float32) / 255.0, batch_size=256, verbose=0)
+    return np.asarray(found, np.float64)
+
+
+def float_figures(trained: Autoencoder, tiles: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
+    """Figures of the network as it was trained, from its ``float_outputs``: what its authors would report."""
+    found = _figures(tiles, outputs)
     return found | {"bytes": FLOAT_BYTES * trained.classic.vector, "parameters": trained.parameters}
 
 
@@ -119,7 +152,7 @@ def exact_figures(model: Model, tiles: np.ndarray, quality: int = QUALITIES) -> 
 
 
 def _figures(tiles: np.ndarray, decoded: np.ndarray) -> dict[str, Any]:
-    """Mean cross-entropy and squared error of samples in 0..1; PSNR (dB) and UQI of 8-bit samples."""
+    """Mean cross-entropy and squared error of samples in 0..1; PSNR (dB) and both UQIs of 8-bit samples."""
     target = tiles / 255.0
     chance = np.clip(decoded, LEAST_CHANCE, 1 - LEAST_CHANCE)
     entropy = -(target * np.log(chance) + (1 - target) * np.log(1 - chance))
@@ -129,4 +162,5 @@ def _figures(tiles: np.ndarray, decoded: np.ndarray) -> dict[str, Any]:
         "mse": float(((target - decoded) ** 2).mean()),
         "psnr": metrics.pooled_psnr(tiles, rounded),
         "uqi": float(metrics.uqi(tiles, rounded).mean()),
+        "sewar_uqi": float(metrics.sewar_uqi(tiles, rounded).mean()),
     }

@@ -16,6 +16,7 @@ from aecodec.models.description import LEAKS, Description, SynthesisLayer
 
 Tensor = Any  # of the backend of Keras
 KERNEL = 3
+DENSE_LATENT = "--latent is for presets with a dense latent: vector16 and cifar-dense"
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Classic:
         if latent is None:
             return self
         if not self.latent:
-            raise ValueError("--latent is for presets with a dense latent: vector16 and cifar-dense")
+            raise ValueError(DENSE_LATENT)
         return replace(self, latent=latent)
 
     @property
@@ -239,3 +240,12 @@ CLASSICS = {
         batch=128,
     ),
 }
+
+
+def classic_of(description: Description) -> Classic:
+    """Return the classic whose model files have that description. Raises ``ValueError`` if there is none."""
+    for classic in CLASSICS.values():
+        found = classic.with_latent(description.vector) if classic.latent else classic
+        if found.description == description:
+            return found
+    raise ValueError("no classic has the shape of this model")

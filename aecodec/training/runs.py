@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aecodec.models.model import Model
 from aecodec.training import classic_run, ladder_run, remainder_run
-from aecodec.training.classics import CLASSICS
+from aecodec.training.classics import CLASSICS, DENSE_LATENT
 from aecodec.training.ladder_run import Done, nothing
 from aecodec.training.options import TrainingOptions
 
@@ -18,4 +18,6 @@ def run(options: TrainingOptions, done: Done = nothing) -> Model:
         return remainder_run.run(options)
     if options.preset in CLASSICS:
         return classic_run.run(options, done)
+    if options.latent is not None:
+        raise ValueError(DENSE_LATENT)
     return ladder_run.run(options, done)

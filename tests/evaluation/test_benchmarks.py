@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from PIL import Image
 import aecodec
 from aecodec.evaluation import sweeps
 from aecodec.sources import readers
-from benchmarks import __main__, crops, datasets, figure, large, photographs, targets
+from benchmarks import __main__, crops, datasets, detail, figure, large, photographs, targets
 from benchmarks.pages import BENCHMARKS, PAGES, Page
 
 ROOT = Path(__file__).parents[2]
@@ -105,6 +106,17 @@ def test_crops_have_a_page_and_a_sheet(
     assert len(json.loads((tmp_path / "a.json").read_text())["points"]["64x64 gray"]["aecodec"]) == 3
     with Image.open(tmp_path / "a.png") as sheet:
         assert sheet.height > 3 * 256
+
+
+def test_a_detail_is_drawn_beside_each_codec_at_no_more_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [str(ROOT / "examples" / "horse.png"), "-m", "cifar", "--region", "0,0,16,16", "--rivals", "webp"]
+    run_benchmark(monkeypatch, "detail", *words, "-o", str(tmp_path / "a.png"))
+    mine, other = (int(found) for found in re.findall(r"quality \d+: ([\d,]+) bytes", capsys.readouterr().out))
+    assert other <= mine == len(aecodec.encode(ROOT / "examples" / "horse.png", model="cifar", quality=50))
+    with Image.open(tmp_path / "a.png") as sheet:
+        assert sheet.width > 3 * 16 * detail.SCALE  # the original and two codecs
 
 
 def test_a_page_without_a_folder_is_refused_before_anything_is_measured(

@@ -53,7 +53,7 @@ def use(model: Model) -> None:
     assert model.macs_per_pixel > 0
     d = model.description
     latent = ladder.walk(
-        model, engine(), np.array([1, 100]), *d.grid(*(d.tile or (5, 7))), lambda i, mean, c, s: np.zeros_like(mean)
+        model, engine(), np.array([1, 100]), *d.grid(*(d.tile or (5, 7))), lambda found: np.zeros(found.mean.shape, int)
     )
     assert ladder.synthesize(model, engine(), latent).dtype == np.uint8
 

@@ -48,3 +48,8 @@ def test_npz_files_give_their_pictures_or_one_array_of_them(tmp_path: Path) -> N
         items.load([f"{file}:none"])
     with pytest.raises(ValueError, match="holds no uint8 pictures"):
         items.load([f"{file}:labels"])
+
+
+@pytest.mark.parametrize("count, expected", [(1, [0]), (3, [0, 3, 6]), (10, list(range(10))), (99, list(range(10)))])
+def test_some_of_many_are_at_even_distances_and_never_one_twice(count: int, expected: list[int]) -> None:
+    assert items.spread(range(10), count) == expected

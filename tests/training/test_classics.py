@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from samples import COLOUR, DIGITS
+from tiny_classics import narrow
 
-import aecodec
 from aecodec.encoding.residual_search import choose_measured
 from aecodec.engines import engine
 from aecodec.models import analysis_network, safetensors
@@ -20,25 +19,11 @@ from aecodec.models.analysis import analyse
 from aecodec.models.model import load
 from aecodec.packing import parametric
 from aecodec.training import classic_export, classics, runs
-from aecodec.training.classics import CLASSICS, Autoencoder, Classic, Stage
+from aecodec.training.classics import CLASSICS, Autoencoder, Classic
 from aecodec.training.export import table_arrays
 from aecodec.training.options import TrainingOptions
 
 Array = NDArray[Any]
-
-
-def narrow(classic: Classic, width: int = 4, **changes: Any) -> Classic:
-    """The same stages with few units, which take no time."""
-
-    def thin(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-        return tuple(replace(s, units=min(s.units, width)) for s in stages)
-
-    height, across, channels = classic.code
-    code = (height, across, min(channels, width))
-    latent = min(classic.latent, width)
-    return replace(
-        classic, encoder=thin(classic.encoder), decoder=thin(classic.decoder), code=code, latent=latent, **changes
-    )
 
 
 def roused(classic: Classic) -> Autoencoder:
@@ -111,34 +96,11 @@ def test_the_encoder_lays_its_windows_as_keras_does(stride: int, side: int) -> N
     assert np.allclose(found, expected, atol=1e-5)
 
 
-@pytest.mark.slow
-def test_a_run_writes_a_model_that_compresses_and_decompresses(own_folder: Path, tmp_path: Path) -> None:
-    data = np.stack([np.roll(digit, shift, 0) for digit in DIGITS for shift in range(3)])
-    np.savez(tmp_path / "digits.npz", digits=data)
-    small = narrow(CLASSICS["vector16"], epochs=2)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(CLASSICS, "vector16", small)
-        output = own_folder / "classic-1.safetensors"
-        options = TrainingOptions(
-            (str(tmp_path / "digits.npz"),), output, preset="vector16", validation=15, progress=False
-        )
-        model = runs.run(options)
-    assert model.card["float"]["parameters"] == classics.build(small).parameters
-    assert "model file" in output.with_suffix(".md").read_text()
-    assert (own_folder / "classic-1.safetensors.training" / "log.jsonl").read_text().count("\n") == 2
-    for quality in (1, 90):
-        encoded = aecodec.encode(DIGITS[0], model="classic", quality=quality)
-        decoded = aecodec.decode(encoded)
-        assert decoded.shape == (28, 28)
-        assert np.array_equal(decoded, aecodec.decode(encoded, engine="tensorflow"))
-
-
 def test_a_classic_refuses_what_its_authors_do_not_do(tmp_path: Path) -> None:
     changes: list[dict[str, Any]] = [
         {"distort": "gaussian:0.1"},
         {"denoise": "gaussian:0.1"},
         {"balance": True},
-        {"resume": True},
     ]
     for change in changes:
         with pytest.raises(ValueError, match="as its authors do it"):
