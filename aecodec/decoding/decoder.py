@@ -31,7 +31,7 @@ def decode(
         alpha = file.alpha()
         return np.ascontiguousarray(joined(samples, None if alpha is None else alpha[area.slices]))
     if region is not None:
-        raise InvalidValue("a thumbnail is of the whole picture: ask for a region or for a thumbnail")
+        raise InvalidValue("a thumbnail shows the whole picture: choose either a region or a thumbnail")
     factor, coarse = scaling.factors(file.size, thumbnail, file.block)
     if coarse:
         samples = _means(file, engine_name, progress)

@@ -76,13 +76,13 @@ class ParsedFile:
         if header.size is not None:
             size = (header.size[1], header.size[0])
             if size == d.tile:
-                raise InvalidValue("the file states a size although it is the default of its model")
+                raise InvalidValue("the file gives a size although it is that of its model's tile")
         elif d.tile is not None:
             size = d.tile
         else:
-            raise InvalidValue(f"the file gives no size, and the model {model.name} has none of its own")
+            raise InvalidValue(f"the file gives no size, and the model {model.name} has no tile")
         if header.gray and d.channels == 1 or header.inverted and d.channels != 1:
-            raise InvalidValue(f"the file has a flag that means nothing to the model {model.name}")
+            raise InvalidValue(f"the file has a flag that does not apply to the model {model.name}")
         require_within_limit(size[1], size[0], max_pixels)
         file = cls(data, header, begin, size, model)
         if file.has_remainder and model.remainder is None:
@@ -97,12 +97,12 @@ class ParsedFile:
         if header.quality != plain.QUALITY or header.packing != plain.PACKING or header.inverted:
             raise InvalidValue("the file has a quality, a packing or a flag that means nothing without a model")
         if header.size is None:
-            raise InvalidValue("the file gives no size, and has no model that has one")
+            raise InvalidValue("the file gives no size, and it has no model whose tile could provide one")
         size = (header.size[1], header.size[0])
         require_within_limit(size[1], size[0], max_pixels)
         file = cls(data, header, begin, size, plain.read_precision(data, begin)[0])
         if file.has_remainder:
-            raise InvalidValue("the file has a remainder, and no model that decodes it")
+            raise InvalidValue("the file has a remainder but no model to decode it")
         return file
 
     @property

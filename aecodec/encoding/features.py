@@ -99,11 +99,11 @@ def anomaly_scores(
 def _stack(images: Sequence[Any] | NDArray[np.uint8], model: str) -> tuple[Picture, Candidate]:
     """Samples (N, H, W, C), and the model's candidate for pictures of this shape."""
     if model == "auto":
-        raise InvalidValue("features and scores compare within one model: name it")
+        raise InvalidValue("features and scores are comparable only within one model: name the model")
     loaded = [loading.load(image) for image in images]
     shapes = {source.samples.shape for source in loaded}
     if len(shapes) != 1:
-        raise UnsupportedImage("expected one or more pictures of one size, all gray or all in colour")
+        raise UnsupportedImage("expected one or more pictures of the same size, all gray or all in colour")
     shape = shapes.pop()
     stack = np.stack([source.samples for source in loaded])
     return stack.reshape(len(loaded), shape[0], shape[1], -1), candidates.candidates_for(shape, model)[0]

@@ -97,7 +97,7 @@ def encode(batch: Batch, candidates: Sequence[Candidate], options: EncodeOptions
     """
     goal = _Goal(options.target, options.engine)
     if goal.target.min_ssim is not None and min(batch.size) < metrics.SSIM_WINDOW:
-        raise InvalidValue(f"min_ssim needs a picture of {metrics.SSIM_WINDOW} pixels or more each way")
+        raise InvalidValue(f"min_ssim needs a picture of at least {metrics.SSIM_WINDOW} pixels in each direction")
     count = len(batch)
     found: list[bytes | None] = [None] * count
     if goal.target.max_bytes is not None and options.allows_plain:

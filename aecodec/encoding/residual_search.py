@@ -164,7 +164,7 @@ class _Search:
     def aim(self, first: _Walk) -> _Walk:
         """Walk again, aiming at the coefficients minus the correction that the first walk led to.
 
-        Later walks keep that aim for the pictures where it lowered the cost.
+        Later walks keep this aim for the pictures whose cost it lowered.
         """
         correction = first.correction.reshape(self.plane.shape)
         self.plane -= correction

@@ -26,7 +26,7 @@ FRAME = (213, 94, 0)
 
 @dataclass(frozen=True)
 class CodecResult:
-    """One codec's reconstruction of the picture; `ssim` is None where the picture is smaller than its window."""
+    """One codec's reconstruction of the picture; `ssim` is None if the picture is smaller than its window."""
 
     name: str
     reconstruction: Reconstruction

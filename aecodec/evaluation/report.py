@@ -97,9 +97,9 @@ def describe(count: int, rivals: Sequence[Rival], bench: Bench, mean_psnr: bool)
     )
     if bench.rates:
         low, high = bench.rates
-        text += f" They cover the PSNRs that the other codec reaches at {low:g} to {high:g} bits/pixel."
+        text += f" BD-rates cover the PSNRs that the other codec reaches at {low:g} to {high:g} bits/pixel."
     if rivals:
-        text += f" Compared with {', '.join(rival.described() for rival in rivals)}."
+        text += f" The other codecs are {', '.join(rival.described() for rival in rivals)}."
     if bench.linear:
         text += (
             " The linear KLT is a bound, not a codec: the ideal entropy of its coefficients, without header and tables."

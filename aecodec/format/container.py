@@ -128,7 +128,7 @@ class Header:
             raise InvalidValue(f"width and height must be 1..2^32, not {self.size[0]}x{self.size[1]}")
         tags = [section.tag for section in self.sections]
         if any(first >= second for first, second in zip(tags, tags[1:], strict=False)):
-            raise InvalidValue("sections must rise strictly by tag")
+            raise InvalidValue("the tags of sections must be strictly increasing")
 
 
 def write_header(header: Header) -> bytes:
@@ -205,7 +205,7 @@ def read_sections(data: bytes, at: int) -> tuple[tuple[Section, ...], int]:
             break
         # Here as well as in Header: at most 255 sections are collected, whatever the file says.
         if tag <= previous_tag:
-            raise InvalidValue("sections must rise strictly by tag")
+            raise InvalidValue("the tags of sections must be strictly increasing")
         length, at = read_varint(data, at)
         content, at = _read_bytes(data, at, length)
         section = Section(tag, content)
@@ -217,7 +217,7 @@ def read_sections(data: bytes, at: int) -> tuple[tuple[Section, ...], int]:
         sections.append(section)
         previous_tag = tag
     if not sections:
-        raise InvalidValue("the file announces sections and has none")
+        raise InvalidValue("the file announces sections but has none")
     return tuple(sections), at
 
 
@@ -241,7 +241,7 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             if byte == 0 and shift > 0:
-                raise InvalidValue("a varint must take the fewest bytes")
+                raise InvalidValue("a varint must be as short as possible")
             if value >= _VARINT_LIMIT:
                 break
             return value, at

@@ -6,7 +6,7 @@ be smaller. Nothing is predicted across panel borders, but the correction networ
 known, sees across them: it gives the same pixels as on the whole canvas at once.
 
 The payload holds a varint for each panel but the last, the length of its packed elements, and then the panels' packed
-elements. A panel's checksum starts from that of the header and, where there are several panels, the panel's number in
+elements. A panel's checksum starts from that of the header and, if there are several panels, the panel's number in
 four bytes.
 """
 

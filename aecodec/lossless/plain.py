@@ -118,7 +118,7 @@ def read_precision(data: bytes, begin: int) -> tuple[Precision, int]:
     found, at = read_varint(data, begin)
     precision = Precision(16 if found & 1 else 8, found >> 1)
     if precision.max_error > precision.top:
-        raise InvalidValue("the file allows a larger error than there can be")
+        raise InvalidValue("the file states an error that is larger than the largest sample")
     return precision, at
 
 

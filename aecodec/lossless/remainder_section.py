@@ -8,7 +8,7 @@ coded.
     panels - 1 varints  lengths of the packed elements of all panels but the last
     the rest            packed elements
 
-The checksum of a panel covers its number, where there are several, and its residuals as coded; that of the file's
+The checksum of a panel covers its number, if there are several, and its residuals as coded; that of the file's
 payload covers the section's bytes.
 """
 

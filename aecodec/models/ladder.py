@@ -1,7 +1,7 @@
-"""The ladder: a latent coded pass after pass, each element predicted from what is decoded already.
+"""The ladder: a latent is coded pass by pass, and each element is predicted from what has been decoded so far.
 
-Encoder and decoder walk it with the same function. They differ only in `code`, which is given the mean, the class and
-the step of every element of a pass and returns the residuals: the encoder's chooses them, the decoder's reads them.
+Encoder and decoder walk it with the same function. They differ only in `code`, which receives the mean, the class and
+the step of every element of a pass and returns the residuals: the encoder chooses them, the decoder reads them.
 All arithmetic is exact: integers, in the type in which the engine holds them.
 """
 
@@ -60,7 +60,7 @@ class Latent:
 
 @lru_cache(maxsize=64)
 def positions(stage: Pass, rows: int, columns: int) -> NDArray[np.intp]:
-    """Raster indices of the blocks that a pass decodes, in rising order."""
+    """Raster indices of the blocks that a pass decodes, in increasing order."""
     y, x = np.divmod(np.arange(rows * columns), columns)
     chosen = np.zeros(rows * columns, bool)
     for py, px in stage.lattice:
@@ -141,7 +141,7 @@ def walk(
 class Stages:
     """The passes of a ladder with their networks, and the update after each pass that has one.
 
-    unseen: so many first channels of the context no network sees until there has been an update.
+    unseen: the number of first channels of the context that no network sees before the first update.
     """
 
     passes: Sequence[Pass]
@@ -158,8 +158,8 @@ def elements_of(prediction: Prediction, residual: Integers) -> Integers:
 def climb(stages: Stages, engine: Engine, latent: Latent, decode: Decode) -> None:
     """Decode pass after pass.
 
-    ``latent`` begins as zeros, but for the first channels of the context, those before the plane's; it is completed,
-    and the first channels become what the updates make.
+    ``latent`` starts as zeros, except for the first channels of the context, those before the plane's; it is completed,
+    and the first channels are replaced by the outputs of the updates.
     """
     unseen = stages.unseen
     _, rows, columns, channels = latent.context.shape
@@ -183,7 +183,7 @@ def correct(model: Model, engine: Engine, latent: Latent) -> Tensor:
 
 
 def synthesize(model: Model, engine: Engine, latent: Latent, correction: Tensor | None = None) -> NDArray[np.uint8]:
-    """The pixels (N, H, W, C) of a latent: correction, inverse block transform, blocks put into place."""
+    """The pixels (N, H, W, C) of a latent, by the correction and the inverse block transform."""
     d = model.description
     n, rows, columns, _ = latent.plane.shape
     if d.synthesis_layers:

@@ -1,9 +1,9 @@
-"""The remainder: what is left between a picture and its reconstruction, coded sample by sample.
+"""The remainder: the difference between a picture and its reconstruction, coded sample by sample.
 
-It is climbed as the ladder is, pass after pass, on a grid of its own, whose elements are the samples themselves. A
-network says how far a sample is from the reconstructed one and how sure that is; the first channels of a pass help to
-find the others, each by a share of what it was off. What is coded is how many steps of 2 N + 1 a sample is from that
-mean, so that it is off by no more than N.
+Like the ladder, it is coded pass by pass, but on its own grid, whose elements are the samples themselves. A network
+predicts the difference of a sample from the reconstruction and its scale class; the first channels of a pass help to
+predict the others, each by a share of its prediction error. The distance of a sample from this mean is coded in steps
+of 2 N + 1, so that the sample is off by no more than N. `models.remainder_samples` has the arithmetic.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def walk(
 ) -> NDArray[np.uint8]:
     """Code pictures with ``code`` and return them as decoded.
 
-    reconstructed: (N, H, W, C) of whole units, each of its quality (N,). error: (N,) in 0..255, how far decoded samples
-    may be off.
+    reconstructed: (N, H, W, C) of whole units, with qualities (N,). error: (N,) in 0..255, the largest error of decoded
+    samples.
     """
     remainder = model.remainder
     assert remainder is not None

@@ -1,8 +1,8 @@
 """The samples of a remainder's pass: means and classes from a network's output, and samples from residuals.
 
-A sample is within 0..255, so towards the nearer end only a few steps are possible: the `room`. Steps are folded so that
-no code is spent on impossible ones. Counted towards the farther end, with a room of 2, the steps 0 1 2 3 4 5 6 are
-coded as 0 1 2 3 -3 4 -4. `residual` is always the folded number.
+Samples are within 0..255, so near the ends, steps beyond the `room` of the nearer side are possible only to the other.
+Steps are folded so that no residual stands for an impossible value: with a room of 2, the steps 0 1 2 3 4 5 6 towards
+the wider side become the residuals 0 1 2 3 -3 4 -4. `residual` is always the folded number.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ class _NativeSamples:
 
 
 def steps_to(target: Integers, mean: Integers, step: Integers) -> Integers:
-    """Residuals of the nearest that steps from the means can come to the targets, all in 0..255: folded."""
+    """Folded residuals of the steps from the means that come closest to the targets, all in 0..255."""
     return folded((target - mean + (step >> 1)) // step, mean, step)
 
 

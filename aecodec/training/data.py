@@ -22,7 +22,7 @@ class Pool:
     """Tiles (N, H, W, C) that make up a fraction ``weight`` of the samples.
 
     ``odds`` (N,): probability of each tile, summing to 1; ``None`` for equal ones. ``crops`` (M, 2H, 2W, C): of
-    pictures larger than a tile, where the source has such pictures.
+    pictures larger than a tile, if the source has such pictures.
     """
 
     tiles: np.ndarray

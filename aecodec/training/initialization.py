@@ -127,15 +127,15 @@ def _copy(
     inputs: Correspondence,
     outputs: Correspondence | None = None,
 ) -> None:
-    """Copy to a network what it has in common with ``layers``: the inputs and outputs given, and the first units.
+    """Copy to a network the parts that it shares with ``layers``: the given inputs and outputs, and the first units.
 
     Without ``outputs`` the first ones are in common. Copied units get zero weights for all other inputs.
     """
     if len(net) != len(layers):
-        raise ValueError("a network of the shape to be trained is deeper or shallower than the model's")
+        raise ValueError("a network of the shape to be trained has a different depth than the model's")
     for index, (layer, (kernel, bias)) in enumerate(zip(net, layers, strict=True)):
         if layer.kernel_size != len(kernel):
-            raise ValueError("a network of the shape to be trained looks further or less far than the model's")
+            raise ValueError("a network of the shape to be trained has a different field of view than the model's")
         new_kernel, new_bias = numpy(layer.kernel), numpy(layer.bias)
         units = Correspondence.of_first(min(kernel.shape[-1], new_kernel.shape[-1]))
         if outputs is not None and index == len(net) - 1:

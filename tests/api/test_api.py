@@ -382,7 +382,7 @@ def test_a_flag_that_means_nothing_is_refused(model: str) -> None:
     h, begin = read_header(data)
     odd = write_header(dataclasses.replace(h, gray=channels == 1, inverted=channels == 3))
     for read in (aecodec.decode, aecodec.inspect):
-        with pytest.raises(InvalidValue, match="a flag that means nothing"):
+        with pytest.raises(InvalidValue, match="a flag that does not apply"):
             read(odd + data[begin:])
 
 

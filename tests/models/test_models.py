@@ -290,7 +290,7 @@ def test_passes_that_do_not_cover_the_plane_once_are_refused(passes: list[dict[s
     description = described(passes=passes, pass_layers=(LAYERS * 2)[:count], update_layers=[[]] * count)
     assert refused(changed(description=description)) in (
         "the passes do not cover the plane",
-        "the passes do not cover the plane once, group after group",
+        "the passes do not cover the plane exactly once, group after group",
         "a pass needs a mean and a class for every channel",  # the layers of a group that comes too early
     )
 
@@ -299,11 +299,17 @@ def test_passes_that_do_not_cover_the_plane_once_are_refused(passes: list[dict[s
     ("updates", "reason"),
     [
         ([*UPDATES[:-1], UPDATES[1]], "an update after the last pass"),
-        ([[], UPDATES[1], [{**UPDATES[2][0], "units": 3}], []], "an update does not give every block its features"),
-        ([[], [{**UPDATES[1][0], "units": 2}, {**UPDATES[1][1], "units": 4}], UPDATES[2], []], "its features"),
+        (
+            [[], UPDATES[1], [{**UPDATES[2][0], "units": 3}], []],
+            "an update does not compute the features of every block",
+        ),
+        (
+            [[], [{**UPDATES[1][0], "units": 2}, {**UPDATES[1][1], "units": 4}], UPDATES[2], []],
+            "features of every block",
+        ),
         ([UPDATES[1], UPDATES[1], UPDATES[2], []], "update0.0.weight"),  # has no arrays
-        ([[], UPDATES[1], [], []], "an array that no model has: 'update2.0.bias'"),
-        ([[], UPDATES[1][:1], UPDATES[2], []], "its features"),
+        ([[], UPDATES[1], [], []], "an unknown array: 'update2.0.bias'"),
+        ([[], UPDATES[1][:1], UPDATES[2], []], "features of every block"),
         ([[], [{**UPDATES[1][0], "kernel": 1}, UPDATES[1][1]], UPDATES[2], []], "another number of inputs"),
         ([[], [{**UPDATES[1][0], "kernel": 5}, UPDATES[1][1]], UPDATES[2], []], "a kernel"),
         ([[], [{**UPDATES[1][0], "units": 0}, UPDATES[1][1]], UPDATES[2], []], "an impossible layer"),
@@ -326,13 +332,13 @@ def test_there_are_as_many_updates_as_passes(count: int) -> None:
 def test_features_come_from_a_vector_or_an_update() -> None:
     without = dataclasses.replace(tiny_description(None, updates=False), features=2)
     data = safetensors.dump(tiny_arrays(without), {"name": "tiny-1", "description": without.to_json()})
-    assert "nothing makes the features" in refused(data)
+    assert "no network computes the features" in refused(data)
     some = tiny_description(None)
     assert some.vector == 0 and some.features
     assert load(safetensors.dump(tiny_arrays(some), {"name": "tiny-1", "description": some.to_json()}))
     none = dataclasses.replace(some, features=0)
     data = safetensors.dump(tiny_arrays(some), {"name": "tiny-1", "description": none.to_json()})
-    assert "every block its features" in refused(data)
+    assert "the features of every block" in refused(data)
 
 
 def test_a_pass_sees_channels_of_its_own_group_where_an_earlier_pass_has_decoded_some() -> None:
