@@ -50,7 +50,7 @@ def pair_files(
     if folders and not recursive:
         folder = input_name(folders[0])
         command = click.get_current_context().command_path
-        raise click.UsageError(f"{folder} is a folder: to process the files in it use `{command} -r {folder}`")
+        raise click.UsageError(f"{folder} is a folder: use `{command} -r {folder}`")
     found = list(_expanded(inputs, accepts))
     if not found:
         raise Failure(f"{input_name(folders[0])}: this folder has no files to process")
@@ -73,7 +73,9 @@ def _require_folder(inputs: Sequence[str], output: str) -> None:
     if PIPE in inputs:
         raise click.UsageError("standard input has no name to use in a folder: name a file with -o")
     if os.path.exists(output) and not os.path.isdir(output):
-        raise click.UsageError(f"{click.format_filename(output)} is not a folder, which -r needs for its output")
+        raise click.UsageError(
+            f"{click.format_filename(output)} is not a folder: several files need one for their output"
+        )
 
 
 def _require_distinct_targets(pairs: Sequence[FilePair]) -> None:

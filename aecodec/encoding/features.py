@@ -99,7 +99,7 @@ def anomaly_scores(
 def _stack(images: Sequence[Any] | NDArray[np.uint8], model: str) -> tuple[Picture, Candidate]:
     """Samples (N, H, W, C), and the model's candidate for pictures of this shape."""
     if model == "auto":
-        raise InvalidValue("features and scores compare within one model: name it")
+        raise InvalidValue("features and scores are comparable within one model only: name a model")
     loaded = [loading.load(image) for image in images]
     shapes = {source.samples.shape for source in loaded}
     if len(shapes) != 1:

@@ -128,7 +128,7 @@ class Header:
             raise InvalidValue(f"width and height must be 1..2^32, not {self.size[0]}x{self.size[1]}")
         tags = [section.tag for section in self.sections]
         if any(first >= second for first, second in zip(tags, tags[1:], strict=False)):
-            raise InvalidValue("sections must rise strictly by tag")
+            raise InvalidValue("section tags must be strictly ascending")
 
 
 def write_header(header: Header) -> bytes:
@@ -205,7 +205,7 @@ def read_sections(data: bytes, at: int) -> tuple[tuple[Section, ...], int]:
             break
         # Here as well as in Header: at most 255 sections are collected, whatever the file says.
         if tag <= previous_tag:
-            raise InvalidValue("sections must rise strictly by tag")
+            raise InvalidValue("section tags must be strictly ascending")
         length, at = read_varint(data, at)
         content, at = _read_bytes(data, at, length)
         section = Section(tag, content)
@@ -217,7 +217,7 @@ def read_sections(data: bytes, at: int) -> tuple[tuple[Section, ...], int]:
         sections.append(section)
         previous_tag = tag
     if not sections:
-        raise InvalidValue("the file announces sections and has none")
+        raise InvalidValue("the file declares sections but has none")
     return tuple(sections), at
 
 
@@ -250,5 +250,5 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
 
 def _read_bytes(data: bytes, at: int, count: int) -> tuple[bytes, int]:
     if count > len(data) - at:
-        raise TruncatedFile("the file is empty" if not data else "the file ends before its header does")
+        raise TruncatedFile("the file is empty" if not data else "the file ends within its header")
     return data[at : at + count], at + count

@@ -80,7 +80,7 @@ class Precision:
         if self.max_error == 0:
             return steps
         if int(steps.max(initial=0)) >= self.levels:
-            raise InvalidValue("the file has a sample beyond the largest one")
+            raise InvalidValue("the file has a sample above the largest value")
         return self._changed(steps, self.samples_type, lambda part: np.minimum(part * self.step, self.top))
 
     def _changed(self, given: NDArray[Any], dtype: type[Any], change: Any) -> NDArray[Any]:
@@ -118,7 +118,7 @@ def read_precision(data: bytes, begin: int) -> tuple[Precision, int]:
     found, at = read_varint(data, begin)
     precision = Precision(16 if found & 1 else 8, found >> 1)
     if precision.max_error > precision.top:
-        raise InvalidValue("the file allows a larger error than there can be")
+        raise InvalidValue("the file declares an error beyond the largest sample")
     return precision, at
 
 

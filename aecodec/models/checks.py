@@ -20,12 +20,14 @@ def check_types(d: Description) -> None:
     integers += [v for stage in passes for v in (stage.lo, stage.hi, *(v for place in stage.lattice for v in place))]
     integers += [v for layer in layers for v in (layer.kernel, layer.units, 0 if layer.add is None else layer.add)]
     if any(type(v) is not int or v < 0 for v in integers):
-        raise InvalidModelFile("the model's description has a value that is no integer of 0 or more")
+        raise InvalidModelFile("the model's description has a value that is not a whole number of 0 or more")
     if any(type(layer.leaky) is not bool or layer.units == 0 for layer in layers):
         raise InvalidModelFile("the model's description has an impossible layer")
     numbers = [v for part in d.synthesis_layers for v in (part.kernel, part.units, part.grow, part.crop)]
     if any(type(v) is not int or v < 0 for v in numbers):
-        raise InvalidModelFile("the model's description has a layer with a value that is no integer of 0 or more")
+        raise InvalidModelFile(
+            "the model's description has a layer with a value that is not a whole number of 0 or more"
+        )
     if any(type(part.leaky) is not bool or type(part.relu) is not bool for part in d.synthesis_layers):
         raise InvalidModelFile("the model's description has an impossible layer")
     if any(type(stage.spacing) is not int or stage.spacing not in SPACINGS for stage in passes):
@@ -42,9 +44,9 @@ def check_shape(d: Description) -> None:
     if d.tile is not None and (min(d.tile) < d.block or d.tile[0] % d.block or d.tile[1] % d.block):
         raise InvalidModelFile("the model's tile is not made of whole blocks")
     if (d.tile is None) != (d.vector == 0) or d.vector and not d.features or d.vector == 0 and d.vector_layers:
-        raise InvalidModelFile("a tile vector needs a tile, and gives features")
+        raise InvalidModelFile("a tile vector needs a tile and features")
     if d.features and not d.vector and not any(d.update_layers):
-        raise InvalidModelFile("nothing makes the features of a block")
+        raise InvalidModelFile("no network makes the features of a block")
     if d.synthesis_layers:
         vector_synthesis.check(d)
     else:
@@ -65,7 +67,7 @@ def check_ladder(d: Description) -> None:
         raise InvalidModelFile("there is an update after the last pass")
     check_passes(d.passes, d.pass_layers, d.block**2 * d.channels, shares=False)  # no passes are no plane, and refused
     if d.correction_layers[-1].units != d.coefficients:
-        raise InvalidModelFile("the correction does not give every coefficient its own")
+        raise InvalidModelFile("the correction needs one output for every coefficient")
 
 
 def check_remainder(d: Description, shape: Remainder) -> None:

@@ -202,7 +202,7 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
         expect_floats(arrays, "analysis.tile", (samples, d.vector))
     unknown = {name for name in arrays if not name.startswith("analysis.")} - known(d)
     if unknown:
-        raise InvalidModelFile(f"the model file has an array that no model has: {min(unknown)!r}")
+        raise InvalidModelFile(f"the model file has an unknown array: {min(unknown)!r}")
     nets: list[Network] = []
     updates: list[Network | None] = []
     for index, (stage, layers, update) in enumerate(zip(d.passes, d.pass_layers, d.update_layers, strict=True)):

@@ -129,7 +129,7 @@ def test_a_bundled_model_is_not_replaced_by_a_file_of_its_name(own_folder: Path)
 
 def test_a_model_file_under_another_name_is_refused(own_folder: Path) -> None:
     (own_folder / "other-1.safetensors").write_bytes(TINY)
-    with pytest.raises(InvalidModelFile, match="says that it is tiny-1: rename it"):
+    with pytest.raises(InvalidModelFile, match="in this file is called tiny-1: rename the file"):
         registry.by_name("other-1")
 
 
@@ -302,7 +302,7 @@ def test_passes_that_do_not_cover_the_plane_once_are_refused(passes: list[dict[s
         ([[], UPDATES[1], [{**UPDATES[2][0], "units": 3}], []], "an update does not give every block its features"),
         ([[], [{**UPDATES[1][0], "units": 2}, {**UPDATES[1][1], "units": 4}], UPDATES[2], []], "its features"),
         ([UPDATES[1], UPDATES[1], UPDATES[2], []], "update0.0.weight"),  # has no arrays
-        ([[], UPDATES[1], [], []], "an array that no model has: 'update2.0.bias'"),
+        ([[], UPDATES[1], [], []], "an unknown array: 'update2.0.bias'"),
         ([[], UPDATES[1][:1], UPDATES[2], []], "its features"),
         ([[], [{**UPDATES[1][0], "kernel": 1}, UPDATES[1][1]], UPDATES[2], []], "another number of inputs"),
         ([[], [{**UPDATES[1][0], "kernel": 5}, UPDATES[1][1]], UPDATES[2], []], "a kernel"),
@@ -326,7 +326,7 @@ def test_there_are_as_many_updates_as_passes(count: int) -> None:
 def test_features_come_from_a_vector_or_an_update() -> None:
     without = dataclasses.replace(tiny_description(None, updates=False), features=2)
     data = safetensors.dump(tiny_arrays(without), {"name": "tiny-1", "description": without.to_json()})
-    assert "nothing makes the features" in refused(data)
+    assert "no network makes the features" in refused(data)
     some = tiny_description(None)
     assert some.vector == 0 and some.features
     assert load(safetensors.dump(tiny_arrays(some), {"name": "tiny-1", "description": some.to_json()}))
