@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import cache
@@ -86,7 +87,7 @@ def read_aec(name: str) -> bytes:
     other = recognized_format(data)
     if other is None:
         raise NotAnAecFile("this is not an .aec file")
-    raise NotAnAecFile(f"this is a {other} picture: use `aec compress {name}`")
+    raise NotAnAecFile(f"this is a {other} picture: use `aec compress {shlex.quote(name)}`")
 
 
 def is_aec(data: bytes) -> bool:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -23,6 +24,7 @@ import aecodec
 from aecodec.cli import COMMANDS, byte_files, main
 from aecodec.cli.completion import SHELLS
 from aecodec.cli.text_table import text_table
+from aecodec.format.container import ICC, read_header, write_header
 
 A_PNG = "this is a PNG picture: use `aec compress ring.png`"
 AEC = [sys.executable, "-m", "aecodec"]
@@ -225,6 +227,9 @@ def test_wrong_usage_exits_with_two(folder: Path) -> None:
 
 
 def test_wrong_usage_names_the_next_command_to_type(folder: Path) -> None:
+    Path("ring.png").rename("my ring.png")
+    assert refuses("info", "my ring.png").endswith(": use `aec compress 'my ring.png'`")
+    Path("ring.png").write_bytes(Path("my ring.png").read_bytes())
     for words, meant in {
         ("comprss", "ring.png"): "`aec compress`",
         ("encode", "ring.png"): "`aec compress`",
@@ -233,6 +238,7 @@ def test_wrong_usage_names_the_next_command_to_type(folder: Path) -> None:
         ("ring.png", "-q", "3"): "`aec compress ring.png`",
         ("given/ring.aec",): "`aec decompress given/ring.aec`",
         ("given",): "`aec compress -r given`",
+        ("my ring.png",): "`aec compress 'my ring.png'`",
     }.items():
         assert f"No such command {words[0]!r}. Did you mean {meant}?" in is_wrong_usage(*words)
     assert "No such command 'zzz'. `aec --help` lists the commands." in is_wrong_usage("zzz")
@@ -273,6 +279,10 @@ def test_info_lists_the_metadata(folder: Path) -> None:
     size = os.path.getsize("a.aec")
     assert f"of raw          {size / 2352:.2%} of 2352 bytes, {2352 / size:.1f}:1\n" in table
     said = json.loads(succeeds("info", "a.aec", "--json").stdout)
+    header = read_header(Path("a.aec").read_bytes())[0]
+    damaged = [replace(section, data=b"\5?") if section.tag == ICC else section for section in header.sections]
+    Path("b.aec").write_bytes(write_header(replace(header, sections=tuple(damaged))))
+    assert re.search(r"^metadata        damaged: ", succeeds("info", "b.aec").stdout, re.M)
     assert (said["metadata"], said["dpi"]) == ({"ICC": 700, "EXIF": exif_bytes, "XMP": 4}, [300, 150])
 
 
