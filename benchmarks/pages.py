@@ -23,6 +23,7 @@ BENCHMARKS = {
     "modes": "what becomes of each Pillow mode and each kind of array",
     "packing": "packed size against the ideal code length, and the speed of both packings",
     "photographs": "photographs with metadata, compressed and decompressed",
+    "session": "the first minutes of a new user, as a terminal shows them",
     "startup": "time of `aec decompress` on a small file, as a whole process",
     "targets": "files of a given size or PSNR; lossless files of graphics",
     "throughput": "pictures per second at about equal PSNR, beside other codecs",
@@ -165,6 +166,7 @@ PAGES = (
     _markdown("many", f"many {_DIGITS}"),
     _markdown("photographs", "photographs {data}"),
     _markdown("modes", "modes"),
+    _markdown("first-minutes", "session"),
     Page(
         ("docs/large.md",),
         "python -m benchmarks large -e 0 -o docs/large.md",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
 from importlib import import_module
 from typing import Any, Final
 
@@ -83,7 +84,7 @@ def _hint(name: str) -> str:
     """Return a sentence with what may have been meant by a first argument that is not a command."""
     if os.path.exists(name):
         command = "compress -r" if os.path.isdir(name) else "decompress" if name.endswith(".aec") else "compress"
-        return f"Did you mean `aec {command} {click.format_filename(name)}`?"
+        return f"Did you mean `aec {command} {shlex.quote(name)}`?"
     close = _SYNONYMS.get(name.lower()) or next(iter(difflib.get_close_matches(name, COMMANDS)), None)
     return f"Did you mean `aec {close}`?" if close else "`aec --help` lists the commands."
 

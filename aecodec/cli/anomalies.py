@@ -18,7 +18,7 @@ from aecodec.images.source import MAX_PIXELS
 @click.command("anomalies")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False))
 @click.option(
-    "-m", "--model", required=True, metavar="NAME", help="Model of usual pictures, as listed by `aec models`."
+    "-m", "--model", required=True, metavar="NAME", help="Model trained on normal pictures, as listed by `aec models`."
 )
 @quality_option(20)
 @click.option("-n", "--top", type=whole_number(1), metavar="N", help="Print the N highest scores only.")
@@ -27,8 +27,8 @@ def command(folder: str, model: str, quality: int, top: int | None, as_json: boo
     """Rank pictures by how badly a model codes them.
 
     Pictures of FOLDER that are unlike the model's training data have high scores. The score is the rate-distortion cost
-    per pixel: bits, plus lambda times the squared error. Pictures that cannot be read are reported, and the exit code
-    is then 1; the others are ranked all the same.
+    per pixel: bits, plus lambda times the squared error. If some pictures cannot be read, they are reported, the others
+    are ranked nevertheless, and the exit code is 1.
 
     \b
     Example:

@@ -217,7 +217,7 @@ def _convert_chunk(convert: Convert, pairs: Sequence[FilePair]) -> list[Outcome]
 
 
 def _process_died(pair: FilePair) -> str:
-    return f"{pair.source_name}: the process that was working on this file died, perhaps from lack of memory"
+    return f"{pair.source_name}: the process working on this file died, perhaps for lack of memory"
 
 
 def _chunks(pairs: Sequence[FilePair]) -> Iterator[list[FilePair]]:

@@ -32,7 +32,7 @@ def require_writable(source: str, target: str, *, force: bool) -> None:
     elif _is_same_file(source, target):
         raise Failure(f"{target}: input and output are the same file")
     elif os.path.isdir(target):
-        raise Failure(f"{target}: is a folder")
+        raise Failure(f"{target}: this is a folder: name a file in it")
     elif os.path.isfile(target) and not force:
         raise Failure(f"{target}: already exists; use --force to overwrite it")
 

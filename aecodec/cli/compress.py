@@ -80,8 +80,8 @@ class Compression:
 def command(inputs: tuple[str, ...], output: str | None, **options: Any) -> None:
     """Compress pictures to .aec files.
 
-    IN is a picture in any format that Pillow reads, - for standard input, or with -r a folder. Pictures that cannot be
-    compressed are reported, and the exit code is then 1; the others are compressed all the same.
+    IN is a picture in any format that Pillow reads, - for standard input, or with -r a folder. If some pictures cannot
+    be compressed, they are reported, the others are compressed nevertheless, and the exit code is 1.
 
     Choose one rate target: -q, --max-bytes, --min-psnr, --min-ssim, --lossless or --max-error.
 

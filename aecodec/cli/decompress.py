@@ -44,7 +44,7 @@ class DecoderOptions:
 
     def __post_init__(self) -> None:
         if self.region and self.thumbnail:
-            raise click.UsageError("--region and --thumbnail exclude each other")
+            raise click.UsageError("--region and --thumbnail cannot be combined")
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,8 @@ class Decompression:
 def command(inputs: tuple[str, ...], output: str | None, **options: Any) -> None:
     """Decompress .aec files to pictures.
 
-    IN is an .aec file, - for standard input, or with -r a folder. Files that cannot be decompressed are reported, and
-    the exit code is then 1; the others are decompressed all the same.
+    IN is an .aec file, - for standard input, or with -r a folder. If some files cannot be decompressed, they are
+    reported, the others are decompressed nevertheless, and the exit code is 1.
 
     \b
     Example:

@@ -16,22 +16,17 @@ _MODE_NAMES: Final = {"L": "gray", "LA": "gray with alpha", "RGB": "RGB", "RGBA"
 def describe_compression(pair: FilePair, input_bytes: int, encoded: bytes) -> str:
     """Return one line about an .aec file that was written; input_bytes: the size of the picture file."""
     info = aecodec.inspect(encoded)
-    shares = (
-        f"{info.file_bytes / raw_bytes(info):.1%} of raw, {info.file_bytes / input_bytes:.1%} of {pair.source_name}"
-    )
-    return f"{pair.target_name}: {readable_bytes(info.file_bytes)}, {shares}, {_describe_coding(info)}"
+    shares = f"{info.file_bytes / raw_bytes(info):.1%} of raw, {info.file_bytes / input_bytes:.1%} of input"
+    coding = f"{info.bits_per_pixel:.2f} bpp, {info.model}{describe_error_bound(info)}"
+    return f"{pair.target_name}: {readable_bytes(info.file_bytes)}, {shares}, {coding}"
 
 
 def describe_decompression(pair: FilePair, encoded: bytes, picture: Picture, written_bytes: int) -> str:
     """Return one line about a picture file of so many bytes that was written."""
     info = aecodec.inspect(encoded)
     size = f"{picture.shape[1]}x{picture.shape[0]} {describe_mode(info)}, {readable_bytes(written_bytes)}"
-    source = f"{readable_bytes(info.file_bytes)}, {_describe_coding(info)}"
+    source = f"{readable_bytes(info.file_bytes)}, {info.model}{describe_error_bound(info)}"
     return f"{pair.target_name}: {size}, from {pair.source_name} ({source})"
-
-
-def _describe_coding(info: aecodec.Info) -> str:
-    return f"{info.bits_per_pixel:.2f} bpp, {info.model}{describe_error_bound(info)}"
 
 
 def raw_bytes(info: aecodec.Info) -> int:
@@ -57,11 +52,11 @@ def describe_metadata(metadata: Metadata) -> str:
 
 def describe_mode(info: aecodec.Info) -> str:
     """Return the kind of picture that a file holds."""
-    return _MODE_NAMES.get(info.mode, info.mode) + (" of 16 bits" if info.bits == 16 else "")
+    return ("16-bit " if info.bits == 16 else "") + _MODE_NAMES.get(info.mode, info.mode)
 
 
 def describe_error_bound(info: aecodec.Info) -> str:
     """Return the largest error that a file promises, after a comma; an empty string if it promises none."""
     if info.max_error is None:
         return ""
-    return f", off by {info.max_error} at most" if info.max_error else ", lossless"
+    return f", max error {info.max_error}" if info.max_error else ", lossless"

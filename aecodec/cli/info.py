@@ -13,6 +13,8 @@ from aecodec.cli.file_pairs import input_name
 from aecodec.cli.picture_files import read_aec
 from aecodec.cli.text_table import text_table
 from aecodec.decoding.parsed_file import ParsedFile
+from aecodec.errors import AecError
+from aecodec.images.metadata import Metadata
 
 
 @click.command("info")
@@ -31,7 +33,11 @@ def command(file: str, as_json: bool) -> None:
     name = input_name(file)
     with expected_errors(name):
         parsed = ParsedFile.parse(read_aec(file), None)
-        info, metadata = parsed.info(), parsed.metadata()
+    info = parsed.info()
+    try:
+        metadata, damage = parsed.metadata(), ""
+    except AecError as error:
+        metadata, damage = Metadata(), f"damaged: {error}"
     raw = raw_bytes(info)
     if as_json:
         more = {"raw_bytes": raw, "metadata": metadata_sizes(metadata), "dpi": metadata.dpi}
@@ -56,6 +62,6 @@ def command(file: str, as_json: bool) -> None:
         *((f"    {name}", f"{content_bytes}") for name, content_bytes in info.sections.items()),
         ("bits per pixel", f"{info.bits_per_pixel:.3f}"),
         ("of raw", f"{info.file_bytes / raw:.2%} of {raw} bytes, {raw / info.file_bytes:.1f}:1"),
-        ("metadata", describe_metadata(metadata)),
+        ("metadata", damage or describe_metadata(metadata)),
     ]
     click.echo(text_table(rows))

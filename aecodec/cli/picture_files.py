@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import cache
@@ -75,7 +76,7 @@ def read_picture(data: bytes, max_pixels: int, *, wide: bool = False) -> Source:
 def refuse_aec(data: bytes) -> None:
     """Raise UnsupportedImage for an .aec file, which is a picture already but none that Pillow reads."""
     if data and is_aec(data):
-        raise UnsupportedImage("this is an .aec file already: to get a picture of it use `aec decompress`")
+        raise UnsupportedImage("this is an .aec file already: use `aec decompress`")
 
 
 def read_aec(name: str) -> bytes:
@@ -86,7 +87,7 @@ def read_aec(name: str) -> bytes:
     other = recognized_format(data)
     if other is None:
         raise NotAnAecFile("this is not an .aec file")
-    raise NotAnAecFile(f"this is not an .aec file but a {other} picture: to compress it use `aec compress {name}`")
+    raise NotAnAecFile(f"this is a {other} picture: use `aec compress {shlex.quote(name)}`")
 
 
 def is_aec(data: bytes) -> bool:
@@ -154,7 +155,7 @@ def write_picture(picture: Picture, metadata: Metadata, name: str) -> tuple[byte
     notes: list[str] = []
     if picture.dtype == np.uint16 and not (written.wide and picture.ndim == 2):  # Pillow writes 16 bits for gray only
         picture = eight_bits(picture)
-        notes.append(f"samples of 16 bits are rounded to 8, as {name} cannot store them")
+        notes.append(f"16-bit samples are rounded to 8 bits, as {name} cannot store them")
     opacity = picture.shape[2] in (2, 4) if picture.ndim == 3 else False
     if opacity and not written.alpha:
         if not (picture[..., -1] == np.iinfo(picture.dtype).max).all():

@@ -57,13 +57,11 @@ class Totals:
 
     def summary(self) -> str:
         """Return the line to print at the end."""
-        part = f" ({self.written_bytes / self.read_bytes:.1%})" if self.read_bytes else ""
-        words = [
-            f"{self.done:,} of {self.files:,} done",
-            f"{readable_bytes(self.read_bytes)} -> {readable_bytes(self.written_bytes)}{part}",
-            f"{self.seconds:.1f} s",
-            self.rate(),
-        ]
+        words = [f"{self.done:,} of {self.files:,} done"]
+        if self.read_bytes:
+            share = self.written_bytes / self.read_bytes
+            words += [f"{readable_bytes(self.read_bytes)} -> {readable_bytes(self.written_bytes)} ({share:.1%})"]
+        words += [f"{self.seconds:.1f} s", self.rate()]
         words += [f"{self.skipped:,} skipped"] if self.skipped else []
         words += [f"{self.failed:,} failed"] if self.failed else []
         return ", ".join(words)

@@ -49,7 +49,7 @@ class RateTarget:
         if not given.get("lossless"):
             named = [name for name in named if name != "lossless"]
         if len(named) > 1:
-            raise InvalidValue(f"{named[0]} and {named[1]} exclude each other: choose one rate target")
+            raise InvalidValue(f"{named[0]} and {named[1]} cannot be combined: choose one rate target")
         name = named[0] if named else "quality"
         value = given[name] if named else DEFAULT_QUALITY
         match name:
@@ -100,7 +100,7 @@ class EncodeOptions:
         if options.target.bounds_error and options.alpha_quality != ALPHA_LOSSLESS:
             raise InvalidValue("an alpha_quality below 100 contradicts lossless and max_error: leave it out")
         if not isinstance(options.model, str):
-            raise InvalidValue(f"a model is named by a string, not by {type(options.model).__name__}")
+            raise InvalidValue(f"model must be a name, not {type(options.model).__name__}")
         if options.packing not in (AUTO, *PACKINGS):
             raise InvalidValue(f"packing must be {AUTO}, {' or '.join(PACKINGS)}, not {options.packing}")
         return options

@@ -80,7 +80,7 @@ class _Goal:
         if self.target.max_bytes is not None:
             least = min(round(float(np.exp(best))), plain_bytes)
             return Unreachable(
-                f"no file of this picture has {self.target.max_bytes} bytes or fewer: the smallest has {least}"
+                f"the smallest file of this picture has {least} bytes, more than {self.target.max_bytes}"
             )
         what, unit = ("PSNR", " dB") if self.target.min_psnr is not None else ("SSIM", "")
         digits = 2 if unit else 4

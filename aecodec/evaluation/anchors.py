@@ -38,9 +38,9 @@ def read(path: Path, pixels: float) -> Curve:
         ]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(
-            f'{path} is no file of published results: it needs {{"results": {{"bpp": [...], "psnr-rgb": [...]}}}},'
+            f'{path} is not a file of published results: it needs {{"results": {{"bpp": [...], "psnr-rgb": [...]}}}},'
             " lists of one length"
         ) from error
     if not points or not all(math.isfinite(p.file_bytes) and p.file_bytes > 0 for p in points):
-        raise ValueError(f"{path} has rates that are not above 0, or none")
+        raise ValueError(f"{path} needs at least one rate, and all of them above 0")
     return Curve(name, points)

@@ -69,8 +69,8 @@ class Assessment:
             ("UQI, mean", number(mean(v["uqi"]), 4)),
             ("binary cross-entropy", number(float((v["cross_entropy"] * samples).sum() / samples.sum()), 4)),
             ("largest error", number(float(v["largest_error"].max()), 0)),
-            ("encoded images/s", number(count / self.encode_seconds, 1)),
-            ("decoded images/s", number(count / self.decode_seconds, 1)),
+            ("encoded pictures/s", number(count / self.encode_seconds, 1)),
+            ("decoded pictures/s", number(count / self.decode_seconds, 1)),
         ]
 
     def results(self) -> dict[str, Any]:

@@ -250,5 +250,5 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
 
 def _read_bytes(data: bytes, at: int, count: int) -> tuple[bytes, int]:
     if count > len(data) - at:
-        raise TruncatedFile("the file is empty" if not data else "the file ends before its header does")
+        raise TruncatedFile("the file is empty" if not data else "the file ends within its header")
     return data[at : at + count], at + count

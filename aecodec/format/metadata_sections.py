@@ -21,7 +21,9 @@ def write(metadata: Metadata) -> tuple[Section, ...]:
     """The sections that hold the metadata, in order of their tags. Raises InvalidValue above MAX_BYTES."""
     parts = {ICC: metadata.icc, EXIF: metadata.exif, XMP: metadata.xmp}
     if sum(map(len, parts.values())) > MAX_BYTES:
-        raise InvalidValue(f"a picture's metadata may have {MAX_BYTES} bytes in all: strip it, or shorten it")
+        raise InvalidValue(
+            f"a picture's metadata may take at most {MAX_BYTES} bytes: strip it (strip, --strip) or shorten it"
+        )
     sections = [Section(tag, _packed(data)) for tag, data in parts.items() if data]
     if metadata.dpi is not None:
         sections.append(Section(RESOLUTION, b"".join(write_varint(n) for n in thousandths(metadata.dpi))))

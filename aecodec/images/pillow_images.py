@@ -91,7 +91,7 @@ def read(image: Image.Image, *, exact: bool = False) -> Source:
     that do not fit and pictures without pixels.
     """
     if image.mode not in CONVERSIONS:
-        raise UnsupportedImage(f"Pillow's mode {image.mode} cannot be coded: convert it to L or RGB first")
+        raise UnsupportedImage(f"Pillow's mode {image.mode} cannot be coded: convert the picture to L or RGB first")
     require_pixels(image.width, image.height)
     notes: list[str] = []
     # A TIFF file's tags are read before its pixels: loading turns the picture upright by them, and drops them.
@@ -138,7 +138,7 @@ def to_pillow(picture: Picture, metadata: Metadata) -> Image.Image:
     """A Pillow image of mode L, LA, RGB, RGBA or I;16, with the metadata in its `info`."""
     if picture.dtype == np.uint16 and picture.ndim == 3:
         picture = eight_bits(picture)
-        warn_converted(("samples of 16 bits are rounded to 8: Pillow holds no more of them than gray without opacity",))
+        warn_converted(("16-bit samples are rounded to 8 bits: Pillow holds 16 bits only for gray without opacity",))
     image = Image.fromarray(picture)
     image.info.update(metadata.info())
     return image
@@ -201,7 +201,7 @@ def _exif(given: bytes, orientation: int | None, notes: list[str]) -> bytes:
         upright, whole = exif.upright(given)
     except UnsupportedImage:
         if (orientation or 1) > 1:
-            notes.append("the EXIF data is damaged and not kept")
+            notes.append("the EXIF data is damaged and is dropped")
             return b""
         notes.append("the EXIF data is damaged: it is kept as it is, and the picture is not rotated")
         return exif.without_prefix(given)
@@ -219,7 +219,7 @@ def _metadata(image: Image.Image, found: bytes, sideways: bool, notes: list[str]
     xmp = re.sub(rb"(tiff:Orientation(?:=[\"']|>))[2-8]", rb"\g<1>1", xmp)
     dpi = resolution(info.get("dpi"))
     if dpi is None and info.get("dpi"):
-        notes.append("the resolution is not one that a file can hold, and is not kept")
+        notes.append("the resolution is out of range and is dropped")
     if dpi is not None and sideways:
         dpi = dpi[1], dpi[0]
     if len(icc) + len(found) + len(xmp) > MAX_BYTES:
@@ -243,5 +243,5 @@ def _taken(image: Image.Image, notes: list[str]) -> bytes:
                 kept[tag] = directory
         return exif.upright(kept.tobytes())[0] if len(kept) else b""
     except (UnsupportedImage, *_BAD_EXIF):
-        notes.append("the EXIF tags cannot be read and are not kept")
+        notes.append("the EXIF tags cannot be read and are dropped")
         return b""

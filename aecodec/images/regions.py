@@ -59,5 +59,5 @@ def area(region: Region | None, size: tuple[int, int]) -> Box:
     except (TypeError, ValueError):
         raise InvalidValue(f"a region is four whole numbers (x, y, width, height), not {region!r}") from None
     if min(x, y) < 0 or min(width, height) < 1 or x + width > size[1] or y + height > size[0]:
-        raise InvalidValue(f"the region {width}x{height} at {x},{y} is not within the picture of {size[1]}x{size[0]}")
+        raise InvalidValue(f"the region {width}x{height} at {x},{y} lies outside the picture of {size[1]}x{size[0]}")
     return Box(y, y + height, x, x + width)

@@ -80,7 +80,7 @@ class Precision:
         if self.max_error == 0:
             return steps
         if int(steps.max(initial=0)) >= self.levels:
-            raise InvalidValue("the file has a sample beyond the largest one")
+            raise InvalidValue("the file has a sample above the largest value")
         return self._changed(steps, self.samples_type, lambda part: np.minimum(part * self.step, self.top))
 
     def _changed(self, given: NDArray[Any], dtype: type[Any], change: Any) -> NDArray[Any]:

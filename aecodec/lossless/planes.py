@@ -99,7 +99,7 @@ def unpack(data: bytes, shape: tuple[int, int, int], dtype: DTypeLike = np.uint8
         raise TruncatedFile(f"{_WHAT} ends before its checksum")
     method, content, check = data[0], data[1:-_CHECK_BYTES], data[-_CHECK_BYTES:]
     if method > _PALETTE or method == _COLOUR and channels < 3:
-        raise InvalidValue(f"{_WHAT} is packed by a method that there is not")
+        raise InvalidValue(f"{_WHAT} uses an unknown packing method")
     if method == _CONSTANT:
         _require_size(len(content), pixel)
         _require_check(content, seed, check)  # before there is a picture
@@ -181,7 +181,7 @@ def _by_palette(content: bytes, shape: tuple[int, int, int], dtype: np.dtype[Any
     colours = np.frombuffer(content[1:begin], dtype.newbyteorder("<")).reshape(-1, channels).astype(dtype)
     rows = list(map(tuple, colours.tolist()))
     if count < 2 or any(a >= b for a, b in zip(rows, rows[1:], strict=False)):
-        raise InvalidValue(f"{_WHAT} has a palette whose colours do not rise")
+        raise InvalidValue(f"{_WHAT} has a palette whose colours are not in ascending order")
     bits = _index_bits(count)
     joined = _unframed(content[begin:], (height, -(-width * bits // 8), 1), np.dtype(np.uint8))[..., 0]
     indices = _parted(joined, bits)
@@ -266,7 +266,7 @@ def _unframed(frame: bytes, shape: tuple[int, int, int], dtype: np.dtype[Any]) -
     content = np.frombuffer(body, np.uint8)
     chosen = content[:rows].reshape(channels, height)
     if chosen.max(initial=0) > _LEFT | _ABOVE:
-        raise InvalidValue(f"{_WHAT} has a predictor that there is not")
+        raise InvalidValue(f"{_WHAT} uses an unknown predictor")
     stored = content[rows:].reshape(channels, dtype.itemsize, height, width)
     samples = np.empty(shape, dtype)
     for channel in range(channels):

@@ -114,7 +114,7 @@ def split(content: bytes, grid: PanelGrid, size: tuple[int, int], model: Model, 
     """The packed elements of each panel of a picture (height, width). Raises AecError."""
     stage_of(model)
     if not content:
-        raise TruncatedFile("the remainder does not say how large an error it leaves")
+        raise TruncatedFile("the remainder ends before its error bound")
     least = [least_bytes(packing_name, _elements(model, size_of_part(grid, i, size))) for i in range(grid.count)]
     return panels.split(content[1:], least)
 

@@ -70,7 +70,7 @@ def by_name(name: str) -> Model:
     except InvalidModelFile as error:
         raise InvalidModelFile(f"{path}: {error}") from error
     if model.name != name:
-        raise InvalidModelFile(f"{path}: the model file says that it is {model.name}: rename it")
+        raise InvalidModelFile(f"{path}: the model in this file is called {model.name}: rename the file")
     return model
 
 

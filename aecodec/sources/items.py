@@ -56,7 +56,7 @@ def _items(text: str, tile: tuple[int, int] | None, least: int) -> Iterator[Item
     else:
         stack = readers.read_idx(path)
         if stack.ndim not in (3, 4) or 0 in stack.shape:
-            raise ValueError(f"{path} holds an array of {stack.shape}, and no pictures")
+            raise ValueError(f"{path} holds an array of shape {stack.shape}, not pictures")
         yield from _numbered(path.name, stack)
 
 
@@ -77,7 +77,7 @@ def _picture_or_tiles(path: Path, tile: tuple[int, int] | None, least: int) -> S
         return readers.sheet_tiles(picture, tile)
     if tile is not None and least == 1:
         height, width = picture.shape[:2]
-        raise ValueError(f"{path} is {width}x{height}: no sheet of tiles of {tile[1]}x{tile[0]}")
+        raise ValueError(f"{path} is {width}x{height}, which is not a sheet of {tile[1]}x{tile[0]} tiles")
     return [picture]
 
 

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -23,8 +24,9 @@ import aecodec
 from aecodec.cli import COMMANDS, byte_files, main
 from aecodec.cli.completion import SHELLS
 from aecodec.cli.text_table import text_table
+from aecodec.format.container import ICC, read_header, write_header
 
-A_PNG = "this is not an .aec file but a PNG picture: to compress it use `aec compress ring.png`"
+A_PNG = "this is a PNG picture: use `aec compress ring.png`"
 AEC = [sys.executable, "-m", "aecodec"]
 ROWS, COLUMNS = np.mgrid[:28, :28]
 DISTANCES = abs(np.hypot(ROWS - 13.5, COLUMNS - 13.5) - 8)
@@ -171,7 +173,7 @@ def test_bad_input_gets_one_sentence(folder: Path) -> None:
     assert refuses("info", "none.aec") == "aec: none.aec: No such file or directory"
     for arguments in (["given/sky.aec", "-o", "x.aec"], ["given/sky.aec"]):
         assert refuses("compress", *arguments) == (
-            "aec: given/sky.aec: this is an .aec file already: to get a picture of it use `aec decompress`"
+            "aec: given/sky.aec: this is an .aec file already: use `aec decompress`"
         )
     assert refuses("compress", "notes.txt") == ("aec: notes.txt: this is not a picture in a format that Pillow reads")
     assert refuses("compress", "empty.png", "-o", "x.aec") == "aec: empty.png: the file is empty"
@@ -184,7 +186,7 @@ def test_bad_input_gets_one_sentence(folder: Path) -> None:
         assert refuses(command, "notes.txt") == "aec: notes.txt: this is not an .aec file"
     assert refuses("info", "given") == refuses("verify", "given") == "aec: given: this is a folder: name a file in it"
     assert refuses("info", "empty.aec") == "aec: empty.aec: the file is empty"
-    assert refuses("decompress", "begun.aec") == "aec: begun.aec: the file ends before its header does"
+    assert refuses("decompress", "begun.aec") == "aec: begun.aec: the file ends within its header"
     assert refuses("decompress", "-", stdin=b"?") == "aec: standard input: this is not an .aec file"
     assert refuses("decompress", "given/sky.aec", "-o", "sky.xyz") == (
         "aec: sky.xyz: pictures cannot be written as .xyz; try .png"
@@ -199,7 +201,7 @@ def test_a_damaged_file_is_an_error_and_not_a_picture(folder: Path) -> None:
 
 
 def test_pictures_over_the_limit_are_refused_both_ways(folder: Path) -> None:
-    sentence = "the picture is 28x28 pixels and the limit is 783 in all"
+    sentence = "the picture has 28x28 pixels, over the limit of 783"
     assert refuses("compress", "sky.png", "--max-pixels", "783").startswith(f"aec: sky.png: {sentence}")
     assert refuses("decompress", "given/sky.aec", "--max-pixels", "783").startswith(f"aec: given/sky.aec: {sentence}")
     succeeds("compress", "sky.png", "--max-pixels", "784")
@@ -213,20 +215,21 @@ def test_wrong_usage_exits_with_two(folder: Path) -> None:
     assert "-q" in is_wrong_usage("compress", "ring.png", "-q", "101")
     assert "--packing" in is_wrong_usage("compress", "ring.png", "--packing", "zip")
     assert "-m" in is_wrong_usage("compress", "ring.png", "-m", "nobody")
-    assert "given is a folder: to process the files in it use `aec compress -r given`" in is_wrong_usage(
-        "compress", "given"
-    )
+    assert "given is a folder: use `aec compress -r given`" in is_wrong_usage("compress", "given")
     assert "a.jpg: compressed files are .aec files; use -o a.aec" in is_wrong_usage(
         "compress", "ring.png", "-o", "a.jpg"
     )
     assert "is not of the form X,Y,W,H" in is_wrong_usage("decompress", "given/sky.aec", "--region", "1,2,3")
-    assert "exclude each other" in is_wrong_usage("decompress", "a.aec", "--region", "1,2,3,4", "--thumbnail", "9")
+    assert "cannot be combined" in is_wrong_usage("decompress", "a.aec", "--region", "1,2,3,4", "--thumbnail", "9")
     assert "--thumbnail" in is_wrong_usage("decompress", "given/sky.aec", "--thumbnail", "0")
     assert "--format" in is_wrong_usage("decompress", "given/sky.aec", "--format", "gif")
     assert not Path("ring.aec").exists()
 
 
 def test_wrong_usage_names_the_next_command_to_type(folder: Path) -> None:
+    Path("ring.png").rename("my ring.png")
+    assert refuses("info", "my ring.png").endswith(": use `aec compress 'my ring.png'`")
+    Path("ring.png").write_bytes(Path("my ring.png").read_bytes())
     for words, meant in {
         ("comprss", "ring.png"): "`aec compress`",
         ("encode", "ring.png"): "`aec compress`",
@@ -235,6 +238,7 @@ def test_wrong_usage_names_the_next_command_to_type(folder: Path) -> None:
         ("ring.png", "-q", "3"): "`aec compress ring.png`",
         ("given/ring.aec",): "`aec decompress given/ring.aec`",
         ("given",): "`aec compress -r given`",
+        ("my ring.png",): "`aec compress 'my ring.png'`",
     }.items():
         assert f"No such command {words[0]!r}. Did you mean {meant}?" in is_wrong_usage(*words)
     assert "No such command 'zzz'. `aec --help` lists the commands." in is_wrong_usage("zzz")
@@ -275,6 +279,10 @@ def test_info_lists_the_metadata(folder: Path) -> None:
     size = os.path.getsize("a.aec")
     assert f"of raw          {size / 2352:.2%} of 2352 bytes, {2352 / size:.1f}:1\n" in table
     said = json.loads(succeeds("info", "a.aec", "--json").stdout)
+    header = read_header(Path("a.aec").read_bytes())[0]
+    damaged = [replace(section, data=b"\5?") if section.tag == ICC else section for section in header.sections]
+    Path("b.aec").write_bytes(write_header(replace(header, sections=tuple(damaged))))
+    assert re.search(r"^metadata        damaged: ", succeeds("info", "b.aec").stdout, re.M)
     assert (said["metadata"], said["dpi"]) == ({"ICC": 700, "EXIF": exif_bytes, "XMP": 4}, [300, 150])
 
 
@@ -360,13 +368,13 @@ def test_a_terminal_gets_a_line_about_success_and_never_binary_data(folder: Path
     file_bytes = os.path.getsize("ring.aec")
     info = aecodec.inspect(Path("ring.aec").read_bytes())
     coding = f"{file_bytes * 8 / 784:.2f} bpp, {info.model}"
-    shares = f"{file_bytes / 784:.1%} of raw, {file_bytes / os.path.getsize('ring.png'):.1%} of ring.png"
+    shares = f"{file_bytes / 784:.1%} of raw, {file_bytes / os.path.getsize('ring.png'):.1%} of input"
     line, _, seconds = line.rpartition("\033[K")[2].rpartition(", ")  # a busy machine may have shown progress
     assert line == f"ring.aec: {file_bytes} B, {shares}, {coding}"
     assert re.fullmatch(r"\d+\.\d s\n", seconds)
     line = seen_on_a_terminal("decompress", "ring.aec", "-o", "a.png").rpartition("\033[K")[2]
     picture_bytes = os.path.getsize("a.png")
-    assert line.startswith(f"a.png: 28x28 gray, {picture_bytes} B, from ring.aec ({file_bytes} B, {coding}), ")
+    assert line.startswith(f"a.png: 28x28 gray, {picture_bytes} B, from ring.aec ({file_bytes} B, {info.model}), ")
     assert seen_on_a_terminal("decompress", "ring.aec", "-o", "-") == (
         "aec: binary data is not written to a terminal: use -o FILE or a pipe\n"
     )

@@ -46,7 +46,7 @@ def test_a_whole_installation_is_reported_as_such() -> None:
     assert report["broken"] == 0
     names = {part: [finding["name"] for finding in report[part]] for part in report if part != "broken"}
     assert names["engines"] == list(engines.ENGINES)
-    assert names["models"][1:5] == list(registry.NUMBERS.values())
+    assert set(registry.NUMBERS.values()) <= set(names["models"])
     assert {"aecodec", "python", "numpy", "pillow", "zstandard", "keras", "tensorflow"} <= set(names["versions"])
     table = succeeds("doctor").stdout
     assert table.endswith("\nEverything works.\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -209,3 +210,20 @@ def test_large_pictures_are_measured_in_processes_of_their_own() -> None:
     rows = large.measured((40, 30), 1, large.Coding("mnist", 75, 0))
     assert [row[0] for row in rows] == [f"40x30 gray: {step}" for step in large.STEPS]
     assert all(float(row[3].replace(",", "")) > 10 for row in rows)
+
+
+def test_a_session_shows_what_a_terminal_does_and_the_exit_code(tmp_path: Path) -> None:
+    pytest.importorskip("pty", reason="needs a pseudo-terminal")
+    session.prepare(tmp_path)
+    assert session.shown("aec --version", tmp_path) == f"aec, version {version('aecodec')}"
+    lines = session.shown("aec info photos", tmp_path).splitlines()
+    assert lines == ["aec: photos: this is a folder: name a file in it", "[exit code 1]"]
+    lines = session.shown("aec compress --help", tmp_path).splitlines()
+    assert len(lines) > 40 and max(map(len, lines)) <= 80
+    assert session._CLEARED.sub("", "\r\033[K[##--]\r\033[Kdone\nmore\n") == "done\nmore\n"
+
+
+def test_the_page_of_the_first_minutes_has_all_its_commands() -> None:
+    page = (ROOT / "docs" / "first-minutes.md").read_text()
+    shown = [line.removeprefix("    $ ") for line in page.splitlines() if line.startswith("    $ ")]
+    assert shown == [line for part in session.PARTS for line in part.lines]

@@ -129,7 +129,7 @@ def test_a_bundled_model_is_not_replaced_by_a_file_of_its_name(own_folder: Path)
 
 def test_a_model_file_under_another_name_is_refused(own_folder: Path) -> None:
     (own_folder / "other-1.safetensors").write_bytes(TINY)
-    with pytest.raises(InvalidModelFile, match="says that it is tiny-1: rename it"):
+    with pytest.raises(InvalidModelFile, match="in this file is called tiny-1: rename the file"):
         registry.by_name("other-1")
 
 
