@@ -18,7 +18,7 @@ from PIL import Image
 import aecodec
 from aecodec.evaluation import sweeps
 from aecodec.sources import readers
-from benchmarks import __main__, crops, datasets, detail, figure, large, photographs, targets
+from benchmarks import __main__, crops, datasets, detail, figure, large, photographs, session, targets
 from benchmarks.pages import BENCHMARKS, PAGES, Page
 
 ROOT = Path(__file__).parents[2]
