@@ -358,7 +358,7 @@ def test_a_size_that_goes_without_saying_is_refused(model: str) -> None:
     assert header.size is None
     said = write_header(Header(header.model_number, header.quality, header.packing, size=(width, height)))
     for read in (aecodec.decode, aecodec.inspect):
-        with pytest.raises(InvalidValue, match="states a size although"):
+        with pytest.raises(InvalidValue, match="gives a size although"):
             read(said + data[begin:])
 
 

@@ -117,7 +117,7 @@ def test_a_likeness_that_no_model_reaches_is_an_error_that_names_the_best() -> N
 
 
 def test_ssim_needs_a_window() -> None:
-    with pytest.raises(InvalidValue, match="11 pixels or more each way"):
+    with pytest.raises(InvalidValue, match="at least 11 pixels in each direction"):
         aecodec.encode(COLOUR[0][:10], min_ssim=0.9)
 
 

@@ -302,7 +302,7 @@ def test_a_header_says_nothing_that_only_a_model_could_mean(fields: dict[str, ob
 
 def test_a_precision_that_there_is_not_is_refused() -> None:
     header = write_header(Header(container.PLAIN, 100, "zstd", size=(1, 1), gray=True))
-    with pytest.raises(InvalidValue, match="an error beyond the largest"):
+    with pytest.raises(InvalidValue, match="larger than the largest sample"):
         aecodec.inspect(header + b"\x80\x04" + b"\0" * 9)
     with pytest.raises(TruncatedFile):
         aecodec.inspect(header)
