@@ -17,6 +17,8 @@ from aecodec.engines.threads import parts, share_out
 from aecodec.native import TILE, ChainStruct, LayerStruct, PlacesStruct, address
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from aecodec.engines import Tensor
@@ -56,9 +58,11 @@ class NativeEngine:
         if not where.size:
             return np.empty((n, 0, network.layers[-1].units), np.int16)
         grid = _halves(x, plus) if network.reach > INT16_LIMIT else _sum(x, plus).astype(np.int16, copy=False)
-        for chain in chains[:-1]:
-            grid = chain.run_framed(grid)
-        return chains[-1].run(grid, where)
+        outputs: list[NDArray[np.int16]] = []
+        for chain in chains:
+            outputs.append(chain.run(grid, where, outputs))
+            grid = outputs[-1].reshape(n, height, width, -1) if positions is None else grid
+        return outputs[-1]
 
     def classes(self, output: Tensor, first: int, offset: NDArray[np.int32]) -> NDArray[np.uint8]:
         """As `Engine.classes`."""
@@ -102,12 +106,16 @@ class NativeEngine:
 
 @dataclass(frozen=True, eq=False)
 class _Chain:
-    """A first layer, which may look at neighbours, and those after it, which do not, as the library wants them."""
+    """A first layer, which may look at neighbours, and those after it, which do not, as the library wants them.
+
+    ``earlier``: of layers that add the output of an earlier chain, which one.
+    """
 
     layers: tuple[ExactLayer, ...]
     arrays: tuple[dict[str, NDArray[Any]], ...]  # of each layer; the structures only point to them
     structures: ctypes.Array[LayerStruct]
     inputs: int
+    earlier: dict[int, int]
 
     @cached_property
     def kernel(self) -> int:
@@ -117,49 +125,37 @@ class _Chain:
     def multiply_adds(self) -> int:
         return sum(layer.weight.size for layer in self.layers)
 
-    def run(self, x: NDArray[np.int16], positions: NDArray[np.intp]) -> NDArray[np.int16]:
-        """The outputs (N, P, units) on grids x (N, H, W, inputs) at raster positions (P,)."""
-        n, units = len(x), self.layers[-1].units
-        out = np.empty((n, positions.size, units), np.int16)
-        self._run(x, positions, out, np.arange(positions.size) * units, positions.size * units)
-        return out
+    def run(
+        self, x: NDArray[np.int16], positions: NDArray[np.intp], outputs: Sequence[NDArray[np.int16]]
+    ) -> NDArray[np.int16]:
+        """The outputs (N, P, units) on grids x (N, H, W, inputs) at raster positions (P,).
 
-    def run_framed(self, x: NDArray[np.int16]) -> NDArray[np.int16]:
-        """The outputs (N, H, W, units) at all positions."""
-        n, height, width, _ = x.shape
-        return self.run(x, np.arange(height * width)).reshape(n, height, width, -1)
-
-    def _run(
-        self,
-        x: NDArray[np.int16],
-        positions: NDArray[np.intp],
-        out: NDArray[np.int16],
-        places: NDArray[np.intp],
-        out_grid: int,
-    ) -> None:
+        ``outputs``: those of the chains before, which are at all positions if any is used.
+        """
         library = native.library()
         assert library is not None
         n, height, width, _ = x.shape
         flat, line, size = self._laid_out(x)
         y, column = np.divmod(positions, width)
         where = (y * line + column) * self.inputs
-        chain = ChainStruct(
-            len(self.layers),
-            0,
-            ctypes.addressof(self.structures),
-            address(flat),
-            line * self.inputs,
-            PlacesStruct(address(where), where.size, size),
-            address(out),
-            PlacesStruct(address(places), places.size, out_grid),
+        total, units = n * where.size, self.layers[-1].units
+        made = np.empty(total * units + TILE, np.int16)  # what a later chain adds is read by whole tiles
+        places = np.arange(where.size) * units
+        earlier = (ctypes.c_void_p * len(self.layers))()
+        for layer, chain in self.earlier.items():
+            earlier[layer] = address(outputs[chain])
+        structure = ChainStruct(
+            *(len(self.layers), 0, ctypes.addressof(self.structures), ctypes.addressof(earlier)),
+            *(address(flat), line * self.inputs, PlacesStruct(address(where), where.size, size)),
+            *(address(made), PlacesStruct(address(places), places.size, where.size * units)),
         )
 
         def work(part: tuple[int, int]) -> None:
-            if library.aec_run(ctypes.byref(chain), native.path(), *part):
+            if library.aec_run(ctypes.byref(structure), native.path(), *part):
                 raise native.failed()
 
-        total = n * where.size
         share_out(work, parts(total, total * self.multiply_adds >= SHARED_WORK))
+        return made[:-TILE].reshape(n, where.size, units)
 
     def _laid_out(self, x: NDArray[np.int16]) -> tuple[NDArray[np.int16], int, int]:
         """(grids as the library reads them, positions of a line, values of a grid)."""
@@ -184,9 +180,11 @@ def _compile(network: Network) -> tuple[_Chain, ...] | None:
     begins = [0, *(i for i, layer in enumerate(network.layers) if i and layer.kernel > 1), len(network.layers)]
     inputs = network.inputs
     chains: list[_Chain] = []
+    ends = {end - 1: number for number, end in enumerate(begins[1:])}  # the chain that a layer is the last of
     for begin, end in zip(begins, begins[1:], strict=False):
         layers = network.layers[begin:end]
-        if len(layers) > native.MAX_LAYERS or any(layer.add is not None and layer.add < begin for layer in layers):
+        earlier = {i: layer.add for i, layer in enumerate(layers) if layer.add is not None and layer.add < begin}
+        if len(layers) > native.MAX_LAYERS or not ends.keys() >= set(earlier.values()):
             return None
         if any((layer.limit > INT16_LIMIT).any() for layer in layers):
             return None
@@ -201,7 +199,8 @@ def _compile(network: Network) -> tuple[_Chain, ...] | None:
             arrays.append(made)
             structures.append(_structure(layer, seen, made, begin))
             seen = layer.units
-        chains.append(_Chain(layers, tuple(arrays), (LayerStruct * len(structures))(*structures), inputs))
+        links = {layer: ends[add] for layer, add in earlier.items()}
+        chains.append(_Chain(layers, tuple(arrays), (LayerStruct * len(structures))(*structures), inputs, links))
         inputs = layers[-1].units
     return tuple(chains)
 
@@ -264,7 +263,7 @@ def _structure(layer: ExactLayer, inputs: int, arrays: dict[str, NDArray[Any]], 
         segments=layer.kernel,
         units=layer.units,
         pairs=-(-length // 2),
-        add=-1 if layer.add is None else layer.add - begin,
+        add=-1 if layer.add is None or layer.add < begin else layer.add - begin,
         leak=layer.leak,
         wide="wide_weight" in arrays,
         inputs=length,

@@ -60,6 +60,7 @@ class ChainStruct(ctypes.Structure):
         ("count", ctypes.c_int32),
         ("unused", ctypes.c_int32),
         ("layers", Address),
+        ("earlier", Address),
         ("grid", Address),
         ("stride", Count),
         ("places", PlacesStruct),

@@ -7,9 +7,13 @@
    PAIRS(p)        the weights of LANES units, two inputs each
    SPREAD(p)       two inputs, the same for all lanes
    DOT(a, w, x)    a + w[0] * x[0] + w[1] * x[1] in each lane
-   POSITIONS       positions, and TILES tiles of 16 units, whose sums are held in registers at once */
+   POSITIONS       positions, and TILES tiles of 16 units, whose sums are held in registers at once
+   FINISH          from sums to outputs, where that is worth instructions of its own */
 
 #define PER_TILE (TILE / LANES)
+#ifndef FINISH
+#define FINISH finish
+#endif
 
 /* Sums of POSITIONS positions for `tiles` tiles of units. The inputs of a position are `segments` runs of 2 * pairs
    values, `stride` values apart. */
@@ -69,7 +73,7 @@ static TARGET void FN(layer)(const aec_layer *layer, const int16_t *const *x, in
                 if (layer->low)
                     finish_split(layer, sums + row, low + row, unit, more, out[p] + unit);
                 else
-                    finish(layer, sums + row, unit, more, out[p] + unit);
+                    FINISH(layer, sums + row, unit, more, out[p] + unit);
             }
         at += tiles * tile;
         left -= tiles;
@@ -80,13 +84,16 @@ static TARGET void FN(layer)(const aec_layer *layer, const int16_t *const *x, in
 static TARGET void FN(chain)(const aec_chain *chain, int64_t begin, int64_t end, int16_t *rows) {
     int64_t row[MAX_LAYERS + 1] = {0};
     for (int j = 0; j < chain->count; j++) row[j + 1] = row[j] + BLOCK * padded_units(&chain->layers[j]);
+    cursor at = {begin % chain->from.count, begin / chain->from.count};
     for (int64_t from = begin; from < end; from += POSITIONS) {
         int positions = (int)(end - from < POSITIONS ? end - from : POSITIONS);
-        const int16_t *in[POSITIONS];
-        for (int p = 0; p < POSITIONS; p++) {
-            int64_t at = from + (p < positions ? p : positions - 1);
+        const int16_t *in[POSITIONS] = {chain->grid};
+        int16_t *to[POSITIONS];
+        for (int p = 0; p < positions; p++, at = after(&chain->from, at)) {
             in[p] = chain->grid + place_of(&chain->from, at);
+            to[p] = chain->out + place_of(&chain->to, at);
         }
+        for (int p = positions; p < POSITIONS; p++) in[p] = in[0];
         for (int j = 0; j < chain->count; j++) {
             const aec_layer *layer = &chain->layers[j];
             int64_t width = padded_units(layer);
@@ -95,16 +102,17 @@ static TARGET void FN(chain)(const aec_chain *chain, int64_t begin, int64_t end,
             for (int p = 0; p < POSITIONS; p++) {
                 out[p] = rows + row[j] + p * width;
                 if (layer->add >= 0) added[p] = rows + row[layer->add] + p * width;
+                if (chain->earlier[j] && p < positions) added[p] = chain->earlier[j] + (from + p) * layer->units;
             }
+            const int16_t *const *more = layer->add >= 0 || chain->earlier[j] ? added : NULL;
             if (layer->wide)
-                wide_layer(layer, in, chain->stride, positions, layer->add >= 0 ? added : NULL, out);
+                wide_layer(layer, in, chain->stride, positions, more, out);
             else
-                FN(layer)(layer, in, chain->stride, positions, layer->add >= 0 ? added : NULL, out);
+                FN(layer)(layer, in, chain->stride, positions, more, out);
             for (int p = 0; p < POSITIONS; p++) in[p] = out[p];
         }
         int64_t units = chain->layers[chain->count - 1].units;
-        for (int p = 0; p < positions; p++)
-            memcpy(chain->out + place_of(&chain->to, from + p), in[p], units * sizeof(int16_t));
+        for (int p = 0; p < positions; p++) memcpy(to[p], in[p], units * sizeof(int16_t));
     }
 }
 
@@ -121,3 +129,4 @@ static TARGET void FN(chain)(const aec_chain *chain, int64_t begin, int64_t end,
 #undef STORE
 #undef POSITIONS
 #undef TILES
+#undef FINISH

@@ -12,14 +12,14 @@
 
 #include "aecodec.h"
 
-enum { TILE = 16, BLOCK = 8, MAX_LAYERS = 16 };
+enum { TILE = 16, BLOCK = 8, MAX_LAYERS = 16, NOTHING = -1 };
 
 /* Layers --- */
 
 typedef struct {
     int32_t segments, units;
     int64_t pairs;           /* of a segment; an odd last input has a partner of weight zero */
-    int32_t add, leak;       /* the number of the layer to add, or -1; the divisor of negative sums, or 0 */
+    int32_t add, leak;       /* the number of the layer to add, or NOTHING; the divisor of negative sums, or 0 */
     int32_t wide, inputs;    /* wide: sums in 64 bits, of `inputs` inputs a segment */
     const int16_t *weight;   /* packed */
     const int16_t *low;      /* packed, or NULL: weights are 256 * weight + low, and sums have 64 bits */
@@ -37,6 +37,7 @@ typedef struct {
 typedef struct {
     int32_t count, unused;
     const aec_layer *layers;
+    const int16_t *const *earlier; /* of each layer: outputs at all positions of an earlier chain, to add, or NULL */
     const int16_t *grid;
     int64_t stride; /* values from one segment of the first layer to the next */
     aec_places from;
@@ -44,8 +45,17 @@ typedef struct {
     aec_places to;
 } aec_chain;
 
-static inline int64_t place_of(const aec_places *places, int64_t at) {
-    return places->places[at % places->count] + at / places->count * places->grid;
+/* A position, counted through all grids: that number of that grid. Both places of a chain have the same counts. */
+typedef struct {
+    int64_t number, grid;
+} cursor;
+
+static inline int64_t place_of(const aec_places *places, cursor at) {
+    return places->places[at.number] + at.grid * places->grid;
+}
+
+static inline cursor after(const aec_places *places, cursor at) {
+    return at.number + 1 < places->count ? (cursor){at.number + 1, at.grid} : (cursor){0, at.grid + 1};
 }
 
 static inline int64_t padded_units(const aec_layer *layer) { return (layer->units + TILE - 1) / TILE * TILE; }
@@ -159,6 +169,27 @@ static inline int32_t pair_at(const int16_t *p) {
 #define STORE(p, v) _mm256_storeu_si256((__m256i *)(p), v)
 #define POSITIONS 4
 #define TILES 1
+#define FINISH avx2_finish
+static inline TARGET void avx2_finish(const aec_layer *layer, const int32_t *sums, int unit, const int16_t *added,
+                                      int16_t *out) {
+    if (layer->leak && layer->leak != 8) {
+        finish(layer, sums, unit, added, out);
+        return;
+    }
+    __m256i y[2];
+    for (int half = 0; half < 2; half++) {
+        int at = unit + 8 * half;
+        __m256i limit = PAIRS(layer->limit + at);
+        y[half] = _mm256_srav_epi32(_mm256_add_epi32(PAIRS(sums + 8 * half), PAIRS(layer->bias + at)),
+                                    PAIRS(layer->shift + at));
+        if (added)
+            y[half] = _mm256_add_epi32(y[half],
+                                       _mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)(added + 8 * half))));
+        if (layer->leak) y[half] = _mm256_max_epi32(y[half], _mm256_srai_epi32(y[half], 3));
+        y[half] = _mm256_max_epi32(_mm256_min_epi32(y[half], limit), _mm256_sub_epi32(ZERO, limit));
+    }
+    STORE(out, _mm256_permute4x64_epi64(_mm256_packs_epi32(y[0], y[1]), 0xD8));
+}
 #include "kernel.h"
 
 #define FN(name) avx512_##name
@@ -173,6 +204,20 @@ static inline int32_t pair_at(const int16_t *p) {
 #define STORE(p, v) _mm512_storeu_si512(p, v)
 #define POSITIONS 8
 #define TILES 3
+#define FINISH avx512_finish
+static inline TARGET void avx512_finish(const aec_layer *layer, const int32_t *sums, int unit, const int16_t *added,
+                                        int16_t *out) {
+    if (layer->leak && layer->leak != 8) {
+        finish(layer, sums, unit, added, out);
+        return;
+    }
+    __m512i limit = PAIRS(layer->limit + unit);
+    __m512i y = _mm512_srav_epi32(_mm512_add_epi32(PAIRS(sums), PAIRS(layer->bias + unit)), PAIRS(layer->shift + unit));
+    if (added) y = _mm512_add_epi32(y, _mm512_cvtepi16_epi32(_mm256_loadu_si256((const __m256i *)added)));
+    if (layer->leak) y = _mm512_max_epi32(y, _mm512_srai_epi32(y, 3));
+    y = _mm512_max_epi32(_mm512_min_epi32(y, limit), _mm512_sub_epi32(ZERO, limit));
+    _mm256_storeu_si256((__m256i *)out, _mm512_cvtepi32_epi16(y));
+}
 #include "kernel.h"
 
 #elif defined(__ARM_NEON)
