@@ -17,7 +17,7 @@ import click
 import numpy as np
 
 import aecodec
-from aecodec import engines
+from aecodec import engines, native
 from aecodec.cli.library_messages import collected, printing_collected
 from aecodec.cli.progress import StatusLine
 from aecodec.cli.text_table import text_table
@@ -109,15 +109,23 @@ def _versions() -> Iterator[Finding]:
 
 
 def _engines(test_all: bool) -> Iterator[Finding]:
-    active = type(engines.engine())
-    for name, place in engines.ENGINES.items():
-        if place == (active.__module__, active.__qualname__):
-            why = "the default" if name == engines.DEFAULT_ENGINE else f"in place of {engines.DEFAULT_ENGINE}"
-            yield Finding(name, f"active, {why}")
+    yield Finding("library", _library())
+    for name in engines.ENGINES:
+        if name == engines.active():
+            yield Finding(name, "active, the default")
         elif test_all:
             yield _tested(name)
         else:
             yield Finding(name, "not tested; --all-engines does")
+
+
+def _library() -> str:
+    """Which code path the native library takes, or why there is none."""
+    if native.library() is None:
+        return f"no native library: {native.reason()}; without it everything works, several times slower"
+    names = native.paths()
+    chosen = names.pop(native.path())
+    return f"native, code path {chosen} (this processor can also take {', '.join(names)})"
 
 
 def _tested(name: str) -> Finding:
@@ -162,7 +170,7 @@ def _limits() -> Iterator[Finding]:
     yield Finding("pixels", f"{MAX_PIXELS:,} of a picture; --max-pixels and max_pixels change it")
     yield Finding("metadata", f"{MAX_BYTES:,} bytes of a picture")
     cores = os.cpu_count() or 1
-    yield Finding("threads", f"{threads.workers()} of {cores} cores; OMP_NUM_THREADS changes it")
+    yield Finding("threads", f"{threads.workers()} of {cores} cores; {' or '.join(threads.VARIABLES)} changes it")
 
 
 def _self_test() -> Iterator[Finding]:

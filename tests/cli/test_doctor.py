@@ -45,7 +45,7 @@ def test_a_whole_installation_is_reported_as_such() -> None:
     report = json.loads(succeeds("doctor", "--json").stdout)
     assert report["broken"] == 0
     names = {part: [finding["name"] for finding in report[part]] for part in report if part != "broken"}
-    assert names["engines"] == list(engines.ENGINES)
+    assert names["engines"] == ["library", *engines.ENGINES]
     assert set(registry.NUMBERS.values()) <= set(names["models"])
     assert {"aecodec", "python", "numpy", "pillow", "zstandard", "keras", "tensorflow"} <= set(names["versions"])
     table = succeeds("doctor").stdout
@@ -95,12 +95,13 @@ def test_models_of_other_folders_are_checked(fresh: None, tmp_path: Path, monkey
     assert broken(aec("doctor", "--json")) == {registry.VARIABLE}
 
 
-def test_an_engine_that_stands_in_and_one_that_cannot_be_loaded_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "DEFAULT_ENGINE", "other")
-    found = {finding.name: finding.state for finding in doctor._engines(test_all=False)}
-    assert found[next(iter(engines.ENGINES))] in ("active, in place of other", "not tested; --all-engines does")
-    assert sum(state.startswith("active") for state in found.values()) == 1
+def test_a_missing_library_and_an_engine_that_cannot_be_loaded_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("aecodec.native.library", lambda: None)
+        patch.setattr("aecodec.native.reason", lambda: "not built")
+        found = {finding.name: finding for finding in doctor._engines(test_all=False)}
+    assert found["library"].state.startswith("no native library: not built; ") and not found["library"].problem
+    assert found["numpy"].state == "active, the default"
     monkeypatch.setitem(engines.ENGINES, "gone", ("aecodec.engines.gone", "Gone"))
-    found = {finding.name: finding.state for finding in [doctor._tested("gone")]}
-    assert found["gone"].startswith("cannot be loaded: No module named")
+    assert doctor._tested("gone").state.startswith("cannot be loaded: No module named")
     assert doctor._tested("numpy") == doctor.Finding("numpy", "works, decodes the same pixels")
