@@ -1,10 +1,11 @@
-"""The public functions: pictures to .aec files and back, the whole way in one screen.
+"""The public functions, from pictures to .aec files and back.
 
-encode: load the picture, choose among candidates (a model, or plain), search residuals up the ladder, pack them, write
-the container. decode: parse the container, decode the residuals up the ladder, synthesize pixels.
+Encoding loads the picture, chooses among candidates (a model, or plain), searches residuals along the ladder, packs
+them and writes the container. Decoding parses the container, decodes the residuals along the ladder and synthesizes
+the pixels.
 
-What only an encoder needs is imported when somebody encodes, so that decoding a small file takes little more time than
-starting Python.
+Modules that only an encoder needs are imported when a picture is encoded, so that decoding a small file takes little
+more time than starting Python.
 """
 
 from __future__ import annotations
@@ -56,33 +57,34 @@ def encode(
     exact_transparent: bool = False,
     progress: Progress | None = None,
 ) -> bytes:
-    """The .aec file of a picture.
+    """Encode a picture and return its .aec file.
 
-    image: a Pillow image, or the path or the binary file object of a picture file that Pillow reads; colour profile,
-    EXIF, XMP and resolution are kept unless strip is set. Or an array of uint8, uint16 or bool of shape (H, W),
+    image: a Pillow image, or the path or a binary file object of a picture file that Pillow can read; colour profile,
+    EXIF, XMP and resolution are kept unless strip is set. Or an array of uint8, uint16 or bool with the shape (H, W),
     (H, W, 1), (H, W, 2) with opacity, (H, W, 3), or (H, W, 4) with opacity. 16-bit samples are kept with max_error and
     lossless, and rounded to 8 bits otherwise.
     model: a name from `list_models()`, with or without its version, or "auto" to try all bundled models.
 
     Choose one rate target:
     quality: 1 (smallest file) to 100 (most faithful); 75 if no target is given.
-    max_bytes: the highest quality whose file has at most so many bytes.
-    min_psnr, min_ssim: the smallest file that decodes to at least this PSNR in dB, or SSIM; opacity does not count.
+    max_bytes: the highest quality whose file has at most this many bytes.
+    min_psnr, min_ssim: the smallest file that decodes to at least this PSNR in dB or SSIM; opacity does not count.
     max_error: the smallest file in which no sample is off by more than this, 0 to 65535.
     lossless: every sample is restored exactly; the same as max_error=0.
 
-    effort: 0 (fastest) to 9 (smallest file at the same PSNR); it does not change the time that decoding takes.
-    packing: the entropy coder, "zstd", "rans" or "auto". engine: "numpy" or "tensorflow"; the pixels are the same.
+    effort: 0 (fastest) to 9 (smallest file at the same PSNR); it does not affect decoding time.
+    packing: the entropy coder, "zstd", "rans" or "auto". engine: "native", "numpy", "tensorflow" or "auto",
+    the fastest of the first two that is there; the pixels are the same.
     alpha_quality: 1 to 100; 100 keeps opacity exactly. exact_transparent: whether to keep the colours of fully
     transparent pixels; otherwise they are replaced by colours that compress well.
     progress: called with (panels done, panels in all) for pictures of several panels.
 
-    No file exceeds the raw samples by more than 1 % and 32 bytes, metadata apart: where a model's file would, the
-    picture is written plain, that is losslessly and without a model. With model="auto" and packing="auto" it is written
-    plain wherever that is no larger.
+    Metadata aside, no file exceeds the raw samples by more than 1 % plus 32 bytes: if a model's file would, the picture
+    is written plain, that is, losslessly and without a model. With model="auto" and packing="auto" it is written plain
+    whenever that is no larger.
 
-    Raises UnsupportedImage, LimitExceeded, UnknownModel and InvalidValue; Unreachable where no file meets the target;
-    OSError where a picture file cannot be read. Conversions of the picture are reported by one AecWarning.
+    Raises UnsupportedImage, LimitExceeded, UnknownModel and InvalidValue; Unreachable if no file meets the target;
+    OSError if a picture file cannot be read. Conversions of the picture are reported in a single AecWarning.
     """
     return encode_many(
         [image],
@@ -121,10 +123,10 @@ def encode_many(
     exact_transparent: bool = False,
     progress: Progress | None = None,
 ) -> list[bytes]:
-    """The .aec files of many pictures of any sizes; arguments and errors as for `encode`.
+    """Encode many pictures of any sizes and return their .aec files; arguments and errors as for `encode`.
 
-    Small pictures of one size are coded together, which is much faster; the files are the same as one by one. An
-    error carries a note with the index of its picture.
+    Small pictures of the same size are coded together, which is much faster; the files are the same as if coded one by
+    one. An error carries a note with the index of its picture.
     """
     options = EncodeOptions.parse(
         {
@@ -194,20 +196,20 @@ def decode(
     thumbnail: int | None = None,
     progress: Progress | None = None,
 ) -> Picture:
-    """The picture of an .aec file: uint8, (H, W) or (H, W, 3), with one more channel if it has opacity.
+    """Decode an .aec file to a uint8 array (H, W) or (H, W, 3), with one more channel if the picture has opacity.
 
-    data: the bytes of the file, in any object with the buffer protocol (bytes, mmap, a uint8 array), or its path, or a
-    binary file object. The samples are the same on every machine and with every engine. They are uint16 if `inspect`
-    reports 16 bits.
+    data: the file's bytes in any object with the buffer protocol (bytes, mmap, a uint8 array), its path, or a binary
+    file object. The samples are the same on every machine and with every engine. They are uint16 if `inspect` reports
+    16 bits.
 
     max_pixels: refuse larger pictures before anything is allocated; None for no limit.
-    region: (x, y, width, height) in pixels of the part to decode. Only the panels that it needs are decoded; the result
-    equals the crop of the whole.
-    thumbnail: the longest side, in pixels, of a reduced picture: the means of squares of pixels, or of whole blocks
-    where it shrinks by a block or more, for which the last step of decoding is left out.
+    region: (x, y, width, height) of the part to decode, in pixels. Only the panels that it needs are decoded; the
+    result equals the same crop of the whole picture.
+    thumbnail: the longest side of a reduced picture, in pixels. Its pixels are means over squares of pixels or, if each
+    covers a block or more, over whole blocks, which skips the last step of decoding.
     progress: called with (panels done, panels in all) for pictures of several panels.
 
-    Raises AecError, and OSError where a file cannot be read.
+    Raises AecError, and OSError if a file cannot be read.
     """
     file = ParsedFile.parse(file_bytes(data), max_pixels)
     return decoder.decode(file, engine, region, thumbnail, progress)
@@ -222,7 +224,7 @@ def decode_image(
     thumbnail: int | None = None,
     progress: Progress | None = None,
 ) -> Image.Image:
-    """The picture of an .aec file as a Pillow image of mode L, LA, RGB, RGBA or I;16.
+    """Decode an .aec file to a Pillow image of mode L, LA, RGB, RGBA or I;16.
 
     Its `info` holds the metadata of the file: "icc_profile", "exif", "xmp" and "dpi". Arguments and errors as for
     `decode`.
@@ -237,10 +239,10 @@ def decode_image(
 def decode_many(
     blobs: Sequence[FileLike], *, max_pixels: int | None = MAX_PIXELS, engine: str = DEFAULT_ENGINE
 ) -> list[Picture]:
-    """The pictures of many .aec files; arguments and errors as for `decode`.
+    """Decode many .aec files; arguments and errors as for `decode`.
 
-    Small files of one model and size are decoded together, which is much faster. An error carries a note with the index
-    of its file.
+    Small files of the same model and size are decoded together, which is much faster. An error carries a note with the
+    index of its file.
     """
     _require_several(blobs)
     parsed = []
@@ -269,12 +271,12 @@ def decode_many(
 
 
 def inspect(data: FileLike) -> Info:
-    """What the header and the sections of an .aec file say. Nothing is decoded or verified. Raises AecError."""
+    """Read the header and the sections of an .aec file. Nothing is decoded or verified. Raises AecError."""
     return ParsedFile.parse(file_bytes(data), None).info()
 
 
 def _require_several(values: object) -> None:
-    """Raise InvalidValue for a single picture or file, whose characters or bytes would be taken one by one."""
+    """Raise InvalidValue for a single picture or file, which would be iterated over character by character."""
     if isinstance(values, str | bytes | bytearray | os.PathLike):
         raise InvalidValue(f"expected a sequence, not one {type(values).__name__}: put it into a list")
 
@@ -314,7 +316,7 @@ def _alike(keys: list[Any]) -> Iterator[tuple[Any, list[int]]]:
 
 
 def _chunks(indices: list[int], pixels: int, limit: int) -> Iterator[list[int]]:
-    """Split pictures of so many pixels each: at most `limit` pixels together, and some for every thread."""
+    """Split pictures of `pixels` pixels each into chunks of at most `limit` pixels, some for every thread."""
     each = max(-(-len(indices) // workers()), SHARED_PIXELS // pixels)
     size = max(1, min(each, limit // pixels))
     for begin in range(0, len(indices), size):

@@ -78,9 +78,9 @@ class AecWarning(UserWarning):
 
 
 def warn_converted(notes: tuple[str, ...]) -> None:
-    """Report what was converted in one AecWarning that points to the caller's line outside the package."""
+    """Report what was converted in one AecWarning that points to the caller's line outside the package and Pillow."""
     if notes:
         level, frame = 1, sys._getframe()
-        while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "aecodec":
+        while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ("aecodec", "PIL"):
             level, frame = level + 1, frame.f_back
         warnings.warn("; ".join(notes), AecWarning, stacklevel=level)

@@ -70,9 +70,9 @@ def curve(figures: list[dict[str, float]]) -> tuple[list[float], list[float]]:
 
 
 EXPLANATION = (
-    "Every variant is trained from scratch with the preset's settings for so many steps, then measured on tiles held"
-    " out: ideal payload bytes, greedy rounding. Short runs rank the parts; they do not show what each is worth after a"
-    " long one."
+    "Every variant is trained from scratch with the preset's settings for the given number of steps, then measured on"
+    " held-out tiles: ideal payload bytes, greedy rounding. Short runs rank the parts; they do not show how much each"
+    " contributes after a long one."
 )
 
 
@@ -113,7 +113,7 @@ def command(**options: Any) -> None:
         change = bd_rate(*curve(figures), *curve(reference))
         rows.append([name, *(f"{f['bytes']:.1f} B, {f['psnr']:.2f} dB" for f in figures), f"{change:+.1f} %"])
     head = ["variant", *(f"quality {f['quality']}" for f in reference), "BD-rate"]
-    page = [f"# What each part buys: {settings.preset}", f"    {command_line()}", EXPLANATION, table(head, rows)]
+    page = [f"# What each part contributes: {settings.preset}", f"    {command_line()}", EXPLANATION, table(head, rows)]
     publish(page, settings.output)
 
 

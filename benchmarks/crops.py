@@ -164,7 +164,7 @@ def command(**options: Any) -> None:
         f"# Crops of {len(photographs)} photographs",
         f"    {command_line()}",
         f"{count} crops of each size, in colour and gray, seed {settings.seed}; model `{settings.model}`. Mean bytes of"
-        " whole files at equal PSNR of the pooled mean squared error, beside"
+        " whole files at equal PSNR of the pooled mean squared error, compared with"
         f" {', '.join(rival.described() for rival in rivals)}.",
     ]
     points: dict[str, dict[str, list[dict[str, float | None]]]] = {}
@@ -180,7 +180,7 @@ def command(**options: Any) -> None:
             sections.append(section(size, some, settings.model, rivals[0], settings.bits_per_pixel))
     if sections and settings.sheet:
         draw(sections).save(settings.sheet, optimize=True)
-        page.append(f"![Crops, what aecodec and what {rivals[0].name} make of them]({settings.sheet.name})")
+        page.append(f"![Crops, and the same crops coded by aecodec and {rivals[0].name}]({settings.sheet.name})")
     about = environment(rivals, [settings.model])
     publish([*page, *notes, about + "."], settings.output)
     if settings.json_file:

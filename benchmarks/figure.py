@@ -207,7 +207,7 @@ def command(**options: Any) -> None:
             sections.append(code(title, some, model, settings.quality).section(settings.scale))
             single.append(code(title, pictures[index : index + 1], model, settings.quality))
     draw(sections).save(settings.output, optimize=True)
-    page = [f"    {command_line()}", f"![What files decode to]({settings.output.name})"]
+    page = [f"    {command_line()}", f"![Originals and decoded pictures]({settings.output.name})"]
     page.append(budget_table(fitted) if fitted else compare(single))
     rival = RIVALS[settings.rival if fitted else "webp"]
     page.append(f"{environment([rival], [model for _, _, model in settings.sets])}.")

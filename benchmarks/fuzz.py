@@ -252,9 +252,9 @@ def report(log: Log, seed: int, start: int, end: int, files: int, rate: float) -
         [
             f"# {log.inputs:,} damaged and hostile files",
             f"    {command_line()}",
-            f"Made from {files} files with seed {seed}: numbers {start:,} to {end - 1:,}, {rate:,.0f} a second."
+            f"Made from {files} files with seed {seed}: numbers {start:,} to {end - 1:,}, {rate:,.0f} per second."
             f" **{len(log.failures)} failures.** The slowest (number {log.slowest[1]}) took {log.slowest[0]:.0f} ms;"
-            f" the largest (number {log.largest[1]}) {log.largest[0]:.0f} MB more than good files.",
+            f" the largest (number {log.largest[1]}) took {log.largest[0]:.0f} MB more than intact files.",
             table(("mutation", *names), rows),
             environment() + ".",
         ]

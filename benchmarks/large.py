@@ -156,6 +156,6 @@ def command(
         "# Large pictures",
         f"    {command_line()}",
         table(("", "seconds", "s/megapixel", "peak MiB", "above, x raw", "file bytes"), rows),
-        f"region: {REGION}x{REGION} pixels in the middle; thumbnail: at most {THUMBNAIL} pixels. {environment()}.",
+        f"Region: {REGION}x{REGION} pixels from the centre. Thumbnail: at most {THUMBNAIL} pixels. {environment()}.",
     ]
     publish(page, output)

@@ -97,12 +97,12 @@ def interrupt_and_resume(
 
     When `interrupt_at` files are there, the first run gets SIGINT. Then whole files and nothing else may be there; the
     same command with --skip-existing has to add the rest and leave the others alone; and all files have to equal those
-    of the run in one go.
+    of the uninterrupted run.
     """
     names = write_tree(pictures, folder / "pictures")
     target = folder / "resumed"
-    progress(f"{len(names)} pictures, to be broken off")
-    broken = compress("broken off", folder / "pictures", target, options, interrupt_at=interrupt_at, aec=aec)
+    progress(f"{len(names)} pictures, to be interrupted")
+    broken = compress("interrupted", folder / "pictures", target, options, interrupt_at=interrupt_at, aec=aec)
     if not interrupt_at <= len(broken.files) < len(names):
         raise ValueError(f"{len(broken.files)} of {len(names)} files were there after Ctrl-C")
     whole = {f"{name}.aec" for name in names}
@@ -116,10 +116,10 @@ def interrupt_and_resume(
         raise ValueError(f"{len(whole - resumed.files.keys())} files are missing in the end")
     if any((target / name).stat().st_mtime_ns != times[name] for name in times):
         raise ValueError("resuming has written files anew")
-    progress(f"{len(names)} pictures in one go")
-    once = compress("in one go", folder / "pictures", folder / "once", options, aec=aec)
+    progress(f"{len(names)} pictures without interruption")
+    once = compress("uninterrupted", folder / "pictures", folder / "once", options, aec=aec)
     if once.files != resumed.files:
-        raise ValueError("the resumed run wrote other files than one in one go")
+        raise ValueError("the files of the resumed run differ from those of an uninterrupted one")
     progress("")
     return broken, resumed, once
 
@@ -135,12 +135,13 @@ def report(runs: tuple[Run, Run, Run], count: int, source_bytes: int) -> str:
     total = sum(map(len, once.files.values()))
     return "\n\n".join(
         [
-            f"# {count:,} PNGs, broken off and resumed",
+            f"# {count:,} PNGs, interrupted and resumed",
             f"    {command_line()}",
             table(("run", "exit code", "files written", "seconds", "images/s"), rows),
-            f"After Ctrl-C {len(broken.files):,} files were there, all of them whole; no temporary file was left."
-            f" Resuming wrote the other {written[resumed.name]:,} and touched none of these. All {count:,} files are"
-            f" those of the run in one go: {total:,} bytes, {total / source_bytes:.1%} of the PNGs' {source_bytes:,}.",
+            f"After Ctrl-C there were {len(broken.files):,} files, all of them complete, and no temporary file was"
+            f" left. Resuming wrote the other {written[resumed.name]:,} and left these untouched. All {count:,} files"
+            f" equal those of the uninterrupted run: {total:,} bytes, {total / source_bytes:.1%} of the"
+            f" {source_bytes:,} bytes of the PNGs.",
             environment() + ".",
         ]
     )
@@ -154,7 +155,7 @@ def report(runs: tuple[Run, Run, Run], count: int, source_bytes: int) -> str:
 @click.option("--tile", default=32, show_default=True, help="Width and height of a sheet's tiles.")
 @output_option()
 def command(data: tuple[str, ...], limit: int, jobs: int, quality: int, tile: int, output: Path | None) -> None:
-    """Write pictures as PNGs into a tree of folders, and compress that: interrupted, resumed, and in one go."""
+    """Write pictures as PNGs into a tree of folders, and compress that: interrupted, resumed, and uninterrupted."""
     require_folders(output)
     pictures = datasets.load(data, (tile, tile), limit)
     options = ["--jobs", str(jobs), "-q", str(quality)]

@@ -1,4 +1,4 @@
-"""What becomes of every kind of picture: each is made, coded and decoded, and the table says what came back."""
+"""Conversion of every kind of picture: each is created, coded and decoded, and the table shows the result."""
 
 from __future__ import annotations
 
@@ -128,12 +128,12 @@ def command(output: Path | None) -> None:
     require_folders(output)
     rows = [row(name, make) for name, make in pictures()]
     page = [
-        "# What becomes of every kind of picture",
+        "# Conversion of every kind of picture",
         f"    {command_line()}",
-        f"Pictures of {WIDTH}x{HEIGHT} pixels, as Pillow's modes and as NumPy arrays. What is said is said once,"
-        " in a\nPython warning of the category `aecodec.AecWarning`; what is refused raises"
-        " `aecodec.UnsupportedImage`.\nThe last column is what comes back where every sample is promised.",
-        table(("picture", "comes back as", "what is said", "lossless"), rows, left=4),
+        f"Pictures of {WIDTH}x{HEIGHT} pixels, in Pillow's modes and as NumPy arrays. A message is issued once, as a\n"
+        "Python warning of the category `aecodec.AecWarning`; a refused picture raises `aecodec.UnsupportedImage`.\n"
+        "The last column shows the result of lossless coding.",
+        table(("picture", "decoded as", "message", "lossless"), rows, left=4),
         f"{environment()}.",
     ]
     publish(page, output)

@@ -14,6 +14,7 @@ BENCHMARKS = {
     "ablations": "what each part of a model's shape contributes, from short trainings",
     "classics": "autoencoders beside a bundled model: a folder of pictures, metrics and curves",
     "crops": "crops of photographs at equal PSNR, beside other codecs",
+    "detail": "a detail of one picture as several codecs decode it, at equal file sizes",
     "figure": "originals and what their files decode to, at one quality or within budgets of bytes",
     "fuzz": "damaged and hostile files: a picture or an AecError, within limits of time and memory",
     "large": "time and peak memory with large pictures",
@@ -22,6 +23,7 @@ BENCHMARKS = {
     "modes": "what becomes of each Pillow mode and each kind of array",
     "packing": "packed size against the ideal code length, and the speed of both packings",
     "photographs": "photographs with metadata, compressed and decompressed",
+    "session": "the first minutes of a new user, as a terminal shows them",
     "startup": "time of `aec decompress` on a small file, as a whole process",
     "targets": "files of a given size or PSNR; lossless files of graphics",
     "throughput": "pictures per second at about equal PSNR, beside other codecs",
@@ -148,6 +150,10 @@ PAGES = (
         "aec compare examples/digit.png examples/letter.png examples/horse.png examples/landscape.png"
         " -o docs/compare.png --force",
     ),
+    Page(
+        ("docs/detail.png",),
+        "python -m benchmarks detail examples/cat.png -m photo -q 40 --region 142,80,72,72 -o docs/detail.png",
+    ),
     _crops("cifar"),
     _crops("photo"),
     _markdown("lossless-mnist", f"lossless {_DIGITS} -m mnist -e 0"),
@@ -160,6 +166,7 @@ PAGES = (
     _markdown("many", f"many {_DIGITS}"),
     _markdown("photographs", "photographs {data}"),
     _markdown("modes", "modes"),
+    _markdown("first-minutes", "session"),
     Page(
         ("docs/large.md",),
         "python -m benchmarks large -e 0 -o docs/large.md",

@@ -155,13 +155,13 @@ def command(folder: Path, quality: int, model: str, output: Path | None) -> None
         rows = round_trip(folder, Path(scratch), ("-q", str(quality), "-m", model))
     head = ("photograph", "shown as", "orientation", "ICC", "EXIF", "XMP", "dpi", ".aec bytes", "PSNR")
     page = [
-        "# Photographs there and back",
+        "# Photographs compressed and decompressed",
         f"    {command_line()}",
         table(head, rows),
-        f"All {len(rows)} came back upright, with the size that a viewer shows, the same profile, EXIF values, XMP,"
-        " resolution and opacity: the command fails where one does not. ICC, EXIF and XMP in bytes as the original has"
-        " them, PSNR (dB) against the upright original. `orientation-1` to `-8` are made from one of the photographs,"
-        " stored turned as cameras do.",
+        f"All {len(rows)} came back upright, with the size that a viewer shows and with the same profile, EXIF values,"
+        " XMP, resolution and opacity; otherwise the command would have failed. ICC, EXIF and XMP give the bytes of the"
+        " original, PSNR (dB) compares with the upright original. `orientation-1` to `-8` are made from one of the"
+        " photographs and stored rotated, as cameras do.",
         environment() + ".",
     ]
     publish(page, output)

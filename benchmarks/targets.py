@@ -212,12 +212,12 @@ def command(**options: Any) -> None:
     page = [
         "# Files of a given size or PSNR",
         f"    {command_line()}",
-        f"{len(pictures)} pictures, each at every limit. A picture that no file suits has none (`files`). *early*"
-        "\ncounts files that a neighbouring quality would have beaten: one more that fits, for those that stay 5 %"
-        "\nor more below the budget; one less that still reaches the PSNR.",
+        f"{len(pictures)} pictures, each at every limit. `files` counts the pictures for which a file meets the limit;"
+        "\n*early* counts files that a neighbouring quality would have improved: the next higher one still fits"
+        "\n(counted if the file is 5 % or more below the budget), or the next lower one still reaches the PSNR.",
         budgets(pictures, settings.budgets, **coding),
         psnr_targets(pictures, settings.psnr, **coding),
-        "## Without loss, where no model fits",
+        "## Lossless files of images that compress better without a model",
         lossless(),
         f"{environment(model_names=[settings.model])}.",
     ]

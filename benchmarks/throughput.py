@@ -69,6 +69,6 @@ def command(**options: Any) -> None:
     curves = [sweep(rival_codec(rival, gray), sample, rival.qualities, similarity=False) for rival in rivals]
     jobs += speed.rival_jobs(rivals, curves, psnr)
     found = speed.measure(jobs, pictures, progress)
-    page = [f"# Pictures a second: {model}", f"    {command_line()}", speed.report(found)]
+    page = [f"# Pictures per second: {model}", f"    {command_line()}", speed.report(found)]
     page += [f"{len(pictures):,} pictures. {speed.EXPLANATION}", *notes, environment(rivals, [model]) + "."]
     publish(page, settings.output)

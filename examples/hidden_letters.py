@@ -1,9 +1,10 @@
-"""Letters hidden among digits: found by how badly the digits' model codes them.
+"""Find letters among digits by the cost of coding them with the model for digits.
 
     python examples/hidden_letters.py digits.gz letters.gz --usual mnist --other alphabet
 
-Prints the area under the ROC curve, 1 where every letter scores above every digit: of the cost under the digits' model,
-of the difference to the cost under the letters' model, and of mean brightness, which knows nothing.
+Prints the area under the ROC curve, which is 1 if every letter scores above every digit, for three scores: the cost
+under the model for digits, its difference from the cost under the model for letters, and, as a baseline, the mean
+brightness.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from aecodec.sources.readers import read_idx
 
 
 def auc(strange: np.ndarray, usual: np.ndarray) -> float:
-    """The chance that a strange one scores above a usual one; a tie counts half."""
+    """The probability that a strange picture scores above a usual one; a tie counts as half."""
     ordered = np.sort(usual)
     below, upto = (np.searchsorted(ordered, strange, side) for side in ("left", "right"))
     return float((below + upto).mean() / 2 / len(usual))

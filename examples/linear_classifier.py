@@ -1,8 +1,8 @@
-"""A linear classifier on pixels, and the same one on what a model's encoder makes of them.
+"""A linear classifier on pixels, and the same classifier on the features of a model.
 
     python examples/linear_classifier.py train-images-idx3-ubyte.gz t10k-images-idx3-ubyte.gz -m mnist
 
-The labels lie beside the images, as MNIST has them. The classifier is ridge regression onto the classes.
+The label files are expected next to the image files, as in MNIST. The classifier is ridge regression onto the classes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import aecodec
 from aecodec.sources.readers import read_idx
 
-RIDGE = 1e-3  # of the mean of the features' squares
+RIDGE = 1e-3  # relative to the mean square of the features
 
 
 def labels_of(images: Path) -> np.ndarray:
@@ -23,7 +23,7 @@ def labels_of(images: Path) -> np.ndarray:
 
 
 def accuracy(train: np.ndarray, labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray) -> float:
-    """The classifier's accuracy on test features (N, ...), in per cent."""
+    """The classifier's accuracy on test features (N, ...), in percent."""
     x, y = (np.column_stack([part.reshape(len(part), -1), np.ones(len(part))]) for part in (train, test))
     x, y = x.astype(np.float64), y.astype(np.float64)
     targets = np.eye(labels.max() + 1)[labels]

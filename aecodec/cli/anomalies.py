@@ -9,14 +9,16 @@ import click
 
 from aecodec.cli.encoder_options import quality_option
 from aecodec.cli.failures import Failure, expected_errors
+from aecodec.cli.library_messages import reported
 from aecodec.cli.option_values import whole_number
 from aecodec.cli.text_table import text_table
+from aecodec.images.source import MAX_PIXELS
 
 
 @click.command("anomalies")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False))
 @click.option(
-    "-m", "--model", required=True, metavar="NAME", help="Model of usual pictures, as listed by `aec models`."
+    "-m", "--model", required=True, metavar="NAME", help="Model trained on normal pictures, as listed by `aec models`."
 )
 @quality_option(20)
 @click.option("-n", "--top", type=whole_number(1), metavar="N", help="Print the N highest scores only.")
@@ -25,15 +27,15 @@ def command(folder: str, model: str, quality: int, top: int | None, as_json: boo
     """Rank pictures by how badly a model codes them.
 
     Pictures of FOLDER that are unlike the model's training data have high scores. The score is the rate-distortion cost
-    per pixel: bits, plus lambda times the squared error. Pictures that cannot be read are reported, and the exit code
-    is then 1; the others are ranked all the same.
+    per pixel: bits, plus lambda times the squared error. If some pictures cannot be read, they are reported, the others
+    are ranked nevertheless, and the exit code is 1.
 
     \b
     Example:
       aec anomalies scans -m mnist -n 20
     """
-    from PIL import Image
-
+    from aecodec.cli.byte_files import read
+    from aecodec.cli.picture_files import read_picture
     from aecodec.encoding.features import anomaly_score
     from aecodec.sources.readers import some_picture_files
 
@@ -44,8 +46,9 @@ def command(folder: str, model: str, quality: int, top: int | None, as_json: boo
     scores, failed = [], 0
     for path in files:
         try:
-            with expected_errors(str(path)), Image.open(path) as image:
-                scores.append((anomaly_score(image, model=model, quality=quality), str(path)))
+            with reported(str(path)), expected_errors(str(path)):
+                picture = read_picture(read(str(path)), MAX_PIXELS)
+                scores.append((anomaly_score(picture, model=model, quality=quality), str(path)))
         except Failure as failure:
             failure.show()
             failed += 1

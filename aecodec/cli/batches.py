@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from functools import partial
@@ -13,7 +12,8 @@ import click
 
 from aecodec.cli.failures import Failure, expected_errors
 from aecodec.cli.file_pairs import PIPE, FilePair
-from aecodec.cli.progress import ProgressBar, Totals
+from aecodec.cli.library_messages import Message, collected, summary
+from aecodec.cli.progress import ProgressBar, Totals, on_terminal
 from aecodec.errors import AecError
 from aecodec.format.panels import Progress
 
@@ -27,7 +27,8 @@ class Outcome(NamedTuple):
     """The outcome for one file.
 
     conversions: what the user should know of the conversion, such as a changed mode. line: what was done, for verbose
-    output. failure: why nothing was written. skipped: whether the output existed already.
+    output. failure: why nothing was written. skipped: whether the output existed already. messages: what libraries said
+    about the file.
     """
 
     pair: FilePair
@@ -37,6 +38,7 @@ class Outcome(NamedTuple):
     line: str = ""
     failure: str | None = None
     skipped: bool = False
+    messages: tuple[Message, ...] = ()
 
 
 Convert: TypeAlias = Callable[[Sequence[FilePair], Progress | None], Generator[Outcome, None, None]]
@@ -63,10 +65,12 @@ Result = TypeVar("Result")
 class Verbosity(NamedTuple):
     """What to print on standard error apart from failures.
 
-    quiet: nothing. lines: a line for every file. bar: a progress bar. summary: a line at the end.
+    quiet: nothing. originals: what libraries said about a file, in their words. lines: a line for every file. bar: a
+    progress bar. summary: a line at the end.
     """
 
     quiet: bool
+    originals: bool
     lines: bool
     bar: bool
     summary: bool
@@ -74,12 +78,13 @@ class Verbosity(NamedTuple):
     @classmethod
     def choose(cls, quiet: bool, verbose: bool, files: int) -> Verbosity:
         """Follow the options --quiet and --verbose, the number of files, and whether standard error is a terminal."""
-        on_terminal = sys.stderr.isatty() and not quiet
+        shown = on_terminal() and not quiet
         return cls(
             quiet=quiet,
-            lines=verbose or on_terminal and files == 1,
-            bar=on_terminal,
-            summary=(verbose or on_terminal) and files > 1,
+            originals=verbose,
+            lines=verbose or shown and files == 1,
+            bar=shown,
+            summary=(verbose or shown) and files > 1,
         )
 
 
@@ -99,41 +104,46 @@ def convert_in_batches(
 
     load: reads an input; None skips it. code: returns one result for each item. finish: writes the output.
     """
-    batch: list[tuple[FilePair, Item]] = []
+    batch: list[tuple[FilePair, Item, tuple[Message, ...]]] = []
     for pair in pairs:
-        try:
-            with expected_errors(pair.source_name):
-                item = load(pair)
-        except Failure as failure:
-            yield Outcome(pair, failure=failure.format_message())
+        failure = None
+        with collected() as messages:
+            try:
+                with expected_errors(pair.source_name):
+                    item = load(pair)
+            except Failure as error:
+                failure = error.format_message()
+        if failure is not None:
+            yield Outcome(pair, failure=failure, messages=tuple(messages))
             continue
         if item is None:
             yield Outcome(pair, line=f"{pair.target_name}: already exists, skipped", skipped=True)
             continue
-        batch.append((pair, item))
-        if sum(item.pixels for _, item in batch) >= BATCH_PIXELS:
+        batch.append((pair, item, tuple(messages)))
+        if sum(item.pixels for _, item, _ in batch) >= BATCH_PIXELS:
             yield from _convert_batch(batch, code, finish)
             batch = []
     yield from _convert_batch(batch, code, finish)
 
 
 def _convert_batch(
-    batch: Sequence[tuple[FilePair, Item]],
+    batch: Sequence[tuple[FilePair, Item, tuple[Message, ...]]],
     code: Callable[[Sequence[Item]], Sequence[Result]],
     finish: Callable[[FilePair, Item, Result], Outcome],
 ) -> Iterator[Outcome]:
     results: Sequence[Result | None]
     try:
-        results = code([item for _, item in batch])
+        results = code([item for _, item, _ in batch])
     except (AecError, MemoryError):
         results = [None] * len(batch)  # one file is to blame: code each alone
-    for (pair, item), result in zip(batch, results, strict=True):
-        try:
-            with expected_errors(pair.source_name):
-                outcome = finish(pair, item, code([item])[0] if result is None else result)
-        except Failure as failure:
-            outcome = Outcome(pair, failure=failure.format_message())
-        yield outcome
+    for (pair, item, before), result in zip(batch, results, strict=True):
+        with collected() as messages:
+            try:
+                with expected_errors(pair.source_name):
+                    outcome = finish(pair, item, code([item])[0] if result is None else result)
+            except Failure as failure:
+                outcome = Outcome(pair, failure=failure.format_message())
+        yield outcome._replace(messages=(*before, *messages))
 
 
 def run(convert: Convert, pairs: Sequence[FilePair], *, jobs: int, verbosity: Verbosity) -> None:
@@ -146,6 +156,8 @@ def run(convert: Convert, pairs: Sequence[FilePair], *, jobs: int, verbosity: Ve
         ):
             for outcome in outcomes:
                 _count(totals, outcome)
+                if outcome.line and len(pairs) == 1 and not outcome.skipped:
+                    outcome = outcome._replace(line=f"{outcome.line}, {totals.seconds:.1f} s")
                 _report(outcome, bar, verbosity)
     except KeyboardInterrupt:
         if len(pairs) > 1 and not verbosity.quiet:
@@ -170,11 +182,13 @@ def _count(totals: Totals, outcome: Outcome) -> None:
 
 
 def _report(outcome: Outcome, bar: ProgressBar, verbosity: Verbosity) -> None:
+    notes = (*outcome.conversions, *summary(outcome.messages))
     if outcome.failure is not None:
         bar.print_above(f"aec: {outcome.failure}")
-        return
-    if outcome.conversions and not verbosity.quiet:
-        bar.print_above(f"aec: {outcome.pair.source_name}: {'; '.join(outcome.conversions)}")
+    elif notes and not verbosity.quiet:
+        bar.print_above(f"aec: {outcome.pair.source_name}: {'; '.join(notes)}")
+    for message in outcome.messages if verbosity.originals else ():
+        bar.print_above(f"  {message.original}")
     if outcome.line and verbosity.lines:
         bar.print_above(outcome.line)
 
@@ -203,7 +217,7 @@ def _convert_chunk(convert: Convert, pairs: Sequence[FilePair]) -> list[Outcome]
 
 
 def _process_died(pair: FilePair) -> str:
-    return f"{pair.source_name}: the process that was working on this file died, perhaps from lack of memory"
+    return f"{pair.source_name}: the process working on this file died, perhaps for lack of memory"
 
 
 def _chunks(pairs: Sequence[FilePair]) -> Iterator[list[FilePair]]:

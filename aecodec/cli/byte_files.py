@@ -12,13 +12,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from aecodec.cli.failures import Failure
-from aecodec.cli.file_pairs import PIPE
+from aecodec.cli.file_pairs import PIPE, input_name
 
 
 def read(name: str) -> bytes:
-    """Return all bytes of an input."""
+    """Return all bytes of an input. Raises Failure for a folder, and OSError."""
     if name == PIPE:
         return sys.stdin.buffer.read()
+    if os.path.isdir(name):
+        raise Failure(f"{input_name(name)}: this is a folder: name a file in it")
     return Path(name).read_bytes()
 
 
@@ -30,7 +32,7 @@ def require_writable(source: str, target: str, *, force: bool) -> None:
     elif _is_same_file(source, target):
         raise Failure(f"{target}: input and output are the same file")
     elif os.path.isdir(target):
-        raise Failure(f"{target}: is a folder")
+        raise Failure(f"{target}: this is a folder: name a file in it")
     elif os.path.isfile(target) and not force:
         raise Failure(f"{target}: already exists; use --force to overwrite it")
 

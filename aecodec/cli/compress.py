@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,11 +14,11 @@ import aecodec
 from aecodec.cli.batches import Outcome, convert_in_batches, run
 from aecodec.cli.byte_files import read, write
 from aecodec.cli.conversion_options import ConversionOptions, conversion_options, output_option
-from aecodec.cli.descriptions import describe_conversion
+from aecodec.cli.descriptions import describe_compression
 from aecodec.cli.encoder_options import encoder_options, parse_encoder_options
 from aecodec.cli.file_pairs import FilePair, pair_files
 from aecodec.cli.option_groups import take
-from aecodec.cli.picture_files import is_picture_name, read_picture
+from aecodec.cli.picture_files import is_picture_name, read_picture, refuse_aec
 from aecodec.format.panels import Progress
 from aecodec.images.source import Source
 
@@ -53,6 +54,8 @@ class Compression:
         return convert_in_batches(pairs, self._load, partial(self._encode, progress), self._write)
 
     def _load(self, pair: FilePair) -> Loaded | None:
+        if pair.source.lower().endswith(".aec"):
+            refuse_aec(read(pair.source))  # before anything is said about an output, which may be the same file
         if self.options.skips(pair):
             return None
         data = read(pair.source)
@@ -65,7 +68,7 @@ class Compression:
 
     def _write(self, pair: FilePair, loaded: Loaded, encoded: bytes) -> Outcome:
         write(pair.target, encoded)
-        line = describe_conversion(pair, encoded) if self.with_lines else ""
+        line = describe_compression(pair, loaded.file_bytes, encoded) if self.with_lines else ""
         return Outcome(pair, loaded.file_bytes, len(encoded), loaded.source.notes, line)
 
 
@@ -77,8 +80,8 @@ class Compression:
 def command(inputs: tuple[str, ...], output: str | None, **options: Any) -> None:
     """Compress pictures to .aec files.
 
-    IN is a picture in any format that Pillow reads, - for standard input, or with -r a folder. Pictures that cannot be
-    compressed are reported, and the exit code is then 1; the others are compressed all the same.
+    IN is a picture in any format that Pillow reads, - for standard input, or with -r a folder. If some pictures cannot
+    be compressed, they are reported, the others are compressed nevertheless, and the exit code is 1.
 
     Choose one rate target: -q, --max-bytes, --min-psnr, --min-ssim, --lossless or --max-error.
 
@@ -96,6 +99,8 @@ def command(inputs: tuple[str, ...], output: str | None, **options: Any) -> None
     conversion = take(ConversionOptions, options)
     target = parse_encoder_options(options).target
     pairs = pair_files(inputs, output, ".aec", recursive=conversion.recursive, accepts=is_picture_name)
+    if output is not None and pairs[0].target == output and is_picture_name(output):
+        raise click.UsageError(f"{output}: compressed files are .aec files; use -o {os.path.splitext(output)[0]}.aec")
     verbosity = conversion.verbosity(len(pairs))
     compression = Compression(options, target.bounds_error, conversion, verbosity.lines)
     run(compression, pairs, jobs=conversion.jobs, verbosity=verbosity)

@@ -40,7 +40,9 @@ conversion_options: Final = all_of(
     force_option,
     click.option("--skip-existing", is_flag=True, help="Skip inputs whose output exists, to resume a run."),
     quiet_option,
-    click.option("--verbose", is_flag=True, help="Print a line for every file."),
+    click.option(
+        "-v", "--verbose", is_flag=True, help="Print a line for every file, and the warnings of libraries in full."
+    ),
 )
 
 
@@ -51,7 +53,7 @@ def output_option(text: str) -> Decorator:
 
 @dataclass(frozen=True)
 class ConversionOptions:
-    """The values of these options. Raises click.UsageError for those that exclude each other."""
+    """The values of these options. Raises click.UsageError for those that cannot be combined."""
 
     recursive: bool
     jobs: int
@@ -63,9 +65,9 @@ class ConversionOptions:
 
     def __post_init__(self) -> None:
         if self.force and self.skip_existing:
-            raise click.UsageError("--force and --skip-existing exclude each other")
+            raise click.UsageError("--force and --skip-existing cannot be combined")
         if self.quiet and self.verbose:
-            raise click.UsageError("--quiet and --verbose exclude each other")
+            raise click.UsageError("--quiet and --verbose cannot be combined")
 
     def verbosity(self, files: int) -> Verbosity:
         """What to print about so many files."""

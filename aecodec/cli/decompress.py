@@ -11,14 +11,14 @@ import click
 
 import aecodec
 from aecodec.cli.batches import Outcome, convert_in_batches, run
-from aecodec.cli.byte_files import read, write
+from aecodec.cli.byte_files import write
 from aecodec.cli.conversion_options import ConversionOptions, conversion_options, output_option
-from aecodec.cli.descriptions import describe_conversion
+from aecodec.cli.descriptions import describe_decompression
 from aecodec.cli.file_pairs import FilePair, pair_files
 from aecodec.cli.option_groups import take
 from aecodec.cli.option_values import region as region_value
 from aecodec.cli.option_values import whole_number
-from aecodec.cli.picture_files import FORMATS, format_for, is_narrowed, write_picture
+from aecodec.cli.picture_files import FORMATS, format_for, read_aec, write_picture
 from aecodec.decoding.parsed_file import ParsedFile
 from aecodec.format.panels import Progress
 from aecodec.images.metadata import Metadata
@@ -44,7 +44,7 @@ class DecoderOptions:
 
     def __post_init__(self) -> None:
         if self.region and self.thumbnail:
-            raise click.UsageError("--region and --thumbnail exclude each other")
+            raise click.UsageError("--region and --thumbnail cannot be combined")
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Decompression:
         return convert_in_batches(pairs, self._load, partial(self._decode, progress), self._write)
 
     def _load(self, pair: FilePair) -> Encoded | None:
-        data = read(pair.source)
+        data = read_aec(pair.source)
         file = ParsedFile.parse(data, self.options.max_pixels)  # a wrong input is reported before an existing output
         if self.options.skips(pair):
             return None
@@ -79,12 +79,10 @@ class Decompression:
 
     def _write(self, pair: FilePair, encoded: Encoded, picture: Picture) -> Outcome:
         name = self._format(pair)
-        written = write_picture(picture, encoded.metadata, name)
+        written, notes = write_picture(picture, encoded.metadata, name)
         write(pair.target, written)
-        line = describe_conversion(pair, encoded.data) if self.with_lines else ""
-        narrowed = (f"samples of 16 bits are rounded to 8, as {name} cannot store them",)
-        conversions = narrowed if is_narrowed(picture, name) else ()
-        return Outcome(pair, len(encoded.data), len(written), conversions, line)
+        line = describe_decompression(pair, encoded.data, picture, len(written)) if self.with_lines else ""
+        return Outcome(pair, len(encoded.data), len(written), notes, line)
 
     def _format(self, pair: FilePair) -> str:
         return self.decoder_options.picture_format or format_for(pair.target)
@@ -118,8 +116,8 @@ class Decompression:
 def command(inputs: tuple[str, ...], output: str | None, **options: Any) -> None:
     """Decompress .aec files to pictures.
 
-    IN is an .aec file, - for standard input, or with -r a folder. Files that cannot be decompressed are reported, and
-    the exit code is then 1; the others are decompressed all the same.
+    IN is an .aec file, - for standard input, or with -r a folder. If some files cannot be decompressed, they are
+    reported, the others are decompressed nevertheless, and the exit code is 1.
 
     \b
     Example:

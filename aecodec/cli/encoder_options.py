@@ -44,7 +44,7 @@ model_option: Final = click.option(
     show_default=True,
     metavar="NAME",
     callback=_known_model,
-    help="Model to encode with, as listed by `aec models`; auto tries those that suit the picture.",
+    help="Model to encode with, as listed by `aec models`; auto tries all that suit the picture.",
 )
 effort_option: Final = click.option(
     "-e",

@@ -9,9 +9,7 @@ import numpy as np
 
 from aecodec.cli.conversion_options import force_option
 from aecodec.cli.encoder_options import quality_option
-from aecodec.cli.failures import Failure
-from aecodec.cli.measurement import output_path, require_new
-from aecodec.cli.option_values import whole_number
+from aecodec.cli.measurement import limit_option, load_alike, output_path, require_new
 
 
 @click.command("features")
@@ -19,7 +17,7 @@ from aecodec.cli.option_values import whole_number
 @output_path("-o", "--output", text="Write the arrays, an npz file.", required=True)
 @click.option("-m", "--model", required=True, metavar="NAME", help="Model to use, as listed by `aec models`.")
 @quality_option(75)
-@click.option("-n", "--limit", type=whole_number(1), metavar="N", help="Take the first N pictures only.")
+@limit_option("-n")
 @force_option
 def command(data: str, output: Path, model: str, quality: int, limit: int | None, force: bool) -> None:
     """Write the latents of pictures as NumPy arrays.
@@ -33,13 +31,9 @@ def command(data: str, output: Path, model: str, quality: int, limit: int | None
       aec features t10k-images-idx3-ubyte.gz -o digits.npz -m mnist
     """
     from aecodec.encoding.features import features_many
-    from aecodec.sources.stacks import pictures_for
 
     require_new([output], force)
-    try:
-        pictures = pictures_for(data, model, limit)
-    except ValueError as error:
-        raise Failure(str(error)) from error
+    pictures = load_alike(data, model, limit)
     found = vars(features_many(pictures, model=model, quality=quality))
     temporary = output.with_name(output.name + ".new.npz")
     np.savez_compressed(temporary, allow_pickle=False, **found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -48,7 +49,9 @@ def pair_files(
     """
     folders = [name for name in inputs if name != PIPE and os.path.isdir(name)]
     if folders and not recursive:
-        raise click.UsageError(f"{input_name(folders[0])} is a folder: use -r to process the files in it")
+        command = click.get_current_context().command_path
+        folder = folders[0]
+        raise click.UsageError(f"{input_name(folder)} is a folder: use `{command} -r {shlex.quote(folder)}`")
     found = list(_expanded(inputs, accepts))
     if not found:
         raise Failure(f"{input_name(folders[0])}: this folder has no files to process")
@@ -71,7 +74,9 @@ def _require_folder(inputs: Sequence[str], output: str) -> None:
     if PIPE in inputs:
         raise click.UsageError("standard input has no name to use in a folder: name a file with -o")
     if os.path.exists(output) and not os.path.isdir(output):
-        raise click.UsageError(f"{click.format_filename(output)} is not a folder, which -r needs for its output")
+        raise click.UsageError(
+            f"{click.format_filename(output)} is not a folder: several files need one for their output"
+        )
 
 
 def _require_distinct_targets(pairs: Sequence[FilePair]) -> None:

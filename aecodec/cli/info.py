@@ -7,12 +7,14 @@ from dataclasses import asdict
 
 import click
 
-import aecodec
-from aecodec.cli.byte_files import read
-from aecodec.cli.descriptions import describe_error_bound, describe_mode
+from aecodec.cli.descriptions import describe_error_bound, describe_metadata, describe_mode, metadata_sizes, raw_bytes
 from aecodec.cli.failures import expected_errors
 from aecodec.cli.file_pairs import input_name
+from aecodec.cli.picture_files import read_aec
 from aecodec.cli.text_table import text_table
+from aecodec.decoding.parsed_file import ParsedFile
+from aecodec.errors import AecError
+from aecodec.images.metadata import Metadata
 
 
 @click.command("info")
@@ -30,9 +32,16 @@ def command(file: str, as_json: bool) -> None:
     """
     name = input_name(file)
     with expected_errors(name):
-        info = aecodec.inspect(read(file))
+        parsed = ParsedFile.parse(read_aec(file), None)
+    info = parsed.info()
+    try:
+        metadata, damage = parsed.metadata(), ""
+    except AecError as error:
+        metadata, damage = Metadata(), f"damaged: {error}"
+    raw = raw_bytes(info)
     if as_json:
-        click.echo(json.dumps({"file": file, **asdict(info)}, indent=2))
+        more = {"raw_bytes": raw, "metadata": metadata_sizes(metadata), "dpi": metadata.dpi}
+        click.echo(json.dumps({"file": file, **asdict(info), **more}, indent=2))
         return
     mode = describe_mode(info) + (", inverted" if info.inverted else "")
     bounded = info.max_error is not None
@@ -52,5 +61,7 @@ def command(file: str, as_json: bool) -> None:
         *((f"  {part}", f"{part_bytes}") for part, part_bytes in info.parts.items()),
         *((f"    {name}", f"{content_bytes}") for name, content_bytes in info.sections.items()),
         ("bits per pixel", f"{info.bits_per_pixel:.3f}"),
+        ("of raw", f"{info.file_bytes / raw:.2%} of {raw} bytes, {raw / info.file_bytes:.1f}:1"),
+        ("metadata", damage or describe_metadata(metadata)),
     ]
     click.echo(text_table(rows))

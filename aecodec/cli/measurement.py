@@ -15,22 +15,40 @@ import click
 from aecodec.cli.byte_files import write
 from aecodec.cli.encoder_options import effort_option, model_option
 from aecodec.cli.failures import Failure, expected_errors
+from aecodec.cli.library_messages import printing_collected, reported
 from aecodec.cli.option_groups import Decorator, all_of
 from aecodec.cli.option_values import tile_size, whole_number
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL import Image
 
     from aecodec.sources.items import Item
 
 coding_options: Final = all_of(model_option, effort_option)
 no_progress_option: Final = click.option("--quiet", is_flag=True, help="Do not show progress.")
+
+
+def limit_option(*names: str, default: int | None = None) -> Decorator:
+    """Declare --limit, and other names of it."""
+    return click.option(
+        *names,
+        "--limit",
+        type=whole_number(1),
+        default=default,
+        show_default=default is not None,
+        metavar="N",
+        help="Take the first N pictures only.",
+    )
+
+
 data_options: Final = all_of(
     click.argument("data", metavar="DATA...", nargs=-1, required=True),
     click.option(
         "--tile", type=tile_size, metavar="N|WxH", help="Treat single pictures as sheets of tiles of this size."
     ),
-    click.option("--limit", type=whole_number(1), metavar="N", help="Take the first N pictures only."),
+    limit_option(),
 )
 
 
@@ -51,8 +69,23 @@ def load(data: Sequence[str], tile: tuple[int, int] | None = None, limit: int | 
     """Read the first `limit` pictures of several sources. Raises Failure."""
     from aecodec.sources import items
 
-    with measurement_errors():
+    with reading():
         return items.load(data, tile, limit)
+
+
+def load_alike(data: str, model: str, limit: int | None) -> NDArray[np.uint8]:
+    """Read the first `limit` pictures of a source, all of the model's size. Raises Failure."""
+    from aecodec.sources.stacks import pictures_for
+
+    with reading():
+        return pictures_for(data, model, limit)
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Turn errors of sources into a Failure, and what libraries say about all of their files into one line."""
+    with reported(), printing_collected(), measurement_errors():
+        yield
 
 
 @contextmanager

@@ -3,44 +3,50 @@
 from __future__ import annotations
 
 import os
-import warnings
+import shlex
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import cache
 from io import BytesIO
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile
 
+from aecodec.cli.byte_files import read
 from aecodec.cli.failures import Failure
 from aecodec.cli.file_pairs import PIPE
-from aecodec.errors import AecError, LimitExceeded, UnsupportedImage
+from aecodec.cli.library_messages import collected, is_printed_about, printing_collected
+from aecodec.errors import AecError, NotAnAecFile, UnsupportedImage
+from aecodec.format import container
 from aecodec.images.loading import load
 from aecodec.images.metadata import Metadata
-from aecodec.images.source import Picture, Source, eight_bits, require_within_limit
+from aecodec.images.source import Picture, Source, eight_bits
 
 
 class Format(NamedTuple):
     """What a file format can store beside 8-bit colours, and how Pillow should write it.
 
-    alpha: an alpha channel. metadata: keys of Pillow's `info`. wide: 16-bit gray samples. options: for Pillow's `save`,
-    lossless where the format allows it and otherwise of high quality.
+    alpha: an alpha channel. metadata: keys of Pillow's `info`. wide: 16-bit gray samples. parses_exif: whether Pillow
+    writes EXIF data only if it can read it. options: for Pillow's `save`, lossless where the format allows it and
+    otherwise of high quality.
     """
 
     alpha: bool
     metadata: frozenset[str]
     wide: bool = False
+    parses_exif: bool = False
     options: Mapping[str, Any] = MappingProxyType({})
 
 
 _EVERYTHING: Final = frozenset({"icc_profile", "exif", "xmp", "dpi"})
 _JPEG: Final = Format(False, _EVERYTHING, options={"quality": 95})
-_TIFF: Final = Format(True, _EVERYTHING, wide=True)
+_TIFF: Final = Format(True, _EVERYTHING, wide=True, parses_exif=True)
 _BARE: Final = Format(False, frozenset())
 # Formats that keep samples exactly or nearly so: no palettes, no pages.
 FORMATS: Final[dict[str, Format]] = {
-    "avif": Format(True, _EVERYTHING - {"dpi"}, options={"quality": 95}),
+    "avif": Format(True, _EVERYTHING - {"dpi"}, parses_exif=True, options={"quality": 95}),
     "bmp": Format(False, frozenset({"dpi"})),
     "jpeg": _JPEG,
     "jpg": _JPEG,
@@ -52,6 +58,7 @@ FORMATS: Final[dict[str, Format]] = {
     "webp": Format(True, _EVERYTHING - {"dpi"}, options={"lossless": True}),
 }
 _TIFF_XMP: Final = 700
+_HEADER_BYTES: Final = 16
 
 
 def read_picture(data: bytes, max_pixels: int, *, wide: bool = False) -> Source:
@@ -59,27 +66,49 @@ def read_picture(data: bytes, max_pixels: int, *, wide: bool = False) -> Source:
 
     Raises LimitExceeded if the file declares more than `max_pixels`, and UnsupportedImage if anything else is wrong.
     """
-    with warnings.catch_warnings():
-        # Pillow only warns above its limit, and fails at twice that; our own check fails at the limit. Some plugins
-        # decode before they report a size: Pillow's limit stops those.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        pillow_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
+    if not data:
+        raise UnsupportedImage("the file is empty")
+    refuse_aec(data)
+    with printing_collected() if is_printed_about(data) else nullcontext():
+        return load(BytesIO(data), wide=wide, max_pixels=max_pixels)
+
+
+def refuse_aec(data: bytes) -> None:
+    """Raise UnsupportedImage for an .aec file, which is a picture already but none that Pillow reads."""
+    if data and is_aec(data):
+        raise UnsupportedImage("this is an .aec file already: use `aec decompress`")
+
+
+def read_aec(name: str) -> bytes:
+    """Return the bytes of an .aec file, or of a pipe. Raises NotAnAecFile, which says what other picture file it is."""
+    data = read(name)
+    if is_aec(data):
+        return data
+    other = recognized_format(data)
+    if other is None:
+        raise NotAnAecFile("this is not an .aec file")
+    raise NotAnAecFile(f"this is a {other} picture: use `aec compress {shlex.quote(name)}`")
+
+
+def is_aec(data: bytes) -> bool:
+    """Whether a file, by its first bytes, is an .aec file."""
+    try:
+        container.read_header(data[:_HEADER_BYTES])
+    except NotAnAecFile:
+        return False
+    except AecError:
+        pass  # damaged, or longer than that
+    return True
+
+
+def recognized_format(data: bytes) -> str | None:
+    """Return the name of the format of a picture file, such as PNG, or None if Pillow does not know it."""
+    with collected():
         try:
             with Image.open(BytesIO(data)) as image:
-                require_within_limit(image.width, image.height, max_pixels)
-                return load(image, wide=wide)
-        except AecError:
-            raise
-        except Image.DecompressionBombError as error:
-            raise LimitExceeded(f"the picture is over the limit of {max_pixels} pixels (--max-pixels)") from error
-        except UnidentifiedImageError as error:
-            raise UnsupportedImage("this is not a picture that Pillow can read") from error
-        except MemoryError:
-            raise
-        except Exception as error:  # for damaged files Pillow's plugins raise anything
-            raise UnsupportedImage(f"the picture cannot be decoded: {error}") from error
-        finally:
-            Image.MAX_IMAGE_PIXELS = pillow_limit
+                return image.format
+        except Exception:  # for damaged files Pillow's plugins raise anything
+            return None
 
 
 def is_picture_name(name: str) -> bool:
@@ -117,28 +146,40 @@ class _NamedBuffer(BytesIO):
         self.name = name
 
 
-def write_picture(picture: Picture, metadata: Metadata, name: str) -> bytes:
-    """Return a picture file in the format `name`, with those metadata that the format can store."""
+def write_picture(picture: Picture, metadata: Metadata, name: str) -> tuple[bytes, tuple[str, ...]]:
+    """Return a picture file in the format `name`, with those metadata that it can store; and notes on what it cannot.
+
+    Raises UnsupportedImage for transparency that the format cannot store, and for what Pillow refuses.
+    """
     written = FORMATS[name]
-    if is_narrowed(picture, name):
+    notes: list[str] = []
+    if picture.dtype == np.uint16 and not (written.wide and picture.ndim == 2):  # Pillow writes 16 bits for gray only
         picture = eight_bits(picture)
+        notes.append(f"16-bit samples are rounded to 8 bits, as {name} cannot store them")
     opacity = picture.shape[2] in (2, 4) if picture.ndim == 3 else False
     if opacity and not written.alpha:
         if not (picture[..., -1] == np.iinfo(picture.dtype).max).all():
             raise UnsupportedImage(f"{name} cannot store transparency, which this picture has: use png, webp or tiff")
         picture = picture[..., 0] if picture.shape[2] == 2 else picture[..., :3]
     kept = {key: value for key, value in metadata.info().items() if key in written.metadata}
+    if written.parses_exif and "exif" in kept and not _is_readable(kept["exif"]):
+        del kept["exif"]
+        notes.append(f"the EXIF data is damaged, and not written to {name}")
     buffer = _NamedBuffer(f"picture.{name}")
     try:
-        Image.fromarray(picture).save(buffer, **written.options, **_save_arguments(kept, name))
+        with printing_collected() if written is _TIFF else nullcontext():
+            Image.fromarray(picture).save(buffer, **written.options, **_save_arguments(kept, name))
     except (OSError, ValueError, KeyError) as error:
         raise UnsupportedImage(f"Pillow cannot write this picture as {name}: {error}") from error
-    return buffer.getvalue()
+    return buffer.getvalue(), tuple(notes)
 
 
-def is_narrowed(picture: Picture, name: str) -> bool:
-    """Return whether 16-bit samples are rounded to 8 in the format `name`: Pillow writes 16 bits for gray only."""
-    return picture.dtype == np.uint16 and not (FORMATS[name].wide and picture.ndim == 2)
+def _is_readable(exif: bytes) -> bool:
+    try:
+        Image.Exif().load(exif)
+    except Exception:  # Pillow raises whatever it stumbles over
+        return False
+    return True
 
 
 def _save_arguments(metadata: dict[str, Any], name: str) -> dict[str, Any]:

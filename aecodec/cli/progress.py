@@ -14,6 +14,8 @@ from typing import Final
 
 import click
 
+from aecodec.cli.library_messages import TERMINAL
+
 _DELAY_SECONDS: Final = 1.0  # shorter work shows no bar
 _REDRAW_SECONDS: Final = 0.2
 _STATUS_REDRAW_SECONDS: Final = 0.1
@@ -50,18 +52,16 @@ class Totals:
         return time.monotonic() - self.began
 
     def rate(self) -> str:
-        """Return images per second, not counting skipped ones."""
-        return f"{(self.done + self.failed) / max(self.seconds, 1e-9):,.1f} images/s"
+        """Return pictures per second, not counting skipped ones."""
+        return f"{(self.done + self.failed) / max(self.seconds, 1e-9):,.1f} pictures/s"
 
     def summary(self) -> str:
         """Return the line to print at the end."""
-        part = f" ({self.written_bytes / self.read_bytes:.1%})" if self.read_bytes else ""
-        words = [
-            f"{self.done:,} of {self.files:,} done",
-            f"{readable_bytes(self.read_bytes)} -> {readable_bytes(self.written_bytes)}{part}",
-            f"{self.seconds:.1f} s",
-            self.rate(),
-        ]
+        words = [f"{self.done:,} of {self.files:,} done"]
+        if self.read_bytes:
+            share = self.written_bytes / self.read_bytes
+            words += [f"{readable_bytes(self.read_bytes)} -> {readable_bytes(self.written_bytes)} ({share:.1%})"]
+        words += [f"{self.seconds:.1f} s", self.rate()]
         words += [f"{self.skipped:,} skipped"] if self.skipped else []
         words += [f"{self.failed:,} failed"] if self.failed else []
         return ", ".join(words)
@@ -82,7 +82,6 @@ class ProgressBar:
         self._totals = totals
         self._visible = visible
         self._drawn = False
-        self._lock = threading.Lock()
         self._finished = threading.Event()
         self._thread = threading.Thread(target=self._draw, daemon=True)
 
@@ -100,13 +99,13 @@ class ProgressBar:
 
     def print_above(self, line: str) -> None:
         """Print a line on standard error, above the bar."""
-        with self._lock:
+        with TERMINAL:
             click.echo((_CLEAR if self._drawn else "") + line, err=True)
 
     def _draw(self) -> None:
         delay = _DELAY_SECONDS
         while not self._finished.wait(delay):
-            with self._lock:
+            with TERMINAL:
                 self._drawn = True
                 sys.stderr.write(_CLEAR + self._totals.bar()[: _terminal_columns() - 1])
                 sys.stderr.flush()
@@ -120,7 +119,7 @@ class StatusLine:
     """A line on standard error that says what is being measured and how far it is; only on a terminal."""
 
     def __init__(self, quiet: bool = False) -> None:
-        self._visible = sys.stderr.isatty() and not quiet
+        self._visible = on_terminal() and not quiet
         self._drawn = 0.0
 
     def __call__(self, text: str, done: int, count: int) -> None:
@@ -143,6 +142,11 @@ class StatusLine:
         if self._visible and self._drawn:
             sys.stderr.write(_CLEAR)
             sys.stderr.flush()
+
+
+def on_terminal() -> bool:
+    """Return whether standard error is a terminal; it is None if it was closed before Python started."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def _bar(share: float) -> str:

@@ -53,8 +53,8 @@ from aecodec.cli.progress import StatusLine
 def command(count: int, side: int, output: Path, force: bool, quiet: bool, **options: Any) -> None:
     """Draw originals, latents and reconstructions.
 
-    DATA are pictures, or anything else that `aec evaluate` takes; those drawn are evenly spaced. Latents are read from
-    the encoded files and drawn level by level: brown is negative, blue positive.
+    DATA are pictures, or anything else that `aec evaluate` takes; N of them are drawn, at even distances. Latents are
+    read from the encoded files and drawn level by level: brown is negative, blue positive.
 
     \b
     Example:

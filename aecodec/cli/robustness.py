@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aecodec.cli.encoder_options import effort_option, quality_option
-from aecodec.cli.measurement import measurement_errors, no_progress_option, output_path
+from aecodec.cli.measurement import limit_option, load_alike, measurement_errors, no_progress_option, output_path
 from aecodec.cli.option_groups import take
-from aecodec.cli.option_values import whole_number
 from aecodec.cli.text_table import text_table
 
 if TYPE_CHECKING:
@@ -68,15 +67,7 @@ class ReportOptions:
 )
 @quality_option(75)
 @effort_option
-@click.option(
-    "-n",
-    "--limit",
-    type=whole_number(1),
-    default=1000,
-    show_default=True,
-    metavar="N",
-    help="Take the first N pictures only.",
-)
+@limit_option("-n", default=1000)
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of the noise.")
 @output_path("--plot", text="Write a plot, a PNG file.")
 @output_path("--sheet", text="Write a contact sheet, a PNG file.")
@@ -103,7 +94,6 @@ def command(
       aec robustness t10k-images-idx3-ubyte.gz -m mnist -m noisy --plot robustness.png
     """
     from aecodec.images.distortions import STUDY, parse
-    from aecodec.sources.stacks import pictures_for
     from aecodec.studies import robustness
 
     report = take(ReportOptions, options)
@@ -115,7 +105,7 @@ def command(
     with measurement_errors():
         if plot or sheet:
             from aecodec.studies import robustness_figures as figures
-        pictures = pictures_for(data, models[0], limit)
+    pictures = load_alike(data, models[0], limit)
     results = robustness.measure(pictures, models, specs, coding, report.print_progress)
     report.print_table(results)
     if plot:

@@ -11,7 +11,10 @@ from zipfile import BadZipFile
 
 import click
 
+from aecodec.cli.conversion_options import force_option
 from aecodec.cli.failures import Failure
+from aecodec.cli.measurement import no_progress_option, output_path, require_new
+from aecodec.cli.option_values import whole_number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,17 +28,35 @@ AUGMENTATIONS = ("none", "mirror", "colour", "photograph", "shift", "pen")
 
 @click.command("train")
 @click.argument("data", nargs=-1, required=True)
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The model file.")
+@output_path("-o", "--output", text="The model file.", required=True)
 @click.option("--preset", type=click.Choice(PRESETS), required=True, help="Shape of the model, and defaults.")
-@click.option("--name", help="Name and version of the model. [default: the output's name]")
-@click.option("--steps", type=click.IntRange(min=1), help="Training steps. [default: the preset's]")
-@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="[default: the preset's]")
-@click.option("--augmentation", type=click.Choice(AUGMENTATIONS), help="[default: the preset's]")
-@click.option("--validation", type=click.IntRange(min=1), default=1000, show_default=True, help="Tiles held out.")
-@click.option("--crops", type=click.IntRange(min=1), default=64, show_default=True, help="Crops of each large picture.")
-@click.option("--balance", is_flag=True, help="Draw every class alike, by the labels beside idx images.")
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--init", type=click.Path(exists=True, path_type=Path), help="Start from this model, with its shape.")
+@click.option("--name", metavar="NAME", help="Name and version of the model. [default: the output's name]")
+@click.option("--steps", type=whole_number(1), metavar="N", help="Training steps. [default: the preset's]")
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="RATE",
+    help="Peak learning rate, above 0. [default: the preset's]",
+)
+@click.option(
+    "--augmentation",
+    type=click.Choice(AUGMENTATIONS),
+    help="Random changes of the training tiles. [default: the preset's]",
+)
+@click.option(
+    "--validation", type=whole_number(1), metavar="N", default=1000, show_default=True, help="Tiles held out."
+)
+@click.option(
+    "--crops", type=whole_number(1), metavar="N", default=64, show_default=True, help="Crops of each large picture."
+)
+@click.option("--balance", is_flag=True, help="Sample all classes equally, by the label files beside idx files.")
+@click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Seed of weights, crops and order.")
+@click.option(
+    "--init",
+    type=click.Path(exists=True, path_type=Path),
+    metavar="FILE",
+    help="Start from this model, with its shape.",
+)
 @click.option("--reshape", is_flag=True, help="With --init: use the preset's shape, and copy the weights that fit.")
 @click.option("--distort", metavar="SPEC", help="Train on distorted pictures, like gaussian:0.1-0.3,none.")
 @click.option("--denoise", metavar="SPEC", help="Train to decode the clean pictures of distorted ones.")
@@ -43,24 +64,28 @@ AUGMENTATIONS = ("none", "mirror", "colour", "photograph", "shift", "pen")
     "--remainder",
     "base",
     type=click.Path(exists=True, path_type=Path),
-    help="Train what this model needs for lossless files, and leave the rest of it as it is.",
+    metavar="FILE",
+    help="Train only the lossless stage of this model, and keep the rest of it.",
 )
-@click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
+@click.option("--resume", is_flag=True, help="Continue from the last checkpoint.")
 @click.option(
     "--checkpoints",
     type=click.Path(path_type=Path),
+    metavar="FOLDER",
     help="Folder of the checkpoint and the log. [default: OUTPUT.training]",
 )
-@click.option("--latent", type=click.IntRange(1, 255), help="Elements of a dense latent. [default: the preset's]")
-@click.option("--note", help="A remark for the model's card.")
-@click.option("--force", is_flag=True, help="Overwrite existing files.")
-@click.option("--quiet", is_flag=True, help="Do not show progress.")
+@click.option(
+    "--latent", type=whole_number(1, 255), metavar="N", help="Elements of a dense latent. [default: the preset's]"
+)
+@click.option("--note", metavar="TEXT", help="A remark for the model's card.")
+@force_option
+@no_progress_option
 def command(data: tuple[str, ...], output: Path, base: Path | None, force: bool, quiet: bool, **options: Any) -> None:
     """Train a model and write its file.
 
     DATA are idx files (MNIST, EMNIST; gzipped or not), npz files, tile sheets, folders of pictures, or keras:mnist,
-    keras:cifar10, keras:cifar100. A weight may follow: PATH@0.3; sources joined by a comma count as one. The first
-    source gives the tiles that are held out.
+    keras:cifar10, keras:cifar100. A source may have a weight, as in PATH@0.3; sources joined by a comma count as one.
+    The held-out tiles are taken from the first source.
 
     \b
     Example:
@@ -79,9 +104,7 @@ def command(data: tuple[str, ...], output: Path, base: Path | None, force: bool,
         chosen = TrainingOptions(data, output, base=base, progress=not quiet, **options)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    for path in (output, output.with_suffix(".md")):
-        if path.exists() and not force:
-            raise Failure(f"{path}: already exists; use --force to overwrite it")
+    require_new([output, output.with_suffix(".md")], force)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # silence the notices of TensorFlow
     try:
         from aecodec.training.runs import run

@@ -13,6 +13,8 @@ from aecodec.cli.conversion_options import max_pixels_option, quiet_option
 from aecodec.cli.descriptions import describe_error_bound, describe_mode
 from aecodec.cli.failures import Failure, expected_errors
 from aecodec.cli.file_pairs import PIPE, input_name
+from aecodec.cli.library_messages import reported
+from aecodec.cli.picture_files import read_aec, read_picture
 from aecodec.decoding.parsed_file import ParsedFile
 from aecodec.images.source import Picture, joined
 
@@ -25,7 +27,7 @@ from aecodec.images.source import Picture, joined
 def command(files: tuple[str, ...], against: str | None, max_pixels: int, quiet: bool) -> None:
     """Decode .aec files and check every checksum.
 
-    Prints a line for each file. The exit code is 0 if all files are whole. It is 1 if a file is damaged or, with
+    Prints a line for each file. The exit code is 0 if all files are intact. It is 1 if a file is damaged or, with
     --against, if its picture differs from ORIGINAL in size or mode, or by more than the error that the file promises.
     Without such a promise, colours of fully transparent pixels are ignored.
 
@@ -33,7 +35,7 @@ def command(files: tuple[str, ...], against: str | None, max_pixels: int, quiet:
     Example:
       aec verify photo.aec
       aec verify photo.aec --against photo.png
-      aec verify *.aec --quiet && echo all are whole
+      aec verify *.aec --quiet && echo all intact
     """
     if against is not None and len(files) > 1:
         raise click.UsageError("--against compares a single file with its original")
@@ -44,7 +46,7 @@ def command(files: tuple[str, ...], against: str | None, max_pixels: int, quiet:
         where = input_name(name)
         try:
             with expected_errors(where):
-                line = _verify(read(name), max_pixels, against)
+                line = _verify(read_aec(name), max_pixels, against)
         except Failure as failure:
             failure.show()
             failed = True
@@ -60,15 +62,13 @@ def _verify(data: bytes, max_pixels: int, against: str | None) -> str:
     info = aecodec.inspect(data)
     decoded = aecodec.decode(data, max_pixels=max_pixels)
     ParsedFile.parse(data, max_pixels).metadata()
-    line = f"whole, {info.width}x{info.height} {describe_mode(info)}, {info.model}{describe_error_bound(info)}"
+    line = f"intact, {info.width}x{info.height} {describe_mode(info)}, {info.model}{describe_error_bound(info)}"
     return line if against is None else f"{line}, {_compare(info, decoded, against, max_pixels)}"
 
 
 def _compare(info: aecodec.Info, decoded: Picture, against: str, max_pixels: int) -> str:
-    from aecodec.cli.picture_files import read_picture
-
     name = input_name(against)
-    with expected_errors(name):
+    with reported(name), expected_errors(name):
         source = read_picture(read(against), max_pixels, wide=info.bits == 16)
     original = joined(source.samples, source.alpha)
     if original.shape != decoded.shape or original.dtype != decoded.dtype:
@@ -81,9 +81,9 @@ def _compare(info: aecodec.Info, decoded: Picture, against: str, max_pixels: int
             colours[source.alpha == 0] = 0
     largest = int(error.max())
     if info.max_error is not None and largest > info.max_error:
-        raise aecodec.AecError(f"a sample is off by {largest}, more than the {info.max_error} that the file promises")
+        raise aecodec.AecError(f"the largest error is {largest}, and the file promises at most {info.max_error}")
     if not largest:
-        return "every sample equal"
+        return "identical"
     mean = float((colours.astype(np.float64) ** 2).mean())
     psnr = f"{10 * np.log10(np.iinfo(decoded.dtype).max ** 2 / mean):.2f} dB" if mean else "infinite"
     return f"PSNR {psnr}, largest error {largest}"
@@ -92,5 +92,5 @@ def _compare(info: aecodec.Info, decoded: Picture, against: str, max_pixels: int
 def _describe(picture: Picture) -> str:
     """Return the size, mode and depth of a picture in words."""
     modes: dict[Any, str] = {(): "gray", (2,): "gray with alpha", (3,): "RGB", (4,): "RGBA"}
-    wide = " of 16 bits" if picture.dtype == np.uint16 else ""
-    return f"{picture.shape[1]}x{picture.shape[0]} {modes[picture.shape[2:]]}{wide}"
+    wide = "16-bit " if picture.dtype == np.uint16 else ""
+    return f"{picture.shape[1]}x{picture.shape[0]} {wide}{modes[picture.shape[2:]]}"

@@ -1,1 +1,1 @@
-"""Files to pictures, regions and thumbnails."""
+"""Decoding of files to pictures, regions and thumbnails."""

@@ -1,4 +1,4 @@
-"""Files to pictures, to parts of them (regions) and to reduced ones (thumbnails)."""
+"""Decoding of files to pictures, to parts of them (regions) and to reduced ones (thumbnails)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from aecodec.models import ladder
 def decode(
     file: ParsedFile, engine_name: str, region: Region | None, thumbnail: int | None, progress: Progress | None
 ) -> Picture:
-    """The picture of a file, a part of it, or a reduced one; see `aecodec.decode`. Raises AecError."""
+    """Decode a file to the picture, a region of it or a thumbnail; see `aecodec.decode`. Raises AecError."""
     height, width = file.size
     if thumbnail is None:
         area = regions.area(region, file.size)
@@ -31,7 +31,7 @@ def decode(
         alpha = file.alpha()
         return np.ascontiguousarray(joined(samples, None if alpha is None else alpha[area.slices]))
     if region is not None:
-        raise InvalidValue("a thumbnail is of the whole picture: ask for a region or for a thumbnail")
+        raise InvalidValue("a thumbnail shows the whole picture: choose either a region or a thumbnail")
     factor, coarse = scaling.factors(file.size, thumbnail, file.block)
     if coarse:
         samples = _means(file, engine_name, progress)
@@ -43,7 +43,7 @@ def decode(
 
 
 def decode_alike(files: Sequence[ParsedFile], engine_name: str) -> list[Picture]:
-    """The pictures of files that share model, size and packing; those of one panel are decoded together."""
+    """Decode files that share model, size and packing; pictures of one panel are decoded together."""
     if files[0].grid.count > 1:
         return [decode(file, engine_name, None, None, None) for file in files]
     samples = samples_alike(files, engine_name)
@@ -75,7 +75,7 @@ def samples_alike(files: Sequence[ParsedFile], engine_name: str) -> list[Picture
 
 
 def _area(file: ParsedFile, engine_name: str, area: Box, progress: Progress | None) -> Picture:
-    """The samples of a part of the picture, panel by panel where there are several."""
+    """The samples of a part of the picture, panel by panel if there are several."""
     if file.grid.count == 1:
         return samples_alike([file], engine_name)[0][area.slices]
     output: Picture | None = None
@@ -116,7 +116,7 @@ def _parts(file: ParsedFile, engine_name: str, area: Box, progress: Progress | N
 
 
 def _means(file: ParsedFile, engine_name: str, progress: Progress | None) -> Picture:
-    """The means of the blocks of the picture, one a pixel."""
+    """The means of the blocks of the picture, one pixel per block."""
     rows, columns = (-(-side // file.model.description.block) for side in file.size)
     output: Picture | None = None
     for box, means in _panels(file, engine_name).means(progress):

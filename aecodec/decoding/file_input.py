@@ -1,4 +1,4 @@
-"""An .aec file as a caller gives it: bytes, a path, or a file object."""
+"""The forms in which a caller passes an .aec file: bytes, a path, or a file object."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FileLike: TypeAlias = "bytes | bytearray | memoryview | NDArray[np.uint8] | str 
 
 
 def file_bytes(data: FileLike) -> bytes:
-    """The bytes of a file that is given as bytes, by its path, or as a file object. Raises InvalidValue, OSError."""
+    """The bytes of a file that was passed as bytes, a path or a file object. Raises InvalidValue, OSError."""
     if isinstance(data, bytes):
         return data
     if isinstance(data, str | os.PathLike):

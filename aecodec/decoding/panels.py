@@ -1,7 +1,7 @@
-"""Panels decoded as they are asked for, and joined so that no edge between them is left.
+"""Panels, decoded on demand and joined so that their edges leave no trace.
 
-Nothing is predicted across the edges of panels, but the correction network sees across them: it runs in windows that
-overlap, and pixels are those that one large panel would give.
+Nothing is predicted across panel edges, but the correction network sees across them: it runs on overlapping windows,
+and the pixels are the same as if it ran on the whole canvas at once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from aecodec.format import panels
 from aecodec.format.panels import PanelGrid, Progress, check_bytes, seed_of
 from aecodec.images.regions import Box
 from aecodec.models import ladder
-from aecodec.models.ladder import Latent
+from aecodec.models.ladder import Latent, Prediction
 from aecodec.models.model import Model
 from aecodec.packing import least_bytes, unpacker
 
@@ -38,7 +38,7 @@ def _elements(model: Model, box: Box) -> int:
 
 @dataclass(frozen=True)
 class PackedPanel:
-    """A picture of one panel, or a panel of one picture: its payload, and what its checksum starts from."""
+    """A picture of one panel, or a panel of one picture: its payload, and the value from which its checksum starts."""
 
     payload: bytes
     quality: int
@@ -48,15 +48,15 @@ class PackedPanel:
 def decode_alike(
     model: Model, engine: Engine, packing: str, size: tuple[int, int], packed: Sequence[PackedPanel]
 ) -> Latent:
-    """The latents of pictures, or panels, of one size (height, width), checked. Raises AecError."""
+    """Decode and check the latents of pictures, or panels, of the same size (height, width). Raises AecError."""
     rows, columns = model.description.grid(*size)
     payloads, qualities = [panel.payload for panel in packed], np.array([panel.quality for panel in packed])
     decoder = unpacker(packing, model.tables, payloads, ladder.elements(model, rows, columns))
     residuals: list[NDArray[Any]] = []
 
-    def code(index: int, mean: NDArray[Any], classes: NDArray[np.uint8], step: NDArray[Any]) -> NDArray[Any]:
-        residuals.append(decoder.read(classes.reshape(len(packed), -1)))
-        return residuals[-1].reshape(classes.shape)
+    def code(prediction: Prediction) -> NDArray[Any]:
+        residuals.append(decoder.read(prediction.classes.reshape(len(packed), -1)))
+        return residuals[-1]
 
     latent = ladder.walk(model, engine, qualities, rows, columns, code)
     bodies = check_bytes(residuals)
@@ -66,7 +66,7 @@ def decode_alike(
 
 @dataclass(frozen=True)
 class Panels:
-    """The panels of a file, decoded as they are asked for; `seed` is the CRC-32 of its header."""
+    """The panels of a file, decoded on demand; `seed` is the CRC-32 of its header."""
 
     grid: PanelGrid
     model: Model
@@ -125,7 +125,7 @@ class Panels:
 
 @dataclass(frozen=True)
 class _Window:
-    """A latent with the surroundings that the correction needs, its inner part, and where that lies, in blocks."""
+    """A latent with the margin that the correction needs, its inner part, and the position of that part in blocks."""
 
     latent: Latent
     inner: tuple[slice, slice]

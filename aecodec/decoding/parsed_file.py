@@ -1,4 +1,4 @@
-"""An .aec file parsed: header, model, size, panels, and the sections beside the pixels. Nothing is decoded yet."""
+"""A parsed .aec file: header, model, size, panels, and sections other than pixels. Nothing is decoded yet."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ PADDED_LIMIT = 4  # the tiles of a narrow picture hold many times its pixels: at
 
 @dataclass(frozen=True)
 class Info:
-    """What an .aec file says about itself.
+    """The properties of an .aec file that are known without decoding it.
 
     width, height: in pixels. mode: "L", "LA", "RGB", "RGBA" or, for 16-bit gray, "I;16". bits: per sample, 8 or 16.
-    model, model_id: "plain" and "" in a file without a model. quality: 1..100. max_error: how far a sample may be off,
-    0 in a lossless file, None where nothing is promised. panels: how many. parts: the bytes of header, sections and
-    payload, which are all of the file. sections: the bytes of each section's content by its name, or by "section N"
-    where this release does not know it.
+    model, model_id: "plain" and "" in a file without a model. quality: 1..100. max_error: the largest error of any
+    sample, 0 in a lossless file, None if the file guarantees nothing. panels: their number. parts: the bytes of header,
+    sections and payload, which make up the file. sections: the bytes of each section's content by its name, or by
+    "section N" if this release does not know it.
     """
 
     format_version: int
@@ -57,7 +57,7 @@ class Info:
 
 @dataclass(frozen=True)
 class ParsedFile:
-    """An .aec file, parsed and checked as far as that is possible without decoding it."""
+    """An .aec file, parsed and checked as far as possible without decoding it."""
 
     data: bytes
     header: Header
@@ -76,13 +76,13 @@ class ParsedFile:
         if header.size is not None:
             size = (header.size[1], header.size[0])
             if size == d.tile:
-                raise InvalidValue("the file states a size although it is the default of its model")
+                raise InvalidValue("the file gives a size although it is that of its model's tile")
         elif d.tile is not None:
             size = d.tile
         else:
-            raise InvalidValue(f"the file gives no size, and the model {model.name} has none of its own")
+            raise InvalidValue(f"the file gives no size, and the model {model.name} has no tile")
         if header.gray and d.channels == 1 or header.inverted and d.channels != 1:
-            raise InvalidValue(f"the file has a flag that means nothing to the model {model.name}")
+            raise InvalidValue(f"the file has a flag that does not apply to the model {model.name}")
         require_within_limit(size[1], size[0], max_pixels)
         file = cls(data, header, begin, size, model)
         if file.has_remainder and model.remainder is None:
@@ -97,12 +97,12 @@ class ParsedFile:
         if header.quality != plain.QUALITY or header.packing != plain.PACKING or header.inverted:
             raise InvalidValue("the file has a quality, a packing or a flag that means nothing without a model")
         if header.size is None:
-            raise InvalidValue("the file gives no size, and has no model that has one")
+            raise InvalidValue("the file gives no size, and it has no model whose tile could provide one")
         size = (header.size[1], header.size[0])
         require_within_limit(size[1], size[0], max_pixels)
         file = cls(data, header, begin, size, plain.read_precision(data, begin)[0])
         if file.has_remainder:
-            raise InvalidValue("the file has a remainder, and no model that decodes it")
+            raise InvalidValue("the file has a remainder but no model to decode it")
         return file
 
     @property
@@ -123,7 +123,7 @@ class ParsedFile:
 
     @property
     def block(self) -> int | None:
-        """The side in pixels of a block, whose mean a thumbnail can use without full decoding; None in a plain file."""
+        """The side of a block in pixels, whose mean a thumbnail can use without full decoding; None in a plain file."""
         return None if self.is_plain else self.model.description.block
 
     @property
@@ -159,13 +159,13 @@ class ParsedFile:
 
     @property
     def mode(self) -> str:
-        """The Pillow mode of the decoded picture; an 8-bit one where Pillow has no 16-bit mode for it."""
+        """The Pillow mode of the decoded picture; an 8-bit mode if Pillow has no 16-bit mode for it."""
         if self.bits == 16 and self.one_channel and container.ALPHA not in self._contents:
             return "I;16"
         return ("L" if self.one_channel else "RGB") + ("A" if container.ALPHA in self._contents else "")
 
     def finished(self, samples: Picture) -> Picture:
-        """Decoded samples (height, width, channels of the model) as those of the picture: (height, width[, 3])."""
+        """The picture (height, width[, 3]) from decoded samples (height, width, channels of the model)."""
         if self.header.gray:
             return samples[..., 1]  # the three are nearly equal; green weighs most to the eye
         if self.one_channel:
@@ -192,7 +192,7 @@ class ParsedFile:
 
     @property
     def max_error(self) -> int | None:
-        """How far a sample may be off; None if the file promises nothing."""
+        """The largest error of any sample; None if the file guarantees nothing."""
         if isinstance(self.coding, Precision):
             return self.coding.max_error
         return next(iter(self._contents.get(container.REMAINDER, b"")), None)

@@ -1,1 +1,1 @@
-"""What only an encoder decides: candidates, residuals, rate targets, packing."""
+"""The encoder's decisions: candidates, residuals, rate targets, packing."""

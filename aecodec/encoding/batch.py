@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Batch:
-    """S pictures of one size, (S, H, W, C) of uint8 or uint16, with the sections of the file of each."""
+    """S pictures of the same size, (S, H, W, C) of uint8 or uint16, with the sections of each file."""
 
     stack: Picture
     sections: Sequence[tuple[Section, ...]]
@@ -34,13 +34,13 @@ class Batch:
         return self.stack.shape[1], self.stack.shape[2]
 
     def subset(self, indices: NDArray[np.intp]) -> Batch:
-        """The pictures of those indices, in that order."""
+        """The pictures with these indices, in this order."""
         if len(indices) == len(self):
             return self
         return Batch(self.stack[indices], [self.sections[i] for i in indices.tolist()])
 
     def singles(self) -> list[Batch]:
-        """Each picture in a batch of its own."""
+        """Each picture as a separate batch."""
         return [self.subset(np.array([index])) for index in range(len(self))]
 
     def plain_file(self, index: int, max_error: int = 0) -> bytes:
@@ -56,6 +56,6 @@ class Batch:
 
 
 def put(values: list[Any], indices: NDArray[np.intp], found: Sequence[Any]) -> None:
-    """Assign `found` to the places of those indices."""
+    """Assign `found` to the positions with these indices."""
     for index, value in zip(indices.tolist(), found, strict=True):
         values[index] = value

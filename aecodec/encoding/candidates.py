@@ -1,4 +1,4 @@
-"""Candidates: the ways in which a picture may be coded, and the cost of each by which `auto` decides."""
+"""Candidates: the ways in which a picture can be coded, and the cost of each, by which `auto` chooses."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LEAST_PIXELS = 256  # the error of a smaller picture is scaled up to this: a wro
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to code a picture: a model, and whether a colour model codes a gray picture."""
+    """One way to code a picture: a model, and whether it is a colour model that codes a gray picture."""
 
     model: Model
     gray: bool
@@ -63,7 +63,7 @@ def choose_residuals(
 ) -> Choice:
     """Residuals for pictures (S, H, W, C), each at its quality (S,), searched for with an effort of 0..9.
 
-    negative: which pictures to invert (S,), where they are parts of others; None: decided by `inverted`.
+    negative: which pictures to invert (S,), for parts of larger pictures; None to let `inverted` decide.
     """
     grown, inside = _canvas(stack, candidate, negative)
     return choose(candidate.model, engines.engine(engine_name), grown, qualities, effort, inside)
@@ -80,7 +80,7 @@ def measure_residuals(
 def _canvas(
     stack: Picture, candidate: Candidate, negative: NDArray[np.bool_] | None
 ) -> tuple[Picture, NDArray[np.bool_] | None]:
-    """Pictures as the model wants them, grown to whole units, and which of their blocks hold some of the picture."""
+    """Pictures as the model expects them, grown to whole units, and which of their blocks hold part of the picture."""
     d = candidate.model.description
     shown = tile_grid.inside((stack.shape[1], stack.shape[2]), d.unit, d.block)
     # Most pictures have no padding without a pixel: theirs need not be looked for in every pass.
@@ -110,7 +110,7 @@ def inverted(stack: Picture, candidate: Candidate) -> NDArray[np.bool_]:
 def trial_costs(stack: Picture, candidate: Candidate, quality: int, engine_name: str) -> NDArray[np.float64]:
     """The rate-distortion cost of coding each picture (S, H, W, C) as this candidate with effort 0: (S,).
 
-    Bits plus lambda times squared error, per pixel. Of a large picture only a sample of TRIAL_PARTS parts is coded.
+    Bits plus lambda times squared error, per pixel. For a large picture, only TRIAL_PARTS sample parts are coded.
     """
     d, engine = candidate.model.description, engines.engine(engine_name)
     part = tile_grid.covered((TRIAL_SIDE, TRIAL_SIDE), d.unit)
@@ -132,7 +132,7 @@ def trial_costs(stack: Picture, candidate: Candidate, quality: int, engine_name:
 
 
 def ranked(stack: Picture, candidates: Sequence[Candidate], quality: int, engine_name: str) -> NDArray[np.intp]:
-    """The numbers of the candidates, for each picture (S, H, W, C) that of the lowest cost first: (candidates, S)."""
+    """Candidate indices (candidates, S), ordered for each of the pictures (S, H, W, C) by increasing cost."""
     if len(candidates) == 1:
         return np.zeros((1, len(stack)), np.intp)
     costs = np.stack([trial_costs(stack, candidate, quality, engine_name) for candidate in candidates])
@@ -147,7 +147,7 @@ def header_of(
     inverted: bool = False,
     sections: tuple[Section, ...] = (),
 ) -> Header:
-    """The header of a file of a picture of `size` (height, width)."""
+    """The header for a picture of `size` (height, width)."""
     model, number = candidate.model, registry.number_of(candidate.model)
     return Header(
         model_number=number,

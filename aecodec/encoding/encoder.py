@@ -1,4 +1,4 @@
-"""Pictures of one size to files: the best candidate for each, at a quality, within a limit or of bounded error."""
+"""Encoding of pictures of one size, each with its best candidate, at a quality, to a limit or with bounded error."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from aecodec.encoding.plain_fallback import is_flat, or_plain
 
 
 def encode(batch: Batch, candidates: Sequence[Candidate], options: EncodeOptions) -> list[bytes]:
-    """The files of a batch, each of the candidate that suits the picture best, or plain.
+    """Encode a batch, each picture with the candidate that suits it best, or plain.
 
-    Raises `rate_search.Missed` where a picture has no file that keeps the limit.
+    Raises `rate_search.Missed` if no file of a picture meets the limit.
     """
     if options.target.max_error is not None:
         return _with_bounded_error(batch, candidates, options.target.max_error, options)

@@ -1,4 +1,4 @@
-"""Latents as features for other programs, and anomaly scores: how badly a model codes a picture."""
+"""Latents as features for other programs, and anomaly scores, the cost of a picture under a model."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Features:
     """The latent of a picture, or of N pictures with N as the first dimension of each array; all float32, grey levels.
 
     vector: (tiles, vector) before quantization, tiles in raster order. plane: (rows, columns, coefficients) before
-    quantization, for each block of the picture. quantized_vector, quantized_plane: the same as a decoder knows them,
+    quantization, for each block of the picture. quantized_vector, quantized_plane: the same as the decoder has them,
     before the correction. A model without a vector has 0 tiles, one without a plane 0 coefficients.
     """
 
@@ -44,10 +44,10 @@ class Features:
 
 
 def features(image: ImageLike, *, model: str, quality: int = 75, engine: str = DEFAULT_ENGINE) -> Features:
-    """The latent of a picture before and after quantization.
+    """Compute the latent of a picture before and after quantization.
 
-    image: as for `aecodec.encode`; opacity is left out. model: a name of `aecodec.list_models()`. quality: 1 to 100, of
-    the quantization. A picture that is dark on light is negated, as the encoder does. Panels are ignored: a large
+    image: as for `aecodec.encode`; opacity is ignored. model: a name from `aecodec.list_models()`. quality: 1 to 100,
+    for the quantization. A picture that is dark on light is inverted, as in the encoder. Panels are not used: a large
     picture is coded as a whole. Raises UnsupportedImage, UnknownModel and InvalidValue.
     """
     found = features_many([image], model=model, quality=quality, engine=engine)
@@ -61,7 +61,7 @@ def features_many(
     quality: int = 75,
     engine: str = DEFAULT_ENGINE,
 ) -> Features:
-    """The latents of pictures of one size, all gray or all in colour; arguments and errors as for `features`."""
+    """Compute the latents of pictures of one size, all gray or all in colour; otherwise like `features`."""
     stack, candidate = _stack(images, model)
     parts = [_features(part, candidate, _quality(quality), engine) for part in _parts(stack)]
     return Features(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
@@ -74,11 +74,11 @@ def anomaly_score(
     quality: int = ANOMALY_QUALITY,
     engine: str = DEFAULT_ENGINE,
 ) -> float:
-    """How badly a model codes a picture: bits plus lambda times squared error, per pixel; larger is more anomalous.
+    """The cost of a picture under a model: bits plus lambda times squared error, per pixel; larger is more anomalous.
 
-    It is the rate-distortion cost that the encoder minimises at this quality, with effort 0; lambda is the number of
-    bits that a unit of squared error is worth. Of a picture of more than some 65,000 pixels four parts are coded.
-    Scores are comparable for one model and quality only. Arguments and errors as for `features`.
+    This is the rate-distortion cost that the encoder minimises at this quality, with effort 0; lambda is the price of a
+    unit of squared error in bits. For pictures of more than about 65,000 pixels, four sample parts are coded. Scores
+    are comparable only for the same model and quality. Arguments and errors as for `features`.
     """
     return float(anomaly_scores([image], model=model, quality=quality, engine=engine)[0])
 
@@ -99,11 +99,11 @@ def anomaly_scores(
 def _stack(images: Sequence[Any] | NDArray[np.uint8], model: str) -> tuple[Picture, Candidate]:
     """Samples (N, H, W, C), and the model's candidate for pictures of this shape."""
     if model == "auto":
-        raise InvalidValue("features and scores compare within one model: name it")
+        raise InvalidValue("features and scores are comparable only within one model: name the model")
     loaded = [loading.load(image) for image in images]
     shapes = {source.samples.shape for source in loaded}
     if len(shapes) != 1:
-        raise UnsupportedImage("expected one or more pictures of one size, all gray or all in colour")
+        raise UnsupportedImage("expected one or more pictures of the same size, all gray or all in colour")
     shape = shapes.pop()
     stack = np.stack([source.samples for source in loaded])
     return stack.reshape(len(loaded), shape[0], shape[1], -1), candidates.candidates_for(shape, model)[0]
@@ -123,18 +123,16 @@ def _features(stack: Picture, candidate: Candidate, quality: int, engine_name: s
     chosen = iter(choose(model, engine, grown, qualities).residuals)
     known: list[NDArray[np.int32]] = []
 
-    def code(
-        index: int, mean: NDArray[np.int32], classes: NDArray[np.uint8], step: NDArray[np.int32]
-    ) -> NDArray[np.int32]:
+    def code(prediction: ladder.Prediction) -> NDArray[np.int32]:
         residual = next(chosen)
-        if index == ladder.VECTOR:
-            known.append(ladder.decoded(mean, residual, step))
+        if prediction.index == ladder.VECTOR:
+            known.append(ladder.elements_of(prediction, residual))
         return residual
 
     latent = ladder.walk(model, engine, qualities, plane.shape[1], plane.shape[2], code)
     decoded = known[0].astype(np.float32) / unit if known else vector
     width = max(1, d.vector)
-    return vector.reshape(n, -1, width), plane, decoded.reshape(n, -1, width), latent.plane / unit
+    return vector.reshape(n, -1, width), plane, decoded.reshape(n, -1, width), latent.plane.astype(np.float32) / unit
 
 
 def _quality(quality: int) -> int:

@@ -1,4 +1,4 @@
-"""Lossy files at given qualities: residuals chosen, packed, and put into containers, panel by panel if large."""
+"""Lossy encoding at given qualities: residuals are chosen, packed and put into containers, panel by panel if large."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def encode(batch: Batch, candidate: Candidate, qualities: NDArray[np.intp], opti
 def write(
     batch: Batch, candidate: Candidate, choice: Choice, qualities: NDArray[np.intp], packings: Sequence[Packing]
 ) -> list[bytes]:
-    """The files of pictures of one panel, from the residuals chosen for them, in the better one of the packings."""
+    """The files of single-panel pictures, from the residuals chosen for them, with the better of the packings."""
     count = len(batch)
     residuals = [part.reshape(count, -1) for part in choice.residuals]
     classes = [part.reshape(count, -1) for part in choice.classes]
@@ -63,13 +63,13 @@ def write(
 
 
 def is_single_tile(batch: Batch, candidate: Candidate) -> bool:
-    """Whether each picture fits one unit of the candidate's model: a tile, or a block where it has no tiles."""
+    """Whether each picture fits into one unit of the candidate's model: a tile, or a block if it has no tiles."""
     unit = candidate.model.description.unit
     return tile_grid.covered(batch.size, unit) == unit
 
 
 def better_packed(files: Sequence[bytes]) -> bytes:
-    """The last file, whose packing decodes fastest, unless the first one is smaller by more than the margin."""
+    """The last file, whose packing decodes fastest, unless the first is smaller by more than the margin."""
     return files[0] if len(files[0]) < MARGIN * len(files[-1]) else files[-1]
 
 

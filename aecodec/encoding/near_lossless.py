@@ -1,6 +1,6 @@
-"""Near-lossless and lossless files through a model: a lossy part and the remainder that bounds its error.
+"""Near-lossless and lossless encoding with a model: a lossy part and the remainder that bounds its error.
 
-The lossy part is there to make the remainder short. Time is better spent on trying other qualities of it than on
+The purpose of the lossy part is a short remainder. Time is better spent on trying other qualities for it than on
 searching for better residuals at one quality.
 """
 
@@ -45,7 +45,7 @@ QUALITY_STEPS: Final = ((0,), (0,), (0,), (0, -20), (0, -20, 20), (0, -20, 20, -
 def encode(
     batch: Batch, candidates: Sequence[Candidate], best: NDArray[np.intp], max_error: int, options: EncodeOptions
 ) -> list[bytes]:
-    """The smallest file of each picture, of the qualities tried; best: (S,), the number of each picture's candidate."""
+    """The smallest file of each picture among the qualities tried; best: (S,), the index of its candidate."""
     files = [b""] * len(batch)
     for number, candidate in enumerate(candidates):
         mine = np.flatnonzero(best == number)
@@ -67,7 +67,7 @@ def can_encode(candidate: Candidate) -> bool:
 
 
 def _encode_at(batch: Batch, candidate: Candidate, quality: int, max_error: int, options: EncodeOptions) -> list[bytes]:
-    """The files whose lossy parts have that quality."""
+    """The files whose lossy parts have this quality."""
     grid = PanelGrid.of(batch.size, candidate.model.description.unit)
     if grid.count > 1:
         return [_write_panels(single, candidate, grid, quality, max_error, options) for single in batch.singles()]
@@ -85,7 +85,7 @@ def _encode_at(batch: Batch, candidate: Candidate, quality: int, max_error: int,
 
 
 def _with(sections: tuple[Section, ...], max_error: int, packed: Sequence[bytes]) -> tuple[Section, ...]:
-    """Sections and that of the remainder, from its panels' packed elements."""
+    """The sections plus that of the remainder, made from the packed elements of its panels."""
     added = Section(container.REMAINDER, remainder_section.join(max_error, packed))
     return tuple(sorted((*sections, added), key=lambda section: section.tag))
 

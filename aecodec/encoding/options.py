@@ -1,4 +1,4 @@
-"""What a caller asks of an encoder: a rate target, and how to encode. Parsed here for Python, Pillow and `aec`."""
+"""Encoder options: the rate target, and how to encode. Parsed here for Python, Pillow and `aec`."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ AUTO: Final = "auto"
 
 @dataclass(frozen=True)
 class RateTarget:
-    """How small or how faithful a file has to be; exactly one field is not None.
+    """The size or fidelity that a file has to reach; exactly one field is not None.
 
-    quality: 1..100. max_bytes: most bytes of the whole file, 1 or more. min_psnr: least PSNR in dB of 8-bit samples.
-    min_ssim: least mean SSIM, up to 1. max_error: largest absolute error of any sample, 0..65535; 0 is lossless.
+    quality: 1..100. max_bytes: maximum size of the whole file, 1 or more. min_psnr: minimum PSNR in dB, of 8-bit
+    samples. min_ssim: minimum mean SSIM, up to 1. max_error: largest absolute error of any sample, 0..65535; 0 is
+    lossless.
     """
 
     quality: int | None = None
@@ -39,7 +40,7 @@ class RateTarget:
 
     @classmethod
     def parse(cls, given: Mapping[str, Any]) -> RateTarget:
-        """The target that keyword arguments of `aecodec.encode` name; quality 75 if none does.
+        """The target given by keyword arguments of `aecodec.encode`; quality 75 if there is none.
 
         given: any of the fields' names, and "lossless"; other names are ignored. Raises InvalidValue for two targets
         at once and for values out of range.
@@ -48,7 +49,7 @@ class RateTarget:
         if not given.get("lossless"):
             named = [name for name in named if name != "lossless"]
         if len(named) > 1:
-            raise InvalidValue(f"{named[0]} and {named[1]} exclude each other: choose one rate target")
+            raise InvalidValue(f"{named[0]} and {named[1]} cannot be combined: choose one rate target")
         name = named[0] if named else "quality"
         value = given[name] if named else DEFAULT_QUALITY
         match name:
@@ -67,7 +68,7 @@ class RateTarget:
 
     @property
     def bounds_error(self) -> bool:
-        """Whether the file promises a largest error, of opacity and of 16-bit samples too."""
+        """Whether the file guarantees a largest error, for opacity and 16-bit samples too."""
         return self.max_error is not None
 
 
@@ -76,7 +77,7 @@ TARGET_NAMES: Final = (*(field.name for field in fields(RateTarget)), "lossless"
 
 @dataclass(frozen=True)
 class EncodeOptions:
-    """All that `aecodec.encode` can be told, checked. The fields are its keyword arguments; see there."""
+    """The checked options of `aecodec.encode`. The fields are its keyword arguments; see there."""
 
     target: RateTarget = RateTarget(quality=DEFAULT_QUALITY)
     model: str = AUTO
@@ -90,7 +91,7 @@ class EncodeOptions:
 
     @classmethod
     def parse(cls, given: Mapping[str, Any]) -> EncodeOptions:
-        """The options that keyword arguments of `aecodec.encode` name. Raises InvalidValue; TypeError for others."""
+        """The options given by keyword arguments of `aecodec.encode`. Raises InvalidValue, and TypeError for others."""
         own = {name: value for name, value in given.items() if name not in TARGET_NAMES}
         options = cls(target=RateTarget.parse(given), **own)
         effort = whole_number("effort", options.effort, 0, MOST_EFFORT)
@@ -99,24 +100,24 @@ class EncodeOptions:
         if options.target.bounds_error and options.alpha_quality != ALPHA_LOSSLESS:
             raise InvalidValue("an alpha_quality below 100 contradicts lossless and max_error: leave it out")
         if not isinstance(options.model, str):
-            raise InvalidValue(f"a model is named by a string, not by {type(options.model).__name__}")
+            raise InvalidValue(f"model must be a name, not {type(options.model).__name__}")
         if options.packing not in (AUTO, *PACKINGS):
             raise InvalidValue(f"packing must be {AUTO}, {' or '.join(PACKINGS)}, not {options.packing}")
         return options
 
     @property
     def allows_plain(self) -> bool:
-        """Whether a plain file may be written wherever it is smaller: neither model nor packing is fixed."""
+        """Whether a plain file may be written whenever it is smaller: neither model nor packing is fixed."""
         return self.model == self.packing == AUTO
 
     @property
     def packings(self) -> tuple[Packing, ...]:
-        """The packings to try, in the order of `format.container.PACKINGS`, the one that decodes fastest last."""
+        """The packings to try, in the order of `format.container.PACKINGS`, with the fastest to decode last."""
         return tuple(name for name in PACKINGS if self.packing in (AUTO, name))
 
 
 def whole_number(name: str, value: Any, low: int, high: int) -> int:
-    """An argument that has to be a whole number in low..high. Raises InvalidValue."""
+    """The value of an argument that must be a whole number in low..high. Raises InvalidValue."""
     try:
         found = low - 1 if isinstance(value, bool) else operator.index(value)
     except TypeError:

@@ -1,4 +1,4 @@
-"""Where a plain file, without a model, takes the place of a model's file."""
+"""The choice between a model's file and a plain one, which needs no model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_MORE: Final = 1.01  # no file may exceed the raw samples by more than this,
 
 
 def is_flat(batch: Batch) -> bool:
-    """Whether the batch is one large picture of one colour: 17 bytes if plain, a hundred times more with a model."""
+    """Whether the batch is one large picture of one colour: 17 bytes if plain, a hundred times that with a model."""
     stack = batch.stack
     if len(stack) > 1 or max(batch.size) <= panels.SIDE:
         return False
@@ -23,10 +23,11 @@ def is_flat(batch: Batch) -> bool:
 
 
 def or_plain(batch: Batch, files: Sequence[bytes], allowed: bool, max_error: int | None = None) -> list[bytes]:
-    """Each picture's file, or its plain one where that is no larger.
+    """The file of each picture, or its plain file if that is no larger.
 
-    files: an empty one is always replaced. allowed: whether plain files may be taken wherever they are smaller;
-    otherwise only in place of files that exceed the raw samples. max_error: what the files promise (None: nothing).
+    files: an empty one is always replaced. allowed: whether plain files may be used whenever they are smaller;
+    otherwise they only replace files that exceed the raw samples. max_error: the error that the files guarantee, or
+    None.
     """
     sizes = np.array(list(map(len, files))) - batch.section_bytes
     tried = np.array([not file for file in files])

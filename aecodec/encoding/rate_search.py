@@ -1,8 +1,8 @@
-"""Rate targets met by searching over qualities: files of at most so many bytes, or of at least some PSNR or SSIM.
+"""Search for the quality that meets a rate target: a maximum number of bytes, or a minimum PSNR or SSIM.
 
-Bytes, PSNR and SSIM nearly always rise with quality: where they cross the limit is searched for many pictures at once,
-by interpolation between measured qualities and by bisection in turns. Every file that is returned has been measured:
-its whole length, or what it decodes to.
+Bytes, PSNR and SSIM nearly always increase with quality. The quality at which they cross the limit is searched for many
+pictures at once, by interpolation between measured qualities and bisection in turn. Every file that is returned has
+been measured: its total length, or the picture that it decodes to.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _HALVING: Final = 3  # every third step of the search bisects, however the measu
 
 
 class Missed(Exception):
-    """The picture `index` of a batch has no file that meets the target; `error` says so to the user."""
+    """No file of the picture `index` of a batch meets the target; `error` is the error to report."""
 
     def __init__(self, index: int, error: Unreachable) -> None:
         super().__init__(index, error)
@@ -42,8 +42,8 @@ class Missed(Exception):
 class _Goal:
     """A limit, and the measure that is compared with it.
 
-    Qualities are searched by *rank*, 1..100, ordered so that files of a low rank keep the limit and those of a high
-    rank do not: the search looks for the last rank that does.
+    Qualities are searched by *rank*, 1..100, ordered so that files of low rank meet the limit and those of high rank do
+    not: the search looks for the last rank that does.
     """
 
     target: RateTarget
@@ -55,7 +55,7 @@ class _Goal:
 
     @property
     def limit(self) -> float:
-        """The largest measure that keeps the limit."""
+        """The largest measure that meets the limit."""
         if self.target.max_bytes is not None:
             return float(np.log(self.target.max_bytes))
         least = self.target.min_psnr if self.target.min_psnr is not None else self.target.min_ssim
@@ -63,7 +63,7 @@ class _Goal:
         return -least
 
     def measures(self, batch: Batch, files: Sequence[bytes]) -> NDArray[np.float64]:
-        """A number for each file that rises with the rank of its quality: (S,)."""
+        """A number for each file that increases with the rank of its quality: (S,)."""
         if self.target.max_bytes is not None:
             return np.log(np.array(list(map(len, files)), np.float64))
         shape = batch.stack.shape
@@ -76,11 +76,11 @@ class _Goal:
         return -(metrics.psnr if self.target.min_psnr is not None else metrics.ssim)(batch.stack, decoded)
 
     def error(self, best: float, plain_bytes: int) -> Unreachable:
-        """The error that names the best measure that was reached."""
+        """The error, which states the best measure that was reached."""
         if self.target.max_bytes is not None:
             least = min(round(float(np.exp(best))), plain_bytes)
             return Unreachable(
-                f"no file of this picture has {self.target.max_bytes} bytes or fewer: the smallest has {least}"
+                f"the smallest file of this picture has {least} bytes, more than {self.target.max_bytes}"
             )
         what, unit = ("PSNR", " dB") if self.target.min_psnr is not None else ("SSIM", "")
         digits = 2 if unit else 4
@@ -91,13 +91,13 @@ class _Goal:
 
 
 def encode(batch: Batch, candidates: Sequence[Candidate], options: EncodeOptions) -> list[bytes]:
-    """The best file of each picture that keeps the limit: of the most quality within bytes, or of the fewest bytes.
+    """The best file of each picture that meets the limit: the highest quality within max_bytes, or the fewest bytes.
 
-    Raises Missed where a picture has no such file, and InvalidValue where min_ssim is asked of a picture too small.
+    Raises Missed if a picture has no such file, and InvalidValue if a picture is too small for min_ssim.
     """
     goal = _Goal(options.target, options.engine)
     if goal.target.min_ssim is not None and min(batch.size) < metrics.SSIM_WINDOW:
-        raise InvalidValue(f"min_ssim needs a picture of {metrics.SSIM_WINDOW} pixels or more each way")
+        raise InvalidValue(f"min_ssim needs a picture of at least {metrics.SSIM_WINDOW} pixels in each direction")
     count = len(batch)
     found: list[bytes | None] = [None] * count
     if goal.target.max_bytes is not None and options.allows_plain:
@@ -131,7 +131,7 @@ def _missing(found: Sequence[bytes | None]) -> NDArray[np.intp]:
 def _searched(
     batch: Batch, candidate: Candidate, goal: _Goal, options: EncodeOptions
 ) -> tuple[list[bytes | None], NDArray[np.float64]]:
-    """The file of the last rank that keeps the limit, or None, and the lowest measure met, for each picture."""
+    """For each picture, the file of the last rank that meets the limit, or None, and the lowest measure found."""
     count = len(batch)
     files: list[bytes | None] = [None] * count
     low, high = np.zeros(count, np.intp), np.full(count, MOST_QUALITY + 1)  # the last that keeps it, the first that

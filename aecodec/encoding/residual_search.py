@@ -6,10 +6,10 @@ passes, whose means and classes depend on the residual, and the correction befor
 them, early passes more than late ones, so only a share of the bits that a smaller residual would save is counted.
 More effort means more walks:
 
-- the second walk aims at the coefficients less the correction that the first walk met;
+- the second walk aims at the coefficients minus the correction that the first walk led to;
 - each further walk changes a few residuals, at most one in each cell of 4x4 blocks, to the alternative that greedy
-  rounding found nearly as good, and keeps a change if the bits and the error of its cell, measured on the decoded
-  picture, went down. Cells are judged independently, so one walk tries many changes; they shift from walk to walk.
+  rounding found nearly as good, and keeps a change if the cost of its cell, measured on the decoded picture, decreases.
+  Cells are evaluated independently, so one walk tries many changes; the cells shift from walk to walk.
 
 More effort never gives a worse choice: the whole cost of every walk is measured for every picture.
 """
@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aecodec.encoding.options import DEFAULT_EFFORT
-from aecodec.encoding.rounding import NEVER, Elements, alternatives, rounded
+from aecodec.encoding.rounding import NEVER, Elements
+from aecodec.encoding.rounding import choose as choose_rounding
 from aecodec.engines import Engine
 from aecodec.errors import InvalidValue
 from aecodec.models import ladder
@@ -51,7 +52,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class MeasuredChoice(Choice):
-    """The same with the pixels that a decoder will make of them, grown to whole units: uint8 (N, H, W, C)."""
+    """The same with the pixels that a decoder will produce, grown to whole units: uint8 (N, H, W, C)."""
 
     pixels: NDArray[np.uint8]
 
@@ -66,8 +67,8 @@ def choose(
 ) -> Choice:
     """Residuals for pictures (N, H, W, C) of whole units, each at its quality (N,); effort: 0..9, how long to search.
 
-    inside: (N, rows, columns), which blocks hold some of the picture (None: all). The others are padding that nobody
-    will see: they get no residuals. Raises InvalidValue for other efforts.
+    inside: (N, rows, columns), which blocks hold part of the picture (None: all). The others are padding that is
+    cropped away, and get no residuals. Raises InvalidValue for other efforts.
     """
     search = _Search(model, engine, pictures, quality, inside)
     walks = _walks(model, effort)
@@ -82,7 +83,7 @@ def choose_measured(
     effort: int = DEFAULT_EFFORT,
     inside: NDArray[np.bool_] | None = None,
 ) -> MeasuredChoice:
-    """As `choose`, with the pixels that the choice decodes to."""
+    """Like `choose`, with the pixels that the choice decodes to."""
     return _Search(model, engine, pictures, quality, inside).best(_walks(model, effort)).choice
 
 
@@ -94,9 +95,9 @@ def _walks(model: Model, effort: int) -> int:
 
 @dataclass
 class _Walk:
-    """A walk and its cost in bits plus lambda times squared error, of each picture (N,) and of each of its blocks.
+    """A walk and its cost in bits plus lambda times squared error, for each picture (N,) and each of its blocks.
 
-    margin, change: pass by pass (N, E), what the best alternative residual would seem to cost more, and how it differs.
+    margin, change: pass by pass (N, E), the estimated extra cost of the best alternative residual, and its difference.
     """
 
     choice: MeasuredChoice
@@ -120,7 +121,7 @@ class _Walk:
 
 
 class _Search:
-    """The pictures, their analysis and all that the walks over them share."""
+    """The pictures, their analysis and everything else that the walks share."""
 
     def __init__(
         self,
@@ -144,29 +145,26 @@ class _Search:
         """Raster indices of the blocks that pass `index` codes."""
         return ladder.positions(self.model.description.passes[index], self.rows, self.columns)
 
-    def targets(self, index: int) -> NDArray[np.float32]:
-        """The real values of the elements of a pass, (N, E), in units of an element."""
+    def elements(self, prediction: ladder.Prediction) -> Elements:
+        """The elements of a pass, and what they should be."""
+        index, n = prediction.index, len(self.pictures)
+        share, tables, lambdas = self.share(index), self.model.tables, self.lambdas[:, 0]
         if index == ladder.VECTOR:
-            return self.vector
+            target = self.vector.reshape(prediction.mean.shape)
+            return Elements(prediction, target, np.arange(prediction.mean.shape[1]), None, lambdas, share, tables)
         stage = self.model.description.passes[index]
-        return self.plane[:, self.positions(index), stage.lo : stage.hi].reshape(len(self.pictures), -1)
-
-    def without_padding(self, index: int, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Values (N, E) of a pass with 0 in blocks that hold none of the picture."""
-        if self.inside is None:
-            return values
-        stage = self.model.description.passes[index]
-        return values * np.repeat(self.inside[:, self.positions(index)], stage.hi - stage.lo, axis=1)
+        target = self.plane.reshape(n, self.rows * self.columns, -1)[..., stage.lo : stage.hi]
+        return Elements(prediction, target, self.positions(index), self.inside, lambdas, share, tables)
 
     def share(self, index: int) -> np.float32:
-        """The share of the bits saved by a smaller residual that counts in a pass; 1 for the vector."""
+        """The share of the bits saved by a smaller residual that is counted in a pass; 1 for the vector."""
         last = len(self.model.description.passes) - 1
         return np.float32(1 if index == ladder.VECTOR or not last else FIRST_SHARE + (1 - FIRST_SHARE) * index / last)
 
     def aim(self, first: _Walk) -> _Walk:
-        """Walk again, aiming at the coefficients less the correction that the first walk met.
+        """Walk again, aiming at the coefficients minus the correction that the first walk led to.
 
-        Later walks keep that aim for the pictures where it lowered the cost.
+        Later walks keep this aim for the pictures whose cost it lowered.
         """
         correction = first.correction.reshape(self.plane.shape)
         self.plane -= correction
@@ -181,7 +179,7 @@ class _Search:
         return first
 
     def best(self, walks: int) -> _Walk:
-        """The best of so many walks, each picture by itself."""
+        """The best of several walks, for each picture separately."""
         best = self.walk(proposing=walks > 2)
         if walks > 1:
             best = self.aim(best)
@@ -190,15 +188,15 @@ class _Search:
         return best
 
     def unmeasured(self) -> Choice:
-        """One walk whose cost is not measured, which saves decoding it."""
+        """One walk without measuring its cost, which saves decoding it."""
         coder = _Coder(self)
         ladder.walk(self.model, self.engine, self.quality, self.rows, self.columns, coder)
         return Choice(coder.residuals, coder.classes)
 
     def walk(self, changes: list[NDArray[np.int8]] | None = None, *, proposing: bool = False) -> _Walk:
-        """Code the pictures with residuals as rounded plus `changes`, pass by pass without the vector's.
+        """Code the pictures with the rounded residuals plus `changes`, which are given pass by pass without the vector.
 
-        proposing: also note what alternatives would seem to cost.
+        proposing: also record the estimated cost of alternatives.
         """
         n = len(self.pictures)
         coder = _Coder(self, changes, measuring=True, proposing=proposing)
@@ -218,7 +216,7 @@ class _Search:
         return _Walk(choice, correction, total, blocks.reshape(n, self.rows, self.columns), coder.margin, coder.change)
 
     def refine(self, best: _Walk, walks: int) -> _Walk:
-        """Try changes in so many walks; the last one applies only those that proved good."""
+        """Try changes in several walks; the last one applies only those that proved useful."""
         n, passes = len(self.pictures), self.model.description.passes
         kept = [np.zeros(part.shape, np.int8) for part in best.change]
         untried = [np.ones(part.shape, bool) for part in best.change]
@@ -296,32 +294,24 @@ class _Coder:
         self.bits = np.zeros((count, search.rows * search.columns), np.float32)
         self.vector_bits = np.zeros(count)
 
-    def __call__(
-        self, index: int, mean: NDArray[np.int32], classes: NDArray[np.uint8], step: NDArray[np.int32]
-    ) -> NDArray[np.int32]:
-        tables, size, is_vector = self.search.model.tables, step.astype(np.float32), index == ladder.VECTOR
-        exact = (self.search.targets(index) - mean) / size
-        if not is_vector:
-            exact = self.search.without_padding(index, exact)
-        weight = self.search.lambdas * (size / np.float32(2**COEFFICIENT_BITS)) ** 2
-        elements = Elements.of(exact, classes, weight, tables)
-        residual = rounded(elements, self.search.share(index))
-        if self.proposing and not is_vector:
-            costs, other = alternatives(elements, residual)
-            self.margin.append(costs)
-            self.change.append(other)
-        if self.changes is not None and not is_vector:
-            residual = np.where(classes < tables.skip, 0, residual + self.changes[index])
-        if self.measuring:
-            spent = tables.quick_bits(residual, classes)
+    def __call__(self, prediction: ladder.Prediction) -> NDArray[np.int32]:
+        index, search = prediction.index, self.search
+        is_vector = index == ladder.VECTOR
+        changes = None if is_vector or self.changes is None else self.changes[index]
+        elements = search.elements(prediction)
+        proposing = self.proposing and not is_vector
+        found = choose_rounding(elements, changes, measuring=self.measuring, proposing=proposing)
+        if found.margin is not None and found.change is not None:
+            self.margin.append(found.margin)
+            self.change.append(found.change)
+        if found.spent is not None:
             if is_vector:
-                self.vector_bits[:] = spent.sum(axis=1)
+                self.vector_bits[:] = found.spent.sum(axis=1)
             else:
-                where, stage = self.search.positions(index), self.search.model.description.passes[index]
-                self.bits[:, where] += spent.reshape(len(spent), where.size, stage.hi - stage.lo).sum(axis=2)
-        self.residuals.append(residual)
-        self.classes.append(classes)
-        return residual
+                self.bits[:, elements.where] += found.spent
+        self.residuals.append(found.residual)
+        self.classes.append(prediction.classes.reshape(len(search.pictures), -1))
+        return found.residual
 
 
 def _by_cell(values: NDArray[np.float32], top: int, left: int, join: object = np.sum) -> NDArray[np.float32]:

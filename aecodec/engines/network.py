@@ -70,13 +70,22 @@ class ScaledLayer:
     limit: NDArray[np.floating] | float  # one number where all units share it: clamping is much faster then
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Network:
-    """Layers in order, each proven: ``single[i]`` says whether float32 is enough for layer i."""
+    """Layers in order, each proven.
+
+    ``bounds[i]``: the largest magnitude of any partial sum of layer i. ``reach``: that of an input.
+    """
 
     layers: tuple[ExactLayer, ...]
-    single: tuple[bool, ...]
+    bounds: tuple[int, ...]
     inputs: int
+    reach: int
+
+    @property
+    def single(self) -> tuple[bool, ...]:
+        """Whether float32 is enough, layer by layer."""
+        return tuple(bound < FLOAT32_EXACT for bound in self.bounds)
 
     @cached_property
     def scaled(self) -> tuple[ScaledLayer, ...]:
@@ -107,7 +116,7 @@ def _scaled(layer: ExactLayer, single: bool) -> ScaledLayer:
 
 def prove(layers: tuple[ExactLayer, ...], input_limit: NDArray[np.int64]) -> Network:
     """Check every layer's bound; ``input_limit`` (inputs,) holds for the first one. Raises ``InvalidModelFile``."""
-    single: list[bool] = []
+    bounds: list[int] = []
     limit = input_limit
     for index, layer in enumerate(layers):
         if layer.weight.shape[0] != layer.kernel**2 * limit.size:
@@ -117,6 +126,6 @@ def prove(layers: tuple[ExactLayer, ...], input_limit: NDArray[np.int64]) -> Net
         bound = layer.bound(limit)
         if bound >= FLOAT64_EXACT:
             raise InvalidModelFile(f"layer {index} breaks the bound of exact arithmetic")
-        single.append(bound < FLOAT32_EXACT)
+        bounds.append(bound)
         limit = layer.limit
-    return Network(layers, tuple(single), int(input_limit.size))
+    return Network(layers, tuple(bounds), int(input_limit.size), int(input_limit.max(initial=0)))

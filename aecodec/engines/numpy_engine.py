@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aecodec.engines import Tensor, neighbourhoods
+from aecodec.engines.arithmetic import FloatArithmetic
 from aecodec.engines.network import Network
 
 if TYPE_CHECKING:
@@ -16,11 +17,14 @@ if TYPE_CHECKING:
 CHUNK_VALUES = 1 << 19  # values gathered at once: two megabytes, so that a chunk stays in the cache
 
 
-class NumpyEngine:
+class NumpyEngine(FloatArithmetic):
     """Integers held in float32 or float64, which BLAS multiplies fast; `engines.network` says why that is exact."""
 
-    def run(self, network: Network, x: Tensor, positions: NDArray[np.intp] | None = None) -> Tensor:
+    def run(
+        self, network: Network, x: Tensor, positions: NDArray[np.intp] | None = None, plus: Tensor | None = None
+    ) -> Tensor:
         """As `Engine.run`, in chunks that fit the cache."""
+        x = x if plus is None else x + plus
         n, height, width, _ = x.shape
         if positions is None:
             positions = np.arange(height * width)

@@ -12,17 +12,21 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from aecodec.engines import Tensor, neighbourhoods
+from aecodec.engines.arithmetic import FloatArithmetic
 from aecodec.engines.network import Network
 
 
-class TensorflowEngine:
+class TensorflowEngine(FloatArithmetic):
     """Needs the package tensorflow. TF32 is switched off: it rounds float32 inputs and would not be exact."""
 
     def __init__(self) -> None:
         tf.config.experimental.enable_tensor_float_32_execution(False)
 
-    def run(self, network: Network, x: Tensor, positions: NDArray[np.intp] | None = None) -> Tensor:
+    def run(
+        self, network: Network, x: Tensor, positions: NDArray[np.intp] | None = None, plus: Tensor | None = None
+    ) -> Tensor:
         """As `Engine.run`."""
+        x = x if plus is None else x + plus
         n, height, width, _ = x.shape
         if positions is None:
             positions = np.arange(height * width)

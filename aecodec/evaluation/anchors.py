@@ -17,9 +17,9 @@ MEASURES = {"ms-ssim-rgb": "ms_ssim", "ssim-rgb": "ssim", "uqi": "uqi"}
 def read(path: Path, pixels: float) -> Curve:
     """Read the curve of a file {"name": ..., "results": {"bpp": [...], "psnr-rgb": [...]}}.
 
-    pixels: of a picture, the mean, to convert rates to bytes per file. A value may be null; other lists are ignored.
-    PSNR is taken as the mean over pictures, as most publications give it. Raises ValueError for
-    other files, and OSError.
+    pixels: the mean number of pixels of a picture, to convert rates to bytes per file. A value may be null; other lists
+    are ignored. PSNR is taken as the mean over pictures, as most publications give it. Raises ValueError for other
+    files, and OSError.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -38,9 +38,9 @@ def read(path: Path, pixels: float) -> Curve:
         ]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(
-            f'{path} is no file of published results: it needs {{"results": {{"bpp": [...], "psnr-rgb": [...]}}}},'
+            f'{path} is not a file of published results: it needs {{"results": {{"bpp": [...], "psnr-rgb": [...]}}}},'
             " lists of one length"
         ) from error
     if not points or not all(math.isfinite(p.file_bytes) and p.file_bytes > 0 for p in points):
-        raise ValueError(f"{path} has rates that are not above 0, or none")
+        raise ValueError(f"{path} needs at least one rate, and all of them above 0")
     return Curve(name, points)

@@ -25,8 +25,8 @@ WARM_UP = 32  # pixels each way
 class Assessment:
     """The measures of one data set at one quality.
 
-    values: by measure, one for each picture (N,): those of `scores.MEASURES`, and bytes, pixels, samples, png_bytes.
-    models: how many pictures each has coded. encode_seconds, decode_seconds: for all pictures.
+    values: by measure, one value for each picture (N,): those of `scores.MEASURES`, and bytes, pixels, samples,
+    png_bytes. models: the number of pictures coded with each. encode_seconds, decode_seconds: for all pictures.
     """
 
     items: Sequence[Item]
@@ -50,7 +50,7 @@ class Assessment:
         return float(self.values[name].sum() / self.values["samples"].sum())
 
     def rows(self) -> list[tuple[str, str]]:
-        """Rows (measure, value) of the table that people read."""
+        """Rows (measure, value) of the printed table."""
         v, count = self.values, len(self.items)
         file_bytes, samples = float(v["bytes"].sum()), v["samples"]
         return [
@@ -69,12 +69,12 @@ class Assessment:
             ("UQI, mean", number(mean(v["uqi"]), 4)),
             ("binary cross-entropy", number(float((v["cross_entropy"] * samples).sum() / samples.sum()), 4)),
             ("largest error", number(float(v["largest_error"].max()), 0)),
-            ("encoded images/s", number(count / self.encode_seconds, 1)),
-            ("decoded images/s", number(count / self.decode_seconds, 1)),
+            ("encoded pictures/s", number(count / self.encode_seconds, 1)),
+            ("decoded pictures/s", number(count / self.decode_seconds, 1)),
         ]
 
     def results(self) -> dict[str, Any]:
-        """Means over pictures, named as in CompressAI's results where it has the measure."""
+        """Means over pictures, named as in CompressAI's results if it has the measure."""
         v, count = self.values, len(self.items)
         found: dict[str, Any] = {
             "quality": self.quality,

@@ -1,4 +1,4 @@
-"""Colour scales for numbers, readable by colour-blind people and in gray prints."""
+"""Colour scales for numbers, readable by colour-blind people and in grayscale prints."""
 
 from __future__ import annotations
 

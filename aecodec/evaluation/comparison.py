@@ -1,4 +1,4 @@
-"""One picture by several codecs at equal bytes, and the sheet that shows it."""
+"""Comparison of several codecs on one picture at equal bytes, and the sheet that shows it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FRAME = (213, 94, 0)
 
 @dataclass(frozen=True)
 class CodecResult:
-    """One codec's reconstruction of the picture; `ssim` is None where the picture is smaller than its window."""
+    """One codec's reconstruction of the picture; `ssim` is None if the picture is smaller than its window."""
 
     name: str
     reconstruction: Reconstruction
@@ -66,7 +66,7 @@ class Comparison:
 def compare(
     item: Item, codec: Codec, quality: int, rivals: Sequence[Rival], progress: Progress = no_progress
 ) -> Comparison:
-    """Code a picture with `codec` at a quality, and with each rival at its highest quality whose file is not larger."""
+    """Code a picture with `codec` at a quality, and with each rival at its highest quality whose file is no larger."""
     original = item.picture
     mine = fit_budgets(Codec(codec.name, codec.encode, codec.decode, (quality,)), [original], [0], progress)[0][0]
     found = [(codec.name, Reconstruction(mine.quality, mine.file_bytes, mine.picture, mine.psnr, True))]
@@ -82,7 +82,7 @@ def section(found: Comparison, region: Box | None = None) -> Section:
     """Two rows of the sheet: the pictures with their figures, and their errors.
 
     region: the part of the picture that is shown; by default all of a small picture, the middle of a large one. Figures
-    are those of the whole picture. Raises ValueError if the region is not within it.
+    refer to the whole picture. Raises ValueError if the region is not within it.
     """
     original = found.item.picture
     area = region or _middle(original)

@@ -1,8 +1,8 @@
 """Rate-distortion curves of a codec over a data set, bytes at a PSNR, and BD-rates.
 
-PSNR is that of the mean squared error pooled over all pictures, SSIM, MS-SSIM and UQI are means over pictures. A curve
-is made of those of its points that no other point beats in bytes and PSNR, and is a monotone piecewise cubic between
-them (aecodec.metrics.pchip) in (PSNR, log bytes).
+PSNR is computed from the mean squared error pooled over all pictures; SSIM, MS-SSIM and UQI are means over pictures. A
+curve consists of those of its points that no other point beats in bytes and PSNR, with a monotone piecewise cubic
+between them (aecodec.metrics.pchip) in (PSNR, log bytes).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from aecodec.sources.readers import Picture
 class Point:
     """Rate and distortion of one codec over a whole data set, at one setting.
 
-    `psnr` is infinite if nothing was lost; the others are None where they were not measured, or pictures are smaller
-    than a window. `mean_psnr` is the mean of the pictures' own PSNRs, which is what most publications give.
+    `psnr` is infinite if nothing was lost; the others are None if they were not measured, or if pictures are smaller
+    than a window. `mean_psnr` is the mean of the PSNRs of the pictures, which most publications give.
     """
 
     setting: float
@@ -80,7 +80,7 @@ def by_mean_psnr(curve: Curve) -> Curve:
 
 
 def front(points: Sequence[Point]) -> list[Point]:
-    """The finite points that no other beats in both, by rising PSNR and bytes."""
+    """The finite points that no other point beats in both, by increasing PSNR and bytes."""
     kept: list[Point] = []
     for candidate in sorted(points, key=lambda p: (p.file_bytes, -p.psnr)):
         if math.isfinite(candidate.psnr) and (not kept or candidate.psnr > kept[-1].psnr):
@@ -102,7 +102,7 @@ def between(points: Sequence[Point], low: float, high: float) -> list[Point]:
 
 
 def bytes_at(points: Sequence[Point], at_psnr: float) -> float | None:
-    """Mean bytes of a file at a PSNR; None outside of the points' range."""
+    """Mean bytes of a file at a PSNR; None outside the range of the points."""
     psnr, log_bytes = _axes(points)
     if len(psnr) < 2 or not psnr[0] <= at_psnr <= psnr[-1]:
         return None
@@ -110,9 +110,9 @@ def bytes_at(points: Sequence[Point], at_psnr: float) -> float | None:
 
 
 def bd_rate(points: Sequence[Point], reference: Sequence[Point]) -> tuple[float, float, float] | None:
-    """(per cent, low, high): the BD-rate against a reference, and the PSNR range in dB that both have.
+    """(percent, low, high): the BD-rate against a reference, and the PSNR range in dB that both cover.
 
-    -60 is 40 % of the bytes. None if they have no range in common.
+    -60 means 40 % of the bytes. None if they have no range in common.
     """
     (a, log_a), (b, log_b) = _axes(points), _axes(reference)
     if min(len(a), len(b)) < 2 or max(a[0], b[0]) >= min(a[-1], b[-1]):

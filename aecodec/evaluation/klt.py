@@ -1,8 +1,8 @@
 """The Karhunen-Loeve transform over a whole tile: the best linear codec, as a baseline for networks.
 
 Mean and transform are learned from training pictures. Every coefficient is quantized uniformly with a dead zone, and
-counts with the ideal entropy of its own symbols over the pictures that are coded. No file is written: no header, no
-tables, no packing.
+its rate is the ideal entropy of its symbols over the coded pictures. No file is written: header, tables and packing are
+not counted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The latent of a file as pictures: each level of the ladder, its bytes, and the picture that is known so far."""
+"""Figures of a file's latent: each level of the ladder, its bytes, and the picture known so far."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Level:
 
     values: elements in grey levels, (rows, columns, E): of tiles for the vector, of blocks for a group. cost: in ideal
     bytes. picture: what a decoder would show if all later levels were zero, (H, W) or (H, W, 3); None for the vector,
-    which tells only what is to be expected of the others.
+    which only provides predictions for the others.
     """
 
     name: str
@@ -52,7 +52,7 @@ def levels(data: bytes) -> list[Level]:
     """
     file = ParsedFile.parse(data, None)
     if not isinstance(file.coding, Model):
-        raise UnsupportedImage("a plain picture has no latent: name a model")
+        raise UnsupportedImage("a plain picture has no latent: choose a model")
     if file.grid.count > 1:
         raise UnsupportedImage("the latent of a picture of several panels is too large to draw")
     model, engine = file.model, engines.engine("numpy")
@@ -63,12 +63,13 @@ def levels(data: bytes) -> list[Level]:
     bits: dict[int, float] = {}
     residuals: list[NDArray[Any]] = []
 
-    def code(index: int, mean: NDArray[Any], classes: NDArray[np.uint8], step: NDArray[Any]) -> NDArray[Any]:
-        residual = decoder.read(classes.reshape(1, -1))
+    def code(prediction: ladder.Prediction) -> NDArray[Any]:
+        index, classes = prediction.index, prediction.classes.reshape(1, -1)
+        residual = decoder.read(classes)
         residuals.append(residual)
-        elements[index] = ladder.decoded(mean, residual.reshape(mean.shape), step)
-        bits[index] = float(ideal_bits(model.tables, [residual], [classes.reshape(1, -1)]).sum())
-        return residual.reshape(classes.shape)
+        elements[index] = ladder.elements_of(prediction, residual)
+        bits[index] = float(ideal_bits(model.tables, [residual], [classes]).sum())
+        return residual
 
     latent = ladder.walk(model, engine, np.array([file.header.quality]), rows, columns, code)
     decoder.finish([zlib.crc32(part, file.seed) for part in check_bytes(residuals)])
@@ -118,8 +119,8 @@ def drawn(values: NDArray[np.float64], most: float, side: int) -> Picture:
 def section(coded: Sequence[Coded], side: int) -> Section:
     """A column for each picture; rows for the originals, each level, and the decoded pictures.
 
-    coded: pictures of one model and one size. Below each level's elements stands the picture that is known so far, from
-    its coefficients and all before them, without the correction. side: of each picture in the sheet, about, in pixels.
+    coded: pictures of the same model and size. Below the elements of each level is the picture known so far, from its
+    coefficients and all before them, without the correction. side: of each picture in the sheet, about, in pixels.
     """
     first = coded[0]
     scale = max(1, side // max(first.original.shape[:2]))

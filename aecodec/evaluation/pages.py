@@ -32,7 +32,7 @@ def environment(rivals: Sequence[Rival] = (), model_names: Sequence[str] = ()) -
 
 
 def command_line(words: Sequence[str]) -> str:
-    """A command as it was typed; files outside the current folder by name only."""
+    """A command as it was typed, with files outside the current folder given by name only."""
     shown = []
     for word in words:
         elsewhere = os.path.isabs(word) or word.startswith(os.pardir)

@@ -1,6 +1,6 @@
-"""The plot of `aec bench`: bits per pixel and bytes against PSNR, and smaller against SSIM, MS-SSIM and UQI.
+"""The plot of `aec bench`: bits per pixel and bytes against PSNR, with smaller plots for SSIM, MS-SSIM and UQI.
 
-Raises ImportError where matplotlib is missing.
+Raises ImportError if matplotlib is missing.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ STYLE: dict[Any, Any] = {
 
 
 def draw(title: str, bench: Bench, pixels: float) -> tuple[bytes, bytes]:
-    """Draw the plot as a PNG and an SVG file. pixels: of a picture, the mean, for the axis of bytes."""
+    """Draw the plot as a PNG and an SVG file. pixels: mean per picture, for the axis of bytes."""
     styled: list[tuple[Curve, dict[str, Any]]] = []
     for curve, (dashes, marker) in zip(bench.ours, _effort_styles(len(bench.ours)), strict=True):
         styled.append((curve, {"color": OURS, "linestyle": dashes, "marker": marker, "linewidth": 2.2, "zorder": 5}))

@@ -71,7 +71,7 @@ def by_psnr(bench: Bench, points_db: Sequence[float]) -> str:
 
 
 def by_setting(curve: Curve, label: str, most: int | None = None) -> str:
-    """Table of the measured points of a curve, at most so many."""
+    """Table of the measured points of a curve, at most `most` of them."""
     points: Sequence[Point] = curve.points
     if most is not None and len(points) > most:
         points = [points[round(k * (len(points) - 1) / (most - 1))] for k in range(most)]
@@ -88,22 +88,24 @@ def nearest(curve: Curve, psnr: float) -> int:
 
 
 def describe(count: int, rivals: Sequence[Rival], bench: Bench, mean_psnr: bool) -> str:
-    """What the page's figures are."""
-    pooled = "the mean of the pictures' PSNRs" if mean_psnr else "that of the mean squared error of all samples"
+    """The paragraph that explains the figures of the page."""
+    pooled = "the mean of the pictures' PSNRs" if mean_psnr else "computed from the mean squared error of all samples"
     text = (
         f"{count:,} pictures. Bytes are the mean of whole files; PSNR is {pooled}; SSIM, MS-SSIM and UQI are means over"
-        " pictures. BD-rate: the mean difference in bytes at equal PSNR, piecewise cubic (PCHIP); below zero the files"
-        " are smaller."
+        " pictures. BD-rate is the mean difference in bytes at equal PSNR, by piecewise cubic interpolation (PCHIP);"
+        " negative values mean smaller files."
     )
     if bench.rates:
         low, high = bench.rates
-        text += f" BD-rates are over the PSNRs that the other codec has at {low:g} to {high:g} bits/pixel."
+        text += f" BD-rates cover the PSNRs that the other codec reaches at {low:g} to {high:g} bits/pixel."
     if rivals:
-        text += f" Beside {', '.join(rival.described() for rival in rivals)}."
+        text += f" The other codecs are {', '.join(rival.described() for rival in rivals)}."
     if bench.linear:
-        text += " The linear KLT is a bound, not a codec: the ideal entropy of its coefficients, no header, no tables."
+        text += (
+            " The linear KLT is a bound, not a codec: the ideal entropy of its coefficients, without header and tables."
+        )
     if bench.published:
-        text += " Published curves were not measured here."
+        text += " Published curves are quoted, not measured."
     return text
 
 

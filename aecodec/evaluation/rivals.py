@@ -1,4 +1,4 @@
-"""The codecs that aecodec is compared with, all through Pillow, one file a picture."""
+"""The codecs that aecodec is compared with, all through Pillow, with one file per picture."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def _in_decibels(quality: int) -> dict[str, Any]:
 class Rival:
     """A format that Pillow writes.
 
-    best: the options that make files small. qualities: of a sweep, lowest first. setting: Pillow's options for a
-    quality. module: of Pillow itself. package: a plugin.
+    best: the options that make files small. qualities: those of a sweep, lowest first. setting: Pillow's options for a
+    quality. module: the module of Pillow, if built in. package: the plugin otherwise.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Rival:
         return f"{self.name} ({options})" if options else self.name
 
     def missing(self) -> str | None:
-        """Why it cannot be used here, or None."""
+        """The reason why it cannot be used here, or None."""
         if self.package is not None:
             name = self.package.replace("-plugin", "").replace("-", "_")
             if find_spec(name) is None:
@@ -70,7 +70,7 @@ class Rival:
         return f"{self.name} library {features.version(library)}"
 
     def at(self, picture: NDArray[np.uint8], quality: int) -> bytes:
-        """The file of a picture (H, W) or (H, W, 3) at a quality, as small as the format makes it."""
+        """Encode a picture (H, W) or (H, W, 3) at a quality, as small as the format can make it."""
         return self.encode(picture, **self.setting(quality), **self.best)
 
     def encode(self, picture: NDArray[np.uint8], **options: Any) -> bytes:
@@ -104,7 +104,7 @@ PNG = Rival("PNG", "PNG", {"optimize": True})
 
 
 def available(names: Iterable[str] = tuple(RIVALS)) -> tuple[list[Rival], list[str]]:
-    """The rivals of those names that are installed, and for the others why they are left out."""
+    """The rivals with these names that are installed and, for the others, why they are left out."""
     found, notes = [], []
     for name in names:
         why = RIVALS[name].missing()

@@ -1,4 +1,4 @@
-"""Measures for each picture of a set of any sizes, in threads over stacks of pictures of one shape."""
+"""Measures for each picture of a set with any sizes, in threads over stacks of pictures of the same shape."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def alike(originals: Sequence[Picture], decoded: Sequence[Picture]) -> Iterator[
         shape, end = originals[begin].shape, begin
         while end < len(originals) and originals[end].shape == shape and (end - begin) * np.prod(shape) < BATCH_SAMPLES:
             if decoded[end].shape != shape:
-                raise ValueError(f"a picture of {shape} came back as {decoded[end].shape}")
+                raise ValueError(f"a picture of {shape} was decoded as {decoded[end].shape}")
             end += 1
         yield _stack(originals[begin:end]), _stack(decoded[begin:end])
         begin = end

@@ -21,7 +21,8 @@ ABOVE, BELOW = TITLE_SIZE + 16, 22  # of a section's first row, of its last
 class Cell:
     """A picture, or None for an empty place, and the lines below it.
 
-    stressed: the note has another colour. framed: a fine line around the picture, so that white ones have an edge.
+    stressed: the note is highlighted in colour. framed: a fine line around the picture, so that white ones have an
+    edge.
     """
 
     picture: Picture | None

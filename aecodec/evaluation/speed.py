@@ -1,4 +1,4 @@
-"""Pictures a second and peak memory of a codec, each in a process of its own, over the same pictures."""
+"""Pictures per second and peak memory of codecs, each in its own process, over the same pictures."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ TIMED_PIXELS = 1 << 20
 WARM_UP = 16
 MEBI = 1 << 20
 EXPLANATION = (
-    "The same pictures by each codec in a process of its own, all at once and on every core by aecodec, one file after"
-    f" the other by the others, with the options of the curves; the best of {ROUNDS} rounds. Peak: of the whole"
-    " process; above rest: of that what Python, the libraries and the pictures themselves did not need."
+    "Each codec runs in its own process on the same pictures, with the options of the curves: aecodec codes all"
+    f" pictures at once and on every core, the others one file after the other. Best of {ROUNDS} rounds. Peak: memory"
+    " of the whole process; above rest: the part of it beyond Python, the libraries and the pictures themselves."
 )
 
 
@@ -60,13 +60,13 @@ class Speed:
 
 
 def rival_jobs(rivals: Sequence[Rival], curves: Sequence[Curve], psnr: float) -> list[Job]:
-    """A job for each rival, at the setting of its curve that is nearest in PSNR (dB)."""
+    """A job for each rival, at the setting of its curve whose PSNR (dB) is nearest."""
     keys = {rival.name: key for key, rival in RIVALS.items()}
     return [Job(r.described(), keys[r.name], nearest(curve, psnr)) for r, curve in zip(rivals, curves, strict=True)]
 
 
 def timed(pictures: Sequence[Picture]) -> list[Picture]:
-    """Pictures at even distances, of TIMED_PIXELS in all or fewer, but one at least."""
+    """Evenly spaced pictures with at most TIMED_PIXELS in total, but at least one picture."""
     mean = sum(p.shape[0] * p.shape[1] for p in pictures) / len(pictures)
     return spread(pictures, max(1, int(TIMED_PIXELS / mean)))
 
@@ -101,7 +101,7 @@ def _run(job: Job, pictures: list[Picture]) -> Speed:
 
 
 def peak_bytes() -> int:
-    """Peak memory of this process; /proc first, as getrusage counts that of the parent, too."""
+    """Peak memory of this process, preferably from /proc, as getrusage includes that of the parent."""
     try:
         with open("/proc/self/status", encoding="ascii") as status:
             return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))

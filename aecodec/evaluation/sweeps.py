@@ -33,7 +33,7 @@ def no_progress(text: str, done: int, count: int) -> None:
 
 @dataclass(frozen=True)
 class Codec:
-    """A codec: pictures at a quality to files, and back."""
+    """A codec that encodes pictures at a quality and decodes the files."""
 
     name: str
     encode: Encode
@@ -108,7 +108,7 @@ def sweep(
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What a picture decodes to within a budget of bytes; from the smallest file, if none `fits`."""
+    """The reconstruction of a picture within a budget of bytes; from the smallest file if none `fits`."""
 
     quality: int
     file_bytes: int
@@ -149,8 +149,8 @@ def fit_budgets(
 def fit_budget(codec: Codec, picture: Picture, budget: int, progress: Progress = no_progress) -> Reconstruction:
     """Code a picture at the highest quality below 100 whose file is not larger than a budget, or as the smallest file.
 
-    All qualities are tried on a small picture. On a large one, whose files grow with the quality or nearly, tens first
-    and then the ones above the best of them.
+    For a small picture, all qualities are tried. For a large one, whose file size grows nearly monotonically with
+    quality, first the multiples of ten, then the qualities above the best of them.
     """
     lowest = min(codec.qualities)
     small = picture.shape[0] * picture.shape[1] <= SEARCHED_PIXELS

@@ -1,4 +1,4 @@
-"""A self-contained HTML page that compares pictures with what codecs made of them, by a slider."""
+"""A self-contained HTML page that compares pictures with the results of codecs, with a slider."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bytes of an .aec file around its payload: header and sections, written and read.
+"""The header and sections of an .aec file, written and read.
 
     byte 0       0xAE
     byte 1       0xC in the high nibble, the version of the format in the low one (0: draft)
@@ -18,16 +18,16 @@ A varint is LEB128: seven bits a byte, the lowest first, the top bit set on all 
 written in the fewest bytes, so its last byte is zero only when it is the only one; it is below 2^32, so it
 takes at most five.
 
-A section's tag is 1..255. Tags rise strictly, so each occurs once, and the critical ones (top bit clear) come
+A section's tag is 1..255. Tags are strictly increasing, so each occurs once, and the critical ones (top bit clear) come
 before the ignorable ones (top bit set). A reader must refuse a file with a critical section that it does not
-know, and must skip an ignorable one. What is in the sections is no business of this module.
+know, and must skip an ignorable one. The content of sections is defined elsewhere.
 
 Every header has exactly one encoding: `write_header(read_header(data)[0]) == data[:length]` for all data that
-can be read. Some rules of it need knowledge of the models and are those of `aecodec.decoding.parsed_file`: the size is
-left out if and only if it is the model's own tile, a model that has a number is not named by its id, and a plain file
-says nothing that only a model could mean.
+can be read. Some of its rules need knowledge of the models and are checked by `aecodec.decoding.parsed_file`: the size
+is omitted if and only if it is that of the model's tile, a model that has a number is not identified by its id, and a
+plain file sets nothing that only has a meaning with a model.
 
-The checksum covers these bytes and lies in the payload, as the packings define.
+The checksum covers these bytes; it is part of the payload, as the packings define.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Header:
-    """All that an .aec file says outside its payload. Raises InvalidValue for what no file can say.
+    """Everything in an .aec file but its payload. Raises InvalidValue for values that no file can hold.
 
     model_number: 1..14, a bundled model; PLAIN, no model; 0: the model is named by model_id.
     model_id: 8 bytes if model_number is 0, empty otherwise.
@@ -103,7 +103,7 @@ class Header:
     size: (width, height), each 1..2^32; None: the model's own tile.
     inverted: the payload holds the picture's negative.
     gray: a colour model coded a gray picture, only one of its channels is the picture; or a plain picture is gray.
-    sections: strictly rising by tag.
+    sections: strictly increasing by tag.
     """
 
     model_number: int
@@ -128,11 +128,11 @@ class Header:
             raise InvalidValue(f"width and height must be 1..2^32, not {self.size[0]}x{self.size[1]}")
         tags = [section.tag for section in self.sections]
         if any(first >= second for first, second in zip(tags, tags[1:], strict=False)):
-            raise InvalidValue("sections must rise strictly by tag")
+            raise InvalidValue("the tags of sections must be strictly increasing")
 
 
 def write_header(header: Header) -> bytes:
-    """The bytes of `header`: what stands before the payload, and what its checksum covers."""
+    """The bytes of `header`, which precede the payload and are covered by its checksum."""
     flags = header.model_number
     flags |= _HAS_SIZE if header.size else 0
     flags |= _INVERTED if header.inverted else 0
@@ -150,7 +150,7 @@ def read_header(data: bytes) -> tuple[Header, int]:
     """The header that `data` starts with, and its length in bytes: the payload begins there.
 
     Raises NotAnAecFile, UnsupportedVersion, UnsupportedSection, TruncatedFile, InvalidValue. Allocates no
-    more than the sections that are really there.
+    more than the sections that are actually present.
     """
     if data and data[0] != _MAGIC or len(data) > 1 and data[1] & 0xF0 != _MAGIC_NIBBLE:
         raise NotAnAecFile("this is not an .aec file")
@@ -205,7 +205,7 @@ def read_sections(data: bytes, at: int) -> tuple[tuple[Section, ...], int]:
             break
         # Here as well as in Header: at most 255 sections are collected, whatever the file says.
         if tag <= previous_tag:
-            raise InvalidValue("sections must rise strictly by tag")
+            raise InvalidValue("the tags of sections must be strictly increasing")
         length, at = read_varint(data, at)
         content, at = _read_bytes(data, at, length)
         section = Section(tag, content)
@@ -217,12 +217,12 @@ def read_sections(data: bytes, at: int) -> tuple[tuple[Section, ...], int]:
         sections.append(section)
         previous_tag = tag
     if not sections:
-        raise InvalidValue("the file announces sections and has none")
+        raise InvalidValue("the file announces sections but has none")
     return tuple(sections), at
 
 
 def write_varint(value: int) -> bytes:
-    """LEB128 in the fewest bytes; `value` is 0..2^32 - 1."""
+    """LEB128 with the fewest bytes; `value` is 0..2^32 - 1."""
     if not 0 <= value < _VARINT_LIMIT:
         raise InvalidValue(f"a varint must be 0..2^32 - 1, not {value}")
     written = bytearray()
@@ -241,7 +241,7 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             if byte == 0 and shift > 0:
-                raise InvalidValue("a varint must take the fewest bytes")
+                raise InvalidValue("a varint must be as short as possible")
             if value >= _VARINT_LIMIT:
                 break
             return value, at
@@ -250,5 +250,5 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
 
 def _read_bytes(data: bytes, at: int, count: int) -> tuple[bytes, int]:
     if count > len(data) - at:
-        raise TruncatedFile("the file is empty" if not data else "the file ends before its header does")
+        raise TruncatedFile("the file is empty" if not data else "the file ends within its header")
     return data[at : at + count], at + count

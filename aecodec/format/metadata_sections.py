@@ -1,7 +1,7 @@
 """Metadata as ignorable sections of a file, written and read.
 
 The content of colour profile, EXIF and XMP is a varint and bytes: 0, and the data itself; or the data's length, and a
-Zstandard frame of it. That of the resolution is two varints, thousandths of a pixel per inch across and down.
+Zstandard frame of it. The resolution is two varints, horizontal and vertical, in thousandths of a pixel per inch.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ _LEVELS: Final = (19,)
 
 
 def write(metadata: Metadata) -> tuple[Section, ...]:
-    """The sections that hold the metadata, in order of their tags. Raises InvalidValue for more than MAX_BYTES."""
+    """The sections that hold the metadata, in order of their tags. Raises InvalidValue above MAX_BYTES."""
     parts = {ICC: metadata.icc, EXIF: metadata.exif, XMP: metadata.xmp}
     if sum(map(len, parts.values())) > MAX_BYTES:
-        raise InvalidValue(f"a picture's metadata may have {MAX_BYTES} bytes in all: strip it, or shorten it")
+        raise InvalidValue(
+            f"a picture's metadata may take at most {MAX_BYTES} bytes: strip it (strip, --strip) or shorten it"
+        )
     sections = [Section(tag, _packed(data)) for tag, data in parts.items() if data]
     if metadata.dpi is not None:
         sections.append(Section(RESOLUTION, b"".join(write_varint(n) for n in thousandths(metadata.dpi))))

@@ -1,12 +1,12 @@
 """Panels: the parts of a large picture that are coded, and can be decoded, independently of each other.
 
-A picture, grown to whole units (the model's tiles, or blocks), of more than SIDE pixels in either direction is cut into
-panels of as many whole units as fit SIDE, row by row from the top left; those at the right and lower edge may be
-smaller. Nothing is predicted across panel borders, but the correction network, which runs when all elements are known,
-sees across them: the pixels are those that one large panel would give.
+A picture, grown to whole units (the model's tiles, or blocks), of more than SIDE pixels in either direction is divided
+into panels of as many whole units as fit into SIDE, row by row from the top left; those at the right and lower edge may
+be smaller. Nothing is predicted across panel borders, but the correction network, which runs once all elements are
+known, sees across them: it gives the same pixels as on the whole canvas at once.
 
 The payload holds a varint for each panel but the last, the length of its packed elements, and then the panels' packed
-elements. A panel's checksum starts from that of the header and, where there are several panels, the panel's number in
+elements. A panel's checksum starts from that of the header and, if there are several panels, the panel's number in
 four bytes.
 """
 
@@ -36,7 +36,7 @@ Progress: TypeAlias = Callable[[int, int], object]
 
 @dataclass(frozen=True)
 class PanelGrid:
-    """The panels of a picture of height x width pixels; each is of `side` (height, width) but at the far edges."""
+    """The panels of a picture of height x width pixels, each of `side` (height, width) except at the far edges."""
 
     height: int
     width: int
@@ -60,7 +60,7 @@ class PanelGrid:
 
     @property
     def count(self) -> int:
-        """Panels in all."""
+        """The number of panels."""
         return self.rows * self.columns
 
     def box(self, index: int) -> Box:
@@ -69,7 +69,7 @@ class PanelGrid:
         return Box(y, min(y + self.side[0], self.height), x, min(x + self.side[1], self.width))
 
     def around(self, area: Box, margin: int) -> Box:
-        """The rows and columns of the panels that hold an area of pixels and `margin` pixels around it."""
+        """The rows and columns of the panels that contain an area of pixels and `margin` pixels around it."""
         return Box(
             max(0, area.y0 - margin) // self.side[0],
             -(-min(self.height, area.y1 + margin) // self.side[0]),
@@ -78,7 +78,7 @@ class PanelGrid:
         )
 
     def covering(self, area: Box) -> tuple[list[int], Box]:
-        """The indices of the panels that hold an area of pixels, and the rectangle that they cover."""
+        """The indices of the panels that contain an area of pixels, and the rectangle that they cover."""
         chosen = self.around(area, 0)
         indices = [y * self.columns + x for y in range(chosen.y0, chosen.y1) for x in range(chosen.x0, chosen.x1)]
         first, last = self.box(indices[0]), self.box(indices[-1])

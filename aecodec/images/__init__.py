@@ -1,1 +1,1 @@
-"""Pictures in and out: arrays, Pillow images, metadata, opacity, tile grids, scaling, distortions."""
+"""Conversion from and to arrays and Pillow images; metadata, opacity, tile grids, scaling, distortions."""

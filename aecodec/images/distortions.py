@@ -97,7 +97,7 @@ MOST: Final = {"gaussian": 4.0, "white": 4.0, "speckle": 4.0, "salt-pepper": 1.0
 
 @dataclass(frozen=True)
 class Distortion:
-    """One kind, with a number, or a range from which a number is drawn uniformly for each picture."""
+    """One kind with a number, or with a range from which a number is drawn uniformly for each picture."""
 
     kind: str
     low: float = 0.0
@@ -122,7 +122,7 @@ class Distortion:
 
 @dataclass(frozen=True)
 class Mixture:
-    """Several distortions, one of which is drawn for each picture, all equally likely."""
+    """Several equally likely distortions, one of which is drawn for each picture."""
 
     parts: tuple[Distortion, ...]
 
@@ -151,7 +151,7 @@ def _parse_one(text: str) -> Distortion:
     kind, colon, numbers = text.partition(":")
     if kind not in _KINDS or (kind == "none") == bool(colon):
         kinds = ", ".join(_KINDS)
-        raise InvalidValue(f"{text!r} is no distortion: write KIND:NUMBER or KIND:LOW-HIGH with a kind of {kinds}")
+        raise InvalidValue(f"{text!r} is not a distortion: write KIND:NUMBER or KIND:LOW-HIGH, where KIND is {kinds}")
     if kind == "none":
         return Distortion(kind)
     low, dash, high = numbers.partition("-")
@@ -161,9 +161,9 @@ def _parse_one(text: str) -> Distortion:
         raise InvalidValue(f"{text!r} needs a number or a range of numbers after the colon") from None
     most = MOST["median" if kind in _FILTERS else kind]
     if not 0 < found.low <= found.high <= most:
-        raise InvalidValue(f"{text!r} is outside what {kind} can be: above 0, up to {most:g}")
+        raise InvalidValue(f"{text!r} is out of range: {kind} must be above 0 and at most {most:g}")
     if kind in _FILTERS and any(number % 2 != 1 for number in (found.low, found.high)):
-        raise InvalidValue(f"{text!r}: the side of a window is an odd whole number")
+        raise InvalidValue(f"{text!r}: the window size must be an odd whole number")
     return found
 
 

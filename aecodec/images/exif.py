@@ -6,6 +6,7 @@ It is changed in place, value by value, so that what cameras keep in it by absol
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import Final
 
 from aecodec.errors import UnsupportedImage
@@ -21,19 +22,27 @@ _SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11
 _MAX_DIRECTORIES: Final = 16  # more than EXIF has; a damaged chain may be a circle
 
 
-def upright(exif: bytes) -> bytes:
-    """EXIF data with orientation 1, and without the pictures that follow the first directory.
+def without_prefix(exif: bytes) -> bytes:
+    """EXIF data without the prefix that JPEG files give it, which some programs write twice."""
+    return exif.removeprefix(PREFIX).removeprefix(PREFIX)
 
-    exif: a TIFF structure, with or without the prefix that JPEG files give it; returned without. Raises
-    UnsupportedImage for what is none.
+
+def upright(exif: bytes) -> tuple[bytes, bool]:
+    """EXIF data with orientation 1, and without the pictures that follow the first directory; and whether it is whole.
+
+    exif: a TIFF structure, with or without the prefix that JPEG files give it; returned without. Of a damaged one, what
+    can be read is made upright. Raises UnsupportedImage for what has no first directory.
     """
-    data = bytearray(exif.removeprefix(PREFIX))
+    data = bytearray(without_prefix(exif))
     order = {b"II": "<", b"MM": ">"}.get(bytes(data[:2]))
     try:
         if order is None or struct.unpack_from(order + "H", data, 2)[0] != 42:
             raise ValueError
         begin = struct.unpack_from(order + "L", data, 4)[0]
         link = _end(data, order, begin)
+    except (struct.error, ValueError):
+        raise UnsupportedImage("the EXIF data is damaged") from None
+    try:
         for tag, at in _entries(data, order, begin):
             if tag == _ORIENTATION:
                 struct.pack_into(order + "HLHH", data, at + 2, _SHORT, 1, _UPRIGHT, 0)
@@ -44,15 +53,15 @@ def upright(exif: bytes) -> bytes:
                 break
             following = _erase(data, order, following)
     except (struct.error, ValueError):
-        raise UnsupportedImage("the EXIF data is damaged") from None
-    return bytes(data)
+        return bytes(data), False
+    return bytes(data), True
 
 
-def _entries(data: bytearray, order: str, begin: int) -> list[tuple[int, int]]:
-    """The entries (tag, position) of a directory."""
+def _entries(data: bytearray, order: str, begin: int) -> Iterator[tuple[int, int]]:
+    """The entries (tag, position) of a directory. Raises struct.error where the data ends before they do."""
     count = struct.unpack_from(order + "H", data, begin)[0]
-    places = [begin + 2 + _ENTRY * i for i in range(count)]
-    return [(struct.unpack_from(order + "HHLL", data, at)[0], at) for at in places]
+    for at in range(begin + 2, begin + 2 + _ENTRY * count, _ENTRY):
+        yield struct.unpack_from(order + "HHLL", data, at)[0], at
 
 
 def _end(data: bytearray, order: str, begin: int) -> int:

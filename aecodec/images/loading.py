@@ -6,6 +6,8 @@ Nothing is lost in silence: what is converted is said in a warning, and what can
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import numpy as np
@@ -13,44 +15,63 @@ from PIL import Image, UnidentifiedImageError
 
 from aecodec.errors import LimitExceeded, UnsupportedImage
 from aecodec.images import pillow_images
-from aecodec.images.source import Source, require_pixels
+from aecodec.images.source import Source, require_pixels, require_within_limit
 
 _SHAPES: Final = "(height, width), or (height, width, channels) with 1 to 4 channels"
 
 
-def load(image: Any, *, wide: bool = False) -> Source:
+def load(image: Any, *, wide: bool = False, max_pixels: int | None = None) -> Source:
     """A picture given as a Pillow image, an array, a Source, or the path or the file object of a picture file.
 
     Arrays have uint8 or uint16 samples of any byte order, or bool ones (False is black, True white), and the shape
     (height, width), or (height, width, channels) with 1 channel (gray), 2 (gray, opacity), 3 (RGB) or 4 (RGB, opacity).
     They are copied only where their samples change. Files are opened by Pillow, whose images are read by
     `aecodec.images.pillow_images.read`. wide: keep 16-bit samples, which are rounded to 8 otherwise, and refuse what
-    would be rounded to integers.
+    would be rounded to integers. max_pixels: the most that a file may declare, in place of Pillow's own limit, which is
+    changed meanwhile for the whole process; None leaves it alone.
 
-    Raises UnsupportedImage for other dtypes, shapes and modes, for damaged pictures and those without pixels; OSError
-    where a file cannot be read.
+    Raises UnsupportedImage for other dtypes, shapes and modes, for damaged pictures and those without pixels;
+    LimitExceeded; OSError where a file cannot be read.
     """
     if isinstance(image, Source):
         source = image
     elif isinstance(image, Image.Image):
         source = pillow_images.read(image, exact=wide)
     elif isinstance(image, str | os.PathLike) or hasattr(image, "read"):
-        source = _load_file(image, exact=wide)
+        source = _load_file(image, max_pixels, exact=wide)
     else:
         source = _load_array(image)
     return source if wide else source.narrowed()
 
 
-def _load_file(file: Any, *, exact: bool) -> Source:
+def _load_file(file: Any, max_pixels: int | None, *, exact: bool) -> Source:
     try:
-        with Image.open(file) as opened:
+        with pillow_images.decoding_errors(), _pillow_limit(max_pixels), Image.open(file) as opened:
+            require_within_limit(opened.width, opened.height, max_pixels)
             return pillow_images.read(opened, exact=exact)
+    except UnsupportedImage as error:
+        # What these say by themselves is of use to a programmer only.
+        if isinstance(error.__cause__, UnicodeDecodeError):
+            raise UnsupportedImage("expected a picture file that was opened in binary mode") from error
+        if isinstance(error.__cause__, UnidentifiedImageError):
+            raise UnsupportedImage("this is not a picture in a format that Pillow reads") from error
+        raise
+
+
+@contextmanager
+def _pillow_limit(max_pixels: int | None) -> Iterator[None]:
+    """Let Pillow accept as many pixels, in the whole process: some plugins decode before they report a size."""
+    before = Image.MAX_IMAGE_PIXELS
+    if max_pixels is not None:
+        Image.MAX_IMAGE_PIXELS = max_pixels
+    try:
+        yield
     except Image.DecompressionBombError as error:
-        raise LimitExceeded(f"the picture is over Pillow's limit: {error}") from error
-    except UnicodeDecodeError as error:
-        raise UnsupportedImage("expected a picture file that was opened in binary mode") from error
-    except UnidentifiedImageError as error:
-        raise UnsupportedImage(f"this is not a picture that Pillow can read: {error}") from error
+        limit = f"Pillow's limit: {error}" if max_pixels is None else f"the limit of {max_pixels} pixels (--max-pixels)"
+        raise LimitExceeded(f"the picture is over {limit}") from error
+    finally:
+        if max_pixels is not None:
+            Image.MAX_IMAGE_PIXELS = before
 
 
 def _load_array(image: Any) -> Source:

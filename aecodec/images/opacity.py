@@ -1,4 +1,4 @@
-"""Opacity: how many levels it keeps at a quality, and the colours of fully transparent pixels."""
+"""Opacity: the number of levels kept at a quality, and the colours of fully transparent pixels."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def quantized(alpha: NDArray[Any], quality: int) -> NDArray[Any]:
 def filled(samples: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Samples (height, width) or (height, width, 3) with smooth colours where the picture is fully transparent.
 
-    The hidden pixels of a square of 8 x 8 take the mean of its visible pixels, or, where it has none, that of the
-    smallest coarser square that has some: no invisible edge is left to code.
+    The hidden pixels of an 8 x 8 square take the mean of its visible pixels or, if it has none, that of the smallest
+    coarser square that has some, so that no invisible edges have to be coded.
     """
     hidden = alpha == 0
     if not hidden.any():

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from PIL import Image
 
-from aecodec.errors import UnsupportedImage, warn_converted
+from aecodec.errors import AecError, UnsupportedImage, warn_converted
 from aecodec.images import exif
 from aecodec.images.metadata import MAX_BYTES, Metadata, resolution
 from aecodec.images.source import Picture, Source, eight_bits, require_pixels
@@ -89,20 +91,21 @@ def read(image: Image.Image, *, exact: bool = False) -> Source:
     that do not fit and pictures without pixels.
     """
     if image.mode not in CONVERSIONS:
-        raise UnsupportedImage(f"Pillow's mode {image.mode} cannot be coded: convert it to L or RGB first")
+        raise UnsupportedImage(f"Pillow's mode {image.mode} cannot be coded: convert the picture to L or RGB first")
     require_pixels(image.width, image.height)
+    notes: list[str] = []
     # A TIFF file's tags are read before its pixels: loading turns the picture upright by them, and drops them.
-    taken, sideways = (_taken(image), _orientation(image) >= _SIDEWAYS) if image.format == "TIFF" else (b"", False)
-    _load(image)
-    if image.format != "TIFF":
-        taken = _taken(image)
-    notes = []
+    taken, turned = (_taken(image, notes), _orientation(image)) if image.format == "TIFF" else (b"", None)
+    with decoding_errors():
+        image.load()  # before anything else does it and swallows the error: a second `load` gives half a picture
+    if image.format != "TIFF" and not image.info.get("exif"):
+        taken = _taken(image, notes)
     # Phones write MPO: one photograph, followed by its depth map or preview.
     if getattr(image, "is_animated", False) and image.format != "MPO":
         frames = getattr(image, "n_frames", "several")
         notes.append(f"the file holds {frames} pictures, and only the current one is coded")
     orientation = _orientation(image)
-    turn = _TURNS[orientation - 1]
+    turn = _TURNS[(orientation or 1) - 1]
     upright = image if turn is None else image.transpose(turn)
     conversion = CONVERSIONS[image.mode]
     samples, alpha = _samples(upright, conversion.mode, exact)
@@ -110,18 +113,24 @@ def read(image: Image.Image, *, exact: bool = False) -> Source:
         name = ("L" if samples.ndim == 2 else "RGB") + ("" if alpha is None else "A")
         name = "I;16" if samples.dtype == np.uint16 else name
         notes.append(conversion.note.format(image.mode, name))
-    return Source(samples, alpha, _metadata(image, taken, sideways or orientation >= _SIDEWAYS, notes), tuple(notes))
+    kept = _exif(image.info["exif"], orientation, notes) if image.info.get("exif") else taken
+    sideways = max(orientation or 1, turned or 1) >= _SIDEWAYS
+    return Source(samples, alpha, _metadata(image, kept, sideways, notes), tuple(notes))
 
 
-def _load(image: Image.Image) -> None:
-    """Decode the pixels, before anything else can do so and swallow the error: a second `load` gives half a picture."""
+@contextmanager
+def decoding_errors() -> Iterator[None]:
+    """Turn whatever Pillow raises for a damaged file into UnsupportedImage.
+
+    AecError, MemoryError and the OSError of a file that cannot be read, whatever it holds, are passed on.
+    """
     try:
-        image.load()
-    except MemoryError:
+        yield
+    except (AecError, MemoryError):
         raise
     except Exception as error:  # Pillow's plugins raise whatever they stumble over in a damaged file
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # the file cannot be read, whatever it holds
+            raise
         raise UnsupportedImage(f"the picture cannot be decoded: {str(error) or type(error).__name__}") from error
 
 
@@ -129,7 +138,7 @@ def to_pillow(picture: Picture, metadata: Metadata) -> Image.Image:
     """A Pillow image of mode L, LA, RGB, RGBA or I;16, with the metadata in its `info`."""
     if picture.dtype == np.uint16 and picture.ndim == 3:
         picture = eight_bits(picture)
-        warn_converted(("samples of 16 bits are rounded to 8: Pillow holds no more of them than gray without opacity",))
+        warn_converted(("16-bit samples are rounded to 8 bits: Pillow holds 16 bits only for gray without opacity",))
     image = Image.fromarray(picture)
     image.info.update(metadata.info())
     return image
@@ -175,15 +184,33 @@ def _wide(image: Image.Image, key: Any, exact: bool) -> tuple[Picture, Picture |
     return np.rint(values).astype(dtype), None if alpha is None else alpha.astype(dtype)
 
 
-def _orientation(image: Image.Image) -> int:
+def _orientation(image: Image.Image) -> int | None:
+    """The EXIF orientation 1 to 8, 1 if there is none; None if the EXIF data is too damaged to tell."""
     try:
         found = image.getexif().get(_ORIENTATION, 1)
     except _BAD_EXIF:
-        return 1  # damaged EXIF data is no reason to refuse the picture
+        return None
     return found if isinstance(found, int) and 1 <= found <= len(_TURNS) else 1
 
 
-def _metadata(image: Image.Image, taken: bytes, sideways: bool, notes: list[str]) -> Metadata:
+def _exif(given: bytes, orientation: int | None, notes: list[str]) -> bytes:
+    """EXIF data as it is kept: upright, and as it is where damage prevents that and nothing was rotated."""
+    try:
+        if orientation is None:
+            raise UnsupportedImage
+        upright, whole = exif.upright(given)
+    except UnsupportedImage:
+        if (orientation or 1) > 1:
+            notes.append("the EXIF data is damaged and is dropped")
+            return b""
+        notes.append("the EXIF data is damaged: it is kept as it is, and the picture is not rotated")
+        return exif.without_prefix(given)
+    if not whole:
+        notes.append("the EXIF data is damaged, and kept as far as it can be read")
+    return upright
+
+
+def _metadata(image: Image.Image, found: bytes, sideways: bool, notes: list[str]) -> Metadata:
     info = image.info
     icc = info.get("icc_profile") or b""
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
@@ -192,14 +219,9 @@ def _metadata(image: Image.Image, taken: bytes, sideways: bool, notes: list[str]
     xmp = re.sub(rb"(tiff:Orientation(?:=[\"']|>))[2-8]", rb"\g<1>1", xmp)
     dpi = resolution(info.get("dpi"))
     if dpi is None and info.get("dpi"):
-        notes.append("the resolution is not one that a file can hold, and is not kept")
+        notes.append("the resolution is out of range and is dropped")
     if dpi is not None and sideways:
         dpi = dpi[1], dpi[0]
-    try:
-        found = exif.upright(info["exif"]) if info.get("exif") else taken
-    except UnsupportedImage:
-        found = b""
-        notes.append("the EXIF data is damaged and not kept")
     if len(icc) + len(found) + len(xmp) > MAX_BYTES:
         notes.append(f"the metadata has more than {MAX_BYTES} bytes: only the colour profile is kept")
         found = xmp = b""
@@ -207,7 +229,7 @@ def _metadata(image: Image.Image, taken: bytes, sideways: bool, notes: list[str]
     return Metadata(icc, found, xmp, dpi)
 
 
-def _taken(image: Image.Image) -> bytes:
+def _taken(image: Image.Image, notes: list[str]) -> bytes:
     """EXIF data made of the tags that Pillow reads from formats, such as TIFF, that keep them among their own."""
     kept = Image.Exif()
     try:
@@ -219,6 +241,7 @@ def _taken(image: Image.Image) -> bytes:
             directory = {key: value for key, value in source.get_ifd(tag).items() if key != _INTEROPERABILITY}
             if directory:
                 kept[tag] = directory
-        return exif.upright(kept.tobytes()) if len(kept) else b""
+        return exif.upright(kept.tobytes())[0] if len(kept) else b""
     except (UnsupportedImage, *_BAD_EXIF):
+        notes.append("the EXIF tags cannot be read and are dropped")
         return b""

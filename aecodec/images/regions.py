@@ -35,7 +35,7 @@ class Box:
         return self.x1 - self.x0
 
     def intersection(self, other: Box) -> Box | None:
-        """The rectangle that both cover, or None."""
+        """The intersection of both rectangles, or None."""
         y0, y1 = max(self.y0, other.y0), min(self.y1, other.y1)
         x0, x1 = max(self.x0, other.x0), min(self.x1, other.x1)
         return Box(y0, y1, x0, x1) if y0 < y1 and x0 < x1 else None
@@ -51,13 +51,13 @@ class Box:
 
 
 def area(region: Region | None, size: tuple[int, int]) -> Box:
-    """The part of a picture of `size` (height, width) that a region names; all of it for None. Raises InvalidValue."""
+    """The part of a picture of `size` (height, width) that a region selects; all for None. Raises InvalidValue."""
     if region is None:
         return Box(0, size[0], 0, size[1])
     try:
         x, y, width, height = (operator.index(side) for side in region)
     except (TypeError, ValueError):
-        raise InvalidValue(f"a region is four whole numbers, x, y, width and height, not {region!r}") from None
+        raise InvalidValue(f"a region is four whole numbers (x, y, width, height), not {region!r}") from None
     if min(x, y) < 0 or min(width, height) < 1 or x + width > size[1] or y + height > size[0]:
-        raise InvalidValue(f"the region {width}x{height} at {x},{y} is not within the picture of {size[1]}x{size[0]}")
+        raise InvalidValue(f"the region {width}x{height} at {x},{y} lies outside the picture of {size[1]}x{size[0]}")
     return Box(y, y + height, x, x + width)

@@ -1,4 +1,4 @@
-"""Reduced pictures: what `thumbnail` means, in integer arithmetic."""
+"""Reduced pictures, in integer arithmetic: the meaning of `thumbnail`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _BAND = 1 << 20  # pixels that are summed at once
 def factors(size: tuple[int, int], longest: int, block: int | None) -> tuple[int, int]:
     """The reduction factors of a thumbnail of a picture of `size` (height, width): (pixels, blocks).
 
-    They are the pixels, and the blocks, of the picture per pixel of the thumbnail in each direction. blocks is 0 where
-    the thumbnail is made from decoded pixels, as always if `block`, the side of a block in pixels, is None. longest:
-    the most pixels that the longer side of the thumbnail may have. Raises InvalidValue.
+    These are the numbers of pixels and of blocks of the picture per pixel of the thumbnail, in each direction. blocks
+    is 0 if the thumbnail is made from decoded pixels, which is always the case if `block`, the side of a block in
+    pixels, is None. longest: the maximum length of the longer side of the thumbnail, in pixels. Raises InvalidValue.
     """
     try:
         limit = 0 if isinstance(longest, bool) else operator.index(longest)
@@ -38,7 +38,7 @@ def factors(size: tuple[int, int], longest: int, block: int | None) -> tuple[int
 def reduced(picture: NDArray[Any], factor: int) -> NDArray[Any]:
     """The means of squares of factor x factor pixels: (H, W, ...) -> (ceil(H / factor), ceil(W / factor), ...).
 
-    They are rounded half up. Squares that cross the right or lower edge count the pixels that exist.
+    Halves are rounded up. Squares that cross the right or lower edge use the pixels inside the picture.
     """
     if factor == 1:
         return picture

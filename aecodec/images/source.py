@@ -1,4 +1,4 @@
-"""A picture as the encoder takes it: samples, opacity and metadata; and limits on its size."""
+"""A picture as the encoder receives it, with samples, opacity and metadata; and limits on its size."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ ImageLike: TypeAlias = "Image.Image | NDArray[Any] | Source | str | os.PathLike[
 MAX_PIXELS: Final = 1024**3 // 4 // 3
 """The most pixels that a file may declare unless the caller allows more: Pillow's own limit."""
 
-_NARROWED: Final = "samples of 16 bits are rounded to 8: use lossless or max_error to keep them"
+_NARROWED: Final = "16-bit samples are rounded to 8 bits: use lossless or max_error to keep them"
 
 
 @dataclass(frozen=True)
 class Source:
-    """A picture as the encoder takes it.
+    """A picture as the encoder receives it.
 
     samples: uint8 or uint16, (height, width) if gray, (height, width, 3) if RGB. alpha: opacity of the same type,
-    (height, width), from 0 for transparent to the largest value for opaque, or None. notes: what was converted, in a
-    few words each.
+    (height, width), from 0 for transparent to the largest value for opaque, or None. notes: the conversions that were
+    made, in a few words each.
     """
 
     samples: Picture
@@ -54,8 +54,8 @@ def require_within_limit(width: int, height: int, max_pixels: int | None) -> Non
     """Raise LimitExceeded if width * height > max_pixels (None: no limit). Call it before any allocation."""
     if max_pixels is not None and width * height > max_pixels:
         raise LimitExceeded(
-            f"the picture is {width}x{height} pixels and the limit is {max_pixels} in all:"
-            " raise it (max_pixels, --max-pixels) if you trust the source"
+            f"the picture has {width}x{height} pixels, over the limit of {max_pixels}:"
+            " raise it (max_pixels, --max-pixels) if you trust the file"
         )
 
 

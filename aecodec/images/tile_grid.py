@@ -1,10 +1,9 @@
-"""Pictures of any size as whole tiles.
+"""Canvases: pictures of any size, grown to whole units.
 
-A model sees a picture that is made of whole tiles, or without a tile of whole blocks of its transform. A picture grows
-to the right and downwards until they cover it, by repeating its last column and row; the decoder cuts off what was
-added.
+A model codes whole tiles or, if it has no tile, whole blocks of its transform. A picture grows to the right and
+downwards to the next whole unit by repeating its last column and row; the decoder crops what was added.
 
-Sizes and shapes are in the order of arrays here: (height, width). Every function works on S pictures of one size.
+Sizes and shapes are given as in arrays: (height, width). Every function works on S pictures of the same size.
 """
 
 from __future__ import annotations
@@ -32,9 +31,9 @@ def grow(pictures: NDArray[np.uint8], unit: tuple[int, int]) -> NDArray[np.uint8
 
 
 def inside(size: tuple[int, int], unit: tuple[int, int], block: int) -> NDArray[np.bool_]:
-    """Which blocks of `block` x `block` pixels of the grown picture hold some of a picture of `size`: (rows, columns).
+    """Which blocks of `block` x `block` pixels of the grown picture hold part of a picture of `size`: (rows, columns).
 
-    All of them, where the picture has several units: like blocks at its edge and within pack better than saved ones.
+    All of them if the picture has several units: edge blocks that resemble inner ones pack better than omitted ones.
     """
     whole = covered(size, unit)
     if whole != unit:
@@ -46,7 +45,7 @@ def inside(size: tuple[int, int], unit: tuple[int, int], block: int) -> NDArray[
 def sample(pictures: NDArray[np.uint8], unit: tuple[int, int], count: int) -> NDArray[np.uint8]:
     """`count` units of each grown picture, spread over it: (S * count, unit height, unit width, channels).
 
-    The pictures are not grown for it: a large one is looked at only where its units lie.
+    The whole pictures are not grown for this: only the pixels of the chosen units are read.
     """
     height, width = pictures.shape[1:3]
     whole = covered((height, width), unit)

@@ -14,19 +14,26 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from io import BytesIO
 from typing import IO, Any, Final
 
-import numpy as np
 from PIL import Image, ImageFile
 
 import aecodec
 from aecodec.decoding.parsed_file import ParsedFile
 from aecodec.encoding.options import TARGET_NAMES, EncodeOptions
-from aecodec.errors import AecError, InvalidValue, NotAnAecFile, UnknownModel, Unreachable, warn_converted
+from aecodec.errors import (
+    AecError,
+    InvalidValue,
+    NotAnAecFile,
+    TruncatedFile,
+    UnknownModel,
+    Unreachable,
+    warn_converted,
+)
 from aecodec.format import container
 from aecodec.images import scaling
-from aecodec.images.source import eight_bits
+from aecodec.images.metadata import Metadata
+from aecodec.images.pillow_images import to_pillow
 
 FORMAT: Final = "AEC"
 SUFFIX: Final = ".aec"
@@ -34,6 +41,7 @@ MIME_TYPE: Final = "image/x-aec"
 
 _OPTIONS: Final = (*TARGET_NAMES, *(field.name for field in fields(EncodeOptions) if field.name != "target"))
 _METADATA: Final = ("icc_profile", "exif", "xmp", "dpi")
+_BLOCK_BYTES: Final = 4096
 _HARD_LIMIT: Final = 2  # Pillow warns above its limit of pixels, and refuses above twice as many
 
 
@@ -47,7 +55,7 @@ def register() -> None:
 
 
 class AecImageFile(ImageFile.ImageFile):
-    """An opened .aec file, whose pixels are decoded when they are first needed.
+    """An opened .aec file, whose pixels are read and decoded when they are first needed.
 
     Opening raises SyntaxError if the file is not an .aec file, so that Pillow tries its other plugins. Opening, loading
     and verifying raise OSError if the file is damaged or this release cannot read it.
@@ -55,13 +63,15 @@ class AecImageFile(ImageFile.ImageFile):
 
     format = FORMAT
     format_description = "aecodec learned image"
-    _file: ParsedFile | None = None  # until it is decoded
+    _file: ParsedFile | None = None  # until it is decoded; without its pixels
+    _begin = 0  # where the file begins in the stream
     _thumbnail: int | None = None
 
     def _open(self) -> None:
         assert self.fp is not None
+        self._begin = self.fp.tell()
         try:
-            file = ParsedFile.parse(self.fp.read(), None)
+            file = _read_header(self.fp)
             self.info.update(file.metadata().info())
         except NotAnAecFile as error:
             raise SyntaxError(str(error)) from error
@@ -91,32 +101,43 @@ class AecImageFile(ImageFile.ImageFile):
     def load(self) -> Any:
         """Decode the pixels, if they are not there yet. Raises OSError if the file is damaged."""
         if self._file is not None:
-            samples = self._decode(self._file)
+            decoded = self._decoded()
+            self.im, self.readonly = decoded.im, decoded.readonly
             self._file = None
             if self.fp and self._exclusive_fp:
                 self.fp.close()
-            self.fp = BytesIO(samples)
-            self.tile = [ImageFile._Tile("raw", (0, 0, *self.size), 0, self.mode)]
+            self.fp = None
         return super().load()
-
-    def load_seek(self, pos: int) -> None:
-        """Do nothing, as the samples are in memory. That the method exists keeps Pillow from mapping the file."""
 
     def verify(self) -> None:
         """Decode the file, since its checksum covers the decoded pixels. Raises OSError if it is damaged."""
         if self._file is not None:
-            self._decode(self._file)
+            self._decoded()
         super().verify()
 
-    def _decode(self, file: ParsedFile) -> bytes:
+    def _decoded(self) -> Image.Image:
+        if self.fp is None:
+            raise ValueError("operation on a closed image")
         limit = None if Image.MAX_IMAGE_PIXELS is None else _HARD_LIMIT * Image.MAX_IMAGE_PIXELS
+        self.fp.seek(self._begin)
         try:
-            samples = aecodec.decode(file.data, max_pixels=limit, thumbnail=self._thumbnail)
-            if samples.dtype == np.uint16:
-                samples = samples.astype("<u2") if file.mode == "I;16" else eight_bits(samples)
-            return samples.tobytes()
+            return to_pillow(aecodec.decode(self.fp, max_pixels=limit, thumbnail=self._thumbnail), Metadata())
         except AecError as error:
             raise OSError(str(error)) from error
+
+
+def _read_header(stream: IO[bytes]) -> ParsedFile:
+    """Read no more of a file than its header, give or take a block. Raises AecError."""
+    data, block = b"", _BLOCK_BYTES
+    while True:
+        more = stream.read(block)
+        data += more
+        try:
+            return ParsedFile.parse(data, None)
+        except TruncatedFile:
+            if not more:
+                raise
+        block = len(data)
 
 
 def _accept(prefix: bytes) -> bool:

@@ -1,1 +1,1 @@
-"""Coding in which every sample is promised: plain files and the remainder of lossy ones."""
+"""Lossless and near-lossless coding of samples: plain files, opacity, and the remainder of lossy files."""

@@ -4,9 +4,9 @@ For pictures that compress better without a model (flat pictures, icons, screens
 samples. The payload is
 
     varint       2 * N + 1 for samples of 16 bits, 2 * N for 8: no sample is off by more than N
-    the rest     steps, as `aecodec.lossless.planes` packs them, their checksum begun with all bytes before
+    the rest     steps, as packed by `aecodec.lossless.planes`; their checksum starts from all bytes before
 
-A sample `v` is `floor((v + N) / (2N + 1))` steps of 2N + 1 each, the last one cut off at the largest sample.
+A sample `v` is stored as `floor((v + N) / (2N + 1))` steps of 2N + 1; the decoder clips at the largest sample.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _BAND: Final = 1 << 20  # samples that are looked at, or quantized, at once
 
 @dataclass(frozen=True)
 class Precision:
-    """bits: 8 or 16 a sample of the picture. max_error: the most that a sample may be off, 0..2^bits - 1."""
+    """bits: 8 or 16 per sample. max_error: the largest error of any sample, 0..2^bits - 1."""
 
     bits: int
     max_error: int
@@ -80,7 +80,7 @@ class Precision:
         if self.max_error == 0:
             return steps
         if int(steps.max(initial=0)) >= self.levels:
-            raise InvalidValue("the file has a sample beyond the largest one")
+            raise InvalidValue("the file has a sample above the largest value")
         return self._changed(steps, self.samples_type, lambda part: np.minimum(part * self.step, self.top))
 
     def _changed(self, given: NDArray[Any], dtype: type[Any], change: Any) -> NDArray[Any]:
@@ -118,7 +118,7 @@ def read_precision(data: bytes, begin: int) -> tuple[Precision, int]:
     found, at = read_varint(data, begin)
     precision = Precision(16 if found & 1 else 8, found >> 1)
     if precision.max_error > precision.top:
-        raise InvalidValue("the file allows a larger error than there can be")
+        raise InvalidValue("the file states an error that is larger than the largest sample")
     return precision, at
 
 
@@ -134,10 +134,10 @@ def read(data: bytes, begin: int, size: tuple[int, int], gray: bool) -> NDArray[
 
 
 def promising(stack: NDArray[np.uint8], most_bytes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which pictures (S, H, W, C) might take at most so many bytes each (S,) as plain files: (S,).
+    """Which pictures (S, H, W, C) might fit into the given numbers of bytes (S,) as plain files: (S,).
 
-    Two cheap looks, so that pictures that models are made for need not be packed to find out: the number of pixels
-    that are unlike those to the left and above, and, where that leaves hope, zstd's fastest level.
+    Two cheap estimates, so that pictures that suit a model need not be packed to find out: the number of pixels that
+    differ from those to the left and above, and, if that is promising, zstd's fastest level.
     """
     rows = max(1, _BAND // max(1, stack[:, 0].size))
     novel = np.zeros(len(stack), np.int64)

@@ -3,20 +3,22 @@
     1 byte    method: 0 raw, 1 constant, 2 differences, 3 differences after the colour transform, 4 palette
     content   raw: the samples, row by row, those of a pixel together, little-endian
               constant: one pixel
-              differences: a Zstandard frame, as section 9 of the format has it
-              palette: the number of colours less one, the colours as raw has them, rising; then a frame
+              differences: a Zstandard frame, as in section 9 of the format
+              palette: the number of colours minus one, the colours in raw form, increasing; then a frame
     4 bytes   CRC-32 of the raw samples, little-endian; of a constant plane, of its one pixel
 
-The frame holds a byte for each row of channel 0, then of channel 1, ..., that says what its samples are counted from:
-0 nothing, 1 the sample to the left, 2 the sample above, 3 left + above - above left, a sample outside the picture
-being 0. Then come the differences, channel after channel, row by row, modulo 2^8 or 2^16. Those of 16 bits are first
+The frame holds one byte for each row of channel 0, then of channel 1, ..., with the predictor of its samples: 0 for
+none, 1 for the sample to the left, 2 for the sample above, 3 for left + above - above left, where samples outside the
+picture are 0. Then come the differences, channel by channel, row by row, modulo 2^8 or 2^16. Those of 16 bits are first
 folded, 0 -1 1 -2 2 ... to 0 1 2 3 4 ..., and a channel's high bytes come before its low ones. The colour transform
 subtracts channel 1 from channels 0 and 2, with the same modulus.
 
-With a palette the frame holds a single channel of 8 bits instead: rows of indices, as many to a byte as fit, 1, 2, 4 or
-8 bits each, the first in the highest bits, the rest of a row's last byte 0. So zstd sees up to eight pixels at once.
+With a palette, the frame holds a single channel of 8 bits instead: rows of indices of 1, 2, 4 or 8 bits, as many to a
+byte as fit, the first in the highest bits, with the rest of a row's last byte 0. So zstd sees up to eight pixels at
+once.
 
-Every predictor is a difference along an axis, and its inverse a running sum: decoding has no loop over samples.
+Every predictor is a difference along an axis, and its inverse is a cumulative sum, so decoding needs no loop over
+samples.
 """
 
 from __future__ import annotations
@@ -51,9 +53,9 @@ _FAST: Final = 3
 
 
 def pack(samples: NDArray[Any], seed: int = 0) -> bytes:
-    """The bytes of samples (height, width, channels), uint8 or uint16: never more than they take raw, and five.
+    """Pack samples (height, width, channels), uint8 or uint16, into at most their raw size plus five bytes.
 
-    seed: what the checksum starts from.
+    seed: the value from which the checksum starts.
     """
     little = samples.astype(samples.dtype.newbyteorder("<"), copy=False)
     raw = np.ascontiguousarray(little)
@@ -84,7 +86,7 @@ def pack(samples: NDArray[Any], seed: int = 0) -> bytes:
 
 
 def unpack(data: bytes, shape: tuple[int, int, int], dtype: DTypeLike = np.uint8, seed: int = 0) -> NDArray[Any]:
-    """The samples (height, width, channels) that `pack` was given; dtype is uint8 or uint16.
+    """The samples (height, width, channels) that were packed; dtype is uint8 or uint16.
 
     Allocates no more than a few times those samples, and nothing for data that cannot hold them. Raises
     TruncatedFile, TrailingBytes, InvalidValue or ChecksumMismatch.
@@ -97,7 +99,7 @@ def unpack(data: bytes, shape: tuple[int, int, int], dtype: DTypeLike = np.uint8
         raise TruncatedFile(f"{_WHAT} ends before its checksum")
     method, content, check = data[0], data[1:-_CHECK_BYTES], data[-_CHECK_BYTES:]
     if method > _PALETTE or method == _COLOUR and channels < 3:
-        raise InvalidValue(f"{_WHAT} is packed by a method that there is not")
+        raise InvalidValue(f"{_WHAT} uses an unknown packing method")
     if method == _CONSTANT:
         _require_size(len(content), pixel)
         _require_check(content, seed, check)  # before there is a picture
@@ -136,7 +138,7 @@ def _require_size(found: int, expected: int) -> None:
 
 
 def _transformed(samples: NDArray[Any], combine: np.ufunc, out: NDArray[Any] | None = None) -> NDArray[Any]:
-    """Channel 1 taken from, or added to, channels 0 and 2; unsigned integers wrap around."""
+    """Subtract channel 1 from channels 0 and 2, or add it; unsigned integers wrap around."""
     changed = samples.copy() if out is None else out
     for channel in (0, 2):
         combine(samples[..., channel], samples[..., 1], out=changed[..., channel])
@@ -147,9 +149,9 @@ def _transformed(samples: NDArray[Any], combine: np.ufunc, out: NDArray[Any] | N
 
 
 def _palette(samples: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.uint8]] | None:
-    """The colours (count, channels) of a picture, rising, and the index of each pixel (height, width).
+    """The colours (count, channels) of a picture, increasing, and the index of each pixel (height, width).
 
-    None where there are too many colours for a palette to pay.
+    None if there are too many colours for a palette to pay off.
     """
     height, width, channels = samples.shape
     most = _GRAY_COLOURS if samples.dtype.itemsize * channels == 1 else _COLOURS
@@ -179,7 +181,7 @@ def _by_palette(content: bytes, shape: tuple[int, int, int], dtype: np.dtype[Any
     colours = np.frombuffer(content[1:begin], dtype.newbyteorder("<")).reshape(-1, channels).astype(dtype)
     rows = list(map(tuple, colours.tolist()))
     if count < 2 or any(a >= b for a, b in zip(rows, rows[1:], strict=False)):
-        raise InvalidValue(f"{_WHAT} has a palette whose colours do not rise")
+        raise InvalidValue(f"{_WHAT} has a palette whose colours are not in ascending order")
     bits = _index_bits(count)
     joined = _unframed(content[begin:], (height, -(-width * bits // 8), 1), np.dtype(np.uint8))[..., 0]
     indices = _parted(joined, bits)
@@ -264,7 +266,7 @@ def _unframed(frame: bytes, shape: tuple[int, int, int], dtype: np.dtype[Any]) -
     content = np.frombuffer(body, np.uint8)
     chosen = content[:rows].reshape(channels, height)
     if chosen.max(initial=0) > _LEFT | _ABOVE:
-        raise InvalidValue(f"{_WHAT} has a predictor that there is not")
+        raise InvalidValue(f"{_WHAT} uses an unknown predictor")
     stored = content[rows:].reshape(channels, dtype.itemsize, height, width)
     samples = np.empty(shape, dtype)
     for channel in range(channels):

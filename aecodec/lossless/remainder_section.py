@@ -1,13 +1,14 @@
-"""The remainder section: what the lossy part of a file lacks, found, packed, and read back.
+"""The remainder section: the part of a picture that its lossy file lacks, computed, packed and read back.
 
-The section holds the largest error in a byte, and then the packed elements of the panels as a payload does, in the
-file's packing. An element is a sample, but only blocks of the remainder that hold some of the picture are coded.
+The section holds the largest error in one byte, followed by the packed elements of the panels, laid out as in a
+payload, in the file's packing. Elements are samples; only blocks of the remainder that contain part of the picture are
+coded.
 
     1 byte              N: no sample is off by more
     panels - 1 varints  lengths of the packed elements of all panels but the last
     the rest            packed elements
 
-The checksum of a panel covers its number, where there are several, and its residuals as coded; that of the file's
+The checksum of a panel covers its number, if there are several, and its residuals as coded; that of the file's
 payload covers the section's bytes.
 """
 
@@ -28,6 +29,7 @@ from aecodec.format.panels import PanelGrid
 from aecodec.models import remainder as remainder_ladder
 from aecodec.models.ladder import Integers
 from aecodec.models.model import Model, RemainderStage
+from aecodec.models.remainder_samples import residuals_to
 from aecodec.packing import Tables, least_bytes
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Found:
-    """Remainders of S pictures of one size.
+    """Remainders of S pictures of the same size.
 
     residuals, classes: (S, E) for each channel in the order of coding. pixels: the pictures as decoded (S, H, W, C).
     """
@@ -70,27 +72,26 @@ def find(
     quality: NDArray[np.intp],
     error: NDArray[np.intp],
 ) -> Found:
-    """The remainders of pictures (S, H, W, C) of at most one panel.
+    """Compute the remainders of pictures (S, H, W, C) of at most one panel.
 
-    reconstructed: what their lossy parts decode to, which may be larger. quality: (S,), of the lossy parts. error:
-    (S,), the largest errors allowed.
+    reconstructed: the pictures decoded from the lossy parts, which may be larger. quality: (S,), of the lossy parts.
+    error: (S,), the largest errors allowed.
     """
     stage = stage_of(model)
     count, height, width, channels = pictures.shape
     high, wide = _grown((height, width), model)
     shown = np.zeros((1, high, wide, channels), np.uint8)
     shown[:, :height, :width] = 1
-    inside = remainder_ladder.to_plane(stage, shown)[0].astype(np.int32)
+    inside = remainder_ladder.to_plane(stage, shown)[0]
     grown = np.zeros((count, high, wide, channels), np.uint8)
     grown[:, :height, :width] = pictures
     target = remainder_ladder.to_plane(stage, grown)
-    step = (2 * error + 1).astype(np.int32)[:, None]
+    step = (2 * error + 1).astype(np.int32)
     residuals: list[NDArray[Any]] = []
     coded: list[NDArray[np.uint8]] = []
 
     def code(channel: int, where: NDArray[np.intp], mean: Integers, classes: NDArray[np.uint8]) -> Integers:
-        target_samples = target[:, where, channel].astype(np.int32)
-        residuals.append(remainder_ladder.steps_to(target_samples, mean, step) * inside[where, channel])
+        residuals.append(residuals_to(target, inside, channel, where, mean, step))
         coded.append(classes)
         return residuals[-1]
 
@@ -113,7 +114,7 @@ def split(content: bytes, grid: PanelGrid, size: tuple[int, int], model: Model, 
     """The packed elements of each panel of a picture (height, width). Raises AecError."""
     stage_of(model)
     if not content:
-        raise TruncatedFile("the remainder does not say how large an error it leaves")
+        raise TruncatedFile("the remainder ends before its error bound")
     least = [least_bytes(packing_name, _elements(model, size_of_part(grid, i, size))) for i in range(grid.count)]
     return panels.split(content[1:], least)
 
@@ -156,7 +157,7 @@ def finish(
 ) -> Picture:
     """The pictures (S, H, W, C), or the same panel of each, from their lossy parts and their remainders.
 
-    reconstructed: what the lossy parts decode to, which may be larger. Raises AecError.
+    reconstructed: the pictures decoded from the lossy parts, which may be larger. Raises AecError.
     """
     high, wide = _grown(part.size, model)
     payloads = [remainder.packed for remainder in remainders]

@@ -1,4 +1,4 @@
-"""How alike pictures are, and how far two rate-distortion curves lie apart: errors, PSNR, SSIM, MS-SSIM, UQI, BD-rate.
+"""Similarity of pictures and distance of rate-distortion curves: errors, PSNR, SSIM, MS-SSIM, UQI, BD-rate.
 
 Pictures are uint8 arrays (N, H, W, C), originals and decoded of one shape; a measure gives one value per picture,
 float64 (N,). Colour is measured channel by channel and averaged. Other dtypes, unequal shapes and pictures smaller than

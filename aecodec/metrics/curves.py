@@ -1,4 +1,4 @@
-"""Distances between rate-distortion curves: BD-rate, and the interpolation that it is made of."""
+"""Distances between rate-distortion curves: BD-rate, and the interpolation that it uses."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
 
 def bd_rate(rate: ArrayLike, psnr: ArrayLike, reference_rate: ArrayLike, reference_psnr: ArrayLike) -> float:
-    """The mean difference in rate at equal PSNR against a reference, in per cent: -50 is half the bytes.
+    """The mean difference in rate at equal PSNR against a reference, in percent: -50 means half the bytes.
 
-    Rates in any one unit, above 0, and PSNR in dB, (K,) each in any order, K of at least 2, no PSNR twice; ValueError
-    for anything else. Of the logarithm of the rate, over the PSNR range that both curves cover, each interpolated by
-    `pchip`. Bjontegaard, "Calculation of average PSNR differences between RD-curves", VCEG-M33, 2001, fits one cubic to
-    four points; piecewise cubics, as in VCEG-AE07 and JCT-VC's common test conditions, do not swing between many.
+    Rates in any common unit, above 0, and PSNRs in dB, (K,) each in any order, with K of at least 2 and no PSNR twice;
+    ValueError otherwise. The mean is taken over the logarithm of the rate, in the PSNR range that both curves cover,
+    with both interpolated by `pchip`. Bjontegaard, "Calculation of average PSNR differences between RD-curves",
+    VCEG-M33, 2001, fits one cubic to four points; piecewise cubics, as in VCEG-AE07 and JCT-VC's common test
+    conditions, do not swing between many.
     """
     x, y = _curve(rate, psnr)
     reference_x, reference_y = _curve(reference_rate, reference_psnr)
@@ -39,9 +40,9 @@ def bd_rate(rate: ArrayLike, psnr: ArrayLike, reference_rate: ArrayLike, referen
 
 
 def pchip(x: ArrayLike, y: ArrayLike, at: ArrayLike) -> Values:
-    """The monotone piecewise cubic through points (x, y), evaluated at `at`; flat slopes where y turns.
+    """The monotone piecewise cubic through points (x, y), evaluated at `at`, with zero slope where y changes direction.
 
-    x rising, (K,), K of at least 2; two points make a line; `at`, of any shape, within the range of x. Fritsch and
+    x: increasing, (K,), K of at least 2; two points give a line. at: any shape, within the range of x. Fritsch and
     Butland, "A method for constructing local monotone piecewise cubic interpolants", SIAM J. Sci. Stat. Comput. 5(2),
     1984.
     """

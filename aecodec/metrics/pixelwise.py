@@ -28,7 +28,7 @@ def squared_error(originals: Pictures, decoded: Pictures) -> NDArray[np.int64]:
 
 
 def psnr(originals: Pictures, decoded: Pictures) -> Values:
-    """PSNR of each picture in dB; infinite where nothing differs."""
+    """PSNR of each picture in dB; infinite if nothing differs."""
     return psnr_of_mse(squared_error(originals, decoded) / samples_in(originals))
 
 
@@ -38,7 +38,7 @@ def pooled_psnr(originals: Pictures, decoded: Pictures) -> float:
 
 
 def psnr_of_mse(mean_squared_error: ArrayLike) -> Values:
-    """PSNR in dB of mean squared errors of 8-bit samples, any shape; infinite where the error is 0."""
+    """PSNR in dB of mean squared errors of 8-bit samples, any shape; infinite if the error is 0."""
     with np.errstate(divide="ignore"):
         return 10.0 * np.log10(PEAK**2 / np.asarray(mean_squared_error, np.float64))
 

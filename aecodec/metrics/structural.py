@@ -63,7 +63,7 @@ def ms_ssim(originals: Pictures, decoded: Pictures) -> Values:
 def uqi(originals: Pictures, decoded: Pictures) -> Values:
     """Universal image quality index of each picture, -1 to 1: the mean over all windows of 8x8 pixels.
 
-    Where both windows are flat only their means are compared, and two black ones are alike. Wang and Bovik, "A
+    If both windows are flat, only their means are compared, and two black windows count as equal. Wang and Bovik, "A
     universal image quality index", IEEE Signal Processing Letters 9(3), 2002. H and W of at least UQI_WINDOW.
     """
     require_alike(originals, decoded, UQI_WINDOW)

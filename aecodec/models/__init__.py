@@ -1,4 +1,4 @@
-"""What a model is: its description, its file and its networks; and the ladder and remainder that run it.
+"""Models: their description, file and networks, and the ladder and remainder that run them.
 
 `aecodec.models` was once the function that lists models, which is `aecodec.list_models` now. Calling this package still
 lists them, with a DeprecationWarning.

@@ -1,4 +1,4 @@
-"""The forward transforms: what the encoder would like the elements to be. Float32, and not normative."""
+"""The forward transforms, from pixels to real-valued elements. Float32, and not normative."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """The analysis network of a model without a plane: float layers from a tile to its vector. Not normative.
 
-The metadata key ``analysis`` lists them as JSON, one object a layer; the arrays are float32:
+The metadata key ``analysis`` lists the layers as JSON, one object per layer; the arrays are float32:
 
     analysis.I.weight (k, k, inputs, units) or (inputs, units), analysis.I.bias (units,)
-    analysis.I.scale, analysis.I.shift (units,)      what the output is multiplied with, and what is added
+    analysis.I.scale, analysis.I.shift (units,)      factor and offset that are applied to the output
 """
 
 from __future__ import annotations

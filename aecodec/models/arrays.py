@@ -1,4 +1,4 @@
-"""The arrays of a model file: their ranges checked, and layers made of them and written as them."""
+"""The arrays of a model file: checks of their ranges, and conversion from and to layers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LAYER_ARRAYS = ("weight", "bias", "shift")
 
 
 def expect(arrays: Arrays, name: str, shape: tuple[int, ...], low: int, high: int) -> None:
-    """Raise ``InvalidModelFile`` unless the array is of that shape with all values in low..high."""
+    """Raise ``InvalidModelFile`` unless the array has this shape and all its values are in low..high."""
     array = arrays[name]
     if array.shape != shape or array.dtype.kind not in "iu":
         raise InvalidModelFile(f"array {name} is {array.dtype} {array.shape}, not integers {shape}")
@@ -27,7 +27,7 @@ def expect(arrays: Arrays, name: str, shape: tuple[int, ...], low: int, high: in
 
 
 def expect_floats(arrays: Arrays, name: str, shape: tuple[int, ...]) -> None:
-    """Raise ``InvalidModelFile`` unless the array is of that shape, of finite float32 values."""
+    """Raise ``InvalidModelFile`` unless the array has this shape and holds finite float32 values."""
     array = arrays[name]
     if array.shape != shape or array.dtype != np.float32 or not np.isfinite(array).all():
         raise InvalidModelFile(f"array {name} is not finite float32 values {shape}")

@@ -1,4 +1,4 @@
-"""The models that are installed, as a user wants to see them."""
+"""The installed models, with what a user wants to know about them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aecodec.models.model import Model
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """A model that is installed. `tile` is (width, height) or None; `figures` are those of held-out pictures."""
+    """An installed model. `tile` is (width, height) or None; `figures` were measured on held-out pictures."""
 
     name: str
     number: int
@@ -24,7 +24,7 @@ class ModelInfo:
 
 
 def list_models() -> list[ModelInfo]:
-    """The models that are installed: the bundled ones, and those in the folders that AECODEC_MODELS names."""
+    """The installed models: the bundled ones, and those in the folders listed in AECODEC_MODELS."""
     found = []
     for model in registry.readable():
         d = model.description

@@ -1,4 +1,4 @@
-"""What a description has to be for a model to code a picture: types, sizes, passes that cover the plane once."""
+"""Checks that a description is that of a usable model: types, sizes, passes that cover the plane exactly once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aecodec.models.description import ACTIVATIONS, QUARTERS, SPACINGS, Descript
 
 
 def check_types(d: Description) -> None:
-    """Raise ``InvalidModelFile`` where JSON said what Python only takes for an integer, or in a free order."""
+    """Raise ``InvalidModelFile`` for JSON values that Python merely accepts as integers, and for keys out of order."""
     inner = [layer for items in (*d.pass_layers, *d.update_layers) for layer in items]
     layers = [*d.vector_layers, *inner, *d.correction_layers]
     integers = [d.channels, d.block, d.vector, d.features, d.cues, *(d.tile or ())]
@@ -20,31 +20,31 @@ def check_types(d: Description) -> None:
     integers += [v for stage in passes for v in (stage.lo, stage.hi, *(v for place in stage.lattice for v in place))]
     integers += [v for layer in layers for v in (layer.kernel, layer.units, 0 if layer.add is None else layer.add)]
     if any(type(v) is not int or v < 0 for v in integers):
-        raise InvalidModelFile("the model's description has a value that is no integer of 0 or more")
+        raise InvalidModelFile("the model's description has a value that is not an integer of 0 or more")
     if any(type(layer.leaky) is not bool or layer.units == 0 for layer in layers):
         raise InvalidModelFile("the model's description has an impossible layer")
     numbers = [v for part in d.synthesis_layers for v in (part.kernel, part.units, part.grow, part.crop)]
     if any(type(v) is not int or v < 0 for v in numbers):
-        raise InvalidModelFile("the model's description has a layer with a value that is no integer of 0 or more")
+        raise InvalidModelFile("the model's description has a layer with a value that is not an integer of 0 or more")
     if any(part.activation not in ACTIVATIONS for part in d.synthesis_layers):
         raise InvalidModelFile("the model's description has an impossible layer")
     if any(type(stage.spacing) is not int or stage.spacing not in SPACINGS for stage in passes):
         raise InvalidModelFile("the spacing of a pass is not 1, 2, 4 or 8")
     if any(list(stage.lattice) != sorted(set(stage.lattice)) for stage in passes):
-        raise InvalidModelFile("the positions of a pass are not in rising order")
+        raise InvalidModelFile("the positions of a pass are not in increasing order")
 
 
 def check_shape(d: Description) -> None:
-    """Raise ``InvalidModelFile`` unless the description is of a model that can code a picture."""
+    """Raise ``InvalidModelFile`` unless the description is that of a model that can code a picture."""
     check_types(d)
     if d.channels not in (1, 3) or d.block not in (2, 4, 8, 16) or d.cues < 0 or d.vector < 0 or d.features < 0:
         raise InvalidModelFile("the model's description has an impossible size")
     if d.tile is not None and (min(d.tile) < d.block or d.tile[0] % d.block or d.tile[1] % d.block):
         raise InvalidModelFile("the model's tile is not made of whole blocks")
     if (d.tile is None) != (d.vector == 0) or d.vector and not d.features or d.vector == 0 and d.vector_layers:
-        raise InvalidModelFile("a tile vector needs a tile, and gives features")
+        raise InvalidModelFile("a tile vector needs a tile and features")
     if d.features and not d.vector and not any(d.update_layers):
-        raise InvalidModelFile("nothing makes the features of a block")
+        raise InvalidModelFile("no network computes the features of a block")
     if d.synthesis_layers:
         vector_synthesis.check(d)
     else:
@@ -60,12 +60,12 @@ def check_ladder(d: Description) -> None:
         if d.vector_layers[-1].units != rows * columns * d.features or any(p.kernel != 1 for p in d.vector_layers):
             raise InvalidModelFile("the vector's network does not give every block its features")
     if any(items and items[-1].units != d.features for items in d.update_layers):
-        raise InvalidModelFile("an update does not give every block its features")
+        raise InvalidModelFile("an update does not compute the features of every block")
     if d.update_layers and d.update_layers[-1]:
         raise InvalidModelFile("there is an update after the last pass")
     check_passes(d.passes, d.pass_layers, d.block**2 * d.channels, shares=False)  # no passes are no plane, and refused
     if d.correction_layers[-1].units != d.coefficients:
-        raise InvalidModelFile("the correction does not give every coefficient its own")
+        raise InvalidModelFile("the correction does not have one output per coefficient")
 
 
 def check_remainder(d: Description, shape: Remainder) -> None:
@@ -85,7 +85,7 @@ def check_passes(
 ) -> None:
     """Raise ``InvalidModelFile`` unless the passes cover all channels of a plane, with the outputs that they need."""
     if any(layer.kernel != 1 for layers in pass_layers for layer in layers[1:]):
-        raise InvalidModelFile("only the first layer of a pass may look at neighbours")
+        raise InvalidModelFile("only the first layer of a pass may have a kernel of 3")
     whole = Pass(0, 0, tuple(place for lattice in QUARTERS for place in lattice)).places
     lo, hi, seen = 0, 0, whole
     for stage, layers in zip(passes, pass_layers, strict=True):
@@ -94,7 +94,7 @@ def check_passes(
         places = stage.places
         cells = not places or any(max(place) > 1 for place in stage.lattice)
         if (stage.lo, stage.hi) != (lo, hi) or hi <= lo or seen & places or cells:
-            raise InvalidModelFile("the passes do not cover the plane once, group after group")
+            raise InvalidModelFile("the passes do not cover the plane exactly once, group after group")
         if layers[-1].units != 2 * (hi - lo) + (pairs(hi - lo) if shares else 0):
             raise InvalidModelFile("a pass needs a mean and a class for every channel")
         seen |= places

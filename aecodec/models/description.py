@@ -1,17 +1,17 @@
-"""What a model is: the shape of its ladder, as plain data.
+"""The description of a model: the shape of its ladder, as plain data.
 
-A description says which elements a picture is coded as, in which passes, and how wide the networks are. It is stored
-as JSON in the model file; everything that runs a model reads it, and nothing asks for a model by name.
+A description defines the elements that a picture is coded as, the passes that code them, and the width of the networks.
+It is stored as JSON in the model file; all code that runs a model reads it, and none depends on a model's name.
 
-Elements come in two kinds. The *vector* is a handful of numbers for a whole tile. The *plane* holds, for every block of
-the picture, the coefficients of a linear block transform. A pass decodes the channels ``lo..hi`` of the plane at the
-positions of one ``lattice``; what it decodes is context for every later pass. *Features* are what networks have made of
-everything decoded so far: the vector gives each block its first ones, updates between passes replace them.
+Elements are of two kinds. The *vector* is a few numbers for a whole tile. The *plane* holds, for every block of the
+picture, the coefficients of a linear block transform. A pass decodes the channels ``lo..hi`` of the plane at the
+positions of one ``lattice``, which are then context for every later pass. *Features* are computed by networks from
+everything decoded so far: the vector gives each block its first features, updates between passes replace them.
 
-A model may also have no plane at all, only the vector: then layers of its *synthesis* lead from there to the pixels of
-the tile, as the decoder of an autoencoder does.
+A model may also have no plane, only the vector: then the layers of its *synthesis* lead from the vector to the pixels
+of the tile, like the decoder of an autoencoder.
 
-A model may go on to the *remainder*: what is left between the picture and its reconstruction, sample by sample.
+A model may have a second stage, the *remainder*: the difference between picture and reconstruction, sample by sample.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
-ACTIVATION_LIMIT = 1023  # largest magnitude of a context value or hidden activation
+from aecodec.engines.arithmetic import ACTIVATION_LIMIT as ACTIVATION_LIMIT
+from aecodec.engines.arithmetic import COEFFICIENT_LIMIT as COEFFICIENT_LIMIT
+
 ACTIVATION_BITS = 6  # an activation of 64 stands for 1.0
 COEFFICIENT_BITS = 2  # elements are counted in quarters of a grey level
-COEFFICIENT_LIMIT = 32767  # largest magnitude of an element, a mean or a correction
 CLASSES_PER_OCTAVE = 5  # a scale twice as large is five classes up
 CLASS_OF_ONE = 17  # the class whose standard deviation is one step
 CLASS_LIMIT = 255  # largest magnitude of a class before the quality's offset is added
@@ -47,8 +48,8 @@ QUARTERS: tuple[Lattice, ...] = (((0, 0),), ((1, 1),), ((0, 1),), ((1, 0),))
 class Pass:
     """One step of the ladder: channels ``lo..hi-1`` at the positions (y, x) whose (y % 2, x % 2) is in ``lattice``.
 
-    A ``spacing`` of 2, 4 or 8 leaves of the grid only every second, fourth or eighth row and column: the positions are
-    some of these, and their neighbours are so far away. So a picture's first blocks can be few.
+    A ``spacing`` of 2, 4 or 8 reduces the grid to every second, fourth or eighth row and column: the positions are
+    among these, and neighbours are that many blocks apart. So the first passes can code few blocks.
     """
 
     lo: int
@@ -58,7 +59,7 @@ class Pass:
 
     @property
     def share(self) -> float:
-        """Of all positions, those that the pass decodes."""
+        """The fraction of all positions that the pass decodes."""
         return len(self.lattice) / (2 * self.spacing) ** 2
 
     @property
@@ -105,11 +106,11 @@ class SynthesisLayer:
 
 @dataclass(frozen=True)
 class Remainder:
-    """The shape of the stage that takes a reconstruction to the picture itself, or to no more than so far from it.
+    """The shape of the stage that turns a reconstruction into the picture itself, or to within a largest error of it.
 
-    It has a grid of blocks of its own, ``block`` x ``block`` pixels, whose samples are the channels of its plane:
+    It has its own grid of blocks, ``block`` x ``block`` pixels, whose samples are the channels of its plane:
     channel c is sample ``order[c]`` of the block, samples counted in (y, x, channel) order. ``cues``: constant planes
-    that tell the largest error. A pass gives each channel a mean and a class, and each pair of its channels a share.
+    that convey the largest error. A pass gives each channel a mean and a class, and each pair of its channels a share.
     """
 
     block: int
@@ -124,7 +125,7 @@ class Remainder:
 
 
 def pairs(count: int) -> int:
-    """Shares that a remainder's pass of so many channels has: one for each channel and each one before it."""
+    """The number of shares in a remainder's pass of this many channels: one for each pair of channels."""
     return count * (count - 1) // 2
 
 
@@ -140,9 +141,9 @@ class Description:
 
     ``tile``: (height, width) in pixels, or ``None`` for a model that covers a picture of any size in one grid.
     ``channels``: 1 (gray) or 3 (RGB). ``block``: side of a block in pixels. ``vector``: numbers in the tile vector.
-    ``features``: channels of the features of a block. ``cues``: constant planes that tell the quality.
+    ``features``: channels of the features of a block. ``cues``: constant planes that convey the quality.
     ``update_layers``: for each pass the network that replaces the features after it, or no layers.
-    ``synthesis_layers``: where there are no passes, what makes pixels of the vector; else none.
+    ``synthesis_layers``: in a model without passes, the layers from the vector to pixels; otherwise none.
     """
 
     tile: tuple[int, int] | None
@@ -161,12 +162,12 @@ class Description:
 
     @property
     def coefficients(self) -> int:
-        """Plane elements of one block: none in a model that has only the vector."""
+        """The number of plane elements of one block; 0 in a model that has only the vector."""
         return self.block * self.block * self.channels if self.passes else 0
 
     @property
     def unit(self) -> tuple[int, int]:
-        """(height, width) in pixels of what a picture has to be made of: tiles, or blocks where there is no tile."""
+        """(height, width) in pixels of the units that a canvas consists of: tiles, or blocks if there is no tile."""
         return self.tile or (self.block, self.block)
 
     @property
@@ -181,11 +182,11 @@ class Description:
 
     @property
     def context(self) -> int:
-        """Channels of everything that a network may see."""
+        """The number of channels of the context."""
         return self.features + self.cues + self.coefficients
 
     def unseen(self, index: int) -> int:
-        """The first channels that the networks of pass ``index`` do not see: features that nothing has made."""
+        """The number of first channels that the networks of pass ``index`` do not see: features not computed yet."""
         return 0 if self.vector or any(self.update_layers[:index]) else self.features
 
     def inputs(self, index: int, hi: int) -> int:
@@ -210,7 +211,7 @@ class Description:
 
     @classmethod
     def from_json(cls, text: str) -> Description:
-        """Raises ``ValueError``, ``KeyError`` or ``TypeError`` where the text does not describe a model."""
+        """Parse JSON text. Raises ``ValueError``, ``KeyError`` or ``TypeError`` if it does not describe a model."""
         raw: dict[str, Any] = json.loads(text)
         return cls(
             tile=None if raw["tile"] is None else (raw["tile"][0], raw["tile"][1]),
@@ -253,5 +254,5 @@ def step_of_quality(quality: int) -> float:
 
 
 def lambda_of_quality(quality: int) -> float:
-    """Bits that one unit of squared error is worth: ``6 / (ln 2 * step**2)``, the slope at high rate."""
+    """The price of one unit of squared error in bits: ``6 / (ln 2 * step**2)``, the slope at high rate."""
     return 6.0 / (0.6931471805599453 * step_of_quality(quality) ** 2)

@@ -1,23 +1,24 @@
-"""The ladder: a latent coded pass after pass, each element predicted from what is decoded already.
+"""The ladder: a latent is coded pass by pass, and each element is predicted from what has been decoded so far.
 
-Encoder and decoder walk it with the same function. They differ only in `code`, which is given the mean, the class and
-the step of every element of a pass and returns the residuals: the encoder's chooses them, the decoder's reads them.
-All arithmetic is exact: integers held in float32, or in int32 where products need more.
+Encoder and decoder walk it with the same function. They differ only in `code`, which receives the mean, the class and
+the step of every element of a pass and returns the residuals: the encoder chooses them, the decoder reads them.
+All arithmetic is exact: integers, in the type in which the engine holds them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from aecodec.engines import Engine, Tensor
+from aecodec.engines.arithmetic import activation, decoded
 from aecodec.engines.network import Network
 from aecodec.models import vector_drawing
-from aecodec.models.description import ACTIVATION_LIMIT, COEFFICIENT_LIMIT, Pass, seen
+from aecodec.models.description import Pass, seen
 from aecodec.models.model import Model
 from aecodec.packing.tables import CLASSES
 
@@ -25,30 +26,33 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Integers: TypeAlias = "NDArray[np.int32]"
-SATURATING = 2 * COEFFICIENT_LIMIT + 1
 VECTOR = -1  # the number of the pass that codes the tile vector
 
 
-class ResidualCoder(Protocol):
-    """The encoder's or the decoder's side of a walk."""
+@dataclass(frozen=True)
+class Prediction:
+    """What is known of the elements of a pass before they are coded.
 
-    def __call__(self, index: int, mean: Integers, classes: NDArray[np.uint8], step: Integers) -> Integers:
-        """The residuals (N, E) of pass `index`, given means (N, E), classes (N, E) in 0..63 and steps (N or 1, E)."""
+    ``index``: the pass, or VECTOR. ``mean``: (N, P, K), means of K channels at P blocks, or of the vectors of P tiles.
+    ``classes``: (N, P, K) in 0..63. ``step``: (N, K).
+    """
+
+    index: int
+    mean: NDArray[Any]
+    classes: NDArray[np.uint8]
+    step: Integers
 
 
-class Decode(Protocol):
-    """How a pass turns the output of its network into elements."""
+ResidualCoder: TypeAlias = "Callable[[Prediction], Integers]"
+"""The encoder's or the decoder's side of a walk: returns the residuals (N, P, K) of a pass."""
 
-    def __call__(self, index: int, where: NDArray[np.intp], output: Integers) -> tuple[Integers, Tensor]:
-        """(elements, context values), both (N, P, channels of the pass), of pass `index` at the blocks `where` (P,).
-
-        output: (N, P, units) of the network of the pass.
-        """
+Decode: TypeAlias = "Callable[[int, NDArray[np.intp], Tensor], None]"
+"""Writes elements and context values of a pass: its index, the blocks (P,), and the output of its network."""
 
 
 @dataclass(frozen=True)
 class Latent:
-    """A decoded latent: the plane (N, rows, columns, coefficients), and the context for the correction network."""
+    """A latent: the plane (N, rows, columns, coefficients), and the context (N, rows, columns, channels)."""
 
     plane: Tensor
     context: Tensor
@@ -56,7 +60,7 @@ class Latent:
 
 @lru_cache(maxsize=64)
 def positions(stage: Pass, rows: int, columns: int) -> NDArray[np.intp]:
-    """Raster indices of the blocks that a pass decodes, in rising order."""
+    """Raster indices of the blocks that a pass decodes, in increasing order."""
     y, x = np.divmod(np.arange(rows * columns), columns)
     chosen = np.zeros(rows * columns, bool)
     for py, px in stage.lattice:
@@ -64,6 +68,7 @@ def positions(stage: Pass, rows: int, columns: int) -> NDArray[np.intp]:
     return np.flatnonzero(chosen)
 
 
+@lru_cache(maxsize=64)
 def positions_spaced(stage: Pass, rows: int, columns: int) -> NDArray[np.intp]:
     """The same blocks as raster indices in the grid of every `spacing`-th row and column."""
     y, x = np.divmod(positions(stage, rows, columns), columns)
@@ -92,47 +97,51 @@ def walk(
     d, n = model.description, len(quality)
     step = model.step[quality - 1].astype(np.int32)
     offset = model.offset[quality - 1].astype(np.int32)
-    cue = model.cue[quality - 1]
+    cue = model.cue[quality - 1].astype(engine.dtype)
     first = d.features + d.cues
-    grid = np.zeros((n, rows, columns, d.context), np.float32)
-    grid[..., d.features : first] = cue[:, None, None, :]
+    latent = Latent(
+        np.zeros((n, rows, columns, d.coefficients), engine.dtype),
+        np.zeros((n, rows, columns, d.context), engine.dtype),
+    )
+    latent.context[..., d.features : first] = cue[:, None, None, :]
     if d.vector:
         down, across = vectors(model, rows, columns)
         kinds = slice(0, d.vector)
-        classes = np.clip(model.vector_class + offset[:, kinds], 0, CLASSES - 1).astype(np.uint8)
-        steps = np.tile(step[:, kinds], down * across)
-        mean: Integers = np.zeros(steps.shape, np.int32)
-        vector = decoded(mean, code(VECTOR, mean, np.tile(classes, down * across), steps), steps)
-        known = activation(vector.reshape(n, -1, d.vector), model.context_scale[kinds])
+        steps = step[:, kinds]
+        mean: Integers = np.zeros((n, down * across, d.vector), np.int32)
+        own = np.clip(model.vector_class + offset[:, kinds], 0, CLASSES - 1).astype(np.uint8)
+        classes = np.repeat(own[:, None], down * across, axis=1)
+        residual = code(Prediction(VECTOR, mean, classes, steps)).reshape(mean.shape)
+        vector = decoded(mean, residual, steps[:, None])
+        known = activation(vector, model.context_exponent[kinds])
         known = np.concatenate([known, np.repeat(cue[:, None, :], down * across, axis=1)], axis=2)
         if d.vector_layers:
-            made = engine.run(model.vector_network, known[:, None])
+            made = engine.run(model.vector_network, known[:, None].astype(engine.dtype))
         else:  # without layers, each block has the vector itself as features
             made = np.repeat(known[..., : d.features], rows // down * (columns // across), axis=1)
         made = made.reshape(n, down, across, rows // down, columns // across, d.features)
-        grid[..., : d.features] = made.swapaxes(2, 3).reshape(n, rows, columns, d.features)
+        latent.context[..., : d.features] = made.swapaxes(2, 3).reshape(n, rows, columns, d.features)
+    plane = latent.plane.reshape(n, rows * columns, -1)
+    context = latent.context.reshape(n, rows * columns, -1)
 
-    def decode(index: int, where: NDArray[np.intp], output: Integers) -> tuple[Integers, Tensor]:
+    def decode(index: int, where: NDArray[np.intp], output: Tensor) -> None:
         stage = d.passes[index]
-        count = stage.hi - stage.lo
-        kinds = slice(d.vector + stage.lo, d.vector + stage.hi)
-        classes = np.clip(output[..., count:] + offset[:, None, kinds], 0, CLASSES - 1).astype(np.uint8)
-        mean = output[..., :count].reshape(n, -1)
-        steps = np.broadcast_to(step[:, None, kinds], output[..., :count].shape).reshape(n, -1)
-        residual = code(index, mean, classes.reshape(n, -1), steps)
-        values = decoded(mean, residual, steps).reshape(n, where.size, count)
-        return values, activation(values, model.context_scale[kinds])
+        lo, hi = stage.lo, stage.hi
+        kinds = slice(d.vector + lo, d.vector + hi)
+        classes = engine.classes(output, hi - lo, offset[:, kinds])
+        residual = code(Prediction(index, output[..., : hi - lo], classes, step[:, kinds]))
+        scale = step[:, kinds], model.context_exponent[kinds]
+        engine.settle(output, residual, scale, where, (plane[..., lo:hi], context[..., first + lo : first + hi]))
 
-    stages = Stages(d.passes, model.pass_networks, model.update_networks, d.unseen(0))
-    plane = climb(stages, engine, grid, first, decode)
-    return Latent(plane.reshape(n, rows, columns, d.coefficients), grid)
+    climb(Stages(d.passes, model.pass_networks, model.update_networks, d.unseen(0)), engine, latent, decode)
+    return latent
 
 
 @dataclass(frozen=True)
 class Stages:
     """The passes of a ladder with their networks, and the update after each pass that has one.
 
-    unseen: so many first channels of the context no network sees until there has been an update.
+    unseen: the number of first channels of the context that no network sees before the first update.
     """
 
     passes: Sequence[Pass]
@@ -141,45 +150,29 @@ class Stages:
     unseen: int = 0
 
 
-def climb(stages: Stages, engine: Engine, grid: Tensor, first: int, decode: Decode) -> Tensor:
-    """Decode pass after pass, and return the plane (N, rows * columns, channels).
+def elements_of(prediction: Prediction, residual: Integers) -> Integers:
+    """The elements (N, P, K) of a pass, from its residuals."""
+    return decoded(prediction.mean.astype(np.int32), residual.reshape(prediction.mean.shape), prediction.step[:, None])
 
-    grid: the context (N, rows, columns, first + channels), of which ``first`` channels are given and the others zero;
-    it is completed, and its first channels become what the updates make.
+
+def climb(stages: Stages, engine: Engine, latent: Latent, decode: Decode) -> None:
+    """Decode pass after pass.
+
+    ``latent`` starts as zeros, except for the first channels of the context, those before the plane's; it is completed,
+    and the first channels are replaced by the outputs of the updates.
     """
     unseen = stages.unseen
-    n, rows, columns, _ = grid.shape
-    context = grid.reshape(n, rows * columns, -1)
-    plane = np.zeros((n, rows * columns, context.shape[2] - first), np.float32)
+    _, rows, columns, channels = latent.context.shape
+    first = channels - latent.plane.shape[3]
     for index, (stage, network, update) in enumerate(zip(stages.passes, stages.networks, stages.updates, strict=True)):
-        where = positions(stage, rows, columns)
-        near = grid[:, :: stage.spacing, :: stage.spacing, unseen : first + seen(stages.passes, index)]
-        output = engine.run(network, near, positions_spaced(stage, rows, columns)).astype(np.int32)
-        values, known = decode(index, where, output)
-        plane[:, where, stage.lo : stage.hi] = values
-        context[:, where, first + stage.lo : first + stage.hi] = known
+        spaced = latent.context[:, :: stage.spacing, :: stage.spacing]
+        near = spaced[..., unseen : first + seen(stages.passes, index)]
+        output = engine.run(network, near, positions_spaced(stage, rows, columns))
+        decode(index, positions(stage, rows, columns), output)
         if update:
-            context[..., : update.layers[-1].units] = engine.run(update, grid[..., unseen : first + stage.hi])
+            made = engine.run(update, latent.context[..., unseen : first + stage.hi])
+            latent.context[..., : made.shape[2]] = made.reshape(*latent.context.shape[:3], -1)
             unseen = 0
-    return plane
-
-
-def decoded(mean: Integers, residual: Integers, step: Integers) -> Integers:
-    """clamp(mean + residual * step) to +-COEFFICIENT_LIMIT.
-
-    A residual beyond +-65535 leaves that range whatever the mean, so it may be clamped first; then int32 holds
-    everything: 65535 * 32767 + 32767 < 2**31.
-    """
-    value = np.clip(residual, -SATURATING, SATURATING) * step
-    value += mean
-    return np.clip(value, -COEFFICIENT_LIMIT, COEFFICIENT_LIMIT, out=value)
-
-
-def activation(values: Integers, scale: NDArray[np.float32]) -> Tensor:
-    """Elements as context values: times a power of two, rounded half up, clamped. Exact, as |values| < 2**15."""
-    scaled = values.astype(np.float32) * scale
-    clamped: Tensor = np.clip(np.floor(scaled + np.float32(0.5)), -ACTIVATION_LIMIT, ACTIVATION_LIMIT)
-    return clamped
 
 
 def correct(model: Model, engine: Engine, latent: Latent) -> Tensor:
@@ -190,16 +183,14 @@ def correct(model: Model, engine: Engine, latent: Latent) -> Tensor:
 
 
 def synthesize(model: Model, engine: Engine, latent: Latent, correction: Tensor | None = None) -> NDArray[np.uint8]:
-    """The pixels (N, H, W, C) of a latent: correction, inverse block transform, blocks put into place."""
+    """The pixels (N, H, W, C) of a latent, by the correction and the inverse block transform."""
     d = model.description
     n, rows, columns, _ = latent.plane.shape
     if d.synthesis_layers:
         return vector_drawing.draw(model, engine, latent.context)
     correction = correct(model, engine, latent) if correction is None else correction
-    samples = engine.run(model.synthesis, latent.plane + correction)
-    pixels = np.clip(samples, 0, 255).astype(np.uint8)
-    blocks = pixels.reshape(n, rows, columns, d.block, d.block, d.channels)
-    return blocks.swapaxes(2, 3).reshape(n, rows * d.block, columns * d.block, d.channels)
+    samples = engine.run(model.synthesis, latent.plane, plus=correction)
+    return engine.pixels(samples.reshape(n, rows, columns, -1), d.block, d.channels)
 
 
 def margin(model: Model) -> int:

@@ -4,17 +4,17 @@ Arrays, all normative but those of ``analysis``:
 
     vector.I.weight, .bias, .shift        layers that turn the tile vector into features of every block
     passI.J.weight, .bias, .shift         layers of the network of pass I
-    updateI.J.weight, .bias, .shift       layers of the network that makes new features after pass I, where it has any
+    updateI.J.weight, .bias, .shift       layers of the network that computes new features after pass I, if any
     correction.I.weight, .bias, .shift    layers of the correction network
     synthesis.weight, .bias, .shift       inverse block transform; weight (coefficients, samples of a block)
-    synthesis.I.weight, .bias, .shift     in its place, where there is no plane: layers from the vector to pixels
+    synthesis.I.weight, .bias, .shift     without a plane, instead: layers from the vector to pixels
     tone                                  (2047,), with them: the sample that an output -1023..1023 of the last one is
     step, offset                          (100, kinds): quantization step, and what it adds to a class
     vector_class                          (vector,): the class of each vector element before the offset
     context_exponent                      (kinds,): an element times two to this is its context value
-    cue                                   (100, cues): what the constant planes hold at each quality
+    cue                                   (100, cues): the values of the constant planes at each quality
     tables.extents, .shifts, .skip, .frequencies    the distributions of the 64 classes
-    remainder.passI.J.weight, .bias, .shift         where the model has a remainder: layers of the network of its pass I
+    remainder.passI.J.weight, .bias, .shift         if the model has a remainder: layers of the network of its pass I
     remainder.offset, .cue                (256, 1), (256, remainder.cues): as above, by the largest error
     remainder.tables.*                    the distributions of its classes
     analysis.*                            float32: block_mean, block, tile_mean, tile, the forward transforms; without
@@ -73,7 +73,7 @@ class RemainderStage:
 
 @dataclass(frozen=True)
 class Model:
-    """Everything that coding with a model needs. Built by `load`, and immutable."""
+    """Everything needed to code with a model. Built by `load`, and immutable."""
 
     description: Description
     metadata: Mapping[str, str]
@@ -88,7 +88,7 @@ class Model:
     step: NDArray[np.int64]
     offset: NDArray[np.int64]
     vector_class: NDArray[np.int64]
-    context_scale: NDArray[np.float32]
+    context_exponent: NDArray[np.int64]
     cue: NDArray[np.float32]
     tables: Tables
     remainder: RemainderStage | None
@@ -114,12 +114,12 @@ class Model:
 
     @cached_property
     def encoder(self) -> tuple[EncoderLayer, ...]:
-        """What makes the vector of a tile where there is no plane; not normative."""
+        """The layers that compute the vector of a tile in a model without a plane; not normative."""
         return analysis_network.layers(self.metadata)
 
     @cached_property
     def id(self) -> bytes:
-        """First bytes of the SHA-256 of the normative content: description, then every array in order of name."""
+        """First bytes of the SHA-256 of the normative content: the description, then every array in order of name."""
         import hashlib  # needed for models without a number only: decoding starts faster without it
 
         digest = hashlib.sha256(self.description.to_json().encode())
@@ -146,7 +146,7 @@ class Model:
 
     @property
     def macs_per_pixel(self) -> float:
-        """Multiply-adds that decoding needs for a pixel, on a picture of whole tiles; a remainder comes to it."""
+        """Multiply-adds per pixel for decoding a picture of whole tiles, without the remainder."""
         d = self.description
         pixels = d.block**2
         if d.synthesis_layers and d.tile is not None:
@@ -161,7 +161,7 @@ class Model:
 
     @property
     def remainder_macs_per_pixel(self) -> float:
-        """Multiply-adds that the remainder needs for a pixel; 0 where the model has none."""
+        """Multiply-adds per pixel for the remainder; 0 if the model has none."""
         if self.remainder is None:
             return 0.0
         shape = self.remainder.shape
@@ -170,7 +170,7 @@ class Model:
 
 
 def load(data: bytes) -> Model:
-    """The model of a file's bytes. Raises ``InvalidModelFile`` where anything is missing, odd or not provably exact."""
+    """Load a model from a file's bytes. Raises ``InvalidModelFile`` unless it is complete, valid and provably exact."""
     arrays, metadata = safetensors.load(data)
     try:
         return _build(arrays, metadata)
@@ -202,7 +202,7 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
         expect_floats(arrays, "analysis.tile", (samples, d.vector))
     unknown = {name for name in arrays if not name.startswith("analysis.")} - known(d)
     if unknown:
-        raise InvalidModelFile(f"the model file has an array that no model has: {min(unknown)!r}")
+        raise InvalidModelFile(f"the model file has an unknown array: {min(unknown)!r}")
     nets: list[Network] = []
     updates: list[Network | None] = []
     for index, (stage, layers, update) in enumerate(zip(d.passes, d.pass_layers, d.update_layers, strict=True)):
@@ -226,7 +226,7 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
         step=arrays["step"].astype(np.int64),
         offset=arrays["offset"].astype(np.int64),
         vector_class=arrays["vector_class"].astype(np.int64),
-        context_scale=np.ldexp(np.float32(1.0), arrays["context_exponent"].astype(np.int64)).astype(np.float32),
+        context_exponent=arrays["context_exponent"].astype(np.int64),
         cue=arrays["cue"].astype(np.float32),
         tables=read_tables(arrays, "tables", CLASSES),
         remainder=read_remainder(d, arrays) if d.remainder else None,
@@ -234,14 +234,14 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
 
 
 def read_tables(arrays: Arrays, prefix: str, skipped: int) -> Tables:
-    """The tables stored as ``prefix.extents``, ...; they may skip so many classes. Raises ``InvalidModelFile``."""
+    """The tables stored as ``prefix.extents``, ...; they may skip some classes. Raises ``InvalidModelFile``."""
     expect(arrays, f"{prefix}.skip", (1,), 0, skipped)
     extents, shifts, skip, frequencies = (arrays[f"{prefix}.{part}"] for part in TABLE_ARRAYS)
     return Tables(extents, shifts, int(skip[0]), frequencies)
 
 
 def read_remainder(d: Description, arrays: Arrays) -> RemainderStage:
-    """The remainder of a model of that shape. Raises ``InvalidModelFile``."""
+    """The remainder of a model of this shape. Raises ``InvalidModelFile``."""
     shape = d.remainder
     assert shape is not None
     expect(arrays, "remainder.offset", (ERRORS, 1), -CLASS_LIMIT, CLASS_LIMIT)
@@ -262,7 +262,7 @@ def read_remainder(d: Description, arrays: Arrays) -> RemainderStage:
 
 
 def known(d: Description) -> set[str]:
-    """The names of all normative arrays of a model of that shape."""
+    """The names of all normative arrays of a model of this shape."""
     names = {"step", "offset", "vector_class", "context_exponent", "cue"}
     names |= {f"tables.{part}" for part in TABLE_ARRAYS}
     layers = [f"synthesis.{i}" for i in range(len(d.synthesis_layers))] or ["synthesis"]

@@ -1,7 +1,8 @@
-"""Where models are found, by name, number or id; each is loaded when it is first asked for.
+"""The registry of models, by name, number or id; each is loaded on first use.
 
-The bundled ones lie in one folder. More are found in the folders that the environment variable ``AECODEC_MODELS``
-names, separated as in ``PATH``. A model file is called NAME-VERSION.safetensors, and says the same of itself.
+The bundled models are in one folder. More are found in the folders listed in the environment variable
+``AECODEC_MODELS``, separated as in ``PATH``. A model file is called NAME-VERSION.safetensors and contains the same
+name.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ VARIABLE = "AECODEC_MODELS"
 
 # Permanent: a number is never given to another model, and a bundled file is never changed once it is released.
 NUMBERS = {1: "mnist-2", 2: "alphabet-2", 3: "cifar-4", 4: "photo-1"}
+# What the files of these numbers have to hold.
+IDS = {1: "c4b98a9d9a450785", 2: "f594a9f61d2356a8", 3: "938997bd083050a7", 4: "6155b64d1d1bc238"}
 
 
 @cache
 def folder() -> Path:
-    """The folder of the bundled models: inside an installed package, beside it in a checkout."""
+    """The folder of the bundled models: inside an installed package, next to it in a checkout."""
     package = Path(__file__).resolve().parent.parent
     inside = package / "weights"
     return inside if inside.is_dir() else package.parent / "weights"
@@ -32,7 +35,7 @@ def folder() -> Path:
 
 @cache
 def files() -> dict[str, Path]:
-    """Every model's file by the model's name, the bundled ones first; a name counts where it is found first."""
+    """The file of every model by name, bundled models first; the first file found for a name counts."""
     found: dict[str, Path] = {}
     for place in [folder(), *(Path(p) for p in os.environ.get(VARIABLE, "").split(os.pathsep) if p)]:
         mine = {path.name.removesuffix(SUFFIX): path for path in place.glob("*" + SUFFIX)}
@@ -67,19 +70,19 @@ def by_name(name: str) -> Model:
     except InvalidModelFile as error:
         raise InvalidModelFile(f"{path}: {error}") from error
     if model.name != name:
-        raise InvalidModelFile(f"{path}: the model file says that it is {model.name}: rename it")
+        raise InvalidModelFile(f"{path}: the model in this file is called {model.name}: rename the file")
     return model
 
 
 def by_number(number: int) -> Model:
-    """The bundled model of that permanent number. Raises ``UnknownModel``."""
+    """The bundled model with this permanent number. Raises ``UnknownModel``."""
     if NUMBERS.get(number) not in files():
         raise UnknownModel(f"number {number}")
     return by_name(NUMBERS[number])
 
 
 def by_id(model_id: bytes) -> Model:
-    """The model of that id, among those that have no number. Raises ``UnknownModel``."""
+    """The model with this id, among those that have no number. Raises ``UnknownModel``."""
     for model in readable():
         if not number_of(model) and model.id == model_id:
             return model
@@ -92,7 +95,7 @@ def number_of(model: Model) -> int:
 
 
 def readable() -> list[Model]:
-    """All models; those of further folders that cannot be read are passed over, as nothing has asked for them."""
+    """All models; unreadable ones in additional folders are skipped, as nobody has asked for them."""
     found = []
     for name in names():
         try:
@@ -109,5 +112,5 @@ def latest() -> dict[str, str]:
 
 
 def tried() -> list[str]:
-    """What ``auto`` tries: the latest version of each bundled model, so that everybody can decode what it writes."""
+    """The models that ``auto`` tries: the latest version of each bundled one, so that every installation can decode."""
     return [name for name in latest().values() if name in NUMBERS.values()]

@@ -1,13 +1,9 @@
-"""The remainder: what is left between a picture and its reconstruction, coded sample by sample.
+"""The remainder: the difference between a picture and its reconstruction, coded sample by sample.
 
-It is climbed as the ladder is, pass after pass, on a grid of its own, whose elements are the samples themselves. A
-network says how far a sample is from the reconstructed one and how sure that is; the first channels of a pass help to
-find the others, each by a share of what it was off. What is coded is how many steps of 2 N + 1 a sample is from that
-mean, so that it is off by no more than N.
-
-A sample is within 0..255, so near the ends steps are possible to one side only, beyond the `room` of the other. Steps
-are folded, that no code is spent on what cannot be: counted towards the wider side, 0 1 2 3 4 5 6 with a room of 2
-become 0 1 2 3 -3 4 -4. `residual` is always the folded number.
+Like the ladder, it is coded pass by pass, but on its own grid, whose elements are the samples themselves. A network
+predicts the difference of a sample from the reconstruction and its scale class; the first channels of a pass help to
+predict the others, each by a share of its prediction error. The distance of a sample from this mean is coded in steps
+of 2 N + 1, so that the sample is off by no more than N. `models.remainder_samples` has the arithmetic.
 """
 
 from __future__ import annotations
@@ -19,17 +15,15 @@ import numpy as np
 from aecodec.engines import Engine
 from aecodec.models import ladder
 from aecodec.models.analysis import blocks_of
-from aecodec.models.description import SHARE_BITS
-from aecodec.models.ladder import Integers
+from aecodec.models.ladder import Integers, Latent
 from aecodec.models.model import Model, RemainderStage
-from aecodec.packing.tables import CLASSES
+from aecodec.models.remainder_samples import Pass, samples_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from aecodec.engines import Tensor
 
-KNOWN = 4  # context of a decoded sample: this times its difference from the reconstruction, within +-1020
 RECONSTRUCTED = 8  # context of a reconstructed sample: this times its difference from 127.5, within +-1020
 
 
@@ -70,8 +64,8 @@ def walk(
 ) -> NDArray[np.uint8]:
     """Code pictures with ``code`` and return them as decoded.
 
-    reconstructed: (N, H, W, C) of whole units, each of its quality (N,). error: (N,) in 0..255, how far decoded samples
-    may be off.
+    reconstructed: (N, H, W, C) of whole units, with qualities (N,). error: (N,) in 0..255, the largest error of decoded
+    samples.
     """
     remainder = model.remainder
     assert remainder is not None
@@ -79,65 +73,29 @@ def walk(
     n, height, width, channels = reconstructed.shape
     rows, columns = height // shape.block, width // shape.block
     base = to_plane(remainder, reconstructed).astype(np.int32)
-    cues = np.concatenate([model.cue[quality - 1], remainder.cue[error]], axis=1)
+    cues = np.concatenate([model.cue[quality - 1], remainder.cue[error]], axis=1).astype(engine.dtype)
     first = cues.shape[1] + base.shape[2]
-    grid = np.zeros((n, rows, columns, first + base.shape[2]), np.float32)
-    grid[..., : cues.shape[1]] = cues[:, None, None]
-    grid[..., cues.shape[1] : first] = (base * RECONSTRUCTED - 255 * (RECONSTRUCTED // 2)).reshape(n, rows, columns, -1)
-    offset = remainder.offset[error].astype(np.int32)[:, None, None]
-    step = (2 * error + 1).astype(np.int32)[:, None]
+    latent = Latent(
+        np.zeros((n, rows, columns, base.shape[2]), engine.dtype),
+        np.zeros((n, rows, columns, first + base.shape[2]), engine.dtype),
+    )
+    latent.context[..., : cues.shape[1]] = cues[:, None, None]
+    latent.context[..., cues.shape[1] : first] = (base * RECONSTRUCTED - 255 * (RECONSTRUCTED // 2)).reshape(
+        n, rows, columns, -1
+    )
+    offset = remainder.offset[error].astype(np.int32)
+    step = (2 * error + 1).astype(np.int32)
+    plane = latent.plane.reshape(base.shape)
+    context = latent.context.reshape(n, rows * columns, -1)[..., first:]
 
-    def decode(index: int, where: NDArray[np.intp], output: Integers) -> tuple[Integers, Tensor]:
-        stage = shape.passes[index]
-        count = stage.hi - stage.lo
-        classes = np.clip(output[..., count : 2 * count] + offset, 0, CLASSES - 1).astype(np.uint8)
-        found = base[:, where, stage.lo : stage.hi]
-        means = found + output[..., :count]
-        off: list[Integers] = []
-        pair = 2 * count
-        values = np.empty_like(found)
-        for channel in range(count):
-            mean = means[..., channel]
-            if off:
-                # Shares and differences are within 255 and no pass has 768 channels or more: the sum is below 2**26.
-                shared = sum(output[..., pair + other] * difference for other, difference in enumerate(off))
-                mean += (shared + (1 << (SHARE_BITS - 1))) >> SHARE_BITS
-                pair += channel
-            mean = np.clip(mean, 0, 255)
-            residual = code(stage.lo + channel, where, mean, classes[..., channel])
-            values[..., channel] = np.clip(mean + unfolded(residual, mean, step) * step, 0, 255)
-            off.append(values[..., channel] - mean)
-        return values, ((values - found) * KNOWN).astype(np.float32)
+    def decode(index: int, where: NDArray[np.intp], output: Tensor) -> None:
+        lo, hi = shape.passes[index].lo, shape.passes[index].hi
+        targets = plane[..., lo:hi], context[..., lo:hi]
+        samples = samples_of(Pass(output, where, base, lo, hi - lo, offset, step, *targets))
+        for channel in range(hi - lo):
+            mean, classes = samples.predict(channel)
+            samples.settle(channel, mean, code(lo + channel, where, mean, classes))
 
     stages = ladder.Stages(shape.passes, remainder.networks, [None] * len(shape.passes))
-    plane = ladder.climb(stages, engine, grid, first, decode)
+    ladder.climb(stages, engine, latent, decode)
     return to_pictures(remainder, plane.astype(np.uint8), rows, columns, channels)
-
-
-def steps_to(target: Integers, mean: Integers, step: Integers) -> Integers:
-    """Residuals of the nearest that steps from the means can come to the targets, all in 0..255: folded."""
-    return folded((target - mean + (step >> 1)) // step, mean, step)
-
-
-def _room(mean: Integers, step: Integers) -> tuple[Integers, Integers]:
-    """Steps that can be needed towards the nearer end, and the sign of the other direction."""
-    up = mean < 128
-    near = np.where(up, mean, 255 - mean)
-    return (near + (step >> 1)) // step, np.where(up, np.int32(1), np.int32(-1))
-
-
-def folded(steps: Integers, mean: Integers, step: Integers) -> Integers:
-    """Steps, 0 at a target within 0..255, as residuals."""
-    room, wide = _room(mean, step)
-    away = steps * wide
-    beyond = away - room
-    side = room + ((beyond + 1) >> 1)
-    return np.asarray(np.where(beyond <= 0, away, np.where(beyond & 1, side, -side)))
-
-
-def unfolded(residual: Integers, mean: Integers, step: Integers) -> Integers:
-    """The inverse of `folded`. Residuals that no encoder writes give values outside 0..255; 2**21 * 511 < 2**31."""
-    room, wide = _room(mean, step)
-    beyond = np.abs(residual) - room
-    away = room + 2 * beyond - (residual > 0)
-    return np.asarray(np.where(beyond <= 0, residual, away) * wide)

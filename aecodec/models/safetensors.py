@@ -1,7 +1,7 @@
-"""Arrays in a file that can execute nothing: the safetensors layout, read and written with NumPy alone.
+"""Arrays in a file that cannot execute code: the safetensors layout, read and written with NumPy alone.
 
-An 8-byte little-endian length, a JSON object that gives every array's dtype, shape and place, then the arrays' bytes,
-one behind the other. A reader refuses holes, overlaps and anything outside the file.
+An 8-byte little-endian length, a JSON object with the dtype, shape and position of every array, then the bytes of the
+arrays, one after the other. A reader refuses holes, overlaps and anything outside the file.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ def dump(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> byt
 
 
 def _refuse(name: str) -> None:
-    raise InvalidModelFile(f"the model file's header holds {name}, which is no JSON")
+    raise InvalidModelFile(f"the model file's header holds {name}, which is not JSON")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(dict(pairs)) != len(pairs):
-        raise InvalidModelFile("the model file's header has a name twice")
+        raise InvalidModelFile("the model file's header repeats a name")
     return dict(pairs)
 
 
@@ -68,7 +68,7 @@ def load(data: bytes) -> tuple[Arrays, dict[str, str]]:
     try:
         length = int.from_bytes(data[:8], "little")
         if len(data) < 8 or length > min(HEADER_LIMIT, len(data) - 8):
-            raise InvalidModelFile("the model file's header does not fit into it")
+            raise InvalidModelFile("the header of the model file is longer than the file")
         header = json.loads(data[8 : 8 + length].decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse)
         metadata = header.pop("__metadata__", {})
         body = memoryview(data)[8 + length :]
@@ -78,12 +78,12 @@ def load(data: bytes) -> tuple[Arrays, dict[str, str]]:
             begin, end = entry["data_offsets"]
             dtype, shape = DTYPES[entry["dtype"]], entry["shape"]
             if any(type(n) is not int for n in (begin, end, *shape)):
-                raise InvalidModelFile(f"array {name} of the model file has a shape or a place that is no integer")
+                raise InvalidModelFile(f"array {name} of the model file has a shape or position that is not an integer")
             count = 1
             for n in shape:
                 count *= n
             if begin != place or end - begin != count * dtype.itemsize or end > len(body) or min(shape, default=0) < 0:
-                raise InvalidModelFile(f"array {name} of the model file is not where it should be")
+                raise InvalidModelFile(f"array {name} of the model file has an invalid position")
             arrays[name] = np.frombuffer(body[begin:end], dtype).reshape(shape)
             place = end
         if place != len(body):

@@ -40,7 +40,7 @@ def _tiles(model: Model, engine: Engine, grid: Tensor) -> NDArray[np.uint8]:
 
 
 def _spread(grid: Tensor, layer: SynthesisLayer) -> Tensor:
-    """What follows the sums of a layer: ReLU, depth to space, crop."""
+    """The steps after the sums of a layer: ReLU, depth to space, crop."""
     n, height, width, _ = grid.shape
     if layer.activation == "relu":
         grid = np.maximum(grid, np.float32(0))

@@ -1,15 +1,15 @@
 """From a tile's vector to its pixels, where a model has no plane: the decoder of an autoencoder, in exact layers.
 
-The first layer sees a grid of one place with the context values of the vector; each further one what comes of the layer
-before it::
+The first layer runs on a grid of one place with the context values of the vector, each further one on the output of the
+layer before it::
 
     y = clamp(floor((sum w x + bias) / 2**shift), -1023, 1023)      a k x k convolution with zeros beyond the edge
     y = max(y, floor(y / 5)), max(y, floor(y / 8)) or max(y, 0)     activation "leaky5", "leaky8" or "relu"
     depth to space: unit (dy * grow + dx) * channels + c of a place is channel c, dy rows below and dx columns right
-    crop: so many rows and columns are taken off each side
+    crop: this many rows and columns are removed from each side
 
-A nearest-neighbour enlargement before a convolution, a transposed convolution, and a dense layer with a new shape are
-such layers with other weights; the table ``tone`` makes samples of what the last one gives.
+Nearest-neighbour upsampling before a convolution, a transposed convolution, and a dense layer with a reshape are such
+layers with other weights; the table ``tone`` maps the last output to samples.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def check(d: Description) -> None:
 
 
 def read(d: Description, arrays: Arrays) -> tuple[Network, ...]:
-    """Each layer as a network of its own, proven. Raises ``InvalidModelFile``."""
+    """Each layer as a separate network, proven. Raises ``InvalidModelFile``."""
     found, inputs = [], d.vector
     for index, layer in enumerate(d.synthesis_layers):
         limit = np.full(layer.units, ACTIVATION_LIMIT, np.int64)

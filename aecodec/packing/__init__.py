@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from aecodec import native
 from aecodec.errors import InvalidValue
-from aecodec.packing import rans, zstd
+from aecodec.packing import native_coders, rans, zstd
 from aecodec.packing.tables import Integers, Tables, ideal_bits, parametric, quantize_probabilities
 
 __all__ = [
@@ -61,6 +62,9 @@ CODERS: dict[str, EntropyCoder] = {
     "zstd": EntropyCoder(zstd.pack, zstd.Decoder, zstd.least_bytes),
     "rans": EntropyCoder(rans.pack, rans.Decoder, rans.least_bytes),
 }
+if native.library() is not None:
+    CODERS["zstd"] = EntropyCoder(native_coders.pack_phrases, native_coders.PhraseDecoder, zstd.least_bytes)
+    CODERS["rans"] = EntropyCoder(native_coders.pack_rans, native_coders.RansDecoder, rans.least_bytes)
 
 
 def _coder(name: str) -> EntropyCoder:

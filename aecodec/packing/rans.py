@@ -42,7 +42,7 @@ MAX_LANES = 1024
 IDLE = RAW  # no raw bits: f = 4096, c = 0, which leaves any state as it is
 SCALAR_LANES = 64  # up to here Python integers are faster than NumPy's call overhead
 
-# where the parts of an entry of `_slots` begin
+# where the parts of an entry of `slots` begin
 _FREQUENCY = 7
 _OFFSET = 20
 
@@ -57,7 +57,7 @@ def fold16(check: int) -> int:
     return (check ^ (check >> 16)) & 0xFFFF
 
 
-def _first_states(lanes: int, checks: Sequence[int]) -> npt.NDArray[np.uint32]:
+def first_states(lanes: int, checks: Sequence[int]) -> npt.NDArray[np.uint32]:
     """The states from which the encoder starts and at which the decoder must land: (S, lanes)."""
     states = np.full((len(checks), lanes), LOW if lanes > 1 else 0, np.uint32)
     states[:, 0] += np.array([fold16(check) for check in checks], np.uint32)
@@ -109,13 +109,14 @@ def pack(
 
         code_pass(tables, c, collect, r)
     f, c = np.concatenate(frequencies), np.concatenate(starts)
-    states = _first_states(lanes, checks)
+    states = first_states(lanes, checks)
     if streams * lanes <= SCALAR_LANES:
         return [_encode_scalar(states[s].tolist(), f[:, s], c[:, s]) for s in range(streams)]
     return _encode(states, f, c)
 
 
-def _head(states: Sequence[int]) -> bytes:
+def head(states: Sequence[int]) -> bytes:
+    """The first bytes of a payload, from the states at which its encoder ended."""
     if len(states) > 1:
         return b"".join(x.to_bytes(3, "big") for x in states)
     return states[0].to_bytes((states[0].bit_length() + 7) // 8, "big")
@@ -132,7 +133,7 @@ def _encode_scalar(states: list[int], frequencies: Integers, starts: Integers) -
             backwards.append(x & 255)
             x >>= 8
         states[lane] = ((x // f) << 12) + c + x % f
-    return _head(states) + bytes(backwards[::-1])
+    return head(states) + bytes(backwards[::-1])
 
 
 def _encode(states: npt.NDArray[np.uint32], frequencies: Integers, starts: Integers) -> list[bytes]:
@@ -156,14 +157,14 @@ def _encode(states: npt.NDArray[np.uint32], frequencies: Integers, starts: Integ
     written = np.stack([count == 2, count >= 1], axis=-1)
     body = np.stack([pair >> 8, pair & 255], axis=-1).astype(np.uint8)
     states = x.reshape(streams, lanes)
-    return [_head(states[s].tolist()) + body[s][written[s]].tobytes() for s in range(streams)]
+    return [head(states[s].tolist()) + body[s][written[s]].tobytes() for s in range(streams)]
 
 
 # Decoder ---
 
 
 @lru_cache(maxsize=16)
-def _slots(tables: Tables) -> npt.NDArray[np.uint32]:
+def slots(tables: Tables) -> npt.NDArray[np.uint32]:
     """(72 * 4096,) what a kind's slot decodes to: value (7 bits), frequency (13), slot - c (12)."""
     f = tables.event_frequencies.astype(np.uint32)
     kind = np.repeat(np.arange(KINDS), np.diff(np.append(tables.first, f.size)))
@@ -197,16 +198,17 @@ class Decoder:
             if self.lanes == 1:
                 self.states[s] = int.from_bytes(head, "big")
                 if head[:1] == b"\0":
-                    self._fail(InvalidValue, "the packed data begins with a zero byte", s)
+                    self.fail(InvalidValue, "the packed data begins with a zero byte", s)
                 continue
             if len(head) < 3 * self.lanes:
-                self._fail(TruncatedFile, "the packed data ends within its first states", s)
+                self.fail(TruncatedFile, "the packed data ends within its first states", s)
             triples = np.frombuffer(head, np.uint8).reshape(-1, 3).astype(np.uint32)
             self.states[s] = triples[:, 0] << 16 | triples[:, 1] << 8 | triples[:, 2]
             if (self.states[s] < LOW).any():
-                self._fail(InvalidValue, "a first state of the packed data is too small", s)
+                self.fail(InvalidValue, "a first state of the packed data is too small", s)
 
-    def _fail(self, error: type[AecError], message: str, stream: int) -> NoReturn:
+    def fail(self, error: type[AecError], message: str, stream: int) -> NoReturn:
+        """Raise an error of a stream."""
         raise error(message if self.streams == 1 else f"stream {stream}: {message}")
 
     def read(self, classes: Integers) -> Integers:
@@ -227,10 +229,10 @@ class Decoder:
         if self.lanes > 1:
             ended = (self.positions >= self.ends) & (self.states < LOW).any(axis=1)
             if ended.any():
-                self._fail(TruncatedFile, "the packed data ends early, or it is damaged", int(ended.argmax()))
+                self.fail(TruncatedFile, "the packed data ends early, or it is damaged", int(ended.argmax()))
 
     def _decode_scalar(self, rows: Integers) -> Integers:
-        table = _slots(self.tables).data
+        table = slots(self.tables).data
         values = np.empty(rows.shape, np.uint32)
         for s, payload in enumerate(self.payloads):
             shift = int(self.ends[s]) - len(payload)
@@ -255,7 +257,7 @@ class Decoder:
         return values
 
     def _decode(self, rows: Integers) -> Integers:
-        table = _slots(self.tables)
+        table = slots(self.tables)
         steps = len(rows)
         x = self.states.reshape(-1)
         rows = rows.reshape(steps, x.size)
@@ -310,13 +312,13 @@ class Decoder:
         """
         x = self.states.reshape(-1)
         self._refill(x)
-        expected = _first_states(self.lanes, checks)
+        expected = first_states(self.lanes, checks)
         wrong = (self.states != expected).any(axis=1)
         over = self.positions < self.ends
         for s in np.flatnonzero(wrong | over).tolist():
             if over[s]:
-                self._fail(TrailingBytes, "bytes follow the end of the packed data, or it is damaged", s)
+                self.fail(TrailingBytes, "bytes follow the end of the packed data, or it is damaged", s)
             # a lane that found no bytes has stayed below 2^16; a single one may, but not below its end
             if (self.states[s] < np.minimum(expected[s], LOW)).any():
-                self._fail(TruncatedFile, "the packed data ends early, or it is damaged", s)
-            self._fail(ChecksumMismatch, "the packed data is damaged: its checksum does not match", s)
+                self.fail(TruncatedFile, "the packed data ends early, or it is damaged", s)
+            self.fail(ChecksumMismatch, "the packed data is damaged: its checksum does not match", s)

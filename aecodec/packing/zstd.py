@@ -26,7 +26,7 @@ of a window of at most 2^20; then the checksum, 4 bytes, little-endian.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
@@ -54,7 +54,7 @@ _MOST_DECISIONS = 18 + 1 + 2 * GAMMA_DIGITS + MAX_SHIFT
 Bits: TypeAlias = "npt.NDArray[np.uint8]"
 
 
-class _Trees:
+class Trees:
     """The decisions of every value of every kind. Nodes are numbered through all kinds."""
 
     def __init__(self, tables: Tables) -> None:
@@ -93,11 +93,12 @@ class _Trees:
 
 
 @lru_cache(maxsize=16)
-def _trees(tables: Tables) -> _Trees:
-    return _Trees(tables)
+def trees(tables: Tables) -> Trees:
+    """The decision trees of a model's tables."""
+    return Trees(tables)
 
 
-class _Dictionary:
+class Dictionary:
     """The phrases of one group, and the automaton that cuts decisions into them."""
 
     def __init__(self, ones: int) -> None:
@@ -131,6 +132,10 @@ class _Dictionary:
         node = 0
         for decision in begun:
             node = self.step[node + decision]
+        return self.lowest(node)
+
+    def lowest(self, node: int) -> int:
+        """The lowest phrase at or below a node."""
         pending, lowest = [node], PHRASES
         while pending:
             node = pending.pop()
@@ -162,11 +167,12 @@ class _Dictionary:
 
 
 @lru_cache(maxsize=GROUPS)
-def _dictionary(group: int) -> _Dictionary:
-    return _Dictionary(ONES[group])
+def dictionary(group: int) -> Dictionary:
+    """The phrases of a group."""
+    return Dictionary(ONES[group])
 
 
-def _walk(trees: _Trees, kinds: Integers, take: Any, values: Integers | None) -> Integers:
+def _walk(trees: Trees, kinds: Integers, take: Any, values: Integers | None) -> Integers:
     """Go down the trees of a round's events level by level: the order of decisions, for both directions.
 
     take(group, number of decisions, the decisions when encoding) returns the decisions.
@@ -204,16 +210,24 @@ def pack(
     tables: Tables, residuals: Sequence[Integers], classes: Sequence[Integers], checks: Sequence[int]
 ) -> list[bytes]:
     """Code residuals into one payload a stream. Shapes and errors as in `aecodec.packing.pack`."""
+    bodies = (
+        phrases_of(tables, [r[s : s + 1] for r in residuals], [c[s : s + 1] for c in classes])
+        for s in range(len(checks))
+    )
+    return framed(bodies, checks)
+
+
+def framed(bodies: Iterable[bytes], checks: Sequence[int]) -> list[bytes]:
+    """Payloads from the phrases of each stream."""
     return [
-        _compress(_shape(tables, [r[s : s + 1] for r in residuals], [c[s : s + 1] for c in classes]))
-        + int(check).to_bytes(CHECK_BYTES, "little")
-        for s, check in enumerate(checks)
+        frames.compress(body, LEVELS) + int(check).to_bytes(CHECK_BYTES, "little")
+        for body, check in zip(bodies, checks, strict=True)
     ]
 
 
-def _shape(tables: Tables, residuals: Sequence[Integers], classes: Sequence[Integers]) -> bytes:
-    """One stream as bytes of close to eight bits each."""
-    trees = _trees(tables)
+def phrases_of(tables: Tables, residuals: Sequence[Integers], classes: Sequence[Integers]) -> bytes:
+    """One stream as bytes of close to eight bits each: the last phrases are the lowest that begin so."""
+    tree = trees(tables)
     segments: list[list[Bits]] = [[] for _ in range(GROUPS)]
     order: list[int] = []
 
@@ -223,76 +237,77 @@ def _shape(tables: Tables, residuals: Sequence[Integers], classes: Sequence[Inte
         return decisions
 
     def code(where: Integers, kinds: Integers, values: Integers | None) -> Integers:
-        return _walk(trees, kinds, take, values)
+        return _walk(tree, kinds, take, values)
 
     for r, c in zip(residuals, classes, strict=True):
         code_pass(tables, c, code, r)
     parts = []
     for group, decisions in enumerate(segments):
         if decisions:
-            dictionary = _dictionary(group)
-            phrases = dictionary.parse(np.concatenate(decisions))
+            phrasebook = dictionary(group)
+            phrases = phrasebook.parse(np.concatenate(decisions))
             # after each segment the bytes so far must hold at least the decisions so far
             needed = np.cumsum([d.size for d in decisions])
-            cuts = np.searchsorted(np.cumsum(dictionary.lengths[phrases]), needed) + 1
+            cuts = np.searchsorted(np.cumsum(phrasebook.lengths[phrases]), needed) + 1
             parts.append(iter(np.split(phrases, cuts[:-1])))
         else:
             parts.append(iter(()))
     return b"".join(next(parts[group]).tobytes() for group in order)
 
 
-def _compress(body: bytes) -> bytes:
-    return frames.compress(body, LEVELS)
-
-
 # Decoder ---
 
 
-class _Stream:
-    """What is left of one stream: its bytes, and the decisions that a group's last byte brought too many."""
+class Stream:
+    """What is left of one stream: its bytes, and the decisions that a group's last byte brought too many.
+
+    held: (GROUPS, 2), the last byte of each group, and how many of its decisions are left.
+    """
 
     def __init__(self, tables: Tables, payload: bytes, elements: int) -> None:
         if len(payload) < CHECK_BYTES:
             raise TruncatedFile("the packed data ends before its checksum")
         self.tables = tables
-        self.trees = _trees(tables)
         self.check = int.from_bytes(payload[-CHECK_BYTES:], "little")
         content = frames.decompress(payload[:-CHECK_BYTES], _MOST_DECISIONS * elements)
         self.body = np.frombuffer(content, np.uint8)
         self.position = 0
-        self.left = [np.zeros(0, np.uint8) for _ in range(GROUPS)]
-        self.last = [0] * GROUPS
+        self.held = np.zeros((GROUPS, 2), np.int32)
 
     def take(self, group: int, count: int, decisions: None) -> Bits:
-        held = self.left[group]
-        missing = count - held.size
+        """The next decisions of a group."""
+        last, left = self.held[group].tolist()
+        phrasebook = dictionary(group)
+        found = phrasebook.expand(np.array([last]))[phrasebook.lengths[last] - left :]
+        missing = count - left
         if missing > 0:
-            dictionary = _dictionary(group)
-            window = self.body[self.position : self.position + missing // dictionary.shortest + 1]
-            ends = np.cumsum(dictionary.lengths[window])
+            window = self.body[self.position : self.position + missing // phrasebook.shortest + 1]
+            ends = np.cumsum(phrasebook.lengths[window])
             size = int(np.searchsorted(ends, missing)) + 1
             if size > window.size:
                 raise TruncatedFile("the packed data ends early, or it is damaged")
-            held = np.concatenate([held, dictionary.expand(window[:size])])
+            found = np.concatenate([found, phrasebook.expand(window[:size])])
             self.position += size
-            self.last[group] = int(window[size - 1])
-        self.left[group] = held[count:]
-        return held[:count]
+            last = int(window[size - 1])
+        self.held[group] = last, found.size - count
+        return found[:count]
 
     def code(self, where: Integers, kinds: Integers, values: Integers | None) -> Integers:
-        return _walk(self.trees, kinds, self.take, None)
+        """Decode a round of events, as `code_pass` asks for it."""
+        return _walk(trees(self.tables), kinds, self.take, None)
 
     def finish(self, check: int) -> None:
+        """As `Decoder.finish`."""
         if self.position < self.body.size:
             raise TrailingBytes("bytes follow the end of the packed data, or it is damaged")
         if self.check != check:
             raise ChecksumMismatch("the packed data is damaged: its checksum does not match")
-        for group, left in enumerate(self.left):
-            if left.size:
-                dictionary, last = _dictionary(group), self.last[group]
-                begin = dictionary.starts[last]
-                used = dictionary.decisions[begin : begin + dictionary.lengths[last] - left.size]
-                if dictionary.complete(used.tolist()) != last:
+        for group, (last, left) in enumerate(self.held.tolist()):
+            if left:
+                phrasebook = dictionary(group)
+                begin = phrasebook.starts[last]
+                used = phrasebook.decisions[begin : begin + phrasebook.lengths[last] - left]
+                if phrasebook.complete(used.tolist()) != last:
                     raise InvalidValue("the packed data ends in another byte than the encoder writes")
 
 
@@ -306,10 +321,10 @@ class Decoder:
 
     def __init__(self, tables: Tables, payloads: Sequence[bytes], elements: int) -> None:
         self.tables = tables
-        self.streams: list[_Stream] = []
+        self.streams: list[Stream] = []
         for s, payload in enumerate(payloads):
             try:
-                self.streams.append(_Stream(tables, payload, elements))
+                self.streams.append(Stream(tables, payload, elements))
             except AecError as error:
                 _fail(error, s, len(payloads))
 
@@ -318,10 +333,14 @@ class Decoder:
         residuals = np.zeros(classes.shape, np.int32)
         for s, stream in enumerate(self.streams):
             try:
-                residuals[s] = code_pass(self.tables, classes[s], stream.code)
+                residuals[s] = self.read_stream(stream, classes[s])
             except AecError as error:
                 _fail(error, s, len(self.streams))
         return residuals
+
+    def read_stream(self, stream: Stream, classes: Integers) -> Integers:
+        """The residuals (E,) of the next pass of one stream."""
+        return code_pass(self.tables, classes, stream.code)
 
     def finish(self, checks: Sequence[int]) -> None:
         """Check that every stream is used up and carries its checksum, a CRC-32 each.

@@ -1,5 +1,5 @@
-"""Collections of pictures as people keep them: idx and npz files, sheets of tiles, picture files and folders of them.
+"""Data sources: idx and npz files, sheets of tiles, picture files and folders of them.
 
-`readers` reads each kind; `tile_arrays` gathers training tiles, `items` pictures to measure, `stacks` pictures of one
-size for studies.
+`readers` reads each kind; `tile_arrays` collects training tiles, `items` pictures to measure, `stacks` pictures of the
+same size for studies.
 """

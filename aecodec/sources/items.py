@@ -17,7 +17,7 @@ _Any = TypeVar("_Any")
 
 @dataclass(frozen=True)
 class Item:
-    """One picture, (H, W) or (H, W, 3) of uint8, and where it comes from."""
+    """One picture, (H, W) or (H, W, 3) of uint8, and its origin."""
 
     name: str
     picture: Picture
@@ -56,7 +56,7 @@ def _items(text: str, tile: tuple[int, int] | None, least: int) -> Iterator[Item
     else:
         stack = readers.read_idx(path)
         if stack.ndim not in (3, 4) or 0 in stack.shape:
-            raise ValueError(f"{path} holds an array of {stack.shape}, and no pictures")
+            raise ValueError(f"{path} holds an array of shape {stack.shape}, not pictures")
         yield from _numbered(path.name, stack)
 
 
@@ -77,7 +77,7 @@ def _picture_or_tiles(path: Path, tile: tuple[int, int] | None, least: int) -> S
         return readers.sheet_tiles(picture, tile)
     if tile is not None and least == 1:
         height, width = picture.shape[:2]
-        raise ValueError(f"{path} is {width}x{height}: no sheet of tiles of {tile[1]}x{tile[0]}")
+        raise ValueError(f"{path} is {width}x{height}, which is not a sheet of {tile[1]}x{tile[0]} tiles")
     return [picture]
 
 
@@ -90,6 +90,6 @@ def _npz(path: Path, array: str) -> list[Picture]:
 
 
 def spread(items: Sequence[_Any], count: int) -> list[_Any]:
-    """`count` of them at even distances, from the first on."""
+    """`count` of the items, evenly spaced, starting with the first."""
     count = min(count, len(items))
     return [items[len(items) * i // count] for i in range(count)]

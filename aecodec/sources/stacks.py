@@ -8,9 +8,9 @@ from aecodec.sources.tile_arrays import load
 
 
 def pictures_for(source: str, model: str, limit: int | None = None) -> Picture:
-    """Load the first pictures (N, H, W, C) of a source, of the size and the channels of the model's tile.
+    """Load the first pictures (N, H, W, C) of a source, with the size and channels of the model's tile.
 
-    Of larger pictures in a folder these are crops. Raises ValueError for what cannot be read, and for a model without a
+    Larger pictures in a folder are cropped. Raises ValueError for what cannot be read, and for a model without a
     tile.
     """
     d = registry.by_name(model).description

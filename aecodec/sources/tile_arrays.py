@@ -83,10 +83,10 @@ def cut(picture: Picture, tile: tuple[int, int], crops: int, random: np.random.G
 def fit(images: NDArray[Any], tile: tuple[int, int], channels: int) -> Picture:
     """Images (N, H, W) or (N, H, W, C) of uint8, which have to be of just the tile's size, as (N, H, W, C)."""
     if images.dtype != np.uint8 or images.ndim not in (3, 4):
-        raise ValueError(f"expected uint8 images (N, H, W) or (N, H, W, C), not {images.dtype} {images.shape}")
+        raise ValueError(f"expected uint8 pictures (N, H, W) or (N, H, W, C), not {images.dtype} {images.shape}")
     images = images.reshape(*images.shape[:3], -1)
     if images.shape[1:] != (*tile, channels):
-        raise ValueError(f"images of {images.shape[1:]} do not fit a model of {(*tile, channels)}")
+        raise ValueError(f"pictures of {images.shape[1:]} do not fit a model of {(*tile, channels)}")
     return images
 
 

@@ -1,1 +1,1 @@
-"""Studies on a trained codec: how it takes distorted pictures, and pictures that show a training run."""
+"""Studies of a trained codec: its response to distorted pictures, and figures of a training run."""

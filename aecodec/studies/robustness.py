@@ -1,4 +1,4 @@
-"""The effect of distortions on a codec: bytes, and similarity to the distorted and to the clean picture."""
+"""The effect of distortions on a codec: bytes, and similarity to the distorted and the clean picture."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Result:
 
     @property
     def gain(self) -> float:
-        """How much nearer to the clean picture the decoded one is than the distorted one, in dB of PSNR."""
+        """How much closer to the clean picture the decoded one is than the distorted one, in dB of PSNR."""
         return self.decoded_clean.psnr - self.distorted_clean.psnr
 
     def as_dict(self) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def measure(
 ) -> list[Result]:
     """Measure every distortion with every model, in the order of `specs`.
 
-    pictures: clean ones, uint8 (N, H, W, C), at least 11x11. done: called with each result as soon as it is there.
+    pictures: clean ones, uint8 (N, H, W, C), at least 11x11. done: called with each result as soon as it is available.
     Raises AecError.
     """
     results = []

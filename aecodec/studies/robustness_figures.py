@@ -1,6 +1,6 @@
-"""The figures of the robustness study: bytes and PSNR by the strength of each distortion, and a contact sheet.
+"""The figures of the robustness study: bytes and PSNR against the strength of each distortion, and a contact sheet.
 
-Raises ImportError where matplotlib is missing.
+Raises ImportError if matplotlib is missing.
 """
 
 from __future__ import annotations

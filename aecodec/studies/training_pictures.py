@@ -1,6 +1,6 @@
 """Figures of a training run: loss, rate and distortion by epoch, validation, and reconstructions of held-out tiles.
 
-Raises ImportError where matplotlib is missing.
+Raises ImportError if matplotlib is missing.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def curves(log: Path, path: Path, samples: int) -> None:
 
 
 def _validation(panel: Any, entries: list[dict[str, Any]], samples: int) -> None:
-    """Rate plus lambda times squared error, in percent of what it was when it was first measured."""
+    """Rate plus lambda times squared error, in percent of its first measurement."""
     panel.set_title("held-out tiles: rate + λ · error (%)")
     qualities = [figure["quality"] for figure in entries[-1]["validation"]]
     for number, quality in enumerate(qualities):
@@ -85,7 +85,7 @@ def _validation(panel: Any, entries: list[dict[str, Any]], samples: int) -> None
 
 
 def reconstructions(model: Model, tiles: NDArray[np.uint8], path: Path) -> None:
-    """Draw a row of tiles (N, H, W, C), and below it what they decode to at a few qualities."""
+    """Draw a row of tiles (N, H, W, C) and, below it, their reconstructions at a few qualities."""
     rows = {"original": tiles}
     for quality in QUALITIES:
         choice = choose_measured(model, engine(), tiles, np.full(len(tiles), quality))

@@ -26,7 +26,8 @@ def mirror(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
 def colour(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Mirror half of the tiles, make one in twelve gray, saturate one in sixteen, and cut off one in sixteen.
 
-    Gray pictures then cost no bits for colour, flat and tiny ones few bits at all, and strong colours are expected.
+    As a result, gray pictures need no bits for colour, flat and tiny ones need few bits, and strong colours are
+    expected.
     """
     tiles = mirror(tiles, random)
     for index in np.flatnonzero(random.random(len(tiles)) < 1.0 / 16.0):

@@ -1,4 +1,4 @@
-"""The model card: data, training and figures of a model, written beside its file."""
+"""The model card: data, training and figures of a model, written next to its file."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ def markdown(model: Model) -> str:
         f"For {model.purpose}. Id `{model.id.hex()}`, permanent number {number_of(model) or 'none'}.",
         "",
         f"- Shape: {tile}, {d.channels} channel{'s' if d.channels > 1 else ''}; {_parts(model)};"
-        f" {model.parameters:,} parameters, {model.macs_per_pixel:,.0f} multiply-adds a pixel to decode.",
+        f" {model.parameters:,} parameters, {model.macs_per_pixel:,.0f} multiply-adds per pixel to decode.",
         "- Data: " + "; ".join(f"{part['source']}, {part['tiles']:,} tiles" for part in card["data"]) + ".",
-        f"- Held out: {card['held_out']['tiles']:,} tiles of the first source. No test split was looked at.",
+        f"- Held out: {card['held_out']['tiles']:,} tiles of the first source. No test split was used.",
         f"- Command: `{card['command']}`",
         f"- Seed {card['seed']}, {card['backend']}, {card['hours_of_training']} hours.",
     ]
     if card.get("distorted"):
         clean = "the figures compare with the clean pictures, at effort 0"
-        how = clean if card["distorted"]["denoising"] else "those of the figures too"
-        lines.append(f"- Pictures distorted before they are coded: `{card['distorted']['by']}`; {how}.")
+        how = clean if card["distorted"]["denoising"] else "the held-out pictures as well"
+        lines.append(f"- Pictures are distorted before they are coded: `{card['distorted']['by']}`; {how}.")
     if card["note"]:
         lines.append(f"- {card['note']}")
     lines += [
         "",
         "## Held-out figures",
         "",
-        "Mean bytes of whole files, PSNR of the pooled mean squared error.",
+        "Mean bytes of whole files, and the PSNR of the pooled mean squared error.",
         "",
         "| quality | bytes | PSNR (dB) |",
         "|---:|---:|---:|",
@@ -47,20 +47,20 @@ def markdown(model: Model) -> str:
 
 
 def _parts(model: Model) -> str:
-    """Parts of the latent."""
+    """The parts of the latent."""
     d = model.description
     if not d.passes:
-        return f"a vector of {d.vector} and {len(d.synthesis_layers)} layers from there to the pixels"
+        return f"a vector of {d.vector} elements, then {len(d.synthesis_layers)} layers to the pixels"
     plane = f"{d.coefficients} coefficients of each {d.block}x{d.block} block in {len(d.passes)} passes"
-    return f"a vector of {d.vector}, then {plane}" if d.vector else plane
+    return f"a vector of {d.vector} elements, then {plane}" if d.vector else plane
 
 
 def _exactness(card: dict[str, Any]) -> list[str]:
     lines = [
         "",
-        "## What exact integers cost",
+        "## Cost of exact integers",
         "",
-        "The trained network in float32 and with integer layers, the same rounding, ideal payload bytes.",
+        "The trained network in float32 and with integer layers, with the same rounding; bytes are ideal payloads.",
         "",
         "| quality | float: bytes | PSNR | integers: bytes | PSNR |",
         "|---:|---:|---:|---:|---:|",
@@ -78,8 +78,8 @@ def _classic(card: dict[str, Any]) -> list[str]:
         "",
         "## The network and the model file",
         "",
-        f"The network as it was trained has {card['float']['parameters']:,} parameters; its latent counts as float32.",
-        "The model file is measured at quality 100, in whole files.",
+        f"The trained network has {card['float']['parameters']:,} parameters; its latent is counted as float32.",
+        "The model file is measured at quality 100, by the bytes of whole files.",
         "",
         "| | bytes | cross-entropy | MSE (of 0..1) | PSNR (dB) | UQI | UQI of sewar |",
         "|---|---:|---:|---:|---:|---:|---:|",
@@ -96,8 +96,8 @@ def _remainder(model: Model, entry: dict[str, Any]) -> list[str]:
         "",
         "## Remainder",
         "",
-        f"For lossless files: {model.remainder_macs_per_pixel:,.0f} more multiply-adds a pixel. Ideal bytes of"
-        " held-out pictures, at the quality that makes the sum smallest.",
+        f"For lossless files: {model.remainder_macs_per_pixel:,.0f} more multiply-adds per pixel. Ideal bytes of"
+        " held-out pictures, at the quality with the smallest sum.",
         "",
         f"- Command: `{entry['command']}`",
         f"- {entry['hours_of_training']} hours.",

@@ -19,10 +19,10 @@ HELD_OUT_PICTURES = 16  # one picture in so many is held out where the model has
 
 @dataclass(frozen=True)
 class Pool:
-    """Tiles (N, H, W, C) that make up the share ``weight`` of the samples.
+    """Tiles (N, H, W, C) that make up a fraction ``weight`` of the samples.
 
     ``odds`` (N,): probability of each tile, summing to 1; ``None`` for equal ones. ``crops`` (M, 2H, 2W, C): of
-    pictures larger than a tile, where the source has such pictures.
+    pictures larger than a tile, if the source has such pictures.
     """
 
     tiles: np.ndarray
@@ -68,7 +68,7 @@ def parse_source(text: str) -> tuple[list[str], float]:
 
 
 def class_odds(source: str, count: int) -> np.ndarray | None:
-    """Odds (N,) that draw every class alike, from the idx labels beside idx images; None without labels."""
+    """Odds (N,) that draw every class equally often, from the idx labels next to idx images; None without labels."""
     path = Path(source)
     labels = path.with_name(path.name.replace("images-idx3", "labels-idx1"))
     if labels == path or not labels.is_file():
@@ -81,7 +81,7 @@ def class_odds(source: str, count: int) -> np.ndarray | None:
 
 
 def gather(options: TrainingOptions, preset: Preset | Classic) -> tuple[list[Pool], np.ndarray]:
-    """Read all sources: a pool of training tiles each, and the tiles (N, H, W, C) held out of the first one.
+    """Read all sources: a pool of training tiles for each, and the tiles (N, H, W, C) held out of the first.
 
     Raises ``ValueError`` if the first source has too few tiles.
     """

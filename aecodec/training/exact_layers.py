@@ -1,8 +1,8 @@
 """Keras layers that compute exactly what an engine computes with integers.
 
-A real value here is the integer there divided by a power of two, and float32 represents both exactly. With ``exact``
+A real value here is the engine's integer divided by a power of two, and float32 represents both exactly. With ``exact``
 on, the default, weights and outputs are rounded and clamped as in the exported model, and gradients pass straight
-through (Bengio et al. 2013, arXiv:1308.3432). With it off a layer is an ordinary convolution.
+through (Bengio et al. 2013, arXiv:1308.3432). With ``exact`` off, a layer is an ordinary convolution.
 """
 
 from __future__ import annotations

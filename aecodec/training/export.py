@@ -137,6 +137,6 @@ def code(model: Model, tiles: np.ndarray, random: np.random.Generator) -> tuple[
 
 
 def with_card(data: bytes, card: Mapping[str, Any]) -> bytes:
-    """Return the same model file with another card, which does not count for its id."""
+    """Return the same model file with another card, which does not affect its id."""
     arrays, metadata = safetensors.load(data)
     return safetensors.dump(arrays, {**metadata, "card": json.dumps(card, sort_keys=True)})

@@ -65,7 +65,7 @@ class Batches(keras.utils.PyDataset):
 
 
 class TrainableLadder(LadderNetwork):
-    """The ladder with its loss, (bits + lambda * squared error) / sqrt(lambda), which weighs all qualities alike."""
+    """The ladder with its loss, (bits + lambda * squared error) / sqrt(lambda), which balances the qualities."""
 
     def build(self, shape: Any = None) -> None:
         """Create the weights and the metrics."""
@@ -162,8 +162,8 @@ def fit(
 ) -> None:
     """Train a built model with its own loss on ``batches``, which have an ``epoch``.
 
-    With ``options.resume`` training goes on from the checkpoint in ``options.folder``, if there is one. ``measure``
-    returns the validation figures for the log. Raises ``ValueError`` for less than two epochs.
+    With ``options.resume``, training continues from the checkpoint in ``options.folder``, if there is one. ``measure``
+    returns the validation figures for the log. Raises ``ValueError`` for fewer than two epochs.
     """
     folder, optimizer = options.folder, schedule.optimizer()
     optimizer.build(model.trainable_variables)
@@ -199,7 +199,7 @@ class Checkpoints(keras.callbacks.Callback):
 def validate(model: LadderNetwork, tiles: Array, *clean: Array) -> list[dict[str, float]]:
     """Payload bytes by ideal code length and PSNR (dB) at the reported qualities, with exact or float layers as set.
 
-    ``clean``: what the decoded pictures are compared with if not with the coded ones.
+    ``clean``: the pictures to compare with, if not the coded ones.
     """
     figures = []
     for quality in REPORTED_QUALITIES:

@@ -1,4 +1,4 @@
-"""Figures of a model file and of a trained ladder on the tiles that were held out."""
+"""Figures of a model file and of a trained ladder on held-out tiles."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BATCH_PIXELS = 1 << 19  # of tiles that are measured at once
 
 
 def encode_tiles(model: Model, tiles: np.ndarray, quality: int, effort: int) -> tuple[int, np.ndarray]:
-    """Bytes of all files together, and decoded tiles (N, H, W, C) uint8, of tiles coded one per file."""
+    """Total bytes of the files and decoded tiles (N, H, W, C) uint8, for tiles coded one per file."""
     size, decoded = 0, []
     batch_size = max(1, BATCH_PIXELS // pixels_per_tile(tiles))
     for begin in range(0, len(tiles), batch_size):
@@ -39,8 +39,8 @@ def encode_tiles(model: Model, tiles: np.ndarray, quality: int, effort: int) -> 
 def file_figures(model: Model, tiles: np.ndarray, *clean: np.ndarray) -> list[dict[str, float]]:
     """Mean bytes of whole files and PSNR of the pooled mean squared error (dB) at the reported qualities.
 
-    ``clean``: what the decoded tiles are compared with if not with the coded ones; then with the least effort, because
-    a higher effort aims at the coded ones.
+    ``clean``: the tiles to compare with, if not the coded ones; then effort 0 is used, because higher efforts aim at
+    the coded ones.
     """
     reference = clean[0] if clean else tiles
     figures = []
@@ -53,7 +53,7 @@ def file_figures(model: Model, tiles: np.ndarray, *clean: np.ndarray) -> list[di
 
 
 def exactness(trained: TrainableLadder, *held_out: np.ndarray) -> dict[str, Any]:
-    """What integer layers cost: ideal payload bytes and PSNR (dB) with exact and with float layers, same rounding."""
+    """The cost of integer layers: ideal payload bytes and PSNR (dB) with exact and float layers, same rounding."""
     found: dict[str, Any] = {"exact": validate(trained, *held_out)}
     trained.set_exact(False)
     trained.compile()

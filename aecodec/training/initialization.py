@@ -1,4 +1,4 @@
-"""Initial weights of a ladder from a model, which may have another shape."""
+"""Initial weights of a ladder, taken from a model that may have another shape."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RealLayer = tuple[Array, Array]  # kernel (k, k, inputs, outputs) and bias (outp
 
 @dataclass(frozen=True)
 class Correspondence:
-    """The inputs or outputs that a new network and the model's have in common: ``new[i]`` is ``old[i]``."""
+    """The inputs or outputs that a new network has in common with the model's: ``new[i]`` corresponds to ``old[i]``."""
 
     new: Array
     old: Array
@@ -31,11 +31,11 @@ class Correspondence:
 
 
 def initialize(network: LadderNetwork, model: Model) -> None:
-    """Give a built network the weights of a model, as they were rounded, wherever both have the same part.
+    """Copy the rounded weights of a model to a built network, for all parts that they have in common.
 
     A ladder of another shape over the same transforms takes over the inputs, units and outputs that the model has.
-    Further units start at random, and those that were taken over do not see them yet. So a ladder with wider networks
-    or more features computes at first what the narrower one does, and the two halves of a divided group begin as the
+    Additional units start at random, and existing units have zero weights for them. So a ladder with wider networks or
+    more features initially computes the same as the narrower one, and the two halves of a divided group start as the
     passes of the whole one (after Net2Net, Chen et al. 2016, arXiv:1511.05641). Raises ``ValueError`` for shapes that
     have too little in common.
     """
@@ -127,15 +127,15 @@ def _copy(
     inputs: Correspondence,
     outputs: Correspondence | None = None,
 ) -> None:
-    """Copy to a network what it has in common with ``layers``: the inputs and outputs given, and the first units.
+    """Copy to a network the parts that it shares with ``layers``: the given inputs and outputs, and the first units.
 
     Without ``outputs`` the first ones are in common. Copied units get zero weights for all other inputs.
     """
     if len(net) != len(layers):
-        raise ValueError("a network of the shape to be trained is deeper or shallower than the model's")
+        raise ValueError("a network of the shape to be trained has a different depth than the model's")
     for index, (layer, (kernel, bias)) in enumerate(zip(net, layers, strict=True)):
         if layer.kernel_size != len(kernel):
-            raise ValueError("a network of the shape to be trained looks further or less far than the model's")
+            raise ValueError("a network of the shape to be trained has a different field of view than the model's")
         new_kernel, new_bias = numpy(layer.kernel), numpy(layer.bias)
         units = Correspondence.of_first(min(kernel.shape[-1], new_kernel.shape[-1]))
         if outputs is not None and index == len(net) - 1:

@@ -251,7 +251,7 @@ class LadderNetwork(keras.Model):
         return run(self.vector_net, d.vector_layers, ops.concatenate([known, planes], axis=-1)), bits
 
     def _context(self, features: Tensor | None, planes: Tensor, parts: list[Tensor]) -> Tensor:
-        """Everything decoded so far, as context; ``features`` are ``None`` until a network has made them."""
+        """Everything decoded so far, as context; ``features`` are ``None`` until a network has computed them."""
         seen = [planes] if features is None else [features, planes]
         if parts:
             known = ops.concatenate(parts, axis=-1)

@@ -29,7 +29,7 @@ def nothing(folder: Path, model: Model, tiles: np.ndarray) -> None:
 
 
 def run(options: TrainingOptions, done: Done = nothing) -> Model:
-    """Train a ladder, export it and measure it; write the model file, and its card beside it.
+    """Train a ladder, export it and measure it; write the model file, and its card next to it.
 
     ``done`` is called at the end with the folder of checkpoints, the model and the held-out tiles (N, H, W, C) as they
     were coded. Raises ``ValueError`` for options and sources that do not fit.
@@ -63,7 +63,7 @@ def run(options: TrainingOptions, done: Done = nothing) -> Model:
 
 
 def require_tiles_of(model: Model, preset: str) -> None:
-    """Raise ``ValueError`` unless a model is for tiles of the preset's size and channels."""
+    """Raise ``ValueError`` unless the model is for tiles of the preset's size and channels."""
     found, expected = model.description, PRESETS[preset].description
     if (found.tile, found.channels) != (expected.tile, expected.channels):
         raise ValueError(f"{model.name} is for other pictures than the preset {preset}")

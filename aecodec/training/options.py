@@ -13,9 +13,9 @@ from aecodec.images import distortions
 
 @dataclass(frozen=True)
 class Distortion:
-    """What is done to pictures before they are coded.
+    """A distortion that is applied to pictures before they are coded.
 
-    With ``denoising`` the loss compares the decoded pictures with the clean ones, else with the distorted ones.
+    With ``denoising``, the loss compares the decoded pictures with the clean ones, otherwise with the distorted ones.
     """
 
     mixture: distortions.Mixture
@@ -33,11 +33,11 @@ class TrainingOptions:
 
     ``data``: sources, each ``PATH[,PATH...][@WEIGHT]``. ``output``: the model file to write. ``name``: name and version
     of the model, by default those of the file. ``validation``: tiles to hold out of the first source. ``crops``: crops
-    of each picture that is larger than a tile. ``balance``: draw every class alike. ``init``: model file to start from;
-    its shape replaces the preset's unless ``reshape`` is set. ``distort``, ``denoise``: specification of a distortion,
-    see ``aecodec.images.distortions``. ``base``: model file whose remainder is trained, without touching the rest.
-    ``checkpoints``: folder of the checkpoint and the log. ``latent``: elements of a classic's dense latent. ``note``: a
-    remark for the card.
+    of each picture that is larger than a tile. ``balance``: draw every class equally often. ``init``: model file to
+    start from; its shape replaces the preset's unless ``reshape`` is set. ``distort``, ``denoise``: specification of a
+    distortion, see ``aecodec.images.distortions``. ``base``: model file whose remainder is trained, without touching
+    the rest. ``checkpoints``: folder of the checkpoint and the log. ``latent``: elements of a classic's dense latent.
+    ``note``: a remark for the card.
 
     Raises ``ValueError`` for ``reshape`` without ``init``, and for options that a remainder does not have.
     """

@@ -24,8 +24,8 @@ VECTOR_UNITS = 64  # of the hidden layer between the vector and the first featur
 class Preset:
     """A shape and its training defaults.
 
-    ``purpose``: what ``aec models`` says of the model. ``tiles``, ``larger``: tiles, and pictures of 2x2 tiles, in a
-    batch. ``crop``: side in pixels of the crops that take the place of tiles if the shape has none.
+    ``purpose``: the description of the model in ``aec models``. ``tiles``, ``larger``: tiles, and pictures of 2x2
+    tiles, in a batch. ``crop``: side in pixels of the crops that take the place of tiles if the shape has none.
     """
 
     description: Description
@@ -47,13 +47,13 @@ class Preset:
 
 @dataclass(frozen=True)
 class LadderShape:
-    """A ladder over blocks, in the few numbers that shapes differ in.
+    """A ladder over blocks, given by the few numbers in which shapes differ.
 
     ``side``: pixels of a square tile with a vector of ``vector`` elements, or ``None`` for pictures of any size.
     ``groups``: channel numbers at which the groups of coefficients begin. The first group, which takes most of the
-    bits, is decoded in the passes ``first``, each of the others in two. With a ``spacing`` above 1 the first group
-    begins with blocks that many rows and columns apart, and those between them follow. An update of ``update_depth``
-    layers makes new features after each group, except the last and those that end at a channel in ``joined``.
+    bits, is decoded in the passes ``first``, each of the others in two. With a ``spacing`` above 1, the first group
+    begins with blocks that many rows and columns apart; those in between follow. An update of ``update_depth`` layers
+    computes new features after each group, except the last and those that end at a channel in ``joined``.
     ``width``: units of a pass, for all groups or group by group.
     """
 

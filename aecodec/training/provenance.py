@@ -1,4 +1,4 @@
-"""What a model's card says of its data and of the run that made it, and where model and card are written."""
+"""The entries of a model's card on its data and its training run, and writing of model and card."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def provenance(options: TrainingOptions, pools: Sequence[Pool], held_out: np.nda
 
 
 def describe(source: str) -> str:
-    """Describe a source as it was given, without the folders of absolute paths; of many paths the first and last."""
+    """Describe a source as it was given, without the folders of absolute paths; of many, the first and last."""
     names, weight = parse_source(source)
     if len(names) > 3:
         names = [names[0], "...", names[-1]]
@@ -45,7 +45,7 @@ def describe(source: str) -> str:
 
 
 def command_line() -> str:
-    """The command of this run, without options that change nothing in the model and without absolute folders."""
+    """The command of this run, without options that do not affect the model and without absolute folders."""
     words, kept = sys.argv[1:], ["aec"]
     while words:
         omitted = OMITTED.get(words[0], 0)
@@ -69,7 +69,7 @@ def seconds_of_training(folder: Path, default: float) -> float:
 
 
 def store(data: bytes, output: Path) -> Model:
-    """Write a model file and, beside it, its card."""
+    """Write a model file and, next to it, its card."""
     model = models.load(data)
     temporary = output.with_name(output.name + ".new")
     temporary.write_bytes(data)

@@ -1,7 +1,7 @@
 """The remainder as a Keras model: the arithmetic of ``aecodec.models.remainder`` with gradients.
 
-In training all samples of a picture are known, so no pass depends on another. Near-lossless coding, where the decoded
-samples differ from the original ones, is simulated by uniform noise of the size of the largest error.
+In training, all samples of a picture are known, so passes do not depend on each other. Near-lossless coding, in which
+decoded samples differ from the original ones, is simulated by uniform noise up to the largest error.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from aecodec.models.description import (
     Description,
     pairs,
 )
-from aecodec.models.remainder import KNOWN, RECONSTRUCTED
+from aecodec.models.remainder import RECONSTRUCTED
+from aecodec.models.remainder_samples import KNOWN
 from aecodec.packing.tables import CLASSES
 from aecodec.training.exact_layers import constant, round_half_up, straight_through
 from aecodec.training.ladder_network import (
@@ -52,7 +53,7 @@ def cues_of_errors(cues: int) -> np.ndarray:
 
 
 def whole(lattice: Any) -> bool:
-    """Whether a lattice has all four places."""
+    """Whether a lattice has all four positions."""
     return len(lattice) == 4
 
 

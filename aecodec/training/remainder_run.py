@@ -1,4 +1,4 @@
-"""A training run of the remainder of a model whose ladder exists and stays as it is."""
+"""A training run of the remainder of a model whose existing ladder stays unchanged."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ Array = np.ndarray[Any, Any]
 
 
 def limited(count: int, tiles: Array) -> int:
-    """``count``, or if tiles (N, H, W, C) are larger than 32x32, so many that they have as many pixels."""
+    """``count``, or fewer if tiles (N, H, W, C) are larger than 32x32, so that the number of pixels stays the same."""
     return max(1, min(count, count * 1024 // pixels_per_tile(tiles)))
 
 
 def reconstructions(model: Model, tiles: Array, quality: Array) -> tuple[Array, Array]:
-    """Code tiles (N, H, W, C) at qualities (N,) with the least effort; return decoded tiles and ideal bits (N,)."""
+    """Code tiles (N, H, W, C) at qualities (N,) with effort 0; return decoded tiles and ideal bits (N,)."""
     decoded, bits = [], []
     count = limited(CODED_AT_ONCE, tiles)
     for begin in range(0, len(tiles), count):
@@ -210,7 +210,7 @@ def figures(model: Model, tiles: Array) -> list[dict[str, float]]:
 def run(options: TrainingOptions) -> Model:
     """Train a remainder for the model file ``options.base``; write that file with it, and its card.
 
-    It replaces a remainder that the file has. Raises ``ValueError`` for a preset without a remainder or of other tiles.
+    An existing remainder is replaced. Raises ``ValueError`` for a preset without a remainder or with other tiles.
     """
     if options.preset not in PRESETS:
         presets = ", ".join(PRESETS)

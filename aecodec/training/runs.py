@@ -1,4 +1,4 @@
-"""The one entrance to training: the run of a ladder, a remainder or a classic, as the options say."""
+"""The entry point to training: a run of a ladder, a remainder or a classic, depending on the options."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from aecodec.training.options import TrainingOptions
 
 
 def run(options: TrainingOptions, done: Done = nothing) -> Model:
-    """Train what the options name, write its model file and card, and return the model.
+    """Train as the options say, write the model file and card, and return the model.
 
-    ``done``: called at the end of a run that makes a new model; see ``ladder_run.run``.
+    ``done``: called at the end of a run that creates a new model; see ``ladder_run.run``.
     """
     if options.base:
         return remainder_run.run(options)

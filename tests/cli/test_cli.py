@@ -8,12 +8,14 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click import Context
 from click.testing import CliRunner
 from command_line import aec, succeeds
 from PIL import Image
@@ -22,7 +24,9 @@ import aecodec
 from aecodec.cli import COMMANDS, byte_files, main
 from aecodec.cli.completion import SHELLS
 from aecodec.cli.text_table import text_table
+from aecodec.format.container import ICC, read_header, write_header
 
+A_PNG = "this is a PNG picture: use `aec compress ring.png`"
 AEC = [sys.executable, "-m", "aecodec"]
 ROWS, COLUMNS = np.mgrid[:28, :28]
 DISTANCES = abs(np.hypot(ROWS - 13.5, COLUMNS - 13.5) - 8)
@@ -130,9 +134,11 @@ def test_overwriting_keeps_links_and_permissions(folder: Path) -> None:
 
 def test_input_is_never_output(folder: Path) -> None:
     sentence = "input and output are the same file"
-    assert refuses("compress", "ring.png", "-o", "ring.png", "--force") == f"aec: ring.png: {sentence}"
-    os.link("ring.png", "other.png")
-    assert refuses("compress", "ring.png", "-o", "other.png", "--force") == f"aec: other.png: {sentence}"
+    assert refuses("decompress", "given/ring.aec", "-o", "given/ring.aec", "--format", "png", "--force") == (
+        f"aec: given/ring.aec: {sentence}"
+    )
+    os.link("ring.png", "other.aec")
+    assert refuses("compress", "ring.png", "-o", "other.aec", "--force") == f"aec: other.aec: {sentence}"
 
 
 def test_devices_are_written_to_and_not_replaced(folder: Path) -> None:
@@ -156,6 +162,8 @@ def test_nothing_partial_remains(folder: Path, monkeypatch: pytest.MonkeyPatch, 
 
 def test_bad_input_gets_one_sentence(folder: Path) -> None:
     Path("empty.aec").write_bytes(b"")
+    Path("empty.png").write_bytes(b"")
+    Path("notes.txt").write_text("nothing to see")
     Path("short.png").write_bytes(Path("sky.png").read_bytes()[:-20])
     Path("begun.aec").write_bytes(Path("given/ring.aec").read_bytes()[:3])
     Image.new("LAB", (3, 3)).save("lab.tif")
@@ -163,16 +171,22 @@ def test_bad_input_gets_one_sentence(folder: Path) -> None:
     assert refuses("compress", "none.png") == "aec: none.png: No such file or directory"
     assert refuses("decompress", "none.aec") == "aec: none.aec: No such file or directory"
     assert refuses("info", "none.aec") == "aec: none.aec: No such file or directory"
-    assert refuses("compress", "given/sky.aec", "-o", "x.aec") == (
-        "aec: given/sky.aec: this is not a picture that Pillow can read"
-    )
+    for arguments in (["given/sky.aec", "-o", "x.aec"], ["given/sky.aec"]):
+        assert refuses("compress", *arguments) == (
+            "aec: given/sky.aec: this is an .aec file already: use `aec decompress`"
+        )
+    assert refuses("compress", "notes.txt") == ("aec: notes.txt: this is not a picture in a format that Pillow reads")
+    assert refuses("compress", "empty.png", "-o", "x.aec") == "aec: empty.png: the file is empty"
     assert refuses("compress", "short.png").startswith("aec: short.png: the picture cannot be decoded: ")
     assert refuses("compress", "lab.tif").startswith("aec: lab.tif: Pillow's mode LAB cannot be coded")
     assert refuses("compress", "sky.png", "-m", "mnist").startswith("aec: sky.png: ")
-    assert refuses("decompress", "ring.png", "-o", "x.png") == "aec: ring.png: this is not an .aec file"
-    assert refuses("info", "ring.png") == "aec: ring.png: this is not an .aec file"
+    for arguments in (["decompress", "ring.png", "-o", "x.png"], ["info", "ring.png"], ["verify", "ring.png"]):
+        assert refuses(*arguments) == f"aec: ring.png: {A_PNG}"
+    for command in ("decompress", "info", "verify"):
+        assert refuses(command, "notes.txt") == "aec: notes.txt: this is not an .aec file"
+    assert refuses("info", "given") == refuses("verify", "given") == "aec: given: this is a folder: name a file in it"
     assert refuses("info", "empty.aec") == "aec: empty.aec: the file is empty"
-    assert refuses("decompress", "begun.aec") == "aec: begun.aec: the file ends before its header does"
+    assert refuses("decompress", "begun.aec") == "aec: begun.aec: the file ends within its header"
     assert refuses("decompress", "-", stdin=b"?") == "aec: standard input: this is not an .aec file"
     assert refuses("decompress", "given/sky.aec", "-o", "sky.xyz") == (
         "aec: sky.xyz: pictures cannot be written as .xyz; try .png"
@@ -187,7 +201,7 @@ def test_a_damaged_file_is_an_error_and_not_a_picture(folder: Path) -> None:
 
 
 def test_pictures_over_the_limit_are_refused_both_ways(folder: Path) -> None:
-    sentence = "the picture is 28x28 pixels and the limit is 783 in all"
+    sentence = "the picture has 28x28 pixels, over the limit of 783"
     assert refuses("compress", "sky.png", "--max-pixels", "783").startswith(f"aec: sky.png: {sentence}")
     assert refuses("decompress", "given/sky.aec", "--max-pixels", "783").startswith(f"aec: given/sky.aec: {sentence}")
     succeeds("compress", "sky.png", "--max-pixels", "784")
@@ -201,13 +215,44 @@ def test_wrong_usage_exits_with_two(folder: Path) -> None:
     assert "-q" in is_wrong_usage("compress", "ring.png", "-q", "101")
     assert "--packing" in is_wrong_usage("compress", "ring.png", "--packing", "zip")
     assert "-m" in is_wrong_usage("compress", "ring.png", "-m", "nobody")
-    assert "No such command" in is_wrong_usage("shrink")
-    assert "is a folder: use -r to process the files in it" in is_wrong_usage("compress", "given")
+    assert "given is a folder: use `aec compress -r given`" in is_wrong_usage("compress", "given")
+    assert "a.jpg: compressed files are .aec files; use -o a.aec" in is_wrong_usage(
+        "compress", "ring.png", "-o", "a.jpg"
+    )
     assert "is not of the form X,Y,W,H" in is_wrong_usage("decompress", "given/sky.aec", "--region", "1,2,3")
-    assert "exclude each other" in is_wrong_usage("decompress", "a.aec", "--region", "1,2,3,4", "--thumbnail", "9")
+    assert "cannot be combined" in is_wrong_usage("decompress", "a.aec", "--region", "1,2,3,4", "--thumbnail", "9")
     assert "--thumbnail" in is_wrong_usage("decompress", "given/sky.aec", "--thumbnail", "0")
     assert "--format" in is_wrong_usage("decompress", "given/sky.aec", "--format", "gif")
     assert not Path("ring.aec").exists()
+
+
+def test_wrong_usage_names_the_next_command_to_type(folder: Path) -> None:
+    Path("ring.png").rename("my ring.png")
+    assert refuses("info", "my ring.png").endswith(": use `aec compress 'my ring.png'`")
+    Path("ring.png").write_bytes(Path("my ring.png").read_bytes())
+    for words, meant in {
+        ("comprss", "ring.png"): "`aec compress`",
+        ("encode", "ring.png"): "`aec compress`",
+        ("Decode",): "`aec decompress`",
+        ("help",): "`aec --help`",
+        ("ring.png", "-q", "3"): "`aec compress ring.png`",
+        ("given/ring.aec",): "`aec decompress given/ring.aec`",
+        ("given",): "`aec compress -r given`",
+        ("my ring.png",): "`aec compress 'my ring.png'`",
+    }.items():
+        assert f"No such command {words[0]!r}. Did you mean {meant}?" in is_wrong_usage(*words)
+    assert "No such command 'zzz'. `aec --help` lists the commands." in is_wrong_usage("zzz")
+    assert "Missing argument 'IN...'. For example: aec compress digit.png\n" in is_wrong_usage("compress")
+    assert "Missing argument 'FILE'. For example: aec info digit.aec\n" in is_wrong_usage("info")
+    assert "--quality" in is_wrong_usage("compress", "ring.png", "--qualty", "3")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_without_arguments_shows_how_it_is_used(command: str) -> None:
+    found = main.get_command(Context(main), command)
+    assert found is not None
+    if any(parameter.required for parameter in found.params):
+        assert f"For example: aec {command} " in is_wrong_usage(command)
 
 
 def test_info_says_what_inspect_returns(folder: Path) -> None:
@@ -219,6 +264,26 @@ def test_info_says_what_inspect_returns(folder: Path) -> None:
     assert said["quality"] == 75
     assert sum(said["parts"].values()) == said["file_bytes"] == os.path.getsize("given/ring.aec")
     assert said["bits_per_pixel"] == said["file_bytes"] * 8 / 784
+    assert (said["raw_bytes"], said["metadata"], said["dpi"]) == (784, {}, None)
+
+
+def test_info_lists_the_metadata(folder: Path) -> None:
+    image = Image.fromarray(SKY)
+    exif = Image.Exif()
+    exif[0x010F] = "a maker"
+    image.info |= {"icc_profile": b"profile" * 100, "xmp": b"<x/>", "exif": exif.tobytes(), "dpi": (300, 150)}
+    Path("a.aec").write_bytes(aecodec.encode(image))
+    exif_bytes = len(exif.tobytes()) - 6
+    table = succeeds("info", "a.aec").stdout
+    assert f"metadata        ICC 700 bytes, EXIF {exif_bytes} bytes, XMP 4 bytes, 300 x 150 dpi\n" in table
+    size = os.path.getsize("a.aec")
+    assert f"of raw          {size / 2352:.2%} of 2352 bytes, {2352 / size:.1f}:1\n" in table
+    said = json.loads(succeeds("info", "a.aec", "--json").stdout)
+    header = read_header(Path("a.aec").read_bytes())[0]
+    damaged = [replace(section, data=b"\5?") if section.tag == ICC else section for section in header.sections]
+    Path("b.aec").write_bytes(write_header(replace(header, sections=tuple(damaged))))
+    assert re.search(r"^metadata        damaged: ", succeeds("info", "b.aec").stdout, re.M)
+    assert (said["metadata"], said["dpi"]) == ({"ICC": 700, "EXIF": exif_bytes, "XMP": 4}, [300, 150])
 
 
 def test_info_is_a_table_for_people(folder: Path) -> None:
@@ -284,7 +349,7 @@ def test_a_real_process_writes_a_file_and_says_nothing_into_a_pipe(folder: Path)
 def test_a_real_process_fails_with_one_sentence(folder: Path) -> None:
     done = subprocess.run([*AEC, "decompress", "ring.png", "-o", "x.png"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "aec: ring.png: this is not an .aec file\n"
+    assert done.stderr == f"aec: ring.png: {A_PNG}\n"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
@@ -302,9 +367,14 @@ def test_a_terminal_gets_a_line_about_success_and_never_binary_data(folder: Path
     line = seen_on_a_terminal("compress", "ring.png")
     file_bytes = os.path.getsize("ring.aec")
     info = aecodec.inspect(Path("ring.aec").read_bytes())
-    bits = f"{file_bytes * 8 / 784:.2f} bits per pixel"
-    line = line.rpartition("\033[K")[2]  # a busy machine may have been slow enough to show progress, and clear it
-    assert line == f"ring.png -> ring.aec: 28x28 gray, {info.model}, {file_bytes} bytes ({bits})\n"
+    coding = f"{file_bytes * 8 / 784:.2f} bpp, {info.model}"
+    shares = f"{file_bytes / 784:.1%} of raw, {file_bytes / os.path.getsize('ring.png'):.1%} of input"
+    line, _, seconds = line.rpartition("\033[K")[2].rpartition(", ")  # a busy machine may have shown progress
+    assert line == f"ring.aec: {file_bytes} B, {shares}, {coding}"
+    assert re.fullmatch(r"\d+\.\d s\n", seconds)
+    line = seen_on_a_terminal("decompress", "ring.aec", "-o", "a.png").rpartition("\033[K")[2]
+    picture_bytes = os.path.getsize("a.png")
+    assert line.startswith(f"a.png: 28x28 gray, {picture_bytes} B, from ring.aec ({file_bytes} B, {info.model}), ")
     assert seen_on_a_terminal("decompress", "ring.aec", "-o", "-") == (
         "aec: binary data is not written to a terminal: use -o FILE or a pipe\n"
     )

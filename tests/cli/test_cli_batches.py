@@ -59,7 +59,7 @@ def test_without_an_output_folder_files_go_beside_their_sources(tree: Path) -> N
 def test_folders_need_recursive_and_something_in_them(tree: Path) -> None:
     refused = aec("compress", "photos")
     assert refused.exit_code == 2
-    assert "photos is a folder: use -r" in refused.stderr
+    assert "use `aec compress -r photos`" in refused.stderr
     Path("empty").mkdir()
     refused = aec("compress", "-r", "empty")
     assert (refused.exit_code, refused.stderr) == (1, "aec: empty: this folder has no files to process\n")
@@ -128,15 +128,12 @@ def test_what_exists_is_skipped_refused_or_overwritten(tree: Path) -> None:
 
 def test_verbose_has_a_line_a_file_and_quiet_only_failures(tree: Path) -> None:
     lines = aec("compress", "-r", "photos", "-o", "small", "--verbose").stderr.splitlines()
-    assert [line.partition(" -> ")[0] for line in lines[:-1]] == [
-        "photos/a.png",
-        "photos/in/b.png",
-        "photos/in/deeper/c.webp",
-    ]
+    assert [line.partition(":")[0] for line in lines[:-1]] == ["small/a.aec", "small/in/b.aec", "small/in/deeper/c.aec"]
     assert lines[-1].startswith("3 of 3 done")
+    assert aec("compress", "-r", "photos", "-o", "small", "-v", "--force").stderr.splitlines()[:-1] == lines[:-1]
     Path("photos/bad.png").write_bytes(b"?")
     result = aec("compress", "-r", "photos", "-o", "small", "--skip-existing", "--quiet")
-    assert result.stderr == "aec: photos/bad.png: this is not a picture that Pillow can read\n"
+    assert result.stderr == "aec: photos/bad.png: this is not a picture in a format that Pillow reads\n"
     assert aec("compress", "photos/a.png", "--quiet", "--verbose").exit_code == 2
 
 
@@ -265,7 +262,7 @@ def test_a_terminal_gets_a_bar_if_the_work_lasts_and_a_summary(tree: Path) -> No
     assert process.wait() == 0
     shown = seen.decode()
     assert "[--------------------]   0%  0/3  " in shown
-    assert "images/s" in shown and "saved" in shown
+    assert "pictures/s" in shown and "saved" in shown
     last = shown.rstrip().rpartition("\033[K")[2]
     assert last.startswith("3 of 3 done, ")
 

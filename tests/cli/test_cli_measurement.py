@@ -93,7 +93,7 @@ def test_evaluate_takes_folders_idx_and_npz_files() -> None:
     for index, digit in enumerate(DIGITS[:3]):
         Image.fromarray(digit).save(f"tree/inner/{index}.png")
     tables = {
-        re.sub(r"\n(en|de)coded images/s.*", "", succeeds("evaluate", data, "-m", "mnist", "-e", "0"))
+        re.sub(r"\n(en|de)coded pictures/s.*", "", succeeds("evaluate", data, "-m", "mnist", "-e", "0"))
         for data in ("digits.idx", "digits.npz", "digits.npz:x", "tree")
     }
     assert len(tables) == 1
@@ -112,7 +112,9 @@ def test_bad_input_gets_one_sentence(command: str) -> None:
     assert "broken.png is not a picture that can be read" in refuses(command, "broken.png", *outputs)
     assert "text.gz is not an idx file" in refuses(command, "text.gz", *outputs)
     assert "empty holds no pictures" in refuses(command, "empty", *outputs)
-    assert "seven.png is 28x28: no sheet of tiles of 5x5" in refuses(command, "seven.png", "--tile", "5", *outputs)
+    assert "seven.png is 28x28, which is not a sheet of 5x5 tiles" in refuses(
+        command, "seven.png", "--tile", "5", *outputs
+    )
     assert "is for gray pictures" in refuses(command, "horse.png", "-m", "mnist", *outputs)
 
 

@@ -122,6 +122,22 @@ def test_metadata_survives_there_and_back_unless_stripped(name: str, folder: Pat
     assert b"maker" not in Path("bare.aec").read_bytes()
 
 
+def test_damaged_exif_data_goes_where_pillow_takes_it_as_it_is(folder: Path) -> None:
+    damaged = b"Exif\0\0no TIFF structure"
+    image = Image.fromarray(COLOUR[0])
+    image.info["exif"] = damaged
+    with pytest.warns(aecodec.AecWarning, match="EXIF data is damaged"):
+        Path("a.aec").write_bytes(aecodec.encode(image))
+    for name in ("png", "webp", "jpg"):
+        succeeds("decompress", "a.aec", "--format", name)
+        assert damaged.removeprefix(b"Exif\0\0") in Path(f"a.{name}").read_bytes()
+    for name in [name for name in ("tiff", "avif") if written(name)]:
+        result = aec("decompress", "a.aec", "--format", name)
+        assert result.exit_code == 0
+        assert result.stderr == f"aec: a.aec: the EXIF data is damaged, and not written to {name}\n"
+        assert Image.open(f"a.{name}").size == (32, 32)
+
+
 def test_a_region_is_the_crop_of_the_whole(folder: Path) -> None:
     data = aecodec.encode(mosaic(70, 90))
     Path("a.aec").write_bytes(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,9 @@ def test_many_files_and_pipes_take_them_too(folder: Path) -> None:
 def test_one_picture_that_no_file_suits_is_reported_and_the_rest_go_on(folder: Path) -> None:
     result = aec("compress", "digit.png", "scene.png", "-o", "out/", "--max-bytes", "16", "-e", "0", "--jobs", "1")
     assert result.exit_code == 1
-    assert "aec: scene.png: no file of this picture has 16 bytes or fewer: the smallest has " in result.stderr
+    assert re.search(
+        r"^aec: scene.png: the smallest file of this picture has \d+ bytes, more than 16$", result.stderr, re.M
+    )
     assert len(Path("out/digit.aec").read_bytes()) <= 16
     assert not Path("out/scene.aec").exists()
 
@@ -79,8 +82,8 @@ def test_one_picture_that_no_file_suits_is_reported_and_the_rest_go_on(folder: P
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("-q", "5", "--lossless"), "quality and lossless exclude each other"),
-        (("--max-bytes", "2k", "--min-psnr", "30"), "max_bytes and min_psnr exclude each other"),
+        (("-q", "5", "--lossless"), "quality and lossless cannot be combined"),
+        (("--max-bytes", "2k", "--min-psnr", "30"), "max_bytes and min_psnr cannot be combined"),
         (("--max-bytes", "many"), "is not a file size such as"),
         (("--max-bytes", "0"), "is not a file size such as"),
         (("--min-ssim", "2"), "min_ssim must be a number from -1 to 1"),
@@ -99,9 +102,9 @@ def test_sixteen_bits_come_back_from_lossless_files_alone(folder: Path) -> None:
     assert aec("compress", "wide.png", "-o", "a.aec", "--lossless").output == ""
     assert aec("decompress", "a.aec").output == ""
     assert np.array_equal(np.asarray(Image.open("a.png")), WIDE)
-    assert "rounded to 8, as jpg cannot store them" in aec("decompress", "a.aec", "-o", "a.jpg").stderr
-    assert "samples of 16 bits are rounded to 8" in aec("compress", "wide.png", "-o", "b.aec").stderr
-    assert "gray of 16 bits" in aec("info", "a.aec").stdout
+    assert "rounded to 8 bits, as jpg cannot store them" in aec("decompress", "a.aec", "-o", "a.jpg").stderr
+    assert "16-bit samples are rounded to 8 bits" in aec("compress", "wide.png", "-o", "b.aec").stderr
+    assert "16-bit gray" in aec("info", "a.aec").stdout
     assert "lossless" in aec("info", "a.aec").stdout
 
 
@@ -113,9 +116,9 @@ def test_whole_files_pass(folder: Path) -> None:
     written("--lossless", name="digit")
     result = aec("verify", "scene.aec", "digit.aec")
     assert result.exit_code == 0
-    assert result.stdout == "scene.aec: whole, 32x32 RGB, cifar-4\ndigit.aec: whole, 28x28 gray, mnist-2, lossless\n"
+    assert result.stdout == "scene.aec: intact, 32x32 RGB, cifar-4\ndigit.aec: intact, 28x28 gray, mnist-2, lossless\n"
     assert aec("verify", "scene.aec", "--quiet").output == ""
-    assert aec("verify", "-", stdin=Path("digit.aec").read_bytes()).stdout.startswith("standard input: whole")
+    assert aec("verify", "-", stdin=Path("digit.aec").read_bytes()).stdout.startswith("standard input: intact")
 
 
 @pytest.mark.parametrize("options", [(), ("--lossless",), ("--max-error", "2")])
@@ -127,7 +130,7 @@ def test_every_damage_fails_and_the_rest_are_looked_at(folder: Path, options: tu
     Path("none.aec").write_bytes(b"no file of ours")
     result = aec("verify", "short.aec", "changed.aec", "good.aec", "none.aec", "missing.aec")
     assert result.exit_code == 1
-    assert result.stdout.startswith("good.aec: whole")
+    assert result.stdout.startswith("good.aec: intact")
     said = result.stderr.splitlines()
     assert [line.split(": ")[1] for line in said] == ["short.aec", "changed.aec", "none.aec", "missing.aec"]
     assert all(line.startswith("aec: ") for line in said)
@@ -140,9 +143,9 @@ def test_a_picture_is_compared_with_its_original(folder: Path) -> None:
     expected = f"PSNR {psnr([(COLOUR[0], decoded)]):.2f} dB, largest error {largest}\n"
     assert aec("verify", "scene.aec", "--against", "scene.png").stdout.endswith(expected)
     written("--lossless")
-    assert aec("verify", "scene.aec", "--against", "scene.png").stdout.endswith("lossless, every sample equal\n")
+    assert aec("verify", "scene.aec", "--against", "scene.png").stdout.endswith("lossless, identical\n")
     written("--max-error", "5")
-    assert "off by 5 at most, PSNR" in aec("verify", "scene.aec", "--against", "scene.png").stdout
+    assert "max error 5, PSNR" in aec("verify", "scene.aec", "--against", "scene.png").stdout
 
 
 def test_another_picture_fails(folder: Path) -> None:
@@ -153,7 +156,7 @@ def test_another_picture_fails(folder: Path) -> None:
     Image.fromarray(COLOUR[1]).save("other.png")
     result = aec("verify", "scene.aec", "--against", "other.png")
     assert result.exit_code == 1
-    assert "more than the 0 that the file promises" in result.stderr
+    assert "the file promises at most 0" in result.stderr
 
 
 def test_wrong_usage_of_verify_exits_with_two(folder: Path) -> None:

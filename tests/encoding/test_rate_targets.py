@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -64,11 +65,11 @@ def test_sections_count_as_bytes_of_the_file() -> None:
 
 def test_a_budget_that_cannot_be_met_is_an_error_that_names_the_smallest() -> None:
     for picture in (DIGITS[0], COLOUR[0], mosaic(60, 60)):
-        with pytest.raises(
-            Unreachable, match="no file of this picture has 3 bytes or fewer: the smallest has"
-        ) as caught:
+        with pytest.raises(Unreachable) as caught:
             aecodec.encode(picture, max_bytes=3, effort=0)
-        least = int(str(caught.value).rpartition(" ")[2])
+        said = re.fullmatch(r"the smallest file of this picture has (\d+) bytes, more than 3", str(caught.value))
+        assert said is not None
+        least = int(said[1])
         assert len(aecodec.encode(picture, max_bytes=least, effort=0)) == least
         with pytest.raises(Unreachable):
             aecodec.encode(picture, max_bytes=least - 1, effort=0)
@@ -116,7 +117,7 @@ def test_a_likeness_that_no_model_reaches_is_an_error_that_names_the_best() -> N
 
 
 def test_ssim_needs_a_window() -> None:
-    with pytest.raises(InvalidValue, match="11 pixels or more each way"):
+    with pytest.raises(InvalidValue, match="at least 11 pixels in each direction"):
         aecodec.encode(COLOUR[0][:10], min_ssim=0.9)
 
 
@@ -147,7 +148,7 @@ def test_what_excludes_each_other_is_refused_in_one_sentence() -> None:
     for first in targets:
         for second in targets:
             if first != second:
-                with pytest.raises(InvalidValue, match="exclude each other"):
+                with pytest.raises(InvalidValue, match="cannot be combined"):
                     aecodec.encode(DIGITS[0], **{first: targets[first], second: targets[second]})
     with pytest.raises(InvalidValue, match="alpha_quality below 100 contradicts"):
         aecodec.encode(DIGITS[0], lossless=True, alpha_quality=50)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from PIL import Image
 import aecodec
 from aecodec.evaluation import sweeps
 from aecodec.sources import readers
-from benchmarks import __main__, crops, datasets, figure, large, photographs, targets
+from benchmarks import __main__, crops, datasets, detail, figure, large, photographs, session, targets
 from benchmarks.pages import BENCHMARKS, PAGES, Page
 
 ROOT = Path(__file__).parents[2]
@@ -105,6 +107,17 @@ def test_crops_have_a_page_and_a_sheet(
     assert len(json.loads((tmp_path / "a.json").read_text())["points"]["64x64 gray"]["aecodec"]) == 3
     with Image.open(tmp_path / "a.png") as sheet:
         assert sheet.height > 3 * 256
+
+
+def test_a_detail_is_drawn_beside_each_codec_at_no_more_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [str(ROOT / "examples" / "horse.png"), "-m", "cifar", "--region", "0,0,16,16", "--rivals", "webp"]
+    run_benchmark(monkeypatch, "detail", *words, "-o", str(tmp_path / "a.png"))
+    mine, other = (int(found) for found in re.findall(r"quality \d+: ([\d,]+) bytes", capsys.readouterr().out))
+    assert other <= mine == len(aecodec.encode(ROOT / "examples" / "horse.png", model="cifar", quality=50))
+    with Image.open(tmp_path / "a.png") as sheet:
+        assert sheet.width > 3 * 16 * detail.SCALE  # the original and two codecs
 
 
 def test_a_page_without_a_folder_is_refused_before_anything_is_measured(
@@ -197,3 +210,20 @@ def test_large_pictures_are_measured_in_processes_of_their_own() -> None:
     rows = large.measured((40, 30), 1, large.Coding("mnist", 75, 0))
     assert [row[0] for row in rows] == [f"40x30 gray: {step}" for step in large.STEPS]
     assert all(float(row[3].replace(",", "")) > 10 for row in rows)
+
+
+def test_a_session_shows_what_a_terminal_does_and_the_exit_code(tmp_path: Path) -> None:
+    pytest.importorskip("pty", reason="needs a pseudo-terminal")
+    session.prepare(tmp_path)
+    assert session.shown("aec --version", tmp_path) == f"aec, version {version('aecodec')}"
+    lines = session.shown("aec info photos", tmp_path).splitlines()
+    assert lines == ["aec: photos: this is a folder: name a file in it", "[exit code 1]"]
+    lines = session.shown("aec compress --help", tmp_path).splitlines()
+    assert len(lines) > 40 and max(map(len, lines)) <= 80
+    assert session._CLEARED.sub("", "\r\033[K[##--]\r\033[Kdone\nmore\n") == "done\nmore\n"
+
+
+def test_the_page_of_the_first_minutes_has_all_its_commands() -> None:
+    page = (ROOT / "docs" / "first-minutes.md").read_text()
+    shown = [line.removeprefix("    $ ") for line in page.splitlines() if line.startswith("    $ ")]
+    assert shown == [line for part in session.PARTS for line in part.lines]

@@ -79,7 +79,7 @@ def test_each_way_to_be_wrong_has_its_error(tag: int, content: bytes, error: typ
 def test_more_than_the_limit_is_neither_written_nor_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     sections = metadata_sections.write(Metadata(bytes(600), bytes(500)))
     monkeypatch.setattr(metadata_sections, "MAX_BYTES", 1000)
-    with pytest.raises(InvalidValue, match="1000 bytes in all"):
+    with pytest.raises(InvalidValue, match="at most 1000 bytes"):
         metadata_sections.write(Metadata(bytes(600), bytes(500)))
     with pytest.raises(InvalidValue, match="more than 1000 bytes"):
         metadata_sections.read(sections)
@@ -118,7 +118,8 @@ def with_thumbnail(order: str) -> tuple[bytes, bytes]:
 @pytest.mark.parametrize("prefix", [b"", b"Exif\0\0"])
 def test_exif_is_upright_and_has_no_thumbnail(order: str, prefix: bytes) -> None:
     data, thumbnail = with_thumbnail(order)
-    kept = exif.upright(prefix + data)
+    kept, whole = exif.upright(prefix + data)
+    assert whole
     assert thumbnail not in kept
     assert thumbnail[:6] not in kept
     assert b"a maker's note" in kept
@@ -128,7 +129,17 @@ def test_exif_is_upright_and_has_no_thumbnail(order: str, prefix: bytes) -> None
     assert read[0x0112] == 1
     assert read[0x010F] == "a maker's note"
     assert not read.get_ifd(1)
-    assert exif.upright(kept) == kept
+    assert exif.upright(kept) == (kept, True)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_exif_that_is_cut_off_is_upright_as_far_as_it_goes(order: str) -> None:
+    data, thumbnail = with_thumbnail(order)
+    for length in range(8 + 2 + 12, len(data)):
+        kept, whole = exif.upright(data[:length])
+        assert not whole or length >= len(data) - len(thumbnail)
+        assert struct.unpack_from(order + "HHLHH", kept, 10) == (0x0112, 3, 1, 1, 0)
+        assert thumbnail[:6] not in kept or not whole
 
 
 @given(st.binary(max_size=80), st.integers(0, 200), st.integers(0, 255))
@@ -137,7 +148,7 @@ def test_any_bytes_are_exif_or_refused(data: bytes, at: int, value: int) -> None
     damaged[at % len(damaged)] = value
     for candidate in (data, b"II*\0\x08\0\0\0" + data, bytes(damaged)):
         try:
-            kept = exif.upright(candidate)
+            kept, _ = exif.upright(candidate)
         except UnsupportedImage:
             continue
         assert len(kept) <= len(candidate)

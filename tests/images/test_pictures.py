@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import struct
 import warnings
 from collections.abc import Iterator
 from io import BytesIO, StringIO
@@ -91,7 +92,7 @@ def test_sixteen_bits_are_rounded_to_eight_and_that_is_said() -> None:
     values = np.array([[0, 128, 129, 257, 40000, 65406, 65407, 65535]], np.uint16)
     source = load(values)
     assert source.samples.tolist() == [[0, 0, 1, 1, 156, 254, 255, 255]]
-    with pytest.warns(AecWarning, match="16 bits are rounded to 8"):
+    with pytest.warns(AecWarning, match="16-bit samples are rounded to 8 bits"):
         aecodec.encode(values)
 
 
@@ -152,7 +153,7 @@ def test_picture_files_are_taken_by_path_and_as_file_objects(tmp_path: Path) -> 
     with pytest.raises(FileNotFoundError):
         aecodec.encode(tmp_path / "none.png")
     (tmp_path / "b.png").write_text("no picture")
-    with pytest.raises(UnsupportedImage, match="not a picture that Pillow can read"):
+    with pytest.raises(UnsupportedImage, match="not a picture in a format that Pillow reads"):
         aecodec.encode(tmp_path / "b.png")
 
 
@@ -272,7 +273,7 @@ def test_what_is_converted_is_said_once_and_nothing_else_is(mode: str) -> None:
         assert not caught
     else:
         assert len(caught) == 1
-        assert f"mode {mode} is " in str(caught[0].message) or "16 bits are rounded" in str(caught[0].message)
+        assert f"mode {mode} is " in str(caught[0].message) or "16-bit samples are rounded" in str(caught[0].message)
         assert caught[0].filename == __file__
 
 
@@ -391,13 +392,40 @@ def test_comments_and_text_are_never_kept(tmp_path: Path) -> None:
         assert aecodec.inspect(data).sections.keys() <= {"resolution"}
 
 
-def test_damaged_exif_data_is_not_kept_and_that_is_said(tmp_path: Path) -> None:
-    Image.fromarray(GRAY).save(tmp_path / "damaged.png", exif=DAMAGED)
-    with Image.open(tmp_path / "damaged.png") as image:
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
+def test_damaged_exif_data_is_kept_as_it_is_and_that_is_said(suffix: str, tmp_path: Path) -> None:
+    Image.fromarray(GRAY).save(tmp_path / f"damaged.{suffix}", exif=DAMAGED)
+    with Image.open(tmp_path / f"damaged.{suffix}") as image:
         source = load(image)
-    assert np.array_equal(source.samples, GRAY)
-    assert source.metadata.exif == b""
-    assert source.notes == ("the EXIF data is damaged and not kept",)
+        expected = np.asarray(image)
+    assert np.array_equal(source.samples, expected)
+    assert source.metadata.exif == DAMAGED.removeprefix(b"Exif\0\0")
+    assert source.notes == ("the EXIF data is damaged: it is kept as it is, and the picture is not rotated",)
+    with pytest.warns(aecodec.AecWarning, match="EXIF data is damaged") as caught:
+        data = aecodec.encode(tmp_path / f"damaged.{suffix}")
+    assert [warning.filename for warning in caught] == [__file__]
+    assert aecodec.decode_image(data).info["exif"] == DAMAGED
+
+
+def test_exif_data_that_is_cut_off_turns_the_picture_once() -> None:
+    orientation = struct.pack("<HHLHH", 0x0112, 3, 1, 6, 0)
+    image = Image.fromarray(GRAY)
+    image.info["exif"] = b"Exif\0\0II*\0" + struct.pack("<LH", 8, 2) + orientation + b"\x32\x01"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's own
+        source = load(image)
+        assert source.samples.shape == GRAY.shape[::-1]
+        assert source.notes == ("the EXIF data is damaged, and kept as far as it can be read",)
+        kept = Image.Exif()
+        kept.load(source.metadata.exif)
+        assert kept[0x0112] == 1
+
+
+def test_tags_of_a_tiff_that_cannot_be_kept_are_named_in_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    buffer = BytesIO()
+    Image.fromarray(GRAY).save(buffer, "TIFF", software="anything")
+    monkeypatch.setattr(Image.Exif, "tobytes", lambda *_: b"nonsense")
+    assert load(buffer).notes == ("the EXIF tags cannot be read and are dropped",)
 
 
 def test_metadata_beyond_the_limit_is_left_out_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -412,7 +440,7 @@ def test_metadata_beyond_the_limit_is_left_out_and_that_is_said(monkeypatch: pyt
 def test_the_limit_is_pillows() -> None:
     assert Image.MAX_IMAGE_PIXELS == MAX_PIXELS
     require_within_limit(MAX_PIXELS, 1, MAX_PIXELS)
-    with pytest.raises(LimitExceeded, match=r"89478486x1 pixels and the limit is 89478485.*max_pixels"):
+    with pytest.raises(LimitExceeded, match=r"89478486x1 pixels, over the limit of 89478485.*max_pixels"):
         require_within_limit(MAX_PIXELS + 1, 1, MAX_PIXELS)
     require_within_limit(2**32, 2**32, None)
 
@@ -420,6 +448,6 @@ def test_the_limit_is_pillows() -> None:
 def test_a_resolution_that_no_file_can_hold_is_named_in_a_warning() -> None:
     image = Image.fromarray(TILES[0])
     image.info["dpi"] = (1e9, 1e9)
-    with pytest.warns(AecWarning, match="the resolution is not one that a file can hold"):
+    with pytest.warns(AecWarning, match="the resolution is out of range"):
         data = aecodec.encode(image)
     assert "dpi" not in aecodec.decode_image(data).info

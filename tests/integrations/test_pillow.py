@@ -80,6 +80,63 @@ def test_opening_decodes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         assert calls == [1]
 
 
+def test_opening_reads_the_header_only() -> None:
+    stream = file_of(mosaic(300, 300), lossless=True)
+    with Image.open(stream) as image:
+        assert stream.tell() <= 4096 < len(stream.getvalue()) / 5
+        assert np.array_equal(np.asarray(image), mosaic(300, 300))
+    source = Image.fromarray(COLOUR[0])
+    source.info["icc_profile"] = np.random.default_rng(0).bytes(30_000)  # a header of several blocks
+    with Image.open(io.BytesIO(aecodec.encode(source))) as image:
+        assert image.info == source.info
+        image.load()
+
+
+def test_a_closed_image_cannot_be_loaded(tmp_path: Path) -> None:
+    (tmp_path / "a.aec").write_bytes(file_of(COLOUR[0]).getvalue())
+    with Image.open(tmp_path / "a.aec") as image:
+        pass
+    with pytest.raises(ValueError, match="closed"):
+        image.load()
+
+
+@pytest.mark.parametrize("mode", PICTURES)
+def test_what_was_loaded_can_be_changed(mode: str) -> None:
+    stream = file_of(PICTURES[mode])
+    for _ in range(2):  # the second time from the same bytes
+        with Image.open(stream) as image:
+            before = image.getpixel((0, 0))
+            assert np.array_equal(np.asarray(image), aecodec.decode(stream.getvalue()))
+            image.putpixel((0, 0), 9 if mode == "L" else tuple(9 for _ in mode))
+            assert image.getpixel((0, 0)) != before
+
+
+def test_one_picture_is_one_frame_of_a_registered_type() -> None:
+    with Image.open(file_of(COLOUR[0])) as image:
+        assert image.get_format_mimetype() == "image/x-aec"
+        assert image.tell() == 0
+        image.seek(0)
+        with pytest.raises(EOFError):
+            image.seek(1)
+        assert not getattr(image, "is_animated", False)
+        assert getattr(image, "n_frames", 1) == 1
+
+
+def test_wide_samples_that_pillow_cannot_hold_are_rounded_with_a_warning() -> None:
+    wide = COLOUR[0].astype(np.uint16) * 257
+    with Image.open(file_of(wide, lossless=True)) as image:
+        with pytest.warns(aecodec.AecWarning, match="rounded to 8") as caught:
+            image.load()
+        assert caught[0].filename == __file__
+        assert np.array_equal(np.asarray(image), COLOUR[0])
+
+
+def test_warnings_of_save_point_to_whoever_saved() -> None:
+    with pytest.warns(aecodec.AecWarning) as caught:
+        Image.new("YCbCr", (9, 9)).save(io.BytesIO(), "AEC")
+    assert caught[0].filename == __file__
+
+
 def test_save_is_encode_and_takes_its_options(tmp_path: Path) -> None:
     picture = Image.fromarray(COLOUR[0])
     picture.save(tmp_path / "a.aec")

@@ -101,7 +101,7 @@ def test_a_remainder_needs_a_model_that_has_one() -> None:
     header, begin = read_header(data)
     assert aecodec.inspect(data).model == "plain"
     said = write_header(type(header)(**{**header.__dict__, "sections": (Section(REMAINDER, b"\0"),)}))
-    with pytest.raises(InvalidValue, match="no model that decodes it"):
+    with pytest.raises(InvalidValue, match="no model to decode it"):
         aecodec.inspect(said + data[begin:])
 
 

@@ -114,8 +114,8 @@ def sealed(content: bytes) -> bytes:
     [
         (b"", TruncatedFile, "palette"),
         (b"\1\5", TruncatedFile, "palette"),
-        (b"\0\5" + frames.compress(b"\0\0" + bytes(2), (19,)), InvalidValue, "do not rise"),
-        (b"\1\5\5" + frames.compress(b"\0\0" + bytes(2), (19,)), InvalidValue, "do not rise"),
+        (b"\0\5" + frames.compress(b"\0\0" + bytes(2), (19,)), InvalidValue, "not in ascending order"),
+        (b"\1\5\5" + frames.compress(b"\0\0" + bytes(2), (19,)), InvalidValue, "not in ascending order"),
         (b"\2\5\6\7" + frames.compress(b"\0\0\xf0\x00", (19,)), InvalidValue, "beyond its palette"),
         (b"\1\5\6" + frames.compress(b"\0\0\x20\x00", (19,)), InvalidValue, "beyond its palette"),
         (b"\1\5\6" + frames.compress(b"\0\0\x40", (19,)), TruncatedFile, "too few"),

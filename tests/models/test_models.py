@@ -53,7 +53,7 @@ def use(model: Model) -> None:
     assert model.macs_per_pixel > 0
     d = model.description
     latent = ladder.walk(
-        model, engine(), np.array([1, 100]), *d.grid(*(d.tile or (5, 7))), lambda i, mean, c, s: np.zeros_like(mean)
+        model, engine(), np.array([1, 100]), *d.grid(*(d.tile or (5, 7))), lambda found: np.zeros(found.mean.shape, int)
     )
     assert ladder.synthesize(model, engine(), latent).dtype == np.uint8
 
@@ -129,7 +129,7 @@ def test_a_bundled_model_is_not_replaced_by_a_file_of_its_name(own_folder: Path)
 
 def test_a_model_file_under_another_name_is_refused(own_folder: Path) -> None:
     (own_folder / "other-1.safetensors").write_bytes(TINY)
-    with pytest.raises(InvalidModelFile, match="says that it is tiny-1: rename it"):
+    with pytest.raises(InvalidModelFile, match="in this file is called tiny-1: rename the file"):
         registry.by_name("other-1")
 
 
@@ -290,7 +290,7 @@ def test_passes_that_do_not_cover_the_plane_once_are_refused(passes: list[dict[s
     description = described(passes=passes, pass_layers=(LAYERS * 2)[:count], update_layers=[[]] * count)
     assert refused(changed(description=description)) in (
         "the passes do not cover the plane",
-        "the passes do not cover the plane once, group after group",
+        "the passes do not cover the plane exactly once, group after group",
         "a pass needs a mean and a class for every channel",  # the layers of a group that comes too early
     )
 
@@ -299,11 +299,17 @@ def test_passes_that_do_not_cover_the_plane_once_are_refused(passes: list[dict[s
     ("updates", "reason"),
     [
         ([*UPDATES[:-1], UPDATES[1]], "an update after the last pass"),
-        ([[], UPDATES[1], [{**UPDATES[2][0], "units": 3}], []], "an update does not give every block its features"),
-        ([[], [{**UPDATES[1][0], "units": 2}, {**UPDATES[1][1], "units": 4}], UPDATES[2], []], "its features"),
+        (
+            [[], UPDATES[1], [{**UPDATES[2][0], "units": 3}], []],
+            "an update does not compute the features of every block",
+        ),
+        (
+            [[], [{**UPDATES[1][0], "units": 2}, {**UPDATES[1][1], "units": 4}], UPDATES[2], []],
+            "features of every block",
+        ),
         ([UPDATES[1], UPDATES[1], UPDATES[2], []], "update0.0.weight"),  # has no arrays
-        ([[], UPDATES[1], [], []], "an array that no model has: 'update2.0.bias'"),
-        ([[], UPDATES[1][:1], UPDATES[2], []], "its features"),
+        ([[], UPDATES[1], [], []], "an unknown array: 'update2.0.bias'"),
+        ([[], UPDATES[1][:1], UPDATES[2], []], "features of every block"),
         ([[], [{**UPDATES[1][0], "kernel": 1}, UPDATES[1][1]], UPDATES[2], []], "another number of inputs"),
         ([[], [{**UPDATES[1][0], "kernel": 5}, UPDATES[1][1]], UPDATES[2], []], "a kernel"),
         ([[], [{**UPDATES[1][0], "units": 0}, UPDATES[1][1]], UPDATES[2], []], "an impossible layer"),
@@ -326,13 +332,13 @@ def test_there_are_as_many_updates_as_passes(count: int) -> None:
 def test_features_come_from_a_vector_or_an_update() -> None:
     without = dataclasses.replace(tiny_description(None, updates=False), features=2)
     data = safetensors.dump(tiny_arrays(without), {"name": "tiny-1", "description": without.to_json()})
-    assert "nothing makes the features" in refused(data)
+    assert "no network computes the features" in refused(data)
     some = tiny_description(None)
     assert some.vector == 0 and some.features
     assert load(safetensors.dump(tiny_arrays(some), {"name": "tiny-1", "description": some.to_json()}))
     none = dataclasses.replace(some, features=0)
     data = safetensors.dump(tiny_arrays(some), {"name": "tiny-1", "description": none.to_json()})
-    assert "every block its features" in refused(data)
+    assert "the features of every block" in refused(data)
 
 
 def test_a_pass_sees_channels_of_its_own_group_where_an_earlier_pass_has_decoded_some() -> None:

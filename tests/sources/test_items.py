@@ -24,7 +24,7 @@ def test_a_picture_that_is_no_sheet_is_one_picture_or_refused(tmp_path: Path) ->
     Image.fromarray(DIGITS[0]).save(tmp_path / "a.png")
     (item,) = items.load([str(tmp_path / "a.png")], (16, 16), least=2)
     assert (item.picture == DIGITS[0]).all()
-    with pytest.raises(ValueError, match="28x28: no sheet of tiles of 16x16"):
+    with pytest.raises(ValueError, match="28x28, which is not a sheet of 16x16 tiles"):
         items.load([str(tmp_path / "a.png")], (16, 16))
 
 

@@ -83,13 +83,15 @@ def require_agreement(
         where = ladder.positions(stage, rows, columns)
         return [plane.reshape(count, rows * columns, -1)[:, where] for plane in planes]
 
-    def follow(index: int, mean: Array, classes: Array, step: Array) -> Array:
-        their_mean, their_step, decoded, their_classes = (part.reshape(mean.shape) for part in noted_of(index))
+    def follow(prediction: ladder.Prediction) -> Array:
+        mean, step = prediction.mean.astype(np.int64), prediction.step[:, None]
+        noted = noted_of(prediction.index)
+        their_mean, their_step, decoded, their_classes = (part.reshape(mean.shape) for part in noted)
         assert np.array_equal(their_mean * UNIT, mean)
         assert np.array_equal(their_step * UNIT, np.broadcast_to(step, mean.shape))
-        assert np.array_equal(their_classes, classes)
+        assert np.array_equal(their_classes, prediction.classes)
         residuals: Array = np.rint((decoded * UNIT - mean) / step).astype(np.int64)
-        chosen.append(residuals)
+        chosen.append(residuals.reshape(len(residuals), -1))
         return residuals
 
     latent = ladder.walk(exported, engine(), quality, rows, columns, follow)

@@ -1,0 +1,271 @@
+"""The native engine: exact layers in C, on 16-bit integers, over all cores."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from aecodec import native
+from aecodec.engines.network import ExactLayer, Network
+from aecodec.engines.numpy_engine import NumpyEngine
+from aecodec.engines.threads import parts, share_out
+from aecodec.native import TILE, ChainStruct, LayerStruct, PlacesStruct, address
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from aecodec.engines import Tensor
+
+INT16_LIMIT: Final = 32767
+# A sum of 32 bits, to which an earlier layer's output of 16 bits may be added
+NARROW_LIMIT: Final = (1 << 31) - (1 << 16)
+# Positions times multiply-adds below which one thread does the work: handing it out takes some 50 microseconds
+SHARED_WORK: Final = 1 << 23
+
+
+class NativeEngine:
+    """Needs the native library. Grids are int16; where inputs may be larger, in int32, they are taken in two parts."""
+
+    dtype: Final = np.int16
+
+    def __init__(self) -> None:
+        library = native.library()
+        if library is None:
+            raise ImportError(f"the native engine is missing: {native.reason()}", name="aecodec.native")
+        self._library = library
+        self._compiled: WeakKeyDictionary[Network, tuple[_Chain, ...] | None] = WeakKeyDictionary()
+        self._numpy = NumpyEngine()
+
+    def run(
+        self, network: Network, x: Tensor, positions: NDArray[np.intp] | None = None, plus: Tensor | None = None
+    ) -> Tensor:
+        """As `Engine.run`."""
+        if network not in self._compiled:
+            self._compiled[network] = _compile(network)
+        chains = self._compiled[network]
+        if chains is None:
+            more = None if plus is None else plus.astype(np.float32)
+            return self._numpy.run(network, x.astype(np.float32), positions, more).astype(_dtype(network))
+        n, height, width, _ = x.shape
+        where = np.arange(height * width) if positions is None else positions
+        if not where.size:
+            return np.empty((n, 0, network.layers[-1].units), np.int16)
+        grid = _halves(x, plus) if network.reach > INT16_LIMIT else _sum(x, plus).astype(np.int16, copy=False)
+        outputs: list[NDArray[np.int16]] = []
+        for chain in chains:
+            outputs.append(chain.run(grid, where, outputs))
+            grid = outputs[-1].reshape(n, height, width, -1) if positions is None else grid
+        return outputs[-1]
+
+    def classes(self, output: Tensor, first: int, offset: NDArray[np.int32]) -> NDArray[np.uint8]:
+        """As `Engine.classes`."""
+        n, count, units = output.shape
+        found = np.empty((n, count, offset.shape[1]), np.uint8)
+        offset = np.ascontiguousarray(offset, np.int32)
+        output = np.ascontiguousarray(output, np.int16)
+        shape = n, count, units, first, offset.shape[1]
+        self._library.aec_classes(address(output), *shape, address(offset), address(found))
+        return found
+
+    def settle(
+        self,
+        output: Tensor,
+        residual: NDArray[np.int32],
+        scale: tuple[NDArray[np.int32], NDArray[np.int64]],
+        where: NDArray[np.intp],
+        targets: tuple[Tensor, Tensor],
+    ) -> None:
+        """As `Engine.settle`."""
+        n, count, units = output.shape
+        step, exponent = (np.ascontiguousarray(values, np.int32) for values in scale)
+        residual = np.ascontiguousarray(residual, np.int32)
+        output, where = np.ascontiguousarray(output, np.int16), np.ascontiguousarray(where, np.int64)
+        places = [(address(view), view.strides[1] // view.itemsize) for view in targets]
+        for view in targets:
+            assert view.dtype == np.int16 and view.strides == (view.shape[1] * view.strides[1], view.strides[1], 2)
+        self._library.aec_settle(
+            *(address(output), n, count, units, step.shape[1], address(residual), address(step), address(exponent)),
+            *(address(where), targets[0].shape[1], *places[0], *places[1]),
+        )
+
+    def pixels(self, samples: Tensor, block: int, channels: int) -> NDArray[np.uint8]:
+        """As `Engine.pixels`."""
+        n, rows, columns, _ = samples.shape
+        found = np.empty((n, rows * block, columns * block, channels), np.uint8)
+        samples = np.ascontiguousarray(samples, np.int16)
+        self._library.aec_pixels(address(samples), n, rows, columns, block, channels, address(found))
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Chain:
+    """A first layer, which may look at neighbours, and those after it, which do not, as the library wants them.
+
+    ``earlier``: of layers that add the output of an earlier chain, which one.
+    """
+
+    layers: tuple[ExactLayer, ...]
+    arrays: tuple[dict[str, NDArray[Any]], ...]  # of each layer; the structures only point to them
+    structures: ctypes.Array[LayerStruct]
+    inputs: int
+    earlier: dict[int, int]
+
+    @cached_property
+    def kernel(self) -> int:
+        return self.layers[0].kernel
+
+    @cached_property
+    def multiply_adds(self) -> int:
+        return sum(layer.weight.size for layer in self.layers)
+
+    def run(
+        self, x: NDArray[np.int16], positions: NDArray[np.intp], outputs: Sequence[NDArray[np.int16]]
+    ) -> NDArray[np.int16]:
+        """The outputs (N, P, units) on grids x (N, H, W, inputs) at raster positions (P,).
+
+        ``outputs``: those of the chains before, which are at all positions if any is used.
+        """
+        library = native.library()
+        assert library is not None
+        n, height, width, _ = x.shape
+        flat, line, size = self._laid_out(x)
+        y, column = np.divmod(positions, width)
+        where = (y * line + column) * self.inputs
+        total, units = n * where.size, self.layers[-1].units
+        made = np.empty(total * units + TILE, np.int16)  # what a later chain adds is read by whole tiles
+        places = np.arange(where.size) * units
+        earlier = (ctypes.c_void_p * len(self.layers))()
+        for layer, chain in self.earlier.items():
+            earlier[layer] = address(outputs[chain])
+        structure = ChainStruct(
+            *(len(self.layers), 0, ctypes.addressof(self.structures), ctypes.addressof(earlier)),
+            *(address(flat), line * self.inputs, PlacesStruct(address(where), where.size, size)),
+            *(address(made), PlacesStruct(address(places), places.size, where.size * units)),
+        )
+
+        def work(part: tuple[int, int]) -> None:
+            if library.aec_run(ctypes.byref(structure), native.path(), *part):
+                raise native.failed()
+
+        share_out(work, parts(total, total * self.multiply_adds >= SHARED_WORK))
+        return made[:-TILE].reshape(n, where.size, units)
+
+    def _laid_out(self, x: NDArray[np.int16]) -> tuple[NDArray[np.int16], int, int]:
+        """(grids as the library reads them, positions of a line, values of a grid)."""
+        n, height, width, channels = x.shape
+        library = native.library()
+        assert library is not None
+        if self.kernel == 1:
+            flat = np.empty(x.size + 1, np.int16)  # an odd last input is read with the value after it
+            flat[:-1].reshape(x.shape)[...] = x
+            return flat, width, height * width * channels
+        if x.strides[3] != x.itemsize:
+            x = np.ascontiguousarray(x)
+        size = (height + 2) * (width + 2) * channels
+        flat = np.empty(n * size + 1, np.int16)
+        strides = [stride // x.itemsize for stride in x.strides[:3]]
+        library.aec_frame(address(x), n, height, width, channels, *strides, address(flat))
+        return flat, width + 2, size
+
+
+def _compile(network: Network) -> tuple[_Chain, ...] | None:
+    """The chains of a network, or None for one that the library cannot run."""
+    begins = [0, *(i for i, layer in enumerate(network.layers) if i and layer.kernel > 1), len(network.layers)]
+    inputs = network.inputs
+    chains: list[_Chain] = []
+    ends = {end - 1: number for number, end in enumerate(begins[1:])}  # the chain that a layer is the last of
+    for begin, end in zip(begins, begins[1:], strict=False):
+        layers = network.layers[begin:end]
+        earlier = {i: layer.add for i, layer in enumerate(layers) if layer.add is not None and layer.add < begin}
+        if len(layers) > native.MAX_LAYERS or not ends.keys() >= set(earlier.values()):
+            return None
+        if any((layer.limit > INT16_LIMIT).any() for layer in layers):
+            return None
+        if not begin and network.reach > INT16_LIMIT:
+            if network.reach > 2 * INT16_LIMIT or layers[0].kernel > 1:
+                return None
+            layers = (_doubled(layers[0]), *layers[1:])
+            inputs *= 2
+        arrays, structures, seen = [], [], inputs
+        for number, layer in enumerate(layers, begin):
+            made = _arrays(layer, seen, network.bounds[number])
+            arrays.append(made)
+            structures.append(_structure(layer, seen, made, begin))
+            seen = layer.units
+        links = {layer: ends[add] for layer, add in earlier.items()}
+        chains.append(_Chain(layers, tuple(arrays), (LayerStruct * len(structures))(*structures), inputs, links))
+        inputs = layers[-1].units
+    return tuple(chains)
+
+
+def _dtype(network: Network) -> type[np.signedinteger[Any]]:
+    """The type that holds a network's outputs."""
+    return np.int16 if network.layers[-1].limit.max() <= INT16_LIMIT else np.int32
+
+
+def _sum(x: Tensor, plus: Tensor | None) -> Tensor:
+    return x if plus is None else np.add(x, plus, dtype=np.int32)
+
+
+def _halves(x: Tensor, plus: Tensor | None) -> NDArray[np.int16]:
+    """Grids of larger inputs as twice as many channels, whose sums are those inputs."""
+    if plus is None:
+        first = np.clip(x, -INT16_LIMIT, INT16_LIMIT)
+        x, plus = first, x - first
+    return np.concatenate([x, plus], axis=3).astype(np.int16, copy=False)
+
+
+def _doubled(layer: ExactLayer) -> ExactLayer:
+    """A layer of kernel 1 for inputs in two parts."""
+    assert layer.kernel == 1
+    return ExactLayer(
+        1, np.concatenate([layer.weight] * 2), layer.bias, layer.shift, layer.limit, layer.leak, layer.add
+    )
+
+
+def _arrays(layer: ExactLayer, inputs: int, bound: int) -> dict[str, NDArray[Any]]:
+    """The arrays of a layer's structure; ``bound`` holds for its sums."""
+    padding = (0, -layer.units % TILE)
+    made = {name: np.pad(getattr(layer, name), padding).astype(np.int32) for name in ("shift", "limit")}
+    narrow = np.abs(layer.weight).max(initial=0) <= INT16_LIMIT
+    if narrow and bound < NARROW_LIMIT:
+        return made | {
+            "weight": _packed(layer, layer.weight, inputs),
+            "bias": np.pad(layer.bias, padding).astype(np.int32),
+        }
+    made["wide_bias"] = np.pad(layer.bias, padding).astype(np.int64)
+    high = (layer.weight.astype(np.int32) + 128) >> 8  # the low part is within +-128, and so is what sums of it reach
+    if narrow and max(np.abs(high).sum(axis=0).max(), 128 * len(high)) * INT16_LIMIT < NARROW_LIMIT:
+        low = layer.weight.astype(np.int32) - 256 * high
+        return made | {"weight": _packed(layer, high, inputs), "low": _packed(layer, low, inputs)}
+    return made | {"wide_weight": layer.weight.astype(np.int32)}
+
+
+def _packed(layer: ExactLayer, weight: NDArray[Any], inputs: int) -> NDArray[np.int16]:
+    """Weights (rows, units) in the order [tile][segment][pair of inputs][unit][2]."""
+    length, tiles = layer.kernel * inputs, -(-layer.units // TILE)  # a segment is a row of the kernel
+    rows = weight.reshape(layer.kernel, length, layer.units)
+    rows = np.pad(rows, ((0, 0), (0, length % 2), (0, -layer.units % TILE)))
+    packed = rows.reshape(layer.kernel, -1, 2, tiles, TILE).transpose(3, 0, 1, 4, 2)
+    return np.ascontiguousarray(packed, np.int16)
+
+
+def _structure(layer: ExactLayer, inputs: int, arrays: dict[str, NDArray[Any]], begin: int) -> LayerStruct:
+    length = layer.kernel * inputs
+    return LayerStruct(
+        segments=layer.kernel,
+        units=layer.units,
+        pairs=-(-length // 2),
+        add=-1 if layer.add is None or layer.add < begin else layer.add - begin,
+        leak=layer.leak,
+        wide="wide_weight" in arrays,
+        inputs=length,
+        **{name: address(array) for name, array in arrays.items()},
+    )

@@ -1,0 +1,153 @@
+"""The native library: exact layers and entropy coders in C, where a compiler built it; else NumPy serves.
+
+Everything that is passed to it has been checked here or by the caller: it trusts shapes, ranges and strides.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+DISABLED: Final = "AECODEC_NATIVE"  # the variable that switches the library off if it is 0
+PATH: Final = "AECODEC_NATIVE_PATH"  # the variable that names the code path to take
+FOLDER: Final = Path(__file__).parent
+NAMES: Final = ("_aecodec.so", "_aecodec.dylib", "_aecodec.dll")
+TILE: Final = 16  # units whose weights are packed together
+MAX_LAYERS: Final = 16
+NO_MEMORY, TRUNCATED, OUT_OF_RANGE, BAD_CLASS, SKIPPED = -1, -2, -3, -4, -5  # of aecodec.h
+
+Address = ctypes.c_void_p
+Count = ctypes.c_int64
+
+
+class LayerStruct(ctypes.Structure):
+    """``aec_layer`` of aecodec.c."""
+
+    _fields_ = (
+        ("segments", ctypes.c_int32),
+        ("units", ctypes.c_int32),
+        ("pairs", Count),
+        ("add", ctypes.c_int32),
+        ("leak", ctypes.c_int32),
+        ("wide", ctypes.c_int32),
+        ("inputs", ctypes.c_int32),
+        ("weight", Address),
+        ("low", Address),
+        ("wide_weight", Address),
+        ("wide_bias", Address),
+        ("bias", Address),
+        ("shift", Address),
+        ("limit", Address),
+    )
+
+
+class PlacesStruct(ctypes.Structure):
+    """``aec_places`` of aecodec.c."""
+
+    _fields_ = (("places", Address), ("count", Count), ("grid", Count))
+
+
+class ChainStruct(ctypes.Structure):
+    """``aec_chain`` of aecodec.c."""
+
+    _fields_ = (
+        ("count", ctypes.c_int32),
+        ("unused", ctypes.c_int32),
+        ("layers", Address),
+        ("earlier", Address),
+        ("grid", Address),
+        ("stride", Count),
+        ("places", PlacesStruct),
+        ("out", Address),
+        ("to", PlacesStruct),
+    )
+
+
+PROTOTYPES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
+    "aec_path": (ctypes.c_char_p, (ctypes.c_int,)),
+    "aec_run": (ctypes.c_int, (ctypes.POINTER(ChainStruct), ctypes.c_int, Count, Count)),
+    "aec_frame": (None, (Address, *(Count,) * 7, Address)),
+    "aec_free": (None, (Address,)),
+    "aec_classes": (None, (Address, *(Count,) * 5, Address, Address)),
+    "aec_settle": (None, (Address, *(Count,) * 4, *(Address,) * 4, Count, *(Address, Count) * 2)),
+    "aec_sample_means": (None, (Address, Count, Address, Address)),
+    "aec_settle_samples": (None, (Address, Count, Address, Address)),
+    "aec_fold": (None, (Address, Address, *(Count,) * 4, Address, Count, *(Address,) * 3)),
+    "aec_choose": (None, (Address,) * 6),
+    "aec_distortion": (None, (Address, Address, *(Count,) * 5, Address)),
+    "aec_pixels": (None, (Address, *(Count,) * 5, Address)),
+    "aec_rans_read": (
+        ctypes.c_int,
+        (*(Address,) * 5, Count, Count, Address, Count, Address, Address),
+    ),
+    "aec_rans_write": (ctypes.c_int, (*(Address,) * 4, Count, Address, Count, Address, Address)),
+    "aec_phrases_read": (ctypes.c_int, (*(Address,) * 4, Count, Address, Address, Count, Address)),
+    "aec_phrases_write": (ctypes.c_int, (*(Address,) * 5, Count, Address, Address)),
+}
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The library, or None where it was not built, cannot be loaded, or is switched off by AECODEC_NATIVE=0."""
+    return None if reason() else _load()
+
+
+@cache
+def reason() -> str:
+    """Why there is no library, in a few words; empty where there is one."""
+    if os.environ.get(DISABLED) == "0":
+        return f"switched off by {DISABLED}=0"
+    if not any((FOLDER / name).is_file() for name in NAMES):
+        return "not built: there was no C compiler when aecodec was installed"
+    try:
+        _load()
+    except (OSError, AttributeError) as error:
+        return f"cannot be loaded: {error}"
+    return ""
+
+
+@cache
+def _load() -> ctypes.CDLL:
+    found = ctypes.CDLL(str(next(FOLDER / name for name in NAMES if (FOLDER / name).is_file())))
+    for name, (result, arguments) in PROTOTYPES.items():
+        function = getattr(found, name)
+        function.restype, function.argtypes = result, arguments
+    return found
+
+
+def paths() -> list[str]:
+    """The names of the code paths that this processor can take, the fastest first. Needs the library."""
+    found: list[str] = []
+    while name := _load().aec_path(len(found)):
+        found.append(name.decode())
+    return found
+
+
+@cache
+def path() -> int:
+    """The number of the code path to take: the fastest, or the one that AECODEC_NATIVE_PATH names.
+
+    Raises ValueError for a name that this processor does not have.
+    """
+    wanted, names = os.environ.get(PATH), paths()
+    if not wanted:
+        return 0
+    if wanted not in names:
+        raise ValueError(f"{PATH}={wanted}: this processor has the paths {', '.join(names)}")
+    return names.index(wanted)
+
+
+def address(array: NDArray[Any]) -> int:
+    """Where an array's values begin."""
+    return int(array.__array_interface__["data"][0])
+
+
+def failed() -> MemoryError:
+    """The error of NO_MEMORY."""
+    return MemoryError("the native library ran out of memory")

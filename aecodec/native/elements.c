@@ -1,0 +1,129 @@
+/* What stands between the layers, as models/ladder.py defines it: classes, elements, context, pixels. */
+
+#include "aecodec.h"
+
+enum { COEFFICIENT_LIMIT = 32767, ACTIVATION_LIMIT = 1023, SATURATING = 2 * COEFFICIENT_LIMIT + 1, LAST_CLASS = 63 };
+
+static inline int32_t clamped(int32_t value, int32_t low, int32_t high) {
+    return value < low ? low : value > high ? high : value;
+}
+
+/* classes (n, positions, count) of outputs (n, positions, units), from channel `first` on; offset: (n, count). */
+EXPORT void aec_classes(const int16_t *output, int64_t n, int64_t positions, int64_t units, int64_t first, int64_t count,
+                        const int32_t *offset, uint8_t *classes) {
+    for (int64_t i = 0; i < n; i++, offset += count)
+        for (int64_t p = 0; p < positions; p++, output += units, classes += count)
+            for (int64_t k = 0; k < count; k++)
+                classes[k] = (uint8_t)clamped(output[first + k] + offset[k], 0, LAST_CLASS);
+}
+
+/* Elements to their places: clamp(mean + residual * step) in the plane, times 2^exponent, rounded half up, in the
+   context. output: (n, positions, units), of which the first `count` channels are means; step: (n, count). plane and
+   context: (n, blocks, ...), with so many values a block. */
+EXPORT void aec_settle(const int16_t *output, int64_t n, int64_t positions, int64_t units, int64_t count,
+                       const int32_t *residual, const int32_t *step, const int32_t *exponent, const int64_t *where,
+                       int64_t blocks, int16_t *plane, int64_t plane_block, int16_t *context, int64_t context_block) {
+    for (int64_t i = 0; i < n; i++, step += count, plane += blocks * plane_block, context += blocks * context_block)
+        for (int64_t p = 0; p < positions; p++, output += units, residual += count) {
+            int16_t *elements = plane + where[p] * plane_block, *known = context + where[p] * context_block;
+            for (int64_t k = 0; k < count; k++) {
+                /* 65535 * 32767 + 32767 < 2^31 */
+                int32_t value = output[k] + clamped(residual[k], -SATURATING, SATURATING) * step[k];
+                value = clamped(value, -COEFFICIENT_LIMIT, COEFFICIENT_LIMIT);
+                elements[k] = (int16_t)value;
+                int32_t e = exponent[k];
+                int32_t scaled = e >= 0 ? value * (1 << e) : (value + (1 << (-e - 1))) >> -e;
+                known[k] = (int16_t)clamped(scaled, -ACTIVATION_LIMIT, ACTIVATION_LIMIT);
+            }
+        }
+}
+
+/* Samples (n, rows, columns, block * block * channels) as pixels (n, rows * block, columns * block, channels). */
+EXPORT void aec_pixels(const int16_t *samples, int64_t n, int64_t rows, int64_t columns, int64_t block,
+                       int64_t channels, uint8_t *pixels) {
+    int64_t run = block * channels, line = columns * run;
+    for (int64_t i = 0; i < n * rows; i++, pixels += block * line)
+        for (int64_t x = 0; x < columns; x++)
+            for (int64_t y = 0; y < block; y++, samples += run) {
+                uint8_t *to = pixels + y * line + x * run;
+                for (int64_t k = 0; k < run; k++) to[k] = (uint8_t)clamped(samples[k], 0, 255);
+            }
+}
+
+/* The samples of a remainder's pass, as models/remainder.py defines it. Residuals, means and what samples were off are
+   (n, positions) for each of `count` channels, which are channels lo.. of base and plane. */
+typedef struct {
+    int64_t n, positions, units, count, blocks, channels, lo;
+    const int16_t *output;
+    const int32_t *base;
+    const int64_t *where;
+    const int32_t *offset, *step; /* (n) */
+    int32_t *off;                 /* (count, n, positions) */
+    int16_t *plane;
+    int64_t plane_block;
+    int16_t *context;
+    int64_t context_block;
+} aec_samples;
+
+enum { SHARE_BITS = 6, KNOWN = 4 };
+
+/* The mean and the class of every sample of a channel; the channels before it are settled. */
+EXPORT void aec_sample_means(const aec_samples *s, int64_t channel, int32_t *mean, uint8_t *classes) {
+    int64_t pair = 2 * s->count + channel * (channel - 1) / 2, all = s->n * s->positions;
+    const int16_t *output = s->output;
+    for (int64_t i = 0, at = 0; i < s->n; i++)
+        for (int64_t p = 0; p < s->positions; p++, at++, output += s->units) {
+            int32_t found = s->base[(i * s->blocks + s->where[p]) * s->channels + s->lo + channel] + output[channel];
+            if (channel) {
+                /* shares and differences are within 255, channels of a pass below 768: the sum is below 2^26 */
+                int32_t shared = 1 << (SHARE_BITS - 1);
+                for (int64_t k = 0; k < channel; k++) shared += output[pair + k] * s->off[k * all + at];
+                found += shared >> SHARE_BITS;
+            }
+            mean[at] = clamped(found, 0, 255);
+            classes[at] = (uint8_t)clamped(output[s->count + channel] + s->offset[i], 0, LAST_CLASS);
+        }
+}
+
+/* Steps that can be needed towards the nearer end of 0..255. */
+static inline int32_t room_of(int32_t mean, int32_t step) {
+    return ((mean < 128 ? mean : 255 - mean) + (step >> 1)) / step;
+}
+
+/* The samples of a channel to their places, from their means and residuals. */
+EXPORT void aec_settle_samples(const aec_samples *s, int64_t channel, const int32_t *mean, const int32_t *residual) {
+    int32_t *off = s->off + channel * s->n * s->positions;
+    for (int64_t i = 0, at = 0; i < s->n; i++)
+        for (int64_t p = 0; p < s->positions; p++, at++) {
+            int64_t block = i * s->blocks + s->where[p];
+            int32_t step = s->step[i], size = residual[at] < 0 ? -residual[at] : residual[at];
+            int32_t room = room_of(mean[at], step), beyond = size - room;
+            int32_t steps = beyond <= 0 ? residual[at] : room + 2 * beyond - (residual[at] > 0);
+            /* 2^21 * 511 < 2^31 */
+            int32_t value = clamped(mean[at] + (mean[at] < 128 ? steps : -steps) * step, 0, 255);
+            off[at] = value - mean[at];
+            s->plane[block * s->plane_block + channel] = (int16_t)value;
+            int32_t found = s->base[block * s->channels + s->lo + channel];
+            s->context[block * s->context_block + channel] = (int16_t)((value - found) * KNOWN);
+        }
+}
+
+/* Residuals (n, positions) that take means to the nearest they can come to targets, 0 where nothing of the picture is
+   inside. targets: (n, blocks, channels); inside: (blocks, channels). */
+EXPORT void aec_fold(const uint8_t *targets, const uint8_t *inside, int64_t n, int64_t blocks, int64_t channels,
+                     int64_t channel, const int64_t *where, int64_t positions, const int32_t *mean, const int32_t *step,
+                     int32_t *residual) {
+    for (int64_t i = 0, at = 0; i < n; i++)
+        for (int64_t p = 0; p < positions; p++, at++) {
+            int64_t place = where[p] * channels + channel;
+            if (!inside[place]) {
+                residual[at] = 0;
+                continue;
+            }
+            int32_t distance = targets[i * blocks * channels + place] - mean[at] + (step[i] >> 1);
+            int32_t steps = distance >= 0 ? distance / step[i] : -((step[i] - 1 - distance) / step[i]);
+            int32_t away = mean[at] < 128 ? steps : -steps, room = room_of(mean[at], step[i]), beyond = away - room;
+            int32_t side = room + ((beyond + 1) >> 1);
+            residual[at] = beyond <= 0 ? away : beyond & 1 ? side : -side;
+        }
+}

@@ -1,0 +1,336 @@
+/* Exact integer layers. A layer computes what engines/network.py defines:
+
+       y = (sum w x + bias) >> shift;  y += an earlier layer;  leaky;  clamp to +-limit
+
+   Inputs and outputs are 16-bit integers. Where weights fit 16 bits too and the proven bound of the sums is below 2^31,
+   products are added in pairs into 32 bits: exact in any order, on every processor. Where only the sums are larger,
+   weights are taken in two parts of 8 bits, whose sums fit. Other layers add one by one into 64 bits. Which way a layer
+   goes is decided from its bound when the model is loaded, never from data.
+
+   Weights are packed as [tile of 16 units][segment][pair of inputs][unit][2]. A segment is a run of inputs that lies
+   contiguous in memory: of a 3x3 neighbourhood three of them, one a row; of a vector the whole. */
+
+#include "aecodec.h"
+
+enum { TILE = 16, BLOCK = 8, MAX_LAYERS = 16, NOTHING = -1 };
+
+/* Layers --- */
+
+typedef struct {
+    int32_t segments, units;
+    int64_t pairs;           /* of a segment; an odd last input has a partner of weight zero */
+    int32_t add, leak;       /* the number of the layer to add, or NOTHING; the divisor of negative sums, or 0 */
+    int32_t wide, inputs;    /* wide: sums in 64 bits, of `inputs` inputs a segment */
+    const int16_t *weight;   /* packed */
+    const int16_t *low;      /* packed, or NULL: weights are 256 * weight + low, and sums have 64 bits */
+    const int32_t *wide_weight; /* (segments * inputs, units) */
+    const int64_t *wide_bias;   /* (units rounded up to tiles) */
+    const int32_t *bias, *shift, *limit; /* (units rounded up to tiles) */
+} aec_layer;
+
+/* Positions are counted through all grids: i is position i % count of grid i / count. */
+typedef struct {
+    const int64_t *places; /* of the positions of one grid, in values */
+    int64_t count, grid;   /* positions of a grid; values from one grid to the next */
+} aec_places;
+
+typedef struct {
+    int32_t count, unused;
+    const aec_layer *layers;
+    const int16_t *const *earlier; /* of each layer: outputs at all positions of an earlier chain, to add, or NULL */
+    const int16_t *grid;
+    int64_t stride; /* values from one segment of the first layer to the next */
+    aec_places from;
+    int16_t *out;
+    aec_places to;
+} aec_chain;
+
+/* A position, counted through all grids: that number of that grid. Both places of a chain have the same counts. */
+typedef struct {
+    int64_t number, grid;
+} cursor;
+
+static inline int64_t place_of(const aec_places *places, cursor at) {
+    return places->places[at.number] + at.grid * places->grid;
+}
+
+static inline cursor after(const aec_places *places, cursor at) {
+    return at.number + 1 < places->count ? (cursor){at.number + 1, at.grid} : (cursor){0, at.grid + 1};
+}
+
+static inline int64_t padded_units(const aec_layer *layer) { return (layer->units + TILE - 1) / TILE * TILE; }
+
+/* From the sums of a tile's units, `unit` being the first, to outputs. */
+static inline __attribute__((always_inline)) void finish(const aec_layer *layer, const int32_t *sums, int unit,
+                                                         const int16_t *added, int16_t *out) {
+    int32_t y[TILE];
+    const int32_t *bias = layer->bias + unit, *shift = layer->shift + unit, *limit = layer->limit + unit;
+    for (int u = 0; u < TILE; u++) y[u] = (sums[u] + bias[u]) >> shift[u];
+    if (added) /* no overflow: sums are below 2^31 - 2^16, see native.packed */
+        for (int u = 0; u < TILE; u++) y[u] += added[u];
+    if (layer->leak == 8)
+        for (int u = 0; u < TILE; u++) y[u] = y[u] > y[u] >> 3 ? y[u] : y[u] >> 3;
+    else if (layer->leak)
+        for (int u = 0; u < TILE; u++) y[u] = y[u] >= 0 ? y[u] : -((layer->leak - 1 - y[u]) / layer->leak);
+    for (int u = 0; u < TILE; u++) {
+        int32_t clamped = y[u] < limit[u] ? y[u] : limit[u];
+        out[u] = (int16_t)(clamped > -limit[u] ? clamped : -limit[u]);
+    }
+}
+
+/* The same from sums in two parts, 256 * high + low. */
+static inline __attribute__((always_inline)) void finish_split(const aec_layer *layer, const int32_t *high,
+                                                               const int32_t *low, int unit, const int16_t *added,
+                                                               int16_t *out) {
+    const int64_t *bias = layer->wide_bias + unit;
+    const int32_t *shift = layer->shift + unit, *limit = layer->limit + unit;
+    for (int u = 0; u < TILE; u++) {
+        int64_t y = ((int64_t)high[u] * 256 + low[u] + bias[u]) >> shift[u];
+        if (added) y += added[u];
+        if (layer->leak && y < 0) y = -((layer->leak - 1 - y) / layer->leak);
+        y = y < limit[u] ? y : limit[u];
+        out[u] = (int16_t)(y > -limit[u] ? y : -limit[u]);
+    }
+}
+
+static void wide_layer(const aec_layer *layer, const int16_t *const *x, int64_t stride, int positions,
+                       const int16_t *const *added, int16_t *const *out) {
+    for (int p = 0; p < positions; p++)
+        for (int u = 0; u < layer->units; u++) {
+            int64_t y = layer->wide_bias[u];
+            const int32_t *weight = layer->wide_weight + u;
+            for (int s = 0; s < layer->segments; s++)
+                for (int i = 0; i < layer->inputs; i++, weight += layer->units) y += (int64_t)*weight * x[p][s * stride + i];
+            y >>= layer->shift[u];
+            if (added) y += added[p][u];
+            if (layer->leak && y < 0) y = -((layer->leak - 1 - y) / layer->leak);
+            int64_t limit = layer->limit[u];
+            out[p][u] = (int16_t)(y > limit ? limit : y < -limit ? -limit : y);
+        }
+}
+
+/* Instruction sets --- */
+
+/* What every compiler can make: halves of 32 bits are the two values of a pair, in the same order in both factors. */
+typedef int32_t generic_vector __attribute__((vector_size(16)));
+
+static inline generic_vector generic_load(const void *p) {
+    generic_vector v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline int32_t pair_at(const int16_t *p) {
+    int32_t pair;
+    memcpy(&pair, p, sizeof pair);
+    return pair;
+}
+
+#define FN(name) generic_##name
+#define TARGET
+#define VECTOR generic_vector
+#define PAIR_VECTOR generic_vector
+#define LANES 4
+#define ZERO ((generic_vector){0})
+#define PAIRS(p) generic_load(p)
+#define SPREAD(p) ((generic_vector){0} + pair_at(p))
+#define DOT(a, w, x) ((a) + ((w) >> 16) * ((x) >> 16) + (((w) << 16) >> 16) * (((x) << 16) >> 16))
+#define STORE(p, v) memcpy(p, &(v), sizeof(v))
+#define POSITIONS 2
+#define TILES 1
+#include "kernel.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define FN(name) sse2_##name
+#define TARGET
+#define VECTOR __m128i
+#define PAIR_VECTOR __m128i
+#define LANES 4
+#define ZERO _mm_setzero_si128()
+#define PAIRS(p) _mm_loadu_si128((const __m128i *)(p))
+#define SPREAD(p) _mm_set1_epi32(pair_at(p))
+#define DOT(a, w, x) _mm_add_epi32(a, _mm_madd_epi16(w, x))
+#define STORE(p, v) _mm_storeu_si128((__m128i *)(p), v)
+#define POSITIONS 2
+#define TILES 1
+#include "kernel.h"
+
+#define FN(name) avx2_##name
+#define TARGET __attribute__((target("avx2,bmi2")))
+#define VECTOR __m256i
+#define PAIR_VECTOR __m256i
+#define LANES 8
+#define ZERO _mm256_setzero_si256()
+#define PAIRS(p) _mm256_loadu_si256((const __m256i *)(p))
+#define SPREAD(p) _mm256_set1_epi32(pair_at(p))
+#define DOT(a, w, x) _mm256_add_epi32(a, _mm256_madd_epi16(w, x))
+#define STORE(p, v) _mm256_storeu_si256((__m256i *)(p), v)
+#define POSITIONS 4
+#define TILES 1
+#define FINISH avx2_finish
+static inline TARGET void avx2_finish(const aec_layer *layer, const int32_t *sums, int unit, const int16_t *added,
+                                      int16_t *out) {
+    if (layer->leak && layer->leak != 8) {
+        finish(layer, sums, unit, added, out);
+        return;
+    }
+    __m256i y[2];
+    for (int half = 0; half < 2; half++) {
+        int at = unit + 8 * half;
+        __m256i limit = PAIRS(layer->limit + at);
+        y[half] = _mm256_srav_epi32(_mm256_add_epi32(PAIRS(sums + 8 * half), PAIRS(layer->bias + at)),
+                                    PAIRS(layer->shift + at));
+        if (added)
+            y[half] = _mm256_add_epi32(y[half],
+                                       _mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)(added + 8 * half))));
+        if (layer->leak) y[half] = _mm256_max_epi32(y[half], _mm256_srai_epi32(y[half], 3));
+        y[half] = _mm256_max_epi32(_mm256_min_epi32(y[half], limit), _mm256_sub_epi32(ZERO, limit));
+    }
+    STORE(out, _mm256_permute4x64_epi64(_mm256_packs_epi32(y[0], y[1]), 0xD8));
+}
+#include "kernel.h"
+
+#define FN(name) avx512_##name
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,bmi2")))
+#define VECTOR __m512i
+#define PAIR_VECTOR __m512i
+#define LANES 16
+#define ZERO _mm512_setzero_si512()
+#define PAIRS(p) _mm512_loadu_si512(p)
+#define SPREAD(p) _mm512_set1_epi32(pair_at(p))
+#define DOT(a, w, x) _mm512_dpwssd_epi32(a, w, x)
+#define STORE(p, v) _mm512_storeu_si512(p, v)
+#define POSITIONS 8
+#define TILES 3
+#define FINISH avx512_finish
+static inline TARGET void avx512_finish(const aec_layer *layer, const int32_t *sums, int unit, const int16_t *added,
+                                        int16_t *out) {
+    if (layer->leak && layer->leak != 8) {
+        finish(layer, sums, unit, added, out);
+        return;
+    }
+    __m512i limit = PAIRS(layer->limit + unit);
+    __m512i y = _mm512_srav_epi32(_mm512_add_epi32(PAIRS(sums), PAIRS(layer->bias + unit)), PAIRS(layer->shift + unit));
+    if (added) y = _mm512_add_epi32(y, _mm512_cvtepi16_epi32(_mm256_loadu_si256((const __m256i *)added)));
+    if (layer->leak) y = _mm512_max_epi32(y, _mm512_srai_epi32(y, 3));
+    y = _mm512_max_epi32(_mm512_min_epi32(y, limit), _mm512_sub_epi32(ZERO, limit));
+    _mm256_storeu_si256((__m256i *)out, _mm512_cvtepi32_epi16(y));
+}
+#include "kernel.h"
+
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+
+static inline int32x4_t neon_dot(int32x4_t sum, int16x8_t w, int16x8_t x) {
+    int32x4_t low = vmull_s16(vget_low_s16(w), vget_low_s16(x));
+    return vaddq_s32(sum, vpaddq_s32(low, vmull_high_s16(w, x)));
+}
+
+#define FN(name) neon_##name
+#define TARGET
+#define VECTOR int32x4_t
+#define PAIR_VECTOR int16x8_t
+#define LANES 4
+#define ZERO vdupq_n_s32(0)
+#define PAIRS(p) vld1q_s16(p)
+#define SPREAD(p) vreinterpretq_s16_s32(vdupq_n_s32(pair_at(p)))
+#define DOT(a, w, x) neon_dot(a, w, x)
+#define STORE(p, v) vst1q_s32(p, v)
+#define POSITIONS 4
+#define TILES 1
+#include "kernel.h"
+
+#elif defined(__wasm_simd128__)
+#include <wasm_simd128.h>
+
+#define FN(name) wasm_##name
+#define TARGET
+#define VECTOR v128_t
+#define PAIR_VECTOR v128_t
+#define LANES 4
+#define ZERO wasm_i32x4_splat(0)
+#define PAIRS(p) wasm_v128_load(p)
+#define SPREAD(p) wasm_i32x4_splat(pair_at(p))
+#define DOT(a, w, x) wasm_i32x4_add(a, wasm_i32x4_dot_i16x8(w, x))
+#define STORE(p, v) wasm_v128_store(p, v)
+#define POSITIONS 2
+#define TILES 1
+#include "kernel.h"
+#endif
+
+typedef void (*chain_function)(const aec_chain *, int64_t, int64_t, int16_t *);
+
+typedef struct {
+    const char *name;
+    chain_function chain;
+} path;
+
+/* The paths that this processor can go, the fastest first; a name of NULL ends them. */
+static const path *paths(void) {
+    static path found[5];
+    if (found[0].name) return found;
+    path all[5];
+    int count = 0;
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("bmi2"))
+        all[count++] = (path){"avx512-vnni", avx512_chain};
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")) all[count++] = (path){"avx2", avx2_chain};
+    all[count++] = (path){"sse2", sse2_chain};
+#elif defined(__ARM_NEON)
+    all[count++] = (path){"neon", neon_chain};
+#elif defined(__wasm_simd128__)
+    all[count++] = (path){"wasm-simd", wasm_chain};
+#endif
+    all[count++] = (path){"generic", generic_chain};
+    all[count] = (path){NULL, NULL};
+    for (int i = count; i >= 0; i--) found[i] = all[i]; /* the first last: it says that the others are there */
+    return found;
+}
+
+/* The name of the path of that number, or NULL. */
+EXPORT const char *aec_path(int number) {
+    const path *all = paths();
+    for (int i = 0; i < number; i++)
+        if (!all[i].name) return NULL;
+    return all[number].name;
+}
+
+/* Run a chain by the path of that number at positions begin..end-1, counted through all grids. */
+EXPORT int aec_run(const aec_chain *chain, int number, int64_t begin, int64_t end) {
+    int64_t size = 0;
+    for (int j = 0; j < chain->count; j++) size += BLOCK * padded_units(&chain->layers[j]);
+    int16_t *rows = calloc((size_t)size + TILE, sizeof(int16_t));
+    if (!rows) return NO_MEMORY;
+    paths()[number].chain(chain, begin, end, rows);
+    free(rows);
+    return DONE;
+}
+
+/* Copy grids (n, h, w, channels), whose rows and columns are `row` and `column` values apart, into out
+   (n, h + 2, w + 2, channels) with a border of zeros. */
+EXPORT void aec_frame(const int16_t *x, int64_t n, int64_t h, int64_t w, int64_t channels, int64_t grid, int64_t row,
+                      int64_t column, int16_t *out) {
+    size_t line = (size_t)((w + 2) * channels) * sizeof(int16_t), side = (size_t)channels * sizeof(int16_t);
+    for (int64_t i = 0; i < n; i++) {
+        memset(out, 0, line);
+        out += (w + 2) * channels;
+        for (int64_t y = 0; y < h; y++) {
+            const int16_t *from = x + i * grid + y * row;
+            memset(out, 0, side);
+            out += channels;
+            if (column == channels) {
+                memcpy(out, from, (size_t)w * side);
+                out += w * channels;
+            } else
+                for (int64_t k = 0; k < w; k++, out += channels) memcpy(out, from + k * column, side);
+            memset(out, 0, side);
+            out += channels;
+        }
+        memset(out, 0, line);
+        out += (w + 2) * channels;
+    }
+}
