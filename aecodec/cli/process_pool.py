@@ -14,7 +14,13 @@ from typing import Final, TypeVar, cast
 Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")
 
-_THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_THREAD_VARIABLES: Final = (
+    "AECODEC_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
 _TERMINATION_SECONDS: Final = 10  # for a process to clean up before it is killed
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 TRIAL_QUALITY = 50  # candidates are compared at this one where the quality is not known yet
 TRIAL_PARTS = 4  # parts of a large picture that a trial codes
 TRIAL_SIDE = 128  # of a part, in pixels, rounded up to whole units
+TYPICAL = "analysis.typical_cost"  # (100,) float32 in a model file, by quality: see `typical_cost`
 LEAST_PIXELS = 256  # the error of a smaller picture is scaled up to this: a wrong colour is worse than a few bytes
 
 
@@ -125,7 +127,7 @@ def trial_costs(stack: Picture, candidate: Candidate, quality: int, engine_name:
     error = ((shown.astype(np.float64) - decoded) ** 2).reshape(len(stack), -1).sum(axis=1) / shown.shape[-1]
     error *= max(1.0, LEAST_PIXELS / (stack.shape[1] * stack.shape[2]))
     bits = ideal_bits(candidate.model.tables, choice.residuals, choice.classes).reshape(len(stack), -1).sum(axis=1)
-    bits += 8 * len(container.write_header(header_of(candidate, stack.shape[1:3], quality, "rans")))
+    bits += header_bits(candidate, stack.shape[1:3], quality)
     channels = 1 if candidate.gray else d.channels
     cost = bits + lambda_of_quality(quality) * error * channels
     return np.asarray(cost / (shown.size / shown.shape[-1] / len(stack)), np.float64)
@@ -133,10 +135,38 @@ def trial_costs(stack: Picture, candidate: Candidate, quality: int, engine_name:
 
 def ranked(stack: Picture, candidates: Sequence[Candidate], quality: int, engine_name: str) -> NDArray[np.intp]:
     """Candidate indices (candidates, S), ordered for each of the pictures (S, H, W, C) by increasing cost."""
+    count = len(stack)
     if len(candidates) == 1:
-        return np.zeros((1, len(stack)), np.intp)
-    costs = np.stack([trial_costs(stack, candidate, quality, engine_name) for candidate in candidates])
+        return np.zeros((1, count), np.intp)
+    costs = np.full((len(candidates), count), np.inf)
+    typical = [typical_cost(candidate, stack.shape[1:3], quality) for candidate in candidates]
+    specialised = [index for index, most in enumerate(typical) if most is not None]
+    for index in specialised:
+        costs[index] = trial_costs(stack, candidates[index], quality, engine_name)
+    # Pictures that some model for exactly their size finds typical are not tried with any other.
+    limits = [math.inf if most is None else most for most in typical]
+    left = np.flatnonzero(~np.any([costs[i] <= limits[i] for i in specialised], axis=0)) if specialised else ...
+    for index, candidate in enumerate(candidates):
+        if index not in specialised and (left is ... or left.size):
+            costs[index, left] = trial_costs(stack[left], candidate, quality, engine_name)
     return costs.argsort(axis=0, kind="stable")
+
+
+def typical_cost(candidate: Candidate, size: tuple[int, ...], quality: int) -> float | None:
+    """The cost that few of the pictures exceed for which the candidate's model was made, with a file's header.
+
+    None for pictures of another size or kind, and for models that do not say it.
+    """
+    d = candidate.model.description
+    stored = candidate.model.arrays.get(TYPICAL)
+    if candidate.gray or stored is None or d.tile != tuple(size):
+        return None
+    return float(stored[quality - 1]) + header_bits(candidate, size, quality) / (size[0] * size[1])
+
+
+def header_bits(candidate: Candidate, size: tuple[int, ...], quality: int) -> int:
+    """The size in bits of the header of a file without sections."""
+    return 8 * len(container.write_header(header_of(candidate, size, quality, "rans")))
 
 
 def header_of(

@@ -18,7 +18,7 @@ LEAST_QUALITY: Final = 1
 MOST_QUALITY: Final = 100
 DEFAULT_QUALITY: Final = 75
 MOST_EFFORT: Final = 9
-DEFAULT_EFFORT: Final = 3
+DEFAULT_EFFORT: Final = 1  # from there on a second of encoding saves few bytes: docs/native.md
 MOST_ERROR: Final = (1 << 16) - 1  # of a sample of 16 bits
 AUTO: Final = "auto"
 

@@ -13,7 +13,7 @@ import numpy as np
 from aecodec import native
 from aecodec.engines.network import ExactLayer, Network
 from aecodec.engines.numpy_engine import NumpyEngine
-from aecodec.engines.threads import parts, share_out
+from aecodec.engines.threads import in_parts
 from aecodec.native import TILE, ChainStruct, LayerStruct, PlacesStruct, address
 
 if TYPE_CHECKING:
@@ -150,11 +150,11 @@ class _Chain:
             *(address(made), PlacesStruct(address(places), places.size, where.size * units)),
         )
 
-        def work(part: tuple[int, int]) -> None:
-            if library.aec_run(ctypes.byref(structure), native.path(), *part):
+        def work(begin: int, end: int) -> None:
+            if library.aec_run(ctypes.byref(structure), native.path(), begin, end):
                 raise native.failed()
 
-        share_out(work, parts(total, total * self.multiply_adds >= SHARED_WORK))
+        in_parts(work, total, shared=total * self.multiply_adds >= SHARED_WORK)
         return made[:-TILE].reshape(n, where.size, units)
 
     def _laid_out(self, x: NDArray[np.int16]) -> tuple[NDArray[np.int16], int, int]:

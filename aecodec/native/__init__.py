@@ -72,6 +72,7 @@ class ChainStruct(ctypes.Structure):
 PROTOTYPES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "aec_path": (ctypes.c_char_p, (ctypes.c_int,)),
     "aec_run": (ctypes.c_int, (ctypes.POINTER(ChainStruct), ctypes.c_int, Count, Count)),
+    "aec_peak": (Count, (ctypes.c_int, Count)),
     "aec_frame": (None, (Address, *(Count,) * 7, Address)),
     "aec_free": (None, (Address,)),
     "aec_classes": (None, (Address, *(Count,) * 5, Address, Address)),

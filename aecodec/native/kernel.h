@@ -7,6 +7,7 @@
    PAIRS(p)        the weights of LANES units, two inputs each
    SPREAD(p)       two inputs, the same for all lanes
    DOT(a, w, x)    a + w[0] * x[0] + w[1] * x[1] in each lane
+   KEEP(w)         makes the compiler forget what it knows of w
    POSITIONS       positions, and TILES tiles of 16 units, whose sums are held in registers at once
    FINISH          from sums to outputs, where that is worth instructions of its own */
 
@@ -116,6 +117,29 @@ static TARGET void FN(chain)(const aec_chain *chain, int64_t begin, int64_t end,
     }
 }
 
+/* Add products of values in registers, `loops` times as many as there are sums; returns the number of multiply-adds. */
+static TARGET int64_t FN(peak)(int64_t loops) {
+    enum { SUMS = POSITIONS * PER_TILE * TILES };
+    VECTOR sum[SUMS];
+    int16_t values[2 * TILE];
+    for (int i = 0; i < 2 * TILE; i++) values[i] = (int16_t)(i + loops);
+    PAIR_VECTOR w = PAIRS(values), x = SPREAD(values);
+    for (int i = 0; i < SUMS; i++) sum[i] = ZERO;
+    for (int64_t k = 0; k < loops; k++)
+#pragma GCC unroll 24
+        for (int i = 0; i < SUMS; i++) {
+            KEEP(w); /* the compiler must not multiply once and for all */
+            sum[i] = DOT(sum[i], w, x);
+        }
+    int32_t lanes[LANES], found = 0;
+    for (int i = 0; i < SUMS; i++) {
+        STORE(lanes, sum[i]);
+        found ^= lanes[0];
+    }
+    sink = found;
+    return loops * SUMS * LANES * 2;
+}
+
 #undef PER_TILE
 #undef FN
 #undef TARGET
@@ -127,6 +151,7 @@ static TARGET void FN(chain)(const aec_chain *chain, int64_t begin, int64_t end,
 #undef SPREAD
 #undef DOT
 #undef STORE
+#undef KEEP
 #undef POSITIONS
 #undef TILES
 #undef FINISH

@@ -111,6 +111,8 @@ static void wide_layer(const aec_layer *layer, const int16_t *const *x, int64_t 
 
 /* Instruction sets --- */
 
+static volatile int32_t sink; /* what only the clock wants to know */
+
 /* What every compiler can make: halves of 32 bits are the two values of a pair, in the same order in both factors. */
 typedef int32_t generic_vector __attribute__((vector_size(16)));
 
@@ -136,6 +138,7 @@ static inline int32_t pair_at(const int16_t *p) {
 #define SPREAD(p) ((generic_vector){0} + pair_at(p))
 #define DOT(a, w, x) ((a) + ((w) >> 16) * ((x) >> 16) + (((w) << 16) >> 16) * (((x) << 16) >> 16))
 #define STORE(p, v) memcpy(p, &(v), sizeof(v))
+#define KEEP(w) (void)(w)
 #define POSITIONS 2
 #define TILES 1
 #include "kernel.h"
@@ -153,6 +156,7 @@ static inline int32_t pair_at(const int16_t *p) {
 #define SPREAD(p) _mm_set1_epi32(pair_at(p))
 #define DOT(a, w, x) _mm_add_epi32(a, _mm_madd_epi16(w, x))
 #define STORE(p, v) _mm_storeu_si128((__m128i *)(p), v)
+#define KEEP(w) __asm__ volatile("" : "+x"(w))
 #define POSITIONS 2
 #define TILES 1
 #include "kernel.h"
@@ -167,6 +171,7 @@ static inline int32_t pair_at(const int16_t *p) {
 #define SPREAD(p) _mm256_set1_epi32(pair_at(p))
 #define DOT(a, w, x) _mm256_add_epi32(a, _mm256_madd_epi16(w, x))
 #define STORE(p, v) _mm256_storeu_si256((__m256i *)(p), v)
+#define KEEP(w) __asm__ volatile("" : "+x"(w))
 #define POSITIONS 4
 #define TILES 1
 #define FINISH avx2_finish
@@ -202,6 +207,7 @@ static inline TARGET void avx2_finish(const aec_layer *layer, const int32_t *sum
 #define SPREAD(p) _mm512_set1_epi32(pair_at(p))
 #define DOT(a, w, x) _mm512_dpwssd_epi32(a, w, x)
 #define STORE(p, v) _mm512_storeu_si512(p, v)
+#define KEEP(w) __asm__ volatile("" : "+v"(w))
 #define POSITIONS 8
 #define TILES 3
 #define FINISH avx512_finish
@@ -238,6 +244,7 @@ static inline int32x4_t neon_dot(int32x4_t sum, int16x8_t w, int16x8_t x) {
 #define SPREAD(p) vreinterpretq_s16_s32(vdupq_n_s32(pair_at(p)))
 #define DOT(a, w, x) neon_dot(a, w, x)
 #define STORE(p, v) vst1q_s32(p, v)
+#define KEEP(w) __asm__ volatile("" : "+w"(w))
 #define POSITIONS 4
 #define TILES 1
 #include "kernel.h"
@@ -255,6 +262,7 @@ static inline int32x4_t neon_dot(int32x4_t sum, int16x8_t w, int16x8_t x) {
 #define SPREAD(p) wasm_i32x4_splat(pair_at(p))
 #define DOT(a, w, x) wasm_i32x4_add(a, wasm_i32x4_dot_i16x8(w, x))
 #define STORE(p, v) wasm_v128_store(p, v)
+#define KEEP(w) (void)(w)
 #define POSITIONS 2
 #define TILES 1
 #include "kernel.h"
@@ -265,6 +273,7 @@ typedef void (*chain_function)(const aec_chain *, int64_t, int64_t, int16_t *);
 typedef struct {
     const char *name;
     chain_function chain;
+    int64_t (*peak)(int64_t);
 } path;
 
 /* The paths that this processor can go, the fastest first; a name of NULL ends them. */
@@ -277,16 +286,16 @@ static const path *paths(void) {
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("bmi2"))
-        all[count++] = (path){"avx512-vnni", avx512_chain};
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")) all[count++] = (path){"avx2", avx2_chain};
-    all[count++] = (path){"sse2", sse2_chain};
+        all[count++] = (path){"avx512-vnni", avx512_chain, avx512_peak};
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")) all[count++] = (path){"avx2", avx2_chain, avx2_peak};
+    all[count++] = (path){"sse2", sse2_chain, sse2_peak};
 #elif defined(__ARM_NEON)
-    all[count++] = (path){"neon", neon_chain};
+    all[count++] = (path){"neon", neon_chain, neon_peak};
 #elif defined(__wasm_simd128__)
-    all[count++] = (path){"wasm-simd", wasm_chain};
+    all[count++] = (path){"wasm-simd", wasm_chain, wasm_peak};
 #endif
-    all[count++] = (path){"generic", generic_chain};
-    all[count] = (path){NULL, NULL};
+    all[count++] = (path){"generic", generic_chain, generic_peak};
+    all[count] = (path){NULL, NULL, NULL};
     for (int i = count; i >= 0; i--) found[i] = all[i]; /* the first last: it says that the others are there */
     return found;
 }
@@ -309,6 +318,9 @@ EXPORT int aec_run(const aec_chain *chain, int number, int64_t begin, int64_t en
     free(rows);
     return DONE;
 }
+
+/* The peak of that path for a benchmark: the number of multiply-adds done in registers. */
+EXPORT int64_t aec_peak(int number, int64_t loops) { return paths()[number].peak(loops); }
 
 /* Copy grids (n, h, w, channels), whose rows and columns are `row` and `column` values apart, into out
    (n, h + 2, w + 2, channels) with a border of zeros. */

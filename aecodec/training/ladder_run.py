@@ -18,6 +18,7 @@ from aecodec.training.held_out import exactness, file_figures
 from aecodec.training.options import TrainingOptions
 from aecodec.training.presets import PRESETS
 from aecodec.training.provenance import provenance, seconds_of_training, store
+from aecodec.training.typical import with_typical_costs
 
 Done: TypeAlias = Callable[[Path, Model, np.ndarray], object]
 
@@ -50,6 +51,8 @@ def run(options: TrainingOptions, done: Done = nothing) -> Model:
     sample = distortion.apply(sample, random)[0] if distortion else sample
     metadata = {"name": options.model_name, "purpose": preset.purpose}
     data = export(trained, sample, metadata, seed=options.seed)
+    if preset.description.tile:
+        data = with_typical_costs(data, held_out[0])
     model = models.load(data)
     card = {
         **provenance(options, pools, tiles, seconds),

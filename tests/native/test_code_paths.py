@@ -6,8 +6,11 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pytest
@@ -142,7 +145,35 @@ def test_work_that_was_handed_out_hands_out_none(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("AECODEC_THREADS", "2")
     assert not threads.alone()
     assert list(threads.in_threads(lambda item: threads.alone(), range(4))) == [True] * 4
-    assert list(threads.in_threads(lambda item: len(threads.parts(100, shared=True)), range(2))) == [1, 1]
+
+
+@pytest.mark.parametrize("tasks", [1, 2, 3, 7])
+def test_parts_cover_everything_and_threads_never_exceed_what_is_allowed(
+    tasks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AECODEC_THREADS", "3")
+    lock, state = Lock(), {"now": 0, "most": 0}
+
+    def part(covered: list[tuple[int, int]], begin: int, end: int) -> None:
+        with lock:
+            state["now"] += 1
+            state["most"] = max(state["most"], state["now"])
+        time.sleep(0.002)
+        with lock:
+            state["now"] -= 1
+            covered.append((begin, end))
+
+    def task(size: int) -> list[tuple[int, int]]:
+        covered: list[tuple[int, int]] = []
+        threads.in_parts(partial(part, covered), size, shared=True)
+        return sorted(covered)
+
+    for size, covered in zip(range(1, tasks + 1), threads.in_threads(task, range(1, tasks + 1)), strict=True):
+        assert [begin for begin, _ in covered] == [0, *(end for _, end in covered[:-1])]
+        assert covered[-1][1] == size
+    assert state["most"] <= 3
+    if tasks >= 3:
+        assert state["most"] > 1
 
 
 def test_a_forked_process_has_a_pool_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
