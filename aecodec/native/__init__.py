@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -104,6 +105,8 @@ def reason() -> str:
     """Why there is no library, in a few words; empty where there is one."""
     if os.environ.get(DISABLED) == "0":
         return f"switched off by {DISABLED}=0"
+    if sys.maxsize < 1 << 32:
+        return "made for 64-bit processes only"
     if not any((FOLDER / name).is_file() for name in NAMES):
         return "not built: there was no C compiler when aecodec was installed"
     try:

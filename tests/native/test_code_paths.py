@@ -205,6 +205,20 @@ def test_a_variable_chooses_the_path_or_is_refused() -> None:
     assert "this processor has the paths" in run(program, AECODEC_NATIVE_PATH="abacus").stderr
 
 
+def test_a_process_of_a_data_loader_uses_one_thread() -> None:
+    program = """
+import multiprocessing
+from aecodec.engines import threads
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(pool.apply(threads.workers), threads.workers())
+"""
+    kept = {name: value for name, value in os.environ.items() if name not in threads.VARIABLES}
+    environment = {**kept, "PYTHONPATH": str(Path(aecodec.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert done.stdout.split() == ["1", str(len(os.sched_getaffinity(0)))], done.stderr
+
+
 def test_files_are_the_same_with_and_without_the_library() -> None:
     program = """
 import hashlib, sys, zlib, numpy as np, aecodec
