@@ -11,6 +11,7 @@ import numpy as np
 
 from aecodec import engines
 from aecodec.encoding.residual_search import Choice, MeasuredChoice, choose, choose_measured
+from aecodec.engines.threads import in_threads
 from aecodec.errors import UnsupportedImage
 from aecodec.format import container
 from aecodec.format.container import Header, Packing, Section
@@ -141,14 +142,20 @@ def ranked(stack: Picture, candidates: Sequence[Candidate], quality: int, engine
     costs = np.full((len(candidates), count), np.inf)
     typical = [typical_cost(candidate, stack.shape[1:3], quality) for candidate in candidates]
     specialised = [index for index, most in enumerate(typical) if most is not None]
-    for index in specialised:
-        costs[index] = trial_costs(stack, candidates[index], quality, engine_name)
+    left = np.arange(count)
+
+    def trial(index: int) -> NDArray[np.float64]:
+        shown = stack if left.size == count else stack[left]
+        return trial_costs(shown, candidates[index], quality, engine_name)
+
+    for index, found in zip(specialised, in_threads(trial, specialised), strict=True):
+        costs[index] = found
     # Pictures that some model for exactly their size finds typical are not tried with any other.
-    limits = [math.inf if most is None else most for most in typical]
-    left = np.flatnonzero(~np.any([costs[i] <= limits[i] for i in specialised], axis=0)) if specialised else ...
-    for index, candidate in enumerate(candidates):
-        if index not in specialised and (left is ... or left.size):
-            costs[index, left] = trial_costs(stack[left], candidate, quality, engine_name)
+    limits = np.array([math.inf if most is None else most for most in typical])
+    left = np.flatnonzero((costs[specialised] > limits[specialised, None]).all(axis=0))
+    others = [index for index in range(len(candidates)) if index not in specialised] if left.size else []
+    for index, found in zip(others, in_threads(trial, others), strict=True):
+        costs[index, left] = found
     return costs.argsort(axis=0, kind="stable")
 
 
