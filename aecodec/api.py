@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 # Small pictures of one size are coded together. Large batches take fewer steps, at each of which threads wait for one
 # another; encoding needs more memory for a pixel than decoding.
-ENCODED_PIXELS, DECODED_PIXELS = 1 << 19, 1 << 21  # at most so many at once
+ENCODED_PIXELS, DECODED_PIXELS = 1 << 19, 1 << 18  # at most so many at once: grids should fit the caches
 SHARED_PIXELS = 1 << 16  # fewer are not worth dividing between threads
 
 
