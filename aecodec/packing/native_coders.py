@@ -64,20 +64,20 @@ class Held:
 
 
 @lru_cache(maxsize=32)
-def _tables(tables: Tables) -> Held:
-    trees = zstd.trees(tables)
-    arrays = {
+def _tables(tables: Tables, use: str) -> Held:
+    """The tables as a packing's functions want them; the others' arrays stay out, as they take time to make."""
+    arrays: dict[str, NDArray[Any]] = {
         "extents": tables.extents,
         "shifts": tables.shifts,
         "first": tables.first.astype(np.int32),
-        "frequencies": tables.event_frequencies.astype(np.uint16),
-        "starts": tables.event_starts.astype(np.uint16),
-        "slots": rans.slots(tables),
-        "root": trees.root,
-        "branch": trees.branch,
-        "group": trees.group,
-        "path": trees.path,
     }
+    if use == "rans":
+        arrays["frequencies"] = tables.event_frequencies.astype(np.uint16)
+        arrays["starts"] = tables.event_starts.astype(np.uint16)
+        arrays["slots"] = rans.slots(tables)
+    else:
+        trees = zstd.trees(tables)
+        arrays |= {name: getattr(trees, name) for name in ("root", "branch", "group", "path")}
     return Held.of(TablesStruct, arrays, skip=tables.skip)
 
 
@@ -92,7 +92,7 @@ def _dictionaries() -> Held:
                 "begins": d.starts.astype(np.int32),
                 "decisions": d.decisions,
                 "step": np.array(d.step, np.int32),
-                "lowest": np.array([d.lowest(node) for node in range(len(d.step))], np.int32),
+                "lowest": np.array(d.lowest, np.int32),
             },
         )
         for d in found
@@ -122,7 +122,7 @@ class RansDecoder(rans.Decoder):
         """The residuals of the next pass: (S, E) int32, for its classes, (S, E) integers 0..63."""
         kinds = _bytes_of([classes])
         residuals = np.empty(kinds.shape, np.int32)
-        failed, tables = Count(), _tables(self.tables)
+        failed, tables = Count(), _tables(self.tables, "rans")
         code = _library().aec_rans_read(
             ctypes.byref(tables.structure),
             address(self.data),
@@ -151,7 +151,7 @@ class PhraseDecoder(zstd.Decoder):
         """The residuals (E,) of the next pass of one stream."""
         kinds = _bytes_of([classes[None]])
         residuals = np.empty(kinds.size, np.int32)
-        position, tables, dictionaries = Count(stream.position), _tables(self.tables), _dictionaries()
+        position, tables, dictionaries = Count(stream.position), _tables(self.tables, "zstd"), _dictionaries()
         code = _library().aec_phrases_read(
             ctypes.byref(tables.structure),
             dictionaries.structure,
@@ -178,7 +178,7 @@ def pack_rans(
     """As `rans.pack`."""
     states = rans.first_states(rans.lanes_for(sum(part.shape[1] for part in residuals)), checks)
     payloads = []
-    for stream, body in zip(states, _Streams(tables, residuals, classes, len(checks)), strict=True):
+    for stream, body in zip(states, _Streams(_tables(tables, "rans"), residuals, classes, len(checks)), strict=True):
         payload = body(_library().aec_rans_write, (), (address(stream), stream.size))
         payloads.append(rans.head(stream.tolist()) + payload)
     return payloads
@@ -191,7 +191,7 @@ def pack_phrases(
     dictionaries = _dictionaries()
     bodies = (
         body(_library().aec_phrases_write, (dictionaries.structure,), ())
-        for body in _Streams(tables, residuals, classes, len(checks))
+        for body in _Streams(_tables(tables, "zstd"), residuals, classes, len(checks))
     )
     return zstd.framed(bodies, checks)
 
@@ -199,8 +199,8 @@ def pack_phrases(
 class _Streams:
     """The streams of residuals and classes, each as a function that has the library code it."""
 
-    def __init__(self, tables: Tables, residuals: Sequence[Integers], classes: Sequence[Integers], count: int) -> None:
-        self.tables = _tables(tables)
+    def __init__(self, tables: Held, residuals: Sequence[Integers], classes: Sequence[Integers], count: int) -> None:
+        self.tables = tables
         self.sizes = np.array([part.shape[1] for part in residuals], np.int64)
         joined = np.concatenate(residuals, axis=1) if residuals else np.zeros((count, 0), np.int32)
         self.residuals = np.ascontiguousarray(np.clip(joined, -BEYOND, BEYOND), np.int32)

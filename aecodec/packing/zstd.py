@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import numpy as np
@@ -132,18 +132,16 @@ class Dictionary:
         node = 0
         for decision in begun:
             node = self.step[node + decision]
-        return self.lowest(node)
+        return ~node if node < 0 else self.lowest[node]
 
-    def lowest(self, node: int) -> int:
-        """The lowest phrase at or below a node."""
-        pending, lowest = [node], PHRASES
-        while pending:
-            node = pending.pop()
-            if node < 0:
-                lowest = min(lowest, ~node)
-            else:
-                pending += self.step[node : node + 2]
-        return lowest
+    @cached_property
+    def lowest(self) -> list[int]:
+        """Of each inner node: the lowest phrase below it."""
+        found = [PHRASES] * len(self.step)
+        for node in range(len(self.step) - 2, -1, -2):  # those below a node were made after it
+            branches = self.step[node : node + 2]
+            found[node] = min(~branch if branch < 0 else found[branch] for branch in branches)
+        return found
 
     def parse(self, decisions: Bits) -> Bits:
         """Cut decisions into phrases."""
