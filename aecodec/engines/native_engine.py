@@ -137,10 +137,10 @@ class _Chain:
         n, height, width, _ = x.shape
         flat, line, size = self._laid_out(x)
         y, column = np.divmod(positions, width)
-        where = (y * line + column) * self.inputs
+        where = ((y * line + column) * self.inputs).astype(np.int64)
         total, units = n * where.size, self.layers[-1].units
         made = np.empty(total * units + TILE, np.int16)  # what a later chain adds is read by whole tiles
-        places = np.arange(where.size) * units
+        places = np.arange(where.size, dtype=np.int64) * units
         earlier = (ctypes.c_void_p * len(self.layers))()
         for layer, chain in self.earlier.items():
             earlier[layer] = address(outputs[chain])

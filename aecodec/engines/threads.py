@@ -137,11 +137,14 @@ def in_parts(work: Callable[[int, int], object], total: int, shared: bool) -> No
     own = 0 if getattr(_local, "busy", False) else budget.take(1)
     extra = budget.take(min(workers() - 1, total - 1))
     begins = [total * i // (extra + 1) for i in range(extra + 2)]
+    waiting: list[Future[object]] = []
     try:
-        pool = _pool(os.getpid(), workers(), "part") if extra else None
-        waiting = [pool.submit(work, *part) for part in zip(begins[1:], begins[2:], strict=False)] if pool else []
+        for part in zip(begins[1:], begins[2:], strict=False):
+            waiting.append(_pool(os.getpid(), workers(), "part").submit(work, *part))
         work(*begins[:2])
-        for future in waiting:
-            future.result()
     finally:
+        # Whatever happened here: the arrays must outlive the parts that work on them.
+        errors = [future.exception() for future in waiting]
         budget.give(own + extra)
+    for error in filter(None, errors):
+        raise error

@@ -28,7 +28,7 @@ Count = ctypes.c_int64
 
 
 class LayerStruct(ctypes.Structure):
-    """``aec_layer`` of aecodec.c."""
+    """``aec_layer`` of layers.c."""
 
     _fields_ = (
         ("segments", ctypes.c_int32),
@@ -49,13 +49,13 @@ class LayerStruct(ctypes.Structure):
 
 
 class PlacesStruct(ctypes.Structure):
-    """``aec_places`` of aecodec.c."""
+    """``aec_places`` of layers.c."""
 
     _fields_ = (("places", Address), ("count", Count), ("grid", Count))
 
 
 class ChainStruct(ctypes.Structure):
-    """``aec_chain`` of aecodec.c."""
+    """``aec_chain`` of layers.c."""
 
     _fields_ = (
         ("count", ctypes.c_int32),

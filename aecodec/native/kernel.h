@@ -1,4 +1,4 @@
-/* The layers of a network, once for each instruction set: aecodec.c defines the macros below and includes this file.
+/* The layers of a network, once for each instruction set: layers.c defines the macros below and includes this file.
 
    FN(name)        the name of a function for this instruction set
    TARGET          attributes of those functions

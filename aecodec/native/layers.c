@@ -66,7 +66,7 @@ static inline __attribute__((always_inline)) void finish(const aec_layer *layer,
     int32_t y[TILE];
     const int32_t *bias = layer->bias + unit, *shift = layer->shift + unit, *limit = layer->limit + unit;
     for (int u = 0; u < TILE; u++) y[u] = (sums[u] + bias[u]) >> shift[u];
-    if (added) /* no overflow: sums are below 2^31 - 2^16, see native.packed */
+    if (added) /* no overflow: sums are below 2^31 - 2^16: native_engine.NARROW_LIMIT */
         for (int u = 0; u < TILE; u++) y[u] += added[u];
     if (layer->leak == 8)
         for (int u = 0; u < TILE; u++) y[u] = y[u] > y[u] >> 3 ? y[u] : y[u] >> 3;
@@ -226,7 +226,7 @@ static inline TARGET void avx512_finish(const aec_layer *layer, const int32_t *s
 }
 #include "kernel.h"
 
-#elif defined(__ARM_NEON)
+#elif defined(__aarch64__)
 #include <arm_neon.h>
 
 static inline int32x4_t neon_dot(int32x4_t sum, int16x8_t w, int16x8_t x) {
@@ -289,7 +289,7 @@ static const path *paths(void) {
         all[count++] = (path){"avx512-vnni", avx512_chain, avx512_peak};
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")) all[count++] = (path){"avx2", avx2_chain, avx2_peak};
     all[count++] = (path){"sse2", sse2_chain, sse2_peak};
-#elif defined(__ARM_NEON)
+#elif defined(__aarch64__)
     all[count++] = (path){"neon", neon_chain, neon_peak};
 #elif defined(__wasm_simd128__)
     all[count++] = (path){"wasm-simd", wasm_chain, wasm_peak};

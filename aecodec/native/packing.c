@@ -283,8 +283,8 @@ static int rans_write_round(coder *c, const uint8_t *kinds, int32_t *values, int
 }
 
 /* The payload of one stream: `passes` passes of sizes[p] elements, one after the other. states: where the lanes start,
-   and afterwards their ends, from which Python makes the head. out: the body, of two bytes an event at most; *written:
-   its size. Call with out = NULL for the number of events. */
+   and afterwards their ends, from which Python makes the head. out: the body, which aec_free frees; *written:
+   its size. */
 EXPORT int aec_rans_write(const aec_tables *tables, const uint8_t *classes, int32_t *residuals, const int64_t *sizes,
                           int64_t passes, uint32_t *states, int64_t lanes, uint8_t **out, int64_t *written) {
     rans_writer w = {{rans_write_round, tables, 1}, NULL, 0, 0, NULL, 0, 0};

@@ -187,7 +187,7 @@ class Decoder:
         self.streams = len(payloads)
         self.lanes = lanes_for(elements)
         self.payloads = payloads
-        sizes = np.array([len(p) for p in payloads], np.intp)
+        sizes = np.array([len(p) for p in payloads], np.int64)
         self.data = np.frombuffer(b"".join(payloads) + b"\0", np.uint8)  # never empty
         self.ends = np.cumsum(sizes)
         heads = np.minimum(sizes, 3 * self.lanes)
