@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-DISABLED: Final = "AECODEC_NATIVE"  # the variable that switches the library off if it is 0
+LIBRARY: Final = "AECODEC_NATIVE"  # the variable that switches the library off if it is 0, or names another file
 PATH: Final = "AECODEC_NATIVE_PATH"  # the variable that names the code path to take
 FOLDER: Final = Path(__file__).parent
 NAMES: Final = ("_aecodec.so", "_aecodec.dylib", "_aecodec.dll")
@@ -94,16 +94,19 @@ PROTOTYPES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The library, or None where it was not built, cannot be loaded, or is switched off by AECODEC_NATIVE=0."""
+    """The library, or None where it was not built, cannot be loaded, or is switched off by AECODEC_NATIVE=0.
+
+    AECODEC_NATIVE may name the file of another one, which has to be built from the same sources.
+    """
     return None if reason() else _load()
 
 
 @cache
 def reason() -> str:
     """Why there is no library, in a few words; empty where there is one."""
-    if os.environ.get(DISABLED) == "0":
-        return f"switched off by {DISABLED}=0"
-    if not any((FOLDER / name).is_file() for name in NAMES):
+    if os.environ.get(LIBRARY) == "0":
+        return f"switched off by {LIBRARY}=0"
+    if _file() is None:
         return "not built: there was no C compiler when aecodec was installed"
     try:
         _load()
@@ -112,9 +115,15 @@ def reason() -> str:
     return ""
 
 
+def _file() -> Path | None:
+    if named := os.environ.get(LIBRARY):
+        return Path(named).absolute()  # the loader would search its own folders for a mere name
+    return next((FOLDER / name for name in NAMES if (FOLDER / name).is_file()), None)
+
+
 @cache
 def _load() -> ctypes.CDLL:
-    found = ctypes.CDLL(str(next(FOLDER / name for name in NAMES if (FOLDER / name).is_file())))
+    found = ctypes.CDLL(str(_file()))
     for name, (result, arguments) in PROTOTYPES.items():
         function = getattr(found, name)
         function.restype, function.argtypes = result, arguments

@@ -168,6 +168,16 @@ def test_a_variable_switches_the_library_off() -> None:
     assert done.stdout == "numpy switched off by AECODEC_NATIVE=0\n"
 
 
+def test_a_variable_names_another_library_or_is_refused(tmp_path: Path) -> None:
+    program = "from aecodec import native; print(native.library() and native.library()._name, native.reason())"
+    (built,) = (native.FOLDER / name for name in native.NAMES if (native.FOLDER / name).is_file())
+    other = tmp_path / "other.so"
+    other.write_bytes(built.read_bytes())
+    assert run(program, AECODEC_NATIVE=str(other)).stdout == f"{other} \n"
+    missing = run(program, AECODEC_NATIVE=str(tmp_path / "missing.so")).stdout
+    assert missing.startswith(f"None cannot be loaded: {tmp_path / 'missing.so'}: ")
+
+
 def test_a_variable_chooses_the_path_or_is_refused() -> None:
     program = "from aecodec import native; print(native.paths()[native.path()])"
     assert run(program, AECODEC_NATIVE_PATH="generic").stdout == "generic\n"
