@@ -6,6 +6,7 @@ several. It depends on the seed and its own number alone.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import traceback
@@ -24,6 +25,7 @@ import numpy as np
 from PIL import Image
 
 import aecodec
+from aecodec import native
 from aecodec.cli.batches import available_cores
 from aecodec.cli.process_pool import map_unordered
 from aecodec.evaluation.pages import environment, table
@@ -256,9 +258,18 @@ def report(log: Log, seed: int, start: int, end: int, files: int, rate: float) -
             f" **{len(log.failures)} failures.** The slowest (number {log.slowest[1]}) took {log.slowest[0]:.0f} ms;"
             f" the largest (number {log.largest[1]}) took {log.largest[0]:.0f} MB more than intact files.",
             table(("mutation", *names), rows),
-            environment() + ".",
+            f"{environment()}; {_library()}.",
         ]
     )
+
+
+def _library() -> str:
+    """Which native library decoded the inputs."""
+    if native.library() is None:
+        return "without the native library"
+    named = os.environ.get(native.LIBRARY)
+    built = f" of {Path(named).name}" if named else ""
+    return f"native library, code path {native.paths()[native.path()]}{built}"
 
 
 @dataclass(frozen=True)

@@ -236,7 +236,7 @@ def command(worker: bool, output: Path | None, limit: int, megapixels: int, **pa
         return
     require_folders(output)
     found = {}
-    for title, variables in (("native", {}), ("NumPy", {native.DISABLED: "0"})):
+    for title, variables in (("native", {}), ("NumPy", {native.LIBRARY: "0"})):
         progress(f"engine {title}")
         words = [sys.executable, "-m", "benchmarks", *sys.argv[1:], "--worker"]
         made = subprocess.run(words, env={**os.environ, **variables}, stdout=subprocess.PIPE, check=True)

@@ -109,7 +109,7 @@ def _versions() -> Iterator[Finding]:
 
 
 def _engines(test_all: bool) -> Iterator[Finding]:
-    yield Finding("library", _library())
+    yield _library()
     for name in engines.ENGINES:
         if name == engines.active():
             yield Finding(name, "active, the default")
@@ -119,13 +119,17 @@ def _engines(test_all: bool) -> Iterator[Finding]:
             yield Finding(name, "not tested; --all-engines does")
 
 
-def _library() -> str:
+def _library() -> Finding:
     """Which code path the native library takes, or why there is none."""
     if native.library() is None:
-        return f"no native library: {native.reason()}; without it everything works, several times slower"
+        slower = f"no native library: {native.reason()}; without it everything works, several times slower"
+        return Finding("library", slower)
     names = native.paths()
-    chosen = names.pop(native.path())
-    return f"native, code path {chosen} (this processor can also take {', '.join(names)})"
+    try:
+        chosen = names.pop(native.path())
+    except aecodec.AecError as error:
+        return Finding("library", str(error), problem=True)
+    return Finding("library", f"native, code path {chosen} (this processor can also take {', '.join(names)})")
 
 
 def _tested(name: str) -> Finding:

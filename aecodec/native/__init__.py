@@ -8,14 +8,17 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import zlib
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from aecodec.errors import InvalidValue
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-DISABLED: Final = "AECODEC_NATIVE"  # the variable that switches the library off if it is 0
+LIBRARY: Final = "AECODEC_NATIVE"  # the variable that switches the library off if it is 0, or names another file
 PATH: Final = "AECODEC_NATIVE_PATH"  # the variable that names the code path to take
 FOLDER: Final = Path(__file__).parent
 NAMES: Final = ("_aecodec.so", "_aecodec.dylib", "_aecodec.dll")
@@ -71,6 +74,7 @@ class ChainStruct(ctypes.Structure):
 
 
 PROTOTYPES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
+    "aec_sources": (ctypes.c_uint32, ()),
     "aec_path": (ctypes.c_char_p, (ctypes.c_int,)),
     "aec_run": (ctypes.c_int, (ctypes.POINTER(ChainStruct), ctypes.c_int, Count, Count)),
     "aec_peak": (Count, (ctypes.c_int, Count)),
@@ -96,32 +100,53 @@ PROTOTYPES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The library, or None where it was not built, cannot be loaded, or is switched off by AECODEC_NATIVE=0."""
+    """The library, or None where it was not built, cannot be loaded, or is switched off by AECODEC_NATIVE=0.
+
+    AECODEC_NATIVE may name the file of another one, which has to be built from the same sources. The library serves the
+    engine "native", and both packings and the encoder's rounding with every engine.
+    """
     return None if reason() else _load()
 
 
 @cache
 def reason() -> str:
     """Why there is no library, in a few words; empty where there is one."""
-    if os.environ.get(DISABLED) == "0":
-        return f"switched off by {DISABLED}=0"
+    if os.environ.get(LIBRARY) == "0":
+        return f"switched off by {LIBRARY}=0"
     if sys.maxsize < 1 << 32:
         return "made for 64-bit processes only"
-    if not any((FOLDER / name).is_file() for name in NAMES):
-        return "not built: there was no C compiler when aecodec was installed"
+    if _file() is None:
+        return "not built when aecodec was installed, for want of a C compiler perhaps"
     try:
-        _load()
+        found = _load()
     except (OSError, AttributeError) as error:
         return f"cannot be loaded: {error}"
+    if sources(FOLDER) != found.aec_sources():
+        return "built from other sources: install aecodec again"
     return ""
+
+
+def sources(folder: Path) -> int:
+    """The CRC-32 of the C files of a folder, which the library knows of those that it was built from."""
+    found = 0
+    for file in sorted(folder.glob("*.[ch]")):
+        found = zlib.crc32(file.read_bytes(), found)
+    return found
+
+
+def _file() -> Path | None:
+    if named := os.environ.get(LIBRARY):
+        return Path(named).absolute()  # the loader would search its own folders for a mere name
+    return next((FOLDER / name for name in NAMES if (FOLDER / name).is_file()), None)
 
 
 @cache
 def _load() -> ctypes.CDLL:
-    found = ctypes.CDLL(str(next(FOLDER / name for name in NAMES if (FOLDER / name).is_file())))
+    found = ctypes.CDLL(str(_file()))
     for name, (result, arguments) in PROTOTYPES.items():
         function = getattr(found, name)
         function.restype, function.argtypes = result, arguments
+    found.aec_path(0)  # fills a table, before there are threads
     return found
 
 
@@ -137,13 +162,13 @@ def paths() -> list[str]:
 def path() -> int:
     """The number of the code path to take: the fastest, or the one that AECODEC_NATIVE_PATH names.
 
-    Raises ValueError for a name that this processor does not have.
+    Raises InvalidValue for a name that this processor does not have.
     """
     wanted, names = os.environ.get(PATH), paths()
     if not wanted:
         return 0
     if wanted not in names:
-        raise ValueError(f"{PATH}={wanted}: this processor has the paths {', '.join(names)}")
+        raise InvalidValue(f"{PATH}={wanted}: this processor has the paths {', '.join(names)}")
     return names.index(wanted)
 
 

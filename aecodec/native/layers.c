@@ -276,6 +276,23 @@ typedef struct {
     int64_t (*peak)(int64_t);
 } path;
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+/* The bits of the vector registers that this processor and its system have, with the instructions that the paths need.
+   Asked of the processor: what some compilers' libraries say (__builtin_cpu_supports of zig) is not reliable. */
+static int processor_registers(void) {
+    enum { OSXSAVE = 1 << 27, AVX = 1 << 28, YMM = 0x06, ZMM = 0xE6 };
+    enum { AVX2 = 1 << 5, BMI2 = 1 << 8, AVX512F = 1 << 16, AVX512DQ = 1 << 17, AVX512BW = 1 << 30, VNNI = 1 << 11 };
+    const unsigned avx512vl = 1u << 31, avx512 = AVX512F | AVX512DQ | AVX512BW | avx512vl;
+    unsigned a, b, c, d, saved, high;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & (OSXSAVE | AVX)) != (OSXSAVE | AVX)) return 128;
+    __asm__("xgetbv" : "=a"(saved), "=d"(high) : "c"(0)); /* the registers that the system saves */
+    if ((saved & YMM) != YMM || !__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & AVX2) || !(b & BMI2)) return 128;
+    return (saved & ZMM) == ZMM && (b & avx512) == avx512 && (c & VNNI) ? 512 : 256;
+}
+#endif
+
 /* The paths that this processor can go, the fastest first; a name of NULL ends them. */
 static const path *paths(void) {
     static path found[5];
@@ -283,11 +300,9 @@ static const path *paths(void) {
     path all[5];
     int count = 0;
 #if defined(__x86_64__)
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("bmi2"))
-        all[count++] = (path){"avx512-vnni", avx512_chain, avx512_peak};
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")) all[count++] = (path){"avx2", avx2_chain, avx2_peak};
+    int registers = processor_registers();
+    if (registers >= 512) all[count++] = (path){"avx512-vnni", avx512_chain, avx512_peak};
+    if (registers >= 256) all[count++] = (path){"avx2", avx2_chain, avx2_peak};
     all[count++] = (path){"sse2", sse2_chain, sse2_peak};
 #elif defined(__aarch64__)
     all[count++] = (path){"neon", neon_chain, neon_peak};
@@ -299,6 +314,13 @@ static const path *paths(void) {
     for (int i = count; i >= 0; i--) found[i] = all[i]; /* the first last: it says that the others are there */
     return found;
 }
+
+#ifndef AECODEC_SOURCES
+#define AECODEC_SOURCES 0
+#endif
+
+/* The CRC-32 of the sources, by which a library that was built of others is refused. */
+EXPORT uint32_t aec_sources(void) { return AECODEC_SOURCES; }
 
 /* The name of the path of that number, or NULL. */
 EXPORT const char *aec_path(int number) {

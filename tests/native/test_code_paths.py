@@ -199,10 +199,32 @@ def test_a_variable_switches_the_library_off() -> None:
     assert done.stdout == "numpy switched off by AECODEC_NATIVE=0\n"
 
 
+def test_a_variable_names_another_library_or_is_refused(tmp_path: Path) -> None:
+    program = "from aecodec import native; print(native.library() and native.library()._name, native.reason())"
+    (built,) = (native.FOLDER / name for name in native.NAMES if (native.FOLDER / name).is_file())
+    other = tmp_path / "other.so"
+    other.write_bytes(built.read_bytes())
+    assert run(program, AECODEC_NATIVE=str(other)).stdout == f"{other} \n"
+    missing = run(program, AECODEC_NATIVE=str(tmp_path / "missing.so")).stdout
+    assert missing.startswith(f"None cannot be loaded: {tmp_path / 'missing.so'}: ")
+
+
 def test_a_variable_chooses_the_path_or_is_refused() -> None:
     program = "from aecodec import native; print(native.paths()[native.path()])"
     assert run(program, AECODEC_NATIVE_PATH="generic").stdout == "generic\n"
-    assert "this processor has the paths" in run(program, AECODEC_NATIVE_PATH="abacus").stderr
+    environment = {**os.environ, "PYTHONPATH": str(Path(aecodec.__file__).parents[1]), "AECODEC_NATIVE_PATH": "abacus"}
+    command = [sys.executable, "-m", "aecodec", "verify", str(GOLDEN[0])]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "AECODEC_NATIVE_PATH=abacus: this processor has the paths" in done.stderr
+    doctor = subprocess.run([*command[:3], "doctor"], env=environment, capture_output=True, text=True)
+    assert doctor.returncode == 1 and "BROKEN: AECODEC_NATIVE_PATH=abacus" in doctor.stdout
+
+
+def test_a_library_of_other_sources_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert native.sources(native.FOLDER) == native._load().aec_sources()
+    monkeypatch.setattr(native, "sources", lambda folder: 0)
+    assert native.reason.__wrapped__() == "built from other sources: install aecodec again"
 
 
 def test_a_process_of_a_data_loader_uses_one_thread() -> None:
