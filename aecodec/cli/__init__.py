@@ -75,7 +75,7 @@ class LazyGroup(click.Group):
                 return super().invoke(ctx)
         except click.MissingParameter as error:
             example = _example(error.ctx.command) if error.ctx else ""
-            raise click.UsageError(f"{error.format_message()} For example: {example}", error.ctx) from None
+            raise click.UsageError(f"{error.format_message().rstrip()}\nFor example: {example}", error.ctx) from None
         except KeyboardInterrupt:
             raise click.exceptions.Exit(INTERRUPTED) from None
 

@@ -29,6 +29,8 @@ def require_writable(source: str, target: str, *, force: bool) -> None:
     if target == PIPE:
         if sys.stdout.isatty():
             raise Failure("binary data is not written to a terminal: use -o FILE or a pipe")
+    elif not target:
+        raise Failure("the name of the output is empty: use -o FILE")
     elif _is_same_file(source, target):
         raise Failure(f"{target}: input and output are the same file")
     elif os.path.isdir(target):

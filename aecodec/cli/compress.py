@@ -81,7 +81,7 @@ def command(inputs: tuple[str, ...], output: str | None, **options: Any) -> None
     """Compress pictures to .aec files.
 
     IN is a picture in any format that Pillow reads, - for standard input, or with -r a folder. If some pictures cannot
-    be compressed, they are reported, the others are compressed nevertheless, and the exit code is 1.
+    be compressed, they are reported, the others are still compressed, and the exit code is 1.
 
     Choose one rate target: -q, --max-bytes, --min-psnr, --min-ssim, --lossless or --max-error.
 

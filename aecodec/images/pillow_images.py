@@ -103,7 +103,7 @@ def read(image: Image.Image, *, exact: bool = False) -> Source:
     # Phones write MPO: one photograph, followed by its depth map or preview.
     if getattr(image, "is_animated", False) and image.format != "MPO":
         frames = getattr(image, "n_frames", "several")
-        notes.append(f"the file holds {frames} pictures, and only the current one is coded")
+        notes.append(f"the file holds {frames} pictures, and only one of them is coded")
     orientation = _orientation(image)
     turn = _TURNS[(orientation or 1) - 1]
     upright = image if turn is None else image.transpose(turn)

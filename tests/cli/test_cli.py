@@ -242,8 +242,8 @@ def test_wrong_usage_names_the_next_command_to_type(folder: Path) -> None:
     }.items():
         assert f"No such command {words[0]!r}. Did you mean {meant}?" in is_wrong_usage(*words)
     assert "No such command 'zzz'. `aec --help` lists the commands." in is_wrong_usage("zzz")
-    assert "Missing argument 'IN...'. For example: aec compress digit.png\n" in is_wrong_usage("compress")
-    assert "Missing argument 'FILE'. For example: aec info digit.aec\n" in is_wrong_usage("info")
+    assert "Missing argument 'IN...'.\nFor example: aec compress digit.png\n" in is_wrong_usage("compress")
+    assert "Missing argument 'FILE'.\nFor example: aec info digit.aec\n" in is_wrong_usage("info")
     assert "--quality" in is_wrong_usage("compress", "ring.png", "--qualty", "3")
 
 

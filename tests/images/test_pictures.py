@@ -99,7 +99,7 @@ def test_sixteen_bits_are_rounded_to_eight_and_that_is_said() -> None:
 @pytest.mark.parametrize(
     ("picture", "sentence"),
     [
-        (GRAY / 255, "expected uint8 samples"),
+        (GRAY / 255, "expected uint8, uint16 or bool samples"),
         (GRAY.astype(np.uint32), "not uint32"),
         (GRAY.astype(np.int8), "not int8"),
         (np.zeros((2, 2, 5), np.uint8), "expected the shape"),
@@ -301,7 +301,7 @@ def test_of_several_frames_the_one_at_hand_is_coded_and_that_is_said(tmp_path: P
         image.seek(1)
         source = load(image)
         assert np.array_equal(source.samples, 255 - GRAY)
-        assert source.notes == ("the file holds 2 pictures, and only the current one is coded",)
+        assert source.notes == ("the file holds 2 pictures, and only one of them is coded",)
         assert load(image.copy()).notes == ()
 
 
