@@ -23,6 +23,8 @@ PROGRAM = """
 import hashlib, json, os, pathlib, platform, sys
 import numpy, aecodec
 from aecodec import native
+if native.library() is None:
+    sys.exit(native.reason())
 folder = pathlib.Path(sys.argv[1])
 rows = json.loads((folder / "golden.json").read_text())
 wrong = []
@@ -31,7 +33,7 @@ for name, row in rows.items():
     little = pixels.astype(pixels.dtype.newbyteorder("<"))
     if hashlib.sha256(little.tobytes()).hexdigest() != row["sha256"]:
         wrong.append(name)
-path = native.paths()[native.path()] if native.library() else f"none, {native.reason()}"
+path = native.paths()[native.path()]
 where = f"{platform.machine()}, {sys.byteorder}-endian, Python {platform.python_version()}, NumPy {numpy.__version__}"
 print(f"{where}, code path {path}: {len(rows) - len(wrong)} of {len(rows)} golden files decode to their pixels")
 sys.exit(f"wrong: {', '.join(wrong)}" if wrong else 0)
@@ -106,10 +108,22 @@ def main() -> None:
         root = unpack(machine, Path(scratch, "debian"))
         prepare = wheel_installed if name == "aarch64" else checkout_compiled
         variables = {"PYTHONDONTWRITEBYTECODE": "1", "AECODEC_THREADS": "1", **prepare(Path(scratch, "package"))}
-        emulated = [f"qemu-{name}", "-L", root, root / "usr/bin" / PYTHON, "-c", PROGRAM, ROOT / "tests/golden"]
+        alternatives = (root / f"usr/lib/{name}-linux-gnu" / library for library in ("blas", "lapack"))
+        libraries = f"LD_LIBRARY_PATH={':'.join(map(str, alternatives))}"  # links that dpkg -x does not make
+        emulated = [
+            f"qemu-{name}",
+            "-L",
+            root,
+            "-E",
+            libraries,
+            root / "usr/bin" / PYTHON,
+            "-c",
+            PROGRAM,
+            ROOT / "tests/golden",
+        ]
         for path in machine.paths:
             environment = {**os.environ, **variables, "AECODEC_NATIVE_PATH": path}
-            if subprocess.run(emulated, env=environment).returncode:
+            if subprocess.run(emulated, env=environment, cwd=scratch).returncode:
                 sys.exit(f"{name}: code path {path} failed")
 
 

@@ -125,9 +125,9 @@ class Model:
         digest = hashlib.sha256(self.description.to_json().encode())
         for name in sorted(self.arrays):
             if not name.startswith("analysis."):
-                array = self.arrays[name]
+                array = self.arrays[name].astype(self.arrays[name].dtype.newbyteorder("<"), copy=False)
                 digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
-                digest.update(np.ascontiguousarray(array).tobytes())
+                digest.update(array.tobytes())
         return digest.digest()[:MODEL_ID_BYTES]
 
     @property

@@ -39,10 +39,10 @@ def dump(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> byt
     header: dict[str, object] = {"__metadata__": dict(metadata)}
     chunks, place = [], 0
     for name in sorted(arrays):
-        array = np.asarray(arrays[name], order="C")
+        array = np.asarray(arrays[name], arrays[name].dtype.newbyteorder("<"), order="C")
         data = array.tobytes()
         header[name] = {
-            "dtype": NAMES[array.dtype.newbyteorder("<") if array.dtype.itemsize > 1 else array.dtype],
+            "dtype": NAMES[array.dtype],
             "shape": list(array.shape),
             "data_offsets": [place, place + len(data)],
         }
@@ -64,7 +64,10 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def load(data: bytes) -> tuple[Arrays, dict[str, str]]:
-    """(arrays by name, read-only views of ``data``; metadata). Raises ``InvalidModelFile``."""
+    """(arrays by name, read-only, in the machine's byte order; metadata). Raises ``InvalidModelFile``.
+
+    On little-endian machines the arrays are views of ``data``.
+    """
     try:
         length = int.from_bytes(data[:8], "little")
         if len(data) < 8 or length > min(HEADER_LIMIT, len(data) - 8):
@@ -84,7 +87,8 @@ def load(data: bytes) -> tuple[Arrays, dict[str, str]]:
                 count *= n
             if begin != place or end - begin != count * dtype.itemsize or end > len(body) or min(shape, default=0) < 0:
                 raise InvalidModelFile(f"array {name} of the model file has an invalid position")
-            arrays[name] = np.frombuffer(body[begin:end], dtype).reshape(shape)
+            array = np.frombuffer(body[begin:end], dtype).reshape(shape)
+            arrays[name] = array.astype(dtype.newbyteorder("="), copy=False)
             place = end
         if place != len(body):
             raise InvalidModelFile("the model file has bytes that belong to no array")

@@ -587,3 +587,12 @@ def test_every_position_is_decoded_by_one_pass_of_each_group() -> None:
             assert (seen == 1).all()
             model = dataclasses.replace(load(TINY), description=description)
             assert seen.size + down * across * description.vector == ladder.elements(model, rows, columns)
+
+
+def test_files_and_ids_are_the_same_for_arrays_of_either_byte_order() -> None:
+    model = registry.by_name("mnist")
+    swapped = {name: array.astype(array.dtype.newbyteorder(">")) for name, array in model.arrays.items()}
+    assert safetensors.dump(swapped, {}) == safetensors.dump(model.arrays, {})
+    assert dataclasses.replace(model, arrays=swapped).id == model.id
+    loaded, _ = safetensors.load(safetensors.dump(swapped, {}))
+    assert all(array.dtype.isnative and np.array_equal(array, model.arrays[name]) for name, array in loaded.items())
