@@ -11,6 +11,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -156,8 +157,8 @@ def _encode_each(pictures: Sequence[np.ndarray], options: dict[str, Any]) -> lis
     return [aecodec.encode(picture, quality=QUALITY, **options) for picture in pictures]
 
 
-def large_row(pictures: list[np.ndarray], megapixels: int) -> Row:
-    """Decoding of a large picture, made of photographs side by side."""
+def large_row(pictures: list[np.ndarray], megapixels: int, file: Path) -> Row:
+    """Decoding of a large picture, made of photographs side by side; the first process writes its file."""
     height, width = pictures[0].shape[:2]
     across = max(1, round((megapixels * MEGA / (height * width)) ** 0.5))
     down = max(1, round(megapixels * MEGA / (height * width * across)))
@@ -165,7 +166,9 @@ def large_row(pictures: list[np.ndarray], megapixels: int) -> Row:
     lines = [np.concatenate([alike[(y * across + x) % len(alike)] for x in range(across)], axis=1) for y in range(down)]
     whole = np.concatenate(lines)
     progress(f"{whole.shape[1]}x{whole.shape[0]} pixels")
-    data = aecodec.encode(whole, quality=QUALITY, effort=0, model="photo")
+    if not file.exists():
+        file.write_bytes(aecodec.encode(whole, quality=QUALITY, effort=0, model="photo"))
+    data = file.read_bytes()
     started = time.perf_counter()
     aecodec.decode(data, max_pixels=None)
     return Row(f"{whole.size / 3 / MEGA:.0f} megapixels, decode", time.perf_counter() - started, "", None)
@@ -193,14 +196,14 @@ def reached() -> tuple[float, float] | None:
     return network.multiply_adds * where.size / layers, count * loops / peak
 
 
-def measure(data: dict[str, list[str]], limit: int, megapixels: int) -> dict[str, Any]:
+def measure(data: dict[str, list[str]], limit: int, megapixels: int, large: Path) -> dict[str, Any]:
     """All rows, and what the engine reaches, in this process."""
     photographs = datasets.load(data["photographs"])[:8]
     rows = photograph_rows(photographs)
     for name, model in (("cifar", "cifar"), ("digits", "mnist")):
         rows += small_rows(name, datasets.load(data[name], limit=limit), model)
     if megapixels:
-        rows.append(large_row(photographs, megapixels))
+        rows.append(large_row(photographs, megapixels, large))
     return {"rows": [asdict(row) for row in rows], "reached": reached(), "engine": engines.active()}
 
 
@@ -226,21 +229,22 @@ def figure(value: float | None, task: str) -> str:
 @click.option("--digits", multiple=True, required=True, metavar="PATH", help="Digits.")
 @click.option("--limit", default=10_000, show_default=True, help="The first small pictures.")
 @click.option("--megapixels", default=100, show_default=True, help="Of the large picture; 0 for none.")
-@click.option("--worker", is_flag=True, hidden=True, help="Measure in this process and print JSON.")
+@click.option("--worker", type=click.Path(path_type=Path), hidden=True, help="Measure here; keep the large file there.")
 @output_option()
-def command(worker: bool, output: Path | None, limit: int, megapixels: int, **paths: tuple[str, ...]) -> None:
+def command(worker: Path | None, output: Path | None, limit: int, megapixels: int, **paths: tuple[str, ...]) -> None:
     """Time aecodec with its native library and without it, beside WebP, AVIF and JPEG XL."""
     data = {name: list(found) for name, found in paths.items()}
     if worker:
-        click.echo(json.dumps(measure(data, limit, megapixels)))
+        click.echo(json.dumps(measure(data, limit, megapixels, worker)))
         return
     require_folders(output)
     found = {}
-    for title, variables in (("native", {}), ("NumPy", {native.LIBRARY: "0"})):
-        progress(f"engine {title}")
-        words = [sys.executable, "-m", "benchmarks", *sys.argv[1:], "--worker"]
-        made = subprocess.run(words, env={**os.environ, **variables}, stdout=subprocess.PIPE, check=True)
-        found[title] = json.loads(made.stdout)
+    with tempfile.TemporaryDirectory() as folder:
+        for title, variables in (("native", {}), ("NumPy", {native.LIBRARY: "0"})):
+            progress(f"engine {title}")
+            words = [sys.executable, "-m", "benchmarks", *sys.argv[1:], "--worker", str(Path(folder, "large.aec"))]
+            made = subprocess.run(words, env={**os.environ, **variables}, stdout=subprocess.PIPE, check=True)
+            found[title] = json.loads(made.stdout)
     names = native.paths() if native.library() is not None else ["none"]
     head = ["task", "native", "NumPy", "faster", "other codec", "takes", "native / other"]
     rows = []

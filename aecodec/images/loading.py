@@ -83,7 +83,7 @@ def _load_array(image: Any) -> Source:
     native = samples.dtype.newbyteorder("=")
     if native not in (np.uint8, np.uint16):
         raise UnsupportedImage(
-            f"expected uint8, uint16 or bool samples, not {samples.dtype}: scale to 0..255, round, and convert the array"
+            f"expected uint8, uint16 or bool samples, not {samples.dtype}: scale to 0..255, round, and convert it"
         )
     if not (samples.ndim == 2 or (samples.ndim == 3 and 1 <= samples.shape[2] <= 4)):
         raise UnsupportedImage(f"expected the shape {_SHAPES}, not {samples.shape}")
