@@ -118,7 +118,7 @@ def photograph_rows(pictures: list[np.ndarray]) -> list[Row]:
     """Photographs one by one, lossy beside AVIF at about the same PSNR, and lossless beside JPEG XL."""
     count = len(pictures)
     avif, jxl = RIVALS["avif"], RIVALS["jxl"]
-    coded = [aecodec.encode(picture, quality=QUALITY) for picture in pictures]
+    coded = [aecodec.encode(picture, quality=QUALITY, model="photo") for picture in pictures]
     psnr = psnr_of(pictures, [aecodec.decode(data) for data in coded])
     quality = nearest_quality(avif, pictures[:2], psnr)
     theirs = [avif.at(picture, quality) for picture in pictures]
@@ -126,19 +126,21 @@ def photograph_rows(pictures: list[np.ndarray]) -> list[Row]:
     encoded_by_avif = seconds(lambda: [avif.at(p, quality) for p in pictures], 2) / count
     rows = [
         Row(
-            "photograph, decode",
+            "photograph by `photo`, decode",
             seconds(lambda: [aecodec.decode(data) for data in coded]) / count,
             f"{avif.name}, quality {quality}",
             seconds(lambda: [avif.decode(data, False) for data in theirs]) / count,
         )
     ]
-    for effort in (None, 0, 1, 2):
-        options: dict[str, Any] = {} if effort is None else {"effort": effort}
-        what = "default options" if effort is None else f"effort {effort}"
+    ways: dict[str, dict[str, Any]] = {
+        "photograph by `photo`, encode": {"model": "photo"},
+        "photograph by `photo`, encode, effort 0": {"model": "photo", "effort": 0},
+        "photograph by `photo`, encode, effort 3": {"model": "photo", "effort": 3},
+        "photograph, encode, model chosen": {},
+    }
+    for task, options in ways.items():
         took = seconds(partial(_encode_each, pictures, options), 3)
-        rows.append(
-            Row(f"photograph, encode, {what}", took / count, f"{avif.name}, quality {quality}", encoded_by_avif)
-        )
+        rows.append(Row(task, took / count, f"{avif.name}, quality {quality}", encoded_by_avif))
     progress("photographs: lossless")
     few = pictures[:2]
     exact = [aecodec.encode(picture, lossless=True) for picture in few]

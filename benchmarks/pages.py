@@ -169,7 +169,11 @@ PAGES = (
     _markdown("photographs", "photographs {data}"),
     _markdown("modes", "modes"),
     _markdown("first-minutes", "session"),
-    _markdown("large", "large -e 0"),
+    Page(
+        ("docs/large.md",),
+        "python -m benchmarks large -e 0 -o docs/large.md",
+        {"OPENBLAS_NUM_THREADS": "1"},
+    ),
     _markdown("large-photo", "large --gray none --rgb 1250x800,4000x3000,12500x8000 -m photo -e 0"),
     _markdown("fuzz", "fuzz -n 1000000"),
     _markdown(

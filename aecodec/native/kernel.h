@@ -124,14 +124,17 @@ static TARGET int64_t FN(peak)(int64_t loops) {
     int16_t values[2 * TILE];
     for (int i = 0; i < 2 * TILE; i++) values[i] = (int16_t)(i + loops);
     PAIR_VECTOR w = PAIRS(values), x = SPREAD(values);
+#pragma GCC unroll 24
     for (int i = 0; i < SUMS; i++) sum[i] = ZERO;
     for (int64_t k = 0; k < loops; k++)
 #pragma GCC unroll 24
         for (int i = 0; i < SUMS; i++) {
             KEEP(w); /* the compiler must not multiply once and for all */
             sum[i] = DOT(sum[i], w, x);
+            KEEP(sum[i]); /* nor write the sums to memory */
         }
     int32_t lanes[LANES], found = 0;
+#pragma GCC unroll 24
     for (int i = 0; i < SUMS; i++) {
         STORE(lanes, sum[i]);
         found ^= lanes[0];
