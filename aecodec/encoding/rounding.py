@@ -12,7 +12,7 @@ import numpy as np
 from aecodec import native
 from aecodec.models.description import COEFFICIENT_BITS
 from aecodec.models.ladder import Prediction
-from aecodec.native import Address, Count, address
+from aecodec.native import Address, Count, Held, address
 from aecodec.packing.tables import MAX_RESIDUAL, Tables
 
 if TYPE_CHECKING:
@@ -165,8 +165,8 @@ class ElementsStruct(ctypes.Structure):
 
 
 @lru_cache(maxsize=32)
-def _costs(tables: Tables) -> tuple[CostsStruct, dict[str, NDArray[Any]]]:
-    """The structure of a model's tables, and the arrays to which it points."""
+def _costs(tables: Tables) -> Held:
+    """The structure of a model's tables."""
     arrays: dict[str, NDArray[Any]] = {
         "near_bits": tables.near_bits,
         "event_bits": tables.event_bits,
@@ -174,7 +174,7 @@ def _costs(tables: Tables) -> tuple[CostsStruct, dict[str, NDArray[Any]]]:
         "extents": tables.extents,
         "shifts": tables.shifts,
     }
-    return CostsStruct(**{name: address(array) for name, array in arrays.items()}, skip=tables.skip), arrays
+    return Held.of(CostsStruct, arrays, skip=tables.skip)
 
 
 def _native(elements: Elements, changes: NDArray[np.int8] | None, measuring: bool, proposing: bool) -> Rounded:
@@ -210,7 +210,7 @@ def _native(elements: Elements, changes: NDArray[np.int8] | None, measuring: boo
         unit=float(UNIT),
         **{name: address(array) for name, array in arrays.items()},
     )
-    costs, held = _costs(elements.tables)
+    costs = _costs(elements.tables)
     made = Rounded(
         np.empty((n, places * count), np.int32),
         np.empty((n, places), np.float32) if measuring else None,
@@ -218,6 +218,5 @@ def _native(elements: Elements, changes: NDArray[np.int8] | None, measuring: boo
         np.empty((n, places * count), np.int8) if proposing else None,
     )
     outputs = (None if array is None else address(array) for array in (made.spent, made.margin, made.change))
-    library.aec_choose(ctypes.byref(structure), ctypes.byref(costs), address(made.residual), *outputs)
-    del held
+    library.aec_choose(ctypes.byref(structure), ctypes.byref(costs.structure), address(made.residual), *outputs)
     return made

@@ -9,6 +9,7 @@ import ctypes
 import os
 import sys
 import zlib
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -86,7 +87,6 @@ PROTOTYPES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "aec_settle_samples": (None, (Address, Count, Address, Address)),
     "aec_fold": (None, (Address, Address, *(Count,) * 4, Address, Count, *(Address,) * 3)),
     "aec_choose": (None, (Address,) * 6),
-    "aec_distortion": (None, (Address, Address, *(Count,) * 5, Address)),
     "aec_pixels": (None, (Address, *(Count,) * 5, Address)),
     "aec_rans_read": (
         ctypes.c_int,
@@ -180,3 +180,17 @@ def address(array: NDArray[Any]) -> int:
 def failed() -> MemoryError:
     """The error of NO_MEMORY."""
     return MemoryError("the native library ran out of memory")
+
+
+@dataclass(frozen=True)
+class Held:
+    """A structure, and the arrays to which it points: whoever uses the one holds on to the other."""
+
+    structure: Any
+    arrays: tuple[NDArray[Any], ...]
+
+    @classmethod
+    def of(cls, kind: type[ctypes.Structure], arrays: dict[str, NDArray[Any]], **numbers: int) -> Held:
+        """A structure of that kind, whose pointers and numbers are those of the arguments."""
+        structure = kind(**{name: address(array) for name, array in arrays.items()}, **numbers)
+        return cls(structure, tuple(arrays.values()))

@@ -92,20 +92,3 @@ EXPORT void aec_choose(const aec_elements *e, const aec_costs *costs, int32_t *r
         }
     }
 }
-
-/* The squared error of every block (n, rows, columns) of pixels (n, rows * block, columns * block, channels). */
-EXPORT void aec_distortion(const uint8_t *pixels, const uint8_t *pictures, int64_t n, int64_t rows, int64_t columns,
-                           int64_t block, int64_t channels, float *found) {
-    int64_t run = block * channels, line = columns * run;
-    for (int64_t i = 0; i < n * rows; i++, pixels += block * line, pictures += block * line)
-        for (int64_t x = 0; x < columns; x++) {
-            int64_t sum = 0;
-            for (int64_t y = 0; y < block; y++) {
-                int32_t row = 0; /* of at most 2^15 samples */
-                const uint8_t *a = pixels + y * line + x * run, *b = pictures + y * line + x * run;
-                for (int64_t k = 0; k < run; k++) row += (a[k] - b[k]) * (a[k] - b[k]);
-                sum += row;
-            }
-            *found++ = (float)sum;
-        }
-}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from aecodec import native
 from aecodec.errors import AecError, InvalidValue, TruncatedFile
-from aecodec.native import Address, Count, address
+from aecodec.native import Address, Count, Held, address
 from aecodec.packing import rans, zstd
 from aecodec.packing.tables import Integers, Tables
 
@@ -47,20 +46,6 @@ class DictionaryStruct(ctypes.Structure):
     """``aec_dictionary`` of packing.c."""
 
     _fields_ = tuple((name, Address) for name in ("lengths", "begins", "decisions", "step", "lowest"))
-
-
-@dataclass(frozen=True)
-class Held:
-    """A structure, and the arrays to which it points: whoever uses the one holds on to the other."""
-
-    structure: Any
-    arrays: tuple[NDArray[Any], ...]
-
-    @classmethod
-    def of(cls, kind: type[ctypes.Structure], arrays: dict[str, NDArray[Any]], **numbers: int) -> Held:
-        """A structure of that kind, whose pointers and numbers are those of the arguments."""
-        structure = kind(**{name: address(array) for name, array in arrays.items()}, **numbers)
-        return cls(structure, tuple(arrays.values()))
 
 
 @lru_cache(maxsize=32)

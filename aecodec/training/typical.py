@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from aecodec.encoding.candidates import TYPICAL, Candidate, header_bits, trial_costs
@@ -18,13 +16,12 @@ MEASURED = (1, *range(10, QUALITIES + 1, 10))  # qualities; between them costs a
 
 def with_typical_costs(data: bytes, tiles: np.ndarray) -> bytes:
     """A model file's bytes with the costs of tiles (N, H, W, C) like those it is for; its id stays the same."""
-    arrays, metadata = safetensors.load(data)
     model = models.load(data)
-    candidate = Candidate(replace(model, arrays=arrays), gray=False)
+    candidate = Candidate(model, gray=False)
     height, width = tiles.shape[1:3]
     found = []
     for quality in MEASURED:
         header = header_bits(candidate, (height, width), quality) / (height * width)
         found.append(np.quantile(trial_costs(tiles, candidate, quality, DEFAULT_ENGINE) - header, MOST))
     costs = np.interp(np.arange(1, QUALITIES + 1), MEASURED, found)
-    return safetensors.dump({**arrays, TYPICAL: costs.astype(np.float32)}, metadata)
+    return safetensors.dump({**model.arrays, TYPICAL: costs.astype(np.float32)}, model.metadata)
