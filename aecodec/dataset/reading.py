@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aecodec.dataset import framing, picture_blocks, verifying
-from aecodec.dataset.batches import Batch, Order
+from aecodec.dataset.batches import Batch, Order, several
 from aecodec.dataset.cache import PictureCache
+from aecodec.dataset.collected import assembled
 from aecodec.dataset.columns import LABEL, Columns
 from aecodec.dataset.description import Description
 from aecodec.dataset.framing import Entry
@@ -23,11 +24,12 @@ from aecodec.dataset.runs import Places, Runs
 from aecodec.dataset.verifying import Damage
 from aecodec.engines import DEFAULT_ENGINE
 from aecodec.engines.threads import in_threads, workers
-from aecodec.errors import AecError, InvalidValue, TruncatedFile
+from aecodec.errors import AecError, InvalidValue, LimitExceeded, TruncatedFile
 from aecodec.format.panels import Progress
 from aecodec.images.source import MAX_PIXELS, Picture
 
 CACHE_BYTES: Final = 1 << 28
+_SPARSE: Final = 1 << 10  # pictures for each that is there: a few bytes must not announce billions
 BLOCK_PICTURES: Final = 256  # of a block, unless the writer chose otherwise
 
 Index: TypeAlias = "int | slice | Sequence[int] | NDArray[Any]"
@@ -58,6 +60,8 @@ class DataSet:
         self.entries = _entries(source, recover)
         pictures = [index for index, entry in enumerate(self.entries) if entry.kind in framing.PICTURES]
         self._places = Places([(index, picture_blocks.numbers_of(self.entries[index])) for index in pictures])
+        if self._places.end > _SPARSE * (self._places.count + BLOCK_PICTURES):
+            raise LimitExceeded("nearly all pictures of the data set are missing, or their numbers are invented")
         self._parsed: dict[int, Blocks] = {}
 
     # Pictures ---
@@ -99,7 +103,7 @@ class DataSet:
         numbers = self._numbers(index)
         wanted = self._wanted(numbers)
         found = in_threads(lambda each: self._pictures(each[0], each[1]), wanted)
-        return _assembled(len(numbers), zip((where for _, _, where in wanted), found, strict=True))
+        return assembled(len(numbers), zip((where for _, _, where in wanted), found, strict=True))
 
     def file(self, number: int) -> bytes:
         """The .aec file of a picture. Raises IndexError, AecError."""
@@ -198,7 +202,7 @@ class DataSet:
 
     def _batches(self, each: Iterable[NDArray[np.int64]]) -> Iterator[Batch]:
         labels = self.labels
-        for some in _several(each, workers() * BLOCK_PICTURES):
+        for some in several(each, workers() * BLOCK_PICTURES):
             # Read together, so that every thread has a block to decode.
             images, begin = self.read(np.concatenate(some)), 0
             for numbers in some:
@@ -328,34 +332,3 @@ def _entries(source: RangeSource, recover: bool) -> list[Entry]:
 
 def _read_only(parsed: picture_blocks.Files, body: bytes, place: int, data_set: DataSet) -> Picture:
     return parsed.decode(body, [place], data_set._max_pixels, data_set._engine)[0]
-
-
-def _several(each: Iterable[NDArray[np.int64]], least: int) -> Iterator[list[NDArray[np.int64]]]:
-    """Arrays of numbers, as many at a time as hold `least` numbers together."""
-    some: list[NDArray[np.int64]] = []
-    for numbers in each:
-        some.append(numbers)
-        if sum(map(len, some)) >= least:
-            yield some
-            some = []
-    if some:
-        yield some
-
-
-def _assembled(count: int, parts: Iterable[tuple[NDArray[np.int64], Sequence[Picture]]]) -> Any:
-    """An array of all pictures if they are alike, otherwise a list. parts: (places in it, pictures)."""
-    whole: Picture | None = None
-    pictures: list[Picture] | None = None if count else []
-    for where, some in parts:
-        kinds = {(picture.shape, picture.dtype) for picture in (some[:1] if isinstance(some, np.ndarray) else some)}
-        if whole is None and pictures is None and len(kinds) == 1:
-            whole = np.empty((count, *some[0].shape), some[0].dtype)
-        if whole is not None and kinds == {(whole.shape[1:], whole.dtype)}:
-            whole[where] = some
-            continue
-        if pictures is None:
-            pictures = list(whole) if whole is not None else [np.zeros(0, np.uint8)] * count
-            whole = None
-        for position, picture in zip(where.tolist(), some, strict=True):
-            pictures[position] = np.array(picture)
-    return whole if whole is not None else pictures

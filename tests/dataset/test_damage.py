@@ -17,8 +17,9 @@ from samples import COLOUR, DIGITS
 
 import aecodec
 from aecodec import dataset
-from aecodec.dataset import framing
+from aecodec.dataset import framing, runs
 from aecodec.dataset.framing import Block
+from aecodec.dataset.runs import Runs
 from aecodec.errors import AecError
 
 PICTURES = [*DIGITS[:12], *COLOUR[:6]]
@@ -205,6 +206,12 @@ def test_impossible_headers_are_refused_before_anything_is_decoded(header: bytes
     ds = dataset.open(file_of(Block(framing.JOINED, header, bytes(100))))
     with pytest.raises(error):
         ds[0]
+
+
+def test_a_few_bytes_do_not_announce_billions_of_pictures() -> None:
+    header = runs.write(Runs(((1 << 31, 1),))) + b"\4"
+    with pytest.raises(aecodec.LimitExceeded):
+        dataset.open(file_of(Block(framing.FILES, header, b"file")))
 
 
 def test_unknown_ignorable_blocks_are_passed_over(path: Path) -> None:
