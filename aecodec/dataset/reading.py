@@ -106,11 +106,11 @@ class DataSet:
         return assembled(len(numbers), zip((where for _, _, where in wanted), found, strict=True))
 
     def file(self, number: int) -> bytes:
-        """The .aec file of a picture. Raises IndexError, AecError."""
+        """The .aec file of a picture, in the packing of its block. Raises IndexError, AecError."""
         return self.files([number])[0]
 
     def files(self, index: Sequence[int] | NDArray[Any]) -> list[bytes]:
-        """The .aec files of some pictures: those that `aecodec.encode` writes. Raises IndexError, AecError."""
+        """The .aec files of some pictures, which are not encoded again. Raises IndexError, AecError."""
         numbers = self._numbers(index)
         files = [b""] * len(numbers)
         for block, places, where in self._wanted(numbers):

@@ -90,9 +90,15 @@ def test_all_pictures_have_the_same_columns(tmp_path: Path) -> None:
             writer.add([FILE])
         with pytest.raises(aecodec.InvalidValue, match="mixes"):
             writer.add([FILE], labels=[True])
+        with pytest.raises(aecodec.InvalidValue, match="2 values for 1"):
+            writer.add_files([FILE], {"label": [1, 2]})
+        with pytest.raises(aecodec.NotAnAecFile):
+            writer.add_files([FILE, b"none"], {"label": [1, 2]})
     with pytest.raises(aecodec.InvalidValue, match="columns"):
         dataset.append(tmp_path / "set.aecs", [FILE])
-    assert len(dataset.open(tmp_path / "set.aecs")) == 1
+    found = dataset.open(tmp_path / "set.aecs").labels
+    assert found is not None
+    assert found.tolist() == [1]
 
 
 def test_long_values_make_more_blocks_and_too_long_ones_are_refused(
