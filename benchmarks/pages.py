@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# The module of a benchmark is `benchmarks.NAME`; its click command is called `command`.
+# The module of a benchmark is `benchmarks.NAME`, with _ for -; its click command is called `command`.
 BENCHMARKS = {
     "ablations": "what each part of a model's shape contributes, from short trainings",
     "classics": "autoencoders beside a bundled model: a folder of pictures, metrics and curves",
     "crops": "crops of photographs at equal PSNR, beside other codecs",
+    "data-sets": "data sets beside other stores of many small pictures, and a million thumbnails",
     "detail": "a detail of one picture as several codecs decode it, at equal file sizes",
     "figure": "originals and what their files decode to, at one quality or within budgets of bytes",
     "fuzz": "damaged and hostile files: a picture or an AecError, within limits of time and memory",
@@ -170,6 +171,12 @@ PAGES = (
         "overhead --set Digits {digits/train-images-idx3-ubyte.gz} mnist"
         " --set Letters {letters/train-images-idx3-ubyte.gz} alphabet --set CIFAR-10 {cifar/train-19.webp} cifar",
     ),
+    _markdown(
+        "data-sets",
+        f"data-sets --digits {_DIGITS} --letters {_LETTERS} {' '.join(f'--cifar {sheet}' for sheet in _CIFAR)}"
+        " --efforts 3,9",
+    ),
+    _markdown("thumbnails", "data-sets --thumbnails {photos}"),
     _markdown("targets", f"targets {_CIFAR[0]} -m cifar -n 200 -e 0"),
     _markdown("many", f"many {_DIGITS}"),
     _markdown("photographs", "photographs {data}"),

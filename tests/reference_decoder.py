@@ -619,9 +619,9 @@ def decode_pass(tables: Tables, classes: Sequence[int], events: Events) -> list[
 
 
 class Rans:
-    def __init__(self, tables: Tables, payload: bytes, elements: int, log: Log) -> None:
+    def __init__(self, tables: Tables, payload: bytes, elements: int, log: Log, lanes: int | None = None) -> None:
         self.tables, self.payload, self.log = tables, payload, log
-        self.lanes = min(1024, max(1, elements // 12000))
+        self.lanes = lanes or min(1024, max(1, elements // 12000))
         self.at = min(3 * self.lanes, len(payload))
         if self.lanes == 1:
             require(payload[:1] != b"\0", "a first byte of zero")
@@ -721,7 +721,7 @@ def unframed(frame: bytes) -> bytes:
 
 
 class Zstd:
-    def __init__(self, tables: Tables, payload: bytes, elements: int, log: Log) -> None:
+    def __init__(self, tables: Tables, payload: bytes, elements: int, log: Log, lanes: int | None = None) -> None:
         require(len(payload) >= 4, "truncated")
         self.check = int.from_bytes(payload[-4:], "little")
         self.body = unframed(payload[:-4])
@@ -762,6 +762,44 @@ class Zstd:
                 needed = phrases[self.last[group]][: -len(left)]
                 lowest = min(i for i, phrase in enumerate(phrases) if phrase[: len(needed)] == needed)
                 require(self.last[group] == lowest, "the last byte of a group is not the lowest")
+
+
+# 10 Checksum ---
+
+
+class Payload:
+    """A payload, read pass by pass; crc: of what the checksum covers before the residuals; small: of the small form."""
+
+    def __init__(
+        self, packing: str, tables: Tables, payload: bytes, elements: int, crc: int = 0, small: bool = False
+    ) -> None:
+        self.packing, self.tables, self.payload, self.elements, self.crc = packing, tables, payload, elements, crc
+        self.small, self.bits = small, 0
+        self.decoder: Rans | Zstd
+
+    def open(self, log: Log, lanes: int | None = None) -> None:
+        kind = Rans if self.packing == "rans" else Zstd
+        self.decoder = kind(self.tables, self.payload, self.elements, log, lanes)
+        if self.small and isinstance(self.decoder, Rans):
+            self.bits = self.decoder.take_bits()
+
+    def read(self, classes: Sequence[int]) -> list[int]:
+        residuals = decode_pass(self.tables, classes, self.decoder.events)
+        self.crc = zlib.crc32(struct.pack(f"<{len(residuals)}i", *residuals), self.crc)
+        return residuals
+
+    def finish(self) -> None:
+        self.decoder.finish(0 if self.small else self.crc)
+        require(not self.small or self.bits == self.crc % 16, "the four bits do not match")
+
+
+class Joined(NamedTuple):
+    """One picture of several that share payloads (section 20): its quality, and where its residuals come from."""
+
+    quality: int
+    error: int | None
+    read: Callable[[Sequence[int]], list[int]]
+    read_remainder: Callable[[Sequence[int]], list[int]]
 
 
 # 6 The ladder, 3 tiles, and the whole way ---
@@ -853,9 +891,14 @@ def draw(model: Model, vector: list[int]) -> Grid:
     return [[model.tone[v + 1023] for v in pixel] for pixel in grid]
 
 
-def decode(data: bytes, models: Mapping[int | bytes, Model], log: Log | None = None) -> Picture:
+def decode(
+    data: bytes, models: Mapping[int | bytes, Model], log: Log | None = None, joined: Joined | None = None
+) -> Picture:
     log = log or Log()
     log.header = header = read_header(data)
+    if joined:
+        section = None if joined.error is None else bytes([joined.error])
+        header = header._replace(quality=joined.quality, remainder=section)
     if header.model == 15:
         return decode_plain(data, header)
     require(header.model in models, "unknown model")
@@ -874,24 +917,24 @@ def decode(data: bytes, models: Mapping[int | bytes, Model], log: Log | None = N
     rows, columns = down * unit_height // block, across * unit_width // block
     tiles = down * across if model.tile else 0
     elements = tiles * model.vector + rows * columns * model.coefficients
-    packing = Rans if header.packing == "rans" else Zstd
-    decoder = packing(model.tables, data[header.length : -1 if header.small else None], elements, log)
-    bits = decoder.take_bits() if isinstance(decoder, Rans) and header.small else 0
+    log.crc_header = crc = zlib.crc32(data[: header.length])
+    end = -1 if header.small else None
+    payload = Payload(header.packing, model.tables, data[header.length : end], elements, crc, header.small)
+    if not joined:
+        payload.open(log)
+    read = joined.read if joined else payload.read
 
     q = header.quality - 1
     cue = list(model.cue[q * model.cues : (q + 1) * model.cues])
-    log.crc_header = crc = zlib.crc32(data[: header.length])
 
     def stage(means: list[int], classes: list[int], kinds: Sequence[int], ahead: Sequence[int]) -> list[int]:
         """Decode one pass; `kinds` and their quality offsets `ahead` repeat."""
-        nonlocal crc
         repeat = len(means) // len(kinds) if means else 0
         entries = [clamp(q + more, 0, 99) * model.kinds + k for k, more in zip(kinds, ahead, strict=True)]
         offsets = [model.offset[entry] for entry in entries] * repeat
         classes = [clamp(c + o, 0, 63) for c, o in zip(classes, offsets, strict=True)]
         first_event = len(log.events)
-        residuals = decode_pass(model.tables, classes, decoder.events)
-        crc = zlib.crc32(struct.pack(f"<{len(residuals)}i", *residuals), crc)
+        residuals = read(classes)
         steps = [model.step[entry] for entry in entries] * repeat
         found = [clamp(m + r * s, -32767, 32767) for m, r, s in zip(means, residuals, steps, strict=True)]
         log.stages.append(Stage(means, classes, steps, residuals, found, first_event))
@@ -949,9 +992,9 @@ def decode(data: bytes, models: Mapping[int | bytes, Model], log: Log | None = N
         if model.update_networks[index]:
             seen = [channels[unseen : model.first + hi] for channels in context]
             replace_features(run(model.update_networks[index], seen, rows, columns, blocks))
-    log.crc = crc
-    decoder.finish(0 if header.small else crc)
-    require(not header.small or bits == crc % 16, "the four bits do not match")
+    if not joined:
+        log.crc = payload.crc
+        payload.finish()
 
     canvas_width = columns * block
     canvas = bytearray(rows * block * canvas_width * model.channels)
@@ -977,7 +1020,7 @@ def decode(data: bytes, models: Mapping[int | bytes, Model], log: Log | None = N
                 y, rest = divmod(index, block * model.channels)
                 canvas[((top + y) * canvas_width + left) * model.channels + rest] = clamp(sample, 0, 255)
     if header.remainder is not None:
-        canvas = finished(header, model, canvas, canvas_width, width, height)
+        canvas = finished(header, model, (canvas, canvas_width), (width, height), joined)
         canvas_width = width
     pixels = bytearray()
     for y in range(height):
@@ -994,15 +1037,20 @@ def decode(data: bytes, models: Mapping[int | bytes, Model], log: Log | None = N
 # 19 The remainder (of pictures of a single panel) ---
 
 
-def finished(header: Header, model: Model, made: bytearray, made_width: int, width: int, height: int) -> bytearray:
+def finished(
+    header: Header, model: Model, canvas: tuple[bytearray, int], size: tuple[int, int], joined: Joined | None
+) -> bytearray:
     """The samples of the picture, from the reconstruction."""
+    (made, made_width), (width, height) = canvas, size
     r, content = model.remainder, header.remainder
     if r is None or not content:
         raise Refused("a remainder that cannot be decoded")
     n, block, channels = content[0], r.block, model.channels
     rows, columns = -(-height // block), -(-width // block)
-    packing = Rans if header.packing == "rans" else Zstd
-    decoder = packing(r.tables, content[1:], rows * columns * r.samples, Log())
+    payload = Payload(header.packing, r.tables, content[1:], rows * columns * r.samples)
+    if not joined:
+        payload.open(Log())
+    read = joined.read_remainder if joined else payload.read
 
     def pixel(cell: int, channel: int) -> tuple[int, int, int]:
         """Row, column and colour of a channel of the plane."""
@@ -1018,7 +1066,6 @@ def finished(header: Header, model: Model, made: bytearray, made_width: int, wid
         base.append([made[(y * made_width + x) * channels + colour] for y, x, colour in places])
     context = [[*cues, *(8 * b - 1020 for b in known), *[0] * r.samples] for known in base]
     values = [list(known) for known in base]
-    crc = 0
     for p, network, seen in zip(r.passes, r.networks, r.seen, strict=True):
         lo, hi = p["lo"], p["hi"]
         count = hi - lo
@@ -1032,8 +1079,7 @@ def finished(header: Header, model: Model, made: bytearray, made_width: int, wid
                 shared = sum(map(mul, out[first : first + k], before))
                 means.append(clamp(base[cell][lo + k] + out[k] + (shared + 32 >> 6 if k else 0), 0, 255))
             classes = [clamp(out[count + k] + r.offset[n], 0, 63) for out in outputs]
-            residuals = decode_pass(r.tables, classes, decoder.events)
-            crc = zlib.crc32(struct.pack(f"<{len(residuals)}i", *residuals), crc)
+            residuals = read(classes)
             for cell, mean, residual, before in zip(cells, means, residuals, off, strict=True):
                 room = (min(mean, 255 - mean) + n) // (2 * n + 1)
                 steps = residual
@@ -1047,7 +1093,8 @@ def finished(header: Header, model: Model, made: bytearray, made_width: int, wid
         for cell in cells:
             for c in range(lo, hi):
                 context[cell][r.given + c] = 4 * (values[cell][c] - base[cell][c])
-    decoder.finish(crc)
+    if not joined:
+        payload.finish()
     pixels = bytearray(height * width * channels)
     for cell, found in enumerate(values):
         for c, value in enumerate(found):

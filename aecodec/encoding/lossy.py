@@ -13,10 +13,10 @@ from aecodec.encoding.candidates import Candidate, choose_residuals, header_of, 
 from aecodec.encoding.options import EncodeOptions
 from aecodec.engines.threads import in_threads
 from aecodec.format import check, container, panels
-from aecodec.format.container import Packing
+from aecodec.format.container import Header, Packing
 from aecodec.format.panels import PanelGrid
 from aecodec.images import tile_grid
-from aecodec.packing import pack
+from aecodec.packing import Coded, Tables, pack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,19 +51,24 @@ def write(
             header_of(candidate, batch.size, int(quality), name, bool(i), sections)
             for quality, i, sections in zip(qualities, negative, batch.sections, strict=True)
         ]
-        headers = [container.write_header(each) for each in fields]
-        checks = panels.checksums(residuals, [zlib.crc32(header) for header in headers])
-        carried = [0 if each.is_small else found for each, found in zip(fields, checks, strict=True)]
-        payloads = pack(name, candidate.model.tables, residuals, classes, carried)
-        return [
-            check.with_check(header + check.sealed(payload, found)) if each.is_small else header + payload
-            for each, header, payload, found in zip(fields, headers, payloads, checks, strict=True)
-        ]
+        return assemble(fields, name, candidate.model.tables, Coded(residuals, classes))
 
     first = files(packings[0])
     if is_single_tile(batch, candidate) and max(map(len, first)) < SHORT_BYTES:
         return first
     return [better_packed(each) for each in zip(first, *map(files, packings[1:]), strict=True)]
+
+
+def assemble(fields: Sequence[Header], packing: Packing, tables: Tables, coded: Coded) -> list[bytes]:
+    """The files of single-panel pictures, from their headers, residuals and classes."""
+    headers = [container.write_header(each) for each in fields]
+    checks = panels.checksums(coded.residuals, [zlib.crc32(header) for header in headers])
+    carried = [0 if each.is_small else found for each, found in zip(fields, checks, strict=True)]
+    payloads = pack(packing, tables, coded.residuals, coded.classes, carried)
+    return [
+        check.with_check(header + check.sealed(payload, found)) if each.is_small else header + payload
+        for each, header, payload, found in zip(fields, headers, payloads, checks, strict=True)
+    ]
 
 
 def is_single_tile(batch: Batch, candidate: Candidate) -> bool:

@@ -53,6 +53,7 @@ from typing import Final, Literal
 from aecodec.errors import InvalidValue, NotAnAecFile, TruncatedFile, UnsupportedSection, UnsupportedVersion
 
 VERSION: Final = 0
+DATA_SET: Final = b"\xae\xd0aecs"  # how a data set begins, which is another format: spec/FORMAT.md, section 20
 PLAIN: Final = 15  # in place of a model's number
 MODEL_ID_BYTES: Final = 8
 MAX_QUALITY: Final = 100
@@ -178,12 +179,20 @@ def write_header(header: Header) -> bytes:
     return bytes(written) + write_sections(header.sections)
 
 
+def is_data_set(data: bytes) -> bool:
+    """Whether a file, by its first bytes, is a data set of any version."""
+    start = data[: len(DATA_SET)]
+    return len(start) == len(DATA_SET) and start[:1] + bytes([start[1] & 0xF0]) + start[2:] == DATA_SET
+
+
 def read_header(data: bytes) -> tuple[Header, int]:
     """The header that `data` starts with, and its length in bytes: the payload begins there.
 
     Raises NotAnAecFile, UnsupportedVersion, UnsupportedSection, TruncatedFile, InvalidValue. Allocates no
     more than the sections that are actually present.
     """
+    if is_data_set(data):
+        raise NotAnAecFile("this is a data set of many pictures: use aecodec.dataset.open, or aec unpack")
     (first,), at = _read_bytes(data, 0, 1)
     if first & _FORM == _SMALL_FORM and _SMALL_FORM < first < _SHORT_FORM:
         (last,), at = _read_bytes(data, at, 1)
