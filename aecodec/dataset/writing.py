@@ -139,7 +139,11 @@ class Writer:
 
     def _parsed(self, number: int, file: bytes) -> ParsedFile | None:
         """The file of a picture, or None for one that the data set has already."""
-        return ParsedFile.parse(file, None)
+        try:
+            return ParsedFile.parse(file, None)
+        except AecError as error:
+            error.add_note(f"in the file of picture {number}")
+            raise
 
     def _encoded(self, chunk: Sequence[Encodable]) -> list[bytes]:
         images = [item for item in chunk if not isinstance(item, bytes)]
