@@ -26,7 +26,7 @@ from aecodec.dataset.runs import MOST_PICTURES
 from aecodec.dataset.waiting_files import WaitingFiles
 from aecodec.decoding.parsed_file import ParsedFile
 from aecodec.encoding.options import EncodeOptions
-from aecodec.errors import InvalidValue
+from aecodec.errors import AecError, InvalidValue
 from aecodec.images.source import ImageLike
 
 CHUNK_PICTURES: Final = 2048  # that are encoded at once
