@@ -1,5 +1,6 @@
 """aecodec: a learned image codec whose files decode to the same pixels on every machine."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from aecodec.api import decode, decode_image, decode_many, encode, encode_many, inspect
@@ -23,6 +24,7 @@ from aecodec.errors import (
 from aecodec.models.catalogue import ModelInfo, list_models
 
 if TYPE_CHECKING:
+    from aecodec import dataset
     from aecodec.encoding.features import Features, anomaly_score, anomaly_scores, features, features_many
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "UnsupportedVersion",
     "anomaly_score",
     "anomaly_scores",
+    "dataset",
     "decode",
     "decode_image",
     "decode_many",
@@ -63,6 +66,8 @@ def __getattr__(name: str) -> Any:
         from aecodec.encoding import features
 
         return getattr(features, name)
+    if name == "dataset":
+        return import_module("aecodec.dataset")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -60,7 +60,7 @@ def samples_alike(files: Sequence[ParsedFile], engine_name: str) -> list[Picture
         return [_area(file, engine_name, Box(0, file.size[0], 0, file.size[1]), None) for file in files]
     engine, packing = engines.engine(engine_name), first.header.packing
     packed = [PackedPanel(file.payload, file.header.quality, file.seed) for file in files]
-    latent = panels.decode_alike(first.model, engine, packing, first.size, packed)
+    latent, _ = panels.decode_alike(first.model, engine, packing, first.size, packed)
     stack = ladder.synthesize(first.model, engine, latent)
     samples = list(stack[:, : first.size[0], : first.size[1]])
     unfinished = [index for index, file in enumerate(files) if file.has_remainder]
@@ -68,7 +68,7 @@ def samples_alike(files: Sequence[ParsedFile], engine_name: str) -> list[Picture
         part = remainder_section.Part(first.size)
         remainders = [files[index].remainders()[0] for index in unfinished]
         lossy = stack[unfinished] if len(unfinished) < len(files) else stack
-        finished = remainder_section.finish(first.model, engine, packing, lossy, part, remainders)
+        finished, _ = remainder_section.finish(first.model, engine, packing, lossy, part, remainders)
         for index, picture in zip(unfinished, finished, strict=True):
             samples[index] = picture
     return [file.finished(part) for file, part in zip(files, samples, strict=True)]
@@ -109,7 +109,7 @@ def _parts(file: ParsedFile, engine_name: str, area: Box, progress: Progress | N
         size = remainder_section.size_of_part(grid, index, file.size)
         part = remainder_section.Part(size, seed_of(index, grid.count, 0))
         given = decoded[None, *box.within(whole).slices]
-        found = remainder_section.finish(model, engine, file.header.packing, given, part, [remainders[index]])
+        found, _ = remainder_section.finish(model, engine, file.header.packing, given, part, [remainders[index]])
         return Box(box.y0, box.y0 + size[0], box.x0, box.x0 + size[1]), found[0]
 
     yield from in_threads(work, indices)

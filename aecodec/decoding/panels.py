@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -21,19 +21,24 @@ from aecodec.images.regions import Box
 from aecodec.models import ladder
 from aecodec.models.ladder import Latent, Prediction
 from aecodec.models.model import Model
-from aecodec.packing import least_bytes, unpacker
+from aecodec.packing import Coded, Read, least_bytes, unpacker
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+Walked: TypeAlias = tuple[Latent, Coded]
+"""Latents, and the residuals and classes that they were decoded from."""
+
 
 def split(payload: bytes, grid: PanelGrid, model: Model, packing: str) -> list[bytes]:
     """The inverse. Raises TruncatedFile where some panel cannot be whole, and InvalidValue."""
-    return panels.split(payload, [least_bytes(packing, _elements(model, grid.box(i))) for i in range(grid.count)])
+    boxes = map(grid.box, range(grid.count))
+    return panels.split(payload, [least_bytes(packing, elements_of(model, (b.height, b.width))) for b in boxes])
 
 
-def _elements(model: Model, box: Box) -> int:
-    return ladder.elements(model, *model.description.grid(box.height, box.width))
+def elements_of(model: Model, size: tuple[int, int]) -> int:
+    """The number of elements of a picture, or panel, of a size (height, width)."""
+    return ladder.elements(model, *model.description.grid(*size))
 
 
 @dataclass(frozen=True)
@@ -47,21 +52,24 @@ class PackedPanel:
 
 def decode_alike(
     model: Model, engine: Engine, packing: str, size: tuple[int, int], packed: Sequence[PackedPanel]
-) -> Latent:
+) -> Walked:
     """Decode and check the latents of pictures, or panels, of the same size (height, width). Raises AecError."""
-    rows, columns = model.description.grid(*size)
     payloads, qualities = [panel.payload for panel in packed], np.array([panel.quality for panel in packed])
-    decoder = unpacker(packing, model.tables, payloads, ladder.elements(model, rows, columns))
-    residuals: list[NDArray[Any]] = []
+    decoder = unpacker(packing, model.tables, payloads, elements_of(model, size))
+    latent, coded = walk(model, engine, qualities, size, decoder.read)
+    bodies = check_bytes(coded.residuals)
+    decoder.finish([zlib.crc32(body, panel.seed) for body, panel in zip(bodies, packed, strict=True)])
+    return latent, coded
+
+
+def walk(model: Model, engine: Engine, qualities: NDArray[np.intp], size: tuple[int, int], read: Read) -> Walked:
+    """Decode the latents of pictures of the same size (height, width), unchecked, and what was read for them."""
+    coded = Coded([], [])
 
     def code(prediction: Prediction) -> NDArray[Any]:
-        residuals.append(decoder.read(prediction.classes.reshape(len(packed), -1)))
-        return residuals[-1]
+        return coded.read(read, prediction.classes.reshape(len(qualities), -1))
 
-    latent = ladder.walk(model, engine, qualities, rows, columns, code)
-    bodies = check_bytes(residuals)
-    decoder.finish([zlib.crc32(body, panel.seed) for body, panel in zip(bodies, packed, strict=True)])
-    return latent
+    return ladder.walk(model, engine, qualities, *model.description.grid(*size), code), coded
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ class Panels:
         size = (box.height, box.width)
         seed = seed_of(index, self.grid.count, self.seed)
         packed = PackedPanel(self.payloads[index], self.quality, seed)
-        return decode_alike(self.model, self.engine, self.packing, size, [packed])
+        return decode_alike(self.model, self.engine, self.packing, size, [packed])[0]
 
     def means(self, progress: Progress | None) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
         """The rectangle of each panel, in blocks, and the means of its blocks (rows, columns, C)."""

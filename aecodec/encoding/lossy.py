@@ -16,7 +16,7 @@ from aecodec.format import container, panels
 from aecodec.format.container import Packing
 from aecodec.format.panels import PanelGrid
 from aecodec.images import tile_grid
-from aecodec.packing import pack
+from aecodec.packing import Coded, Tables, pack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,21 +45,26 @@ def write(
     residuals = [part.reshape(count, -1) for part in choice.residuals]
     classes = [part.reshape(count, -1) for part in choice.classes]
     negative = inverted(batch.stack, candidate)
-    body = panels.check_bytes(residuals)
 
     def files(name: Packing) -> list[bytes]:
         headers = [
             container.write_header(header_of(candidate, batch.size, int(quality), name, bool(i), sections))
             for quality, i, sections in zip(qualities, negative, batch.sections, strict=True)
         ]
-        checks = [zlib.crc32(part, zlib.crc32(header)) for header, part in zip(headers, body, strict=True)]
-        payloads = pack(name, candidate.model.tables, residuals, classes, checks)
-        return [header + payload for header, payload in zip(headers, payloads, strict=True)]
+        return assemble(headers, name, candidate.model.tables, Coded(residuals, classes))
 
     first = files(packings[0])
     if is_single_tile(batch, candidate) and max(map(len, first)) < SHORT_BYTES:
         return first
     return [better_packed(each) for each in zip(first, *map(files, packings[1:]), strict=True)]
+
+
+def assemble(headers: Sequence[bytes], packing: Packing, tables: Tables, coded: Coded) -> list[bytes]:
+    """The files of single-panel pictures, from their headers, residuals and classes."""
+    bodies = panels.check_bytes(coded.residuals)
+    checks = [zlib.crc32(body, zlib.crc32(header)) for header, body in zip(headers, bodies, strict=True)]
+    payloads = pack(packing, tables, coded.residuals, coded.classes, checks)
+    return [header + payload for header, payload in zip(headers, payloads, strict=True)]
 
 
 def is_single_tile(batch: Batch, candidate: Candidate) -> bool:

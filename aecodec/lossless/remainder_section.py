@@ -30,7 +30,7 @@ from aecodec.models import remainder as remainder_ladder
 from aecodec.models.ladder import Integers
 from aecodec.models.model import Model, RemainderStage
 from aecodec.models.remainder_samples import residuals_to
-from aecodec.packing import Tables, least_bytes
+from aecodec.packing import Coded, Read, Tables, least_bytes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -115,7 +115,7 @@ def split(content: bytes, grid: PanelGrid, size: tuple[int, int], model: Model, 
     stage_of(model)
     if not content:
         raise TruncatedFile("the remainder ends before its error bound")
-    least = [least_bytes(packing_name, _elements(model, size_of_part(grid, i, size))) for i in range(grid.count)]
+    least = [least_bytes(packing_name, elements_of(model, size_of_part(grid, i, size))) for i in range(grid.count)]
     return panels.split(content[1:], least)
 
 
@@ -125,7 +125,8 @@ def size_of_part(grid: PanelGrid, index: int, size: tuple[int, int]) -> tuple[in
     return min(box.y1, size[0]) - box.y0, min(box.x1, size[1]) - box.x0
 
 
-def _elements(model: Model, size: tuple[int, int]) -> int:
+def elements_of(model: Model, size: tuple[int, int]) -> int:
+    """The number of elements of the remainder of a picture, or of a panel's part of it, of a size (height, width)."""
     high, wide = _grown(size, model)
     return high * wide * model.description.channels
 
@@ -154,22 +155,39 @@ def finish(
     reconstructed: Picture,
     part: Part,
     remainders: Sequence[PackedRemainder],
-) -> Picture:
+) -> tuple[Picture, Coded]:
     """The pictures (S, H, W, C), or the same panel of each, from their lossy parts and their remainders.
 
-    reconstructed: the pictures decoded from the lossy parts, which may be larger. Raises AecError.
+    With them, the residuals and classes that were read. reconstructed: the pictures decoded from the lossy parts, which
+    may be larger. Raises AecError.
     """
-    high, wide = _grown(part.size, model)
     payloads = [remainder.packed for remainder in remainders]
-    decoder = packing.unpacker(packing_name, stage_of(model).tables, payloads, _elements(model, part.size))
-    residuals: list[NDArray[Any]] = []
-
-    def code(channel: int, where: NDArray[np.intp], mean: Integers, classes: NDArray[np.uint8]) -> Integers:
-        residuals.append(decoder.read(classes))
-        return residuals[-1]
-
+    decoder = packing.unpacker(packing_name, stage_of(model).tables, payloads, elements_of(model, part.size))
     quality = np.array([remainder.quality for remainder in remainders])
     error = np.array([remainder.error for remainder in remainders])
-    pixels = remainder_ladder.walk(model, engine, reconstructed[:, :high, :wide], quality, error, code)
-    decoder.finish([zlib.crc32(body, part.seed) for body in panels.check_bytes(residuals)])
-    return pixels[:, : part.size[0], : part.size[1]]
+    pixels, coded = walk(model, engine, reconstructed, part.size, Bounds(quality, error), decoder.read)
+    decoder.finish([zlib.crc32(body, part.seed) for body in panels.check_bytes(coded.residuals)])
+    return pixels, coded
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Of S pictures: the qualities of their lossy parts (S,), and the largest errors that remain (S,)."""
+
+    quality: NDArray[np.intp]
+    error: NDArray[np.intp]
+
+
+def walk(
+    model: Model, engine: Engine, reconstructed: Picture, size: tuple[int, int], bounds: Bounds, read: Read
+) -> tuple[Picture, Coded]:
+    """The pictures (S, H, W, C), of a size (height, width), unchecked, and what was read for them."""
+    high, wide = _grown(size, model)
+    coded = Coded([], [])
+
+    def code(channel: int, where: NDArray[np.intp], mean: Integers, classes: NDArray[np.uint8]) -> Integers:
+        return coded.read(read, classes)
+
+    shown = reconstructed[:, :high, :wide]
+    pixels = remainder_ladder.walk(model, engine, shown, bounds.quality, bounds.error, code)
+    return pixels[:, : size[0], : size[1]], coded

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from aecodec import native
 from aecodec.errors import InvalidValue
@@ -20,8 +20,10 @@ from aecodec.packing.tables import Integers, Tables, ideal_bits, parametric, qua
 
 __all__ = [
     "CODERS",
+    "Coded",
     "EntropyCoder",
     "Decoder",
+    "Read",
     "Tables",
     "ideal_bits",
     "least_bytes",
@@ -30,6 +32,24 @@ __all__ = [
     "quantize_probabilities",
     "unpacker",
 ]
+
+
+Read: TypeAlias = Callable[[Integers], Integers]
+"""The residuals of the next pass, for its classes: `Decoder.read`."""
+
+
+@dataclass(frozen=True)
+class Coded:
+    """What `pack` is given and a decoder reads: residuals and classes pass by pass, each (S, E)."""
+
+    residuals: list[Integers]
+    classes: list[Integers]
+
+    def read(self, read: Read, classes: Integers) -> Integers:
+        """Read the residuals of the next pass, and keep both."""
+        self.classes.append(classes)
+        self.residuals.append(read(classes))
+        return self.residuals[-1]
 
 
 class Decoder(Protocol):
@@ -53,8 +73,8 @@ class Decoder(Protocol):
 class EntropyCoder:
     """One packing. The functions are those of this module without the name."""
 
-    pack: Callable[[Tables, Sequence[Integers], Sequence[Integers], Sequence[int]], list[bytes]]
-    unpacker: Callable[[Tables, Sequence[bytes], int], Decoder]
+    pack: Callable[[Tables, Sequence[Integers], Sequence[Integers], Sequence[int], int | None], list[bytes]]
+    unpacker: Callable[[Tables, Sequence[bytes], int, int | None], Decoder]
     least_bytes: Callable[[int], int]
 
 
@@ -79,23 +99,27 @@ def pack(
     residuals: Sequence[Integers],
     classes: Sequence[Integers],
     checks: Sequence[int],
+    *,
+    lanes: int | None = None,
 ) -> list[bytes]:
     """Code residuals with the packing `name`, "zstd" or "rans"; returns S payloads.
 
     residuals: for each pass (S, E) integers within +-2^20, 0 where the class is skipped. classes: of the same shapes,
-    integers 0..63. checks: S CRC-32 values, of which a zstd payload carries all 32 bits, a rans payload 16. Raises
-    InvalidValue for a value out of range.
+    integers 0..63. checks: S CRC-32 values, of which a zstd payload carries all 32 bits, a rans payload 16. lanes: of
+    rans; None for as many as the number of elements asks for. Raises InvalidValue for a value out of range.
     """
-    return _coder(name).pack(tables, residuals, classes, checks)
+    return _coder(name).pack(tables, residuals, classes, checks, lanes)
 
 
-def unpacker(name: str, tables: Tables, payloads: Sequence[bytes], elements: int) -> Decoder:
+def unpacker(
+    name: str, tables: Tables, payloads: Sequence[bytes], elements: int, *, lanes: int | None = None
+) -> Decoder:
     """A decoder of S payloads of `elements` elements each: the sum of E over all passes.
 
     Raises TruncatedFile, TrailingBytes or InvalidValue for a payload that cannot be one. It never allocates more than a
     multiple of the elements and the payloads.
     """
-    return _coder(name).unpacker(tables, payloads, elements)
+    return _coder(name).unpacker(tables, payloads, elements, lanes)
 
 
 def least_bytes(name: str, elements: int) -> int:

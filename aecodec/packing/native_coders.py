@@ -158,10 +158,14 @@ class PhraseDecoder(zstd.Decoder):
 
 
 def pack_rans(
-    tables: Tables, residuals: Sequence[Integers], classes: Sequence[Integers], checks: Sequence[int]
+    tables: Tables,
+    residuals: Sequence[Integers],
+    classes: Sequence[Integers],
+    checks: Sequence[int],
+    lanes: int | None = None,
 ) -> list[bytes]:
     """As `rans.pack`."""
-    states = rans.first_states(rans.lanes_for(sum(part.shape[1] for part in residuals)), checks)
+    states = rans.first_states(lanes or rans.lanes_for(sum(part.shape[1] for part in residuals)), checks)
     payloads = []
     for stream, body in zip(states, _Streams(_tables(tables, "rans"), residuals, classes, len(checks)), strict=True):
         payload = body(_library().aec_rans_write, (), (address(stream), stream.size))
@@ -170,7 +174,11 @@ def pack_rans(
 
 
 def pack_phrases(
-    tables: Tables, residuals: Sequence[Integers], classes: Sequence[Integers], checks: Sequence[int]
+    tables: Tables,
+    residuals: Sequence[Integers],
+    classes: Sequence[Integers],
+    checks: Sequence[int],
+    lanes: int | None = None,
 ) -> list[bytes]:
     """As `zstd.pack`."""
     dictionaries = _dictionaries()

@@ -88,12 +88,15 @@ class _Steps:
 
 
 def pack(
-    tables: Tables, residuals: Sequence[Integers], classes: Sequence[Integers], checks: Sequence[int]
+    tables: Tables,
+    residuals: Sequence[Integers],
+    classes: Sequence[Integers],
+    checks: Sequence[int],
+    lanes: int | None = None,
 ) -> list[bytes]:
-    """Code residuals into one payload a stream. Shapes and errors as in `aecodec.packing.pack`."""
+    """Code residuals into one payload a stream. Shapes, lanes and errors as in `aecodec.packing.pack`."""
     streams = len(checks)
-    elements = sum(r.shape[1] for r in residuals)
-    lanes = lanes_for(elements)
+    lanes = lanes or lanes_for(sum(r.shape[1] for r in residuals))
     frequencies = [np.zeros((0, streams, lanes), np.uint32)]
     starts = [np.zeros((0, streams, lanes), np.uint32)]
     for r, c in zip(residuals, classes, strict=True):
@@ -182,10 +185,10 @@ def least_bytes(elements: int) -> int:
 class Decoder:
     """Reads passes back in the order in which they were packed. Interface as `aecodec.packing.Decoder`."""
 
-    def __init__(self, tables: Tables, payloads: Sequence[bytes], elements: int) -> None:
+    def __init__(self, tables: Tables, payloads: Sequence[bytes], elements: int, lanes: int | None = None) -> None:
         self.tables = tables
         self.streams = len(payloads)
-        self.lanes = lanes_for(elements)
+        self.lanes = lanes or lanes_for(elements)
         self.payloads = payloads
         sizes = np.array([len(p) for p in payloads], np.int64)
         self.data = np.frombuffer(b"".join(payloads) + b"\0", np.uint8)  # never empty

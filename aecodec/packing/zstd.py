@@ -205,9 +205,13 @@ def _walk(trees: Trees, kinds: Integers, take: Any, values: Integers | None) -> 
 
 
 def pack(
-    tables: Tables, residuals: Sequence[Integers], classes: Sequence[Integers], checks: Sequence[int]
+    tables: Tables,
+    residuals: Sequence[Integers],
+    classes: Sequence[Integers],
+    checks: Sequence[int],
+    lanes: int | None = None,
 ) -> list[bytes]:
-    """Code residuals into one payload a stream. Shapes and errors as in `aecodec.packing.pack`."""
+    """Code residuals into one payload a stream. Shapes and errors as in `aecodec.packing.pack`; there are no lanes."""
     bodies = (
         phrases_of(tables, [r[s : s + 1] for r in residuals], [c[s : s + 1] for c in classes])
         for s in range(len(checks))
@@ -317,7 +321,7 @@ def least_bytes(elements: int) -> int:
 class Decoder:
     """Reads passes back in the order in which they were packed. Interface as `aecodec.packing.Decoder`."""
 
-    def __init__(self, tables: Tables, payloads: Sequence[bytes], elements: int) -> None:
+    def __init__(self, tables: Tables, payloads: Sequence[bytes], elements: int, lanes: int | None = None) -> None:
         self.tables = tables
         self.streams: list[Stream] = []
         for s, payload in enumerate(payloads):

@@ -66,7 +66,7 @@ def test_no_sample_is_off_by_more_than_was_allowed(
     found = found_for(model, pictures, made, error)
     assert int(np.abs(found.pixels.astype(int) - pictures).max()) <= error
     parts = remainder_section.pack(packing, found)
-    again = remainder_section.finish(
+    again, _ = remainder_section.finish(
         model, engine(), packing, made, Part((shape[1], shape[2])), [PackedRemainder(part, 50, error) for part in parts]
     )
     assert np.array_equal(again, found.pixels)
@@ -159,7 +159,7 @@ def test_damage_is_an_error_or_changes_nothing(packing: str, data: st.DataObject
     else:
         damaged += b"\1"
     try:
-        again = remainder_section.finish(
+        again, _ = remainder_section.finish(
             TINY, engine(), packing, made, Part((6, 6)), [PackedRemainder(bytes(damaged), 50, 1)]
         )
     except AecError:

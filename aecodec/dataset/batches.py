@@ -1,0 +1,74 @@
+"""Batches for training loops: in order, or shuffled so that each block is decoded once.
+
+Shuffling draws the order of the blocks, takes several at a time, and draws the order of all pictures in them. With the
+default window, the pictures of a batch come from many blocks; that is not a permutation with every order equally
+likely, but what training needs, at the speed of reading in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aecodec.errors import InvalidValue
+
+WINDOW_PICTURES: Final = 8192  # that are shuffled among each other
+
+
+class Batch(NamedTuple):
+    """images: (N, H, W[, C]), or a list of pictures. labels: (N,) or None. numbers: (N,), the pictures' own."""
+
+    images: Any
+    labels: NDArray[np.int64] | None
+    numbers: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Order:
+    """The order in which pictures are read.
+
+    blocks: the numbers of the pictures of each block. seed: None for the order of the numbers. part: (index, count), to
+    share the blocks among several readers.
+    """
+
+    blocks: Sequence[NDArray[np.int64]]
+    seed: int | None
+    part: tuple[int, int] = (0, 1)
+
+    def __post_init__(self) -> None:
+        index, count = self.part
+        if not 0 <= index < count:
+            raise InvalidValue(f"part must be (index, count) with 0 <= index < count, not {self.part}")
+
+    def windows(self) -> Iterator[NDArray[np.int64]]:
+        """Numbers of pictures, some blocks at a time."""
+        random = None if self.seed is None else np.random.default_rng(self.seed)
+        order = np.arange(len(self.blocks)) if random is None else random.permutation(len(self.blocks))
+        window: list[NDArray[np.int64]] = []
+        for index in order[self.part[0] :: self.part[1]].tolist():
+            window.append(self.blocks[index])
+            if sum(map(len, window)) >= WINDOW_PICTURES:
+                yield _mixed(window, random)
+                window = []
+        if window:
+            yield _mixed(window, random)
+
+    def batches(self, size: int, drop_last: bool) -> Iterator[NDArray[np.int64]]:
+        """The numbers of each batch of `size` pictures; the last one may have fewer, or is dropped."""
+        left = np.zeros(0, np.int64)
+        for window in self.windows():
+            left = np.concatenate([left, window])
+            whole = len(left) // size * size
+            yield from left[:whole].reshape(-1, size)
+            left = left[whole:]
+        if len(left) and not drop_last:
+            yield left
+
+
+def _mixed(window: Sequence[NDArray[np.int64]], random: np.random.Generator | None) -> NDArray[np.int64]:
+    numbers = np.concatenate(window)
+    return numbers if random is None else random.permutation(numbers)

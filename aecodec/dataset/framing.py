@@ -1,0 +1,277 @@
+"""The frame of a data set: blocks one after the other, an index of them, and a footer that leads to the index.
+
+    6 bytes   AE D0 61 65 63 73: the magic, the version in the low bits of the second byte, and "aecs"
+    blocks    among them one index, the last block that counts
+    6 bytes   footer: length of the index block in 4 bytes, little-endian; AE DE
+
+A block:
+
+    2 bytes   AE DB
+    1 byte    kind: a critical one below 128, an ignorable one from there on
+    varint    length of the header
+    varint    length of the body
+    header, body
+    4 bytes   CRC-32 of everything before, little-endian
+
+The index is a block whose header is the length of its content, a varint, and whose body is that content in a Zstandard
+frame: a varint, the number of blocks; and for each block, in the order of the file, a varint with the number of bytes
+between it and the block before, its kind, the lengths of header and body, and its header. Blocks that the index does
+not name, such as an older index, mean nothing. Where the index is lost, `scan` finds the blocks by their first bytes
+and their checksums.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from aecodec.dataset.ranges import RangeSource
+from aecodec.errors import (
+    ChecksumMismatch,
+    InvalidValue,
+    LimitExceeded,
+    NotAnAecFile,
+    TruncatedFile,
+    UnsupportedSection,
+    UnsupportedVersion,
+)
+from aecodec.format.container import read_varint, write_varint
+from aecodec.packing import frames
+
+VERSION: Final = 0
+JOINED: Final = 1
+FILES: Final = 2
+COLUMNS: Final = 3
+METADATA: Final = 4
+INDEX: Final = 5
+PICTURES: Final = (JOINED, FILES)
+KINDS: Final = {JOINED: "joined", FILES: "files", COLUMNS: "columns", METADATA: "metadata", INDEX: "index"}
+
+HEAD_BYTES: Final = 6
+FOOTER_BYTES: Final = 6
+_MAGIC: Final = 0xAE
+_MAGIC_NIBBLE: Final = 0xD0
+_NAME: Final = b"aecs"
+_MARK: Final = b"\xae\xdb"
+_FOOTER_MARK: Final = b"\xae\xde"
+_IGNORABLE: Final = 0x80
+_CHECK_BYTES: Final = 4
+_PREFIX_BYTES: Final = 13  # mark, kind, two varints
+_TAIL_BYTES: Final = 1 << 16  # of the file, read at once: the index is usually within them
+_WINDOW_BYTES: Final = 1 << 20  # that a scan looks at at once
+_SCANNED: Final = 16  # a scan reads at most so many times the bytes of the file
+_INDEX_SHARE: Final = 4  # the content of an index is at most so many times as long as the file
+_LEVELS: Final = ((1 << 20, 19), (1 << 63, 9))  # zstd's level up to so many bytes
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block as written: its kind, header and body."""
+
+    kind: int
+    header: bytes
+    body: bytes
+
+    def to_bytes(self) -> bytes:
+        """The bytes of the block."""
+        begin = _prefix(self.kind, len(self.header), len(self.body))
+        content = begin + self.header + self.body
+        return content + zlib.crc32(content).to_bytes(_CHECK_BYTES, "little")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A block as the index knows it. begin: its first byte in the file."""
+
+    kind: int
+    begin: int
+    header: bytes
+    body_bytes: int
+
+    @property
+    def size(self) -> int:
+        """The bytes of the whole block."""
+        prefix = len(_prefix(self.kind, len(self.header), self.body_bytes))
+        return prefix + len(self.header) + self.body_bytes + _CHECK_BYTES
+
+    @property
+    def end(self) -> int:
+        """Where the block ends."""
+        return self.begin + self.size
+
+    def read(self, source: RangeSource) -> bytes:
+        """The body. Raises ChecksumMismatch, TruncatedFile."""
+        data = source.read(self.begin, self.size)
+        begin = _prefix(self.kind, len(self.header), self.body_bytes) + self.header
+        if not data.startswith(begin) or not _is_whole(data):
+            raise ChecksumMismatch("the block is damaged: its checksum does not match")
+        return data[len(begin) : -_CHECK_BYTES]
+
+
+def _prefix(kind: int, header_bytes: int, body_bytes: int) -> bytes:
+    return _MARK + bytes([kind]) + write_varint(header_bytes) + write_varint(body_bytes)
+
+
+def _is_whole(data: bytes) -> bool:
+    return zlib.crc32(data[:-_CHECK_BYTES]) == int.from_bytes(data[-_CHECK_BYTES:], "little")
+
+
+# The first bytes ---
+
+
+def head() -> bytes:
+    """The first bytes of a data set."""
+    return bytes([_MAGIC, _MAGIC_NIBBLE | VERSION]) + _NAME
+
+
+def is_data_set(data: bytes) -> bool:
+    """Whether a file, by its first bytes, is a data set of any version."""
+    return len(data) >= HEAD_BYTES and data[0] == _MAGIC and data[1] & 0xF0 == _MAGIC_NIBBLE and data[2:6] == _NAME
+
+
+def check_head(data: bytes) -> None:
+    """Raise NotAnAecFile or UnsupportedVersion for the first bytes of a file that is no data set of this version."""
+    if not is_data_set(data):
+        raise NotAnAecFile("this is not a data set of pictures")
+    if (version := data[1] & 0x0F) != VERSION:
+        raise UnsupportedVersion(
+            f"the data set has version {version} and this release reads version {VERSION}: upgrade aecodec"
+        )
+
+
+# The index ---
+
+
+def index_block(entries: Iterable[Entry]) -> bytes:
+    """The index of these blocks, which are in the order of the file, and the footer."""
+    entries = list(entries)
+    content = bytearray(write_varint(len(entries)))
+    end = HEAD_BYTES
+    for entry in entries:
+        content += write_varint(entry.begin - end)
+        content.append(entry.kind)
+        content += write_varint(len(entry.header)) + write_varint(entry.body_bytes) + entry.header
+        end = entry.end
+    level = next(level for most, level in _LEVELS if len(content) <= most)
+    block = Block(INDEX, write_varint(len(content)), frames.compress(bytes(content), (level,))).to_bytes()
+    return block + len(block).to_bytes(4, "little") + _FOOTER_MARK
+
+
+def read_index(source: RangeSource) -> list[Entry]:
+    """The blocks of a data set, as its index lists them. Raises TruncatedFile if there is none, or another AecError."""
+    check_head(source.read(0, min(HEAD_BYTES, source.size)))
+    tail = source.read(source.size - min(source.size, _TAIL_BYTES), min(source.size, _TAIL_BYTES))
+    if tail[-2:] != _FOOTER_MARK or source.size < HEAD_BYTES + FOOTER_BYTES:
+        raise TruncatedFile("the data set has no index at its end: it was cut off, or not written to the end")
+    length = int.from_bytes(tail[-FOOTER_BYTES:-2], "little")
+    begin = source.size - FOOTER_BYTES - length
+    if begin < HEAD_BYTES:
+        raise InvalidValue("the index of the data set would begin before the file")
+    data = tail[:-FOOTER_BYTES][-length:] if length + FOOTER_BYTES <= len(tail) else source.read(begin, length)
+    entry = _entry(data, 0, begin)
+    if entry is None or entry.kind != INDEX or entry.size != length or not _is_whole(data):
+        raise ChecksumMismatch("the index of the data set is damaged")
+    declared, at = read_varint(entry.header, 0)
+    if at != len(entry.header) or declared > _INDEX_SHARE * source.size:
+        raise InvalidValue("the index of the data set is longer than its blocks allow")
+    body = data[length - _CHECK_BYTES - entry.body_bytes : length - _CHECK_BYTES]
+    content = bytes(frames.decompress(body, declared, "the index"))
+    if len(content) != declared:
+        raise TruncatedFile("the index of the data set ends early")
+    return list(_entries(content, begin))
+
+
+def _entries(content: bytes, limit: int) -> Iterator[Entry]:
+    count, at = read_varint(content, 0)
+    end = HEAD_BYTES
+    for _ in range(count):
+        gap, at = read_varint(content, at)
+        kind = content[at : at + 1]
+        header_bytes, at = read_varint(content, at + 1)
+        body_bytes, at = read_varint(content, at)
+        header = content[at : at + header_bytes]
+        if not kind or len(header) < header_bytes:
+            raise TruncatedFile("the index of the data set ends early")
+        at += header_bytes
+        entry = Entry(kind[0], end + gap, header, body_bytes)
+        end = entry.end
+        if end > limit:
+            raise InvalidValue("the index of the data set names a block beyond the end of the blocks")
+        if known(entry):
+            yield entry
+    if at != len(content):
+        raise InvalidValue("bytes follow the end of the index")
+
+
+def known(entry: Entry) -> bool:
+    """Whether this release knows the block's kind; an unknown ignorable one is passed over.
+
+    Raises UnsupportedSection for an unknown one that cannot be ignored.
+    """
+    if entry.kind in KINDS:
+        return True
+    if entry.kind & _IGNORABLE:
+        return False
+    raise UnsupportedSection(
+        f"the data set has a block of kind {entry.kind}, which this release does not know: upgrade"
+    )
+
+
+# Without an index ---
+
+
+def scan(source: RangeSource) -> Iterator[Entry]:
+    """All whole blocks of a data set, found by their first bytes and checksums; indices and unknown kinds left out.
+
+    Raises NotAnAecFile or UnsupportedVersion if the first bytes are whole but not those of a data set, and
+    LimitExceeded for a file that is made to be slow.
+    """
+    start = source.read(0, min(HEAD_BYTES, source.size))
+    if is_data_set(start):
+        check_head(start)
+    at, left = 0, _SCANNED * source.size + _WINDOW_BYTES
+    while (at := _next_mark(source, at)) >= 0:
+        entry = _entry(source.read(at, min(_PREFIX_BYTES, source.size - at)), 0, at, source)
+        if entry is None:
+            at += 1
+            continue
+        left -= entry.size
+        if left < 0:
+            raise LimitExceeded("the data set has so many false beginnings of blocks that it looks made to be slow")
+        if not _is_whole(source.read(entry.begin, entry.size)):
+            at += 1
+            continue
+        at = entry.end
+        if entry.kind != INDEX and entry.kind in KINDS:
+            yield entry
+
+
+def _next_mark(source: RangeSource, at: int) -> int:
+    """Where the next block may begin, at `at` or later; -1 if nowhere."""
+    while at < source.size - 1:
+        window = source.read(at, min(_WINDOW_BYTES, source.size - at))
+        found = window.find(_MARK)
+        if found >= 0:
+            return at + found
+        at += len(window) - 1
+    return -1
+
+
+def _entry(data: bytes, at: int, begin: int, source: RangeSource | None = None) -> Entry | None:
+    """The block whose bytes begin at data[at], or None if none does. source: where the header is, if not in data."""
+    if data[at : at + 2] != _MARK or len(data) < at + 3:
+        return None
+    try:
+        header_bytes, next_at = read_varint(data, at + 3)
+        body_bytes, next_at = read_varint(data, next_at)
+        size = next_at - at + header_bytes + body_bytes + _CHECK_BYTES
+        if source is None:
+            header = data[next_at : next_at + header_bytes]
+            return Entry(data[at + 2], begin, header, body_bytes) if size <= len(data) - at else None
+        if size > source.size - begin:
+            return None
+        return Entry(data[at + 2], begin, source.read(begin + next_at - at, header_bytes), body_bytes)
+    except (InvalidValue, TruncatedFile):
+        return None

@@ -1,0 +1,61 @@
+"""A file that becomes visible when it is complete: written under another name, then renamed; or appended to."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import IO
+
+
+class PartialFile:
+    """A new file at `path`, which appears there once it is finished; `size` bytes of it have been written."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._final = os.path.realpath(path)  # a link stays a link
+        self._temporary: str | None = os.path.join(os.path.dirname(self._final), f".aec-{os.urandom(8).hex()}.tmp")
+        self._before = self.size = 0
+        try:
+            self._stream: IO[bytes] = open(self._temporary, "xb")  # noqa: SIM115
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error  # not the temporary name
+
+    @classmethod
+    def appending(cls, path: str | os.PathLike[str]) -> PartialFile:
+        """The file at `path`, to which bytes are appended; `abort` cuts them off again."""
+        file = cls.__new__(cls)
+        file._final, file._temporary = os.path.realpath(path), None
+        file._stream = open(file._final, "r+b")  # noqa: SIM115
+        file._before = file.size = file._stream.seek(0, os.SEEK_END)
+        return file
+
+    @property
+    def closed(self) -> bool:
+        """Whether the file is finished or given up."""
+        return self._stream.closed
+
+    def write(self, data: bytes) -> None:
+        """Append bytes. Raises OSError."""
+        self._stream.write(data)
+        self.size += len(data)
+
+    def finish(self) -> None:
+        """Make sure that all bytes are on the disk, and give the file its name. Raises OSError."""
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+        self._stream.close()
+        if self._temporary is not None:
+            with suppress(OSError):
+                os.chmod(self._temporary, os.stat(self._final).st_mode & 0o7777)  # overwriting keeps permissions
+            os.replace(self._temporary, self._final)
+
+    def abort(self) -> None:
+        """Remove what was written. Raises OSError."""
+        if self._stream.closed:
+            return
+        if self._temporary is None:
+            self._stream.flush()
+            self._stream.truncate(self._before)
+        self._stream.close()
+        if self._temporary is not None:
+            with suppress(FileNotFoundError):
+                os.unlink(self._temporary)
