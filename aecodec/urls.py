@@ -5,7 +5,7 @@ fsspec is imported when a URL is met, and it imports the package of its protocol
 
 from __future__ import annotations
 
-from typing import IO, TypeGuard
+from typing import IO, Any, TypeGuard
 
 from aecodec.errors import InvalidValue
 
@@ -15,14 +15,27 @@ def is_url(path: object) -> TypeGuard[str]:
     return isinstance(path, str) and "://" in path
 
 
-def open_url(url: str, mode: str = "rb") -> IO[bytes]:
-    """Open a file elsewhere. Raises InvalidValue for protocols that nothing here can open, and OSError."""
+def file_system(url: str) -> tuple[Any, str]:
+    """The fsspec file system of a URL, and the path in it. Raises InvalidValue for what nothing here can open."""
     try:
-        import fsspec
+        import fsspec.core
     except ImportError as error:
         raise InvalidValue(f"{url} needs fsspec: pip install 'aecodec[fsspec]'") from error
     try:
-        opened: IO[bytes] = fsspec.open(url, mode).open()
+        files, path = fsspec.core.url_to_fs(url)
     except (ImportError, ValueError) as error:
         raise InvalidValue(f"{url} cannot be opened: {error}") from error
+    return files, path
+
+
+def open_url(url: str, mode: str = "rb") -> IO[bytes]:
+    """Open a file elsewhere. Raises InvalidValue for what nothing here can open, and OSError."""
+    files, path = file_system(url)
+    opened: IO[bytes] = files.open(path, mode)
     return opened
+
+
+def matching(pattern: str) -> list[str]:
+    """The URLs that a pattern with wildcards stands for, sorted. Raises InvalidValue, OSError."""
+    files, path = file_system(pattern)
+    return sorted(files.unstrip_protocol(name) for name in files.glob(path))

@@ -93,7 +93,7 @@ class DataSet:
         numbers = self._numbers(index)
         wanted = self._wanted(numbers)
         found = in_threads(lambda each: self._pictures(each[0], each[1]), wanted)
-        return _assembled(len(numbers), zip((where for _, _, where in wanted), found, strict=True))
+        return assembled(len(numbers), zip((where for _, _, where in wanted), found, strict=True))
 
     def file(self, number: int) -> bytes:
         """The .aec file of a picture. Raises IndexError, AecError."""
@@ -318,7 +318,7 @@ def _read_only(parsed: picture_blocks.Files, body: bytes, place: int, data_set: 
     return parsed.decode(body, [place], data_set._max_pixels, data_set._engine)[0]
 
 
-def _assembled(count: int, parts: Iterable[tuple[NDArray[np.int64], Sequence[Picture]]]) -> Any:
+def assembled(count: int, parts: Iterable[tuple[NDArray[np.int64], Sequence[Picture]]]) -> Any:
     """An array of all pictures if they are alike, otherwise a list. parts: (places in it, pictures)."""
     whole: Picture | None = None
     pictures: list[Picture] | None = None if count else []
