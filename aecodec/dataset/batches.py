@@ -48,14 +48,18 @@ class Order:
         """Numbers of pictures, some blocks at a time."""
         random = None if self.seed is None else np.random.default_rng(self.seed)
         order = np.arange(len(self.blocks)) if random is None else random.permutation(len(self.blocks))
+        mine = [self.blocks[index] for index in order[self.part[0] :: self.part[1]].tolist()]
+        if random is None:  # blocks of pictures that are coded differently may take turns
+            yield np.sort(np.concatenate([np.zeros(0, np.int64), *mine]))
+            return
         window: list[NDArray[np.int64]] = []
-        for index in order[self.part[0] :: self.part[1]].tolist():
-            window.append(self.blocks[index])
+        for numbers in mine:
+            window.append(numbers)
             if sum(map(len, window)) >= WINDOW_PICTURES:
-                yield _mixed(window, random)
+                yield random.permutation(np.concatenate(window))
                 window = []
         if window:
-            yield _mixed(window, random)
+            yield random.permutation(np.concatenate(window))
 
     def batches(self, size: int, drop_last: bool) -> Iterator[NDArray[np.int64]]:
         """The numbers of each batch of `size` pictures; the last one may have fewer, or is dropped."""
@@ -67,8 +71,3 @@ class Order:
             left = left[whole:]
         if len(left) and not drop_last:
             yield left
-
-
-def _mixed(window: Sequence[NDArray[np.int64]], random: np.random.Generator | None) -> NDArray[np.int64]:
-    numbers = np.concatenate(window)
-    return numbers if random is None else random.permutation(numbers)
