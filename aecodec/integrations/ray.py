@@ -1,0 +1,102 @@
+"""Compression and decoding on a Ray cluster: `write` makes the shards of a data set, `read` decodes them.
+
+    pictures = ray.data.read_images("photos", include_paths=True)
+    write(pictures, "photos.aecs", shards=8, columns=["path"], quality=60)
+    decoded = read("photos-*.aecs")
+
+Without a cluster, Ray starts one on this machine; `ray.init(ADDRESS)` connects to another, whose machines need aecodec
+and a path or URL that all of them reach.
+
+Pictures are encoded batch by batch; files, which are small, are what is moved between machines and collected into
+shards. Ray repeats the batch, or the shard, of a worker that is lost. As encoding always gives the same bytes and a
+shard appears under its name when it is whole, nothing is lost and nothing is there twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+import ray
+import ray.data
+
+from aecodec import dataset
+from aecodec.dataset import DataSet
+from aecodec.errors import InvalidValue
+from aecodec.integrations.batches import FILE, IMAGE, Encode
+
+BATCH: Final = 256
+RETRIES: Final = 16  # of a shard whose worker is lost
+
+
+def write(
+    pictures: Any,
+    path: str,
+    *,
+    shards: int,
+    image: str = IMAGE,
+    columns: Sequence[str] = (),
+    batch_size: int = BATCH,
+    **options: Any,
+) -> list[str]:
+    """Encode a Ray data set and write it as shards, which `aecodec.dataset.open` reads as one.
+
+    pictures: a `ray.data.Dataset` with a column of pictures, called `image`. path: a path or URL that all machines
+    reach; that of `name.aecs` gives the shards `name-00000-of-00128.aecs` and so on, which are written over. shards:
+    how many, of about the same number of pictures, in the order of the data set. columns: those to keep; one called
+    "label" has the labels. batch_size: pictures that are encoded together. options: those of `aecodec.encode`.
+
+    Returns the names of the shards. Raises InvalidValue for wrong options; errors in workers are raised as those of
+    Ray, with the cause in them.
+    """
+    if shards < 1:
+        raise InvalidValue(f"a data set has 1 shard or more, not {shards}")
+    encode = Encode(image=image, file=FILE, **options)
+    pictures.context.execution_options.preserve_order = True
+    files = pictures.select_columns([image, *columns]).map_batches(encode, batch_size=batch_size)
+    tables = files.repartition(shards).to_arrow_refs()
+    paths = [dataset.shard_path(path, index, shards) for index in range(shards)]
+    write_one = ray.remote(_write_shard).options(max_retries=RETRIES)
+    done = [write_one.remote(*each, list(columns), options) for each in zip(tables, paths, strict=True)]
+    del tables  # a shard that is written needs its files no longer
+    ray.get(done)
+    return paths
+
+
+def _write_shard(table: Any, path: str, columns: Sequence[str], options: dict[str, Any]) -> None:
+    with dataset.Writer(path, **options) as writer:
+        if table.num_rows:
+            writer.add_files(table[FILE].to_pylist(), {name: table[name].to_pylist() for name in columns})
+
+
+def read(path: str, *, batch_size: int = BATCH) -> Any:
+    """A `ray.data.Dataset` of the pictures of a data set, decoded by the workers, with its columns.
+
+    path: a path or URL that all machines reach, with wildcards for shards. Its rows have the column "image" and those
+    of the data set, labels among them. batch_size: pictures that are decoded together, and make a block.
+
+    Raises AecError and OSError; errors in workers are raised as those of Ray, with the cause in them.
+    """
+    count = len(_opened(path))
+    begins = ray.data.from_items([{"begin": begin} for begin in range(0, count, batch_size)])
+    return begins.map_batches(_Read(path, batch_size), batch_size=1)
+
+
+class _Read:
+    """The pictures from a number on, with their columns."""
+
+    def __init__(self, path: str, count: int) -> None:
+        self.path, self.count = path, count
+
+    def __call__(self, batch: dict[str, Iterable[int]]) -> dict[str, Any]:
+        (begin,) = batch["begin"]
+        data_set = _opened(self.path)
+        rows = slice(begin, begin + self.count)
+        return {IMAGE: data_set[rows], **{name: column[rows] for name, column in data_set.columns.items()}}
+
+
+@lru_cache(maxsize=1)
+def _opened(path: str) -> DataSet:
+    """The data set, which a worker opens once."""
+    return dataset.open(path)
