@@ -6,6 +6,7 @@ whose worker was lost. They take and return dictionaries of columns, as Ray Data
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -36,8 +37,9 @@ class Encode:
         return {**others, self.file: self.files(batch[self.image])}
 
     def files(self, images: Sequence[Any]) -> list[bytes]:
-        """The .aec files of a sequence of pictures: arrays, or whatever else `aecodec.encode` takes."""
-        return aecodec.encode_many(list(images), **self.options)
+        """The .aec files of a sequence of pictures: the bytes of picture files, or whatever `aecodec.encode` takes."""
+        opened = [io.BytesIO(image) if isinstance(image, bytes) else image for image in images]
+        return aecodec.encode_many(opened, **self.options)
 
 
 class Decode:

@@ -14,14 +14,17 @@ shard appears under its name when it is whole, nothing is lost and nothing is th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import ray
 import ray.data
 
-from aecodec import dataset
+from aecodec import dataset, urls
 from aecodec.dataset import DataSet
 from aecodec.errors import InvalidValue
 from aecodec.integrations.batches import FILE, IMAGE, Encode
@@ -58,16 +61,30 @@ def write(
     tables = files.repartition(shards).to_arrow_refs()
     paths = [dataset.shard_path(path, index, shards) for index in range(shards)]
     write_one = ray.remote(_write_shard).options(max_retries=RETRIES)
-    done = [write_one.remote(*each, list(columns), options) for each in zip(tables, paths, strict=True)]
-    del tables  # a shard that is written needs its files no longer
-    ray.get(done)
+    with _staging(path) as folder:
+        done = [write_one.remote(*each, folder, list(columns), options) for each in zip(tables, paths, strict=True)]
+        del tables  # a shard that is written needs its files no longer
+        ray.get(done)
     return paths
 
 
-def _write_shard(table: Any, path: str, columns: Sequence[str], options: dict[str, Any]) -> None:
-    with dataset.Writer(path, **options) as writer:
+@contextmanager
+def _staging(path: str) -> Iterator[str | None]:
+    """A folder beside the shards in which they are written, so that a killed worker leaves nothing; None at a URL."""
+    if urls.is_url(path):
+        yield None
+    else:
+        with TemporaryDirectory(prefix=".aec-", dir=os.path.dirname(os.path.abspath(path))) as folder:
+            yield folder
+
+
+def _write_shard(table: Any, path: str, folder: str | None, columns: Sequence[str], options: dict[str, Any]) -> None:
+    written = path if folder is None else os.path.join(folder, os.path.basename(path))
+    with dataset.Writer(written, **options) as writer:
         if table.num_rows:
             writer.add_files(table[FILE].to_pylist(), {name: table[name].to_pylist() for name in columns})
+    if folder is not None:
+        os.replace(written, path)
 
 
 def read(path: str, *, batch_size: int = BATCH) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import numpy as np
 import pytest
+from PIL import Image
 from samples import COLOUR, DIGITS
 
 import aecodec
@@ -36,6 +38,13 @@ def test_columns_may_have_other_names() -> None:
     found = encode({"picture": DIGITS[:2], "id": ["a", "b"]})
     assert list(found) == ["id", "data"] and all(isinstance(file, bytes) for file in found["data"])
     assert Decode(image="pixels", file="data")(found)["pixels"].shape == (2, 28, 28)
+
+
+def test_pictures_may_be_the_bytes_of_picture_files() -> None:
+    png = io.BytesIO()
+    Image.fromarray(COLOUR[0]).save(png, "png")
+    encode = Encode(model="cifar", quality=40)
+    assert encode.files([png.getvalue(), COLOUR[0]]) == [aecodec.encode(COLOUR[0], model="cifar", quality=40)] * 2
 
 
 def test_pictures_of_several_shapes_stay_apart() -> None:
