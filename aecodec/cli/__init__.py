@@ -17,6 +17,9 @@ COMMANDS: Final = (
     "decompress",
     "info",
     "verify",
+    "pack",
+    "unpack",
+    "ls",
     "models",
     "doctor",
     "train",
@@ -83,7 +86,9 @@ class LazyGroup(click.Group):
 def _hint(name: str) -> str:
     """Return a sentence with what may have been meant by a first argument that is not a command."""
     if os.path.exists(name):
-        command = "compress -r" if os.path.isdir(name) else "decompress" if name.endswith(".aec") else "compress"
+        suffix = os.path.splitext(name)[1]
+        command = {".aec": "decompress", ".aecs": "unpack"}.get(suffix, "compress")
+        command += " -r" if os.path.isdir(name) else ""
         return f"Did you mean `aec {command} {shlex.quote(name)}`?"
     close = _SYNONYMS.get(name.lower()) or next(iter(difflib.get_close_matches(name, COMMANDS)), None)
     return f"Did you mean `aec {close}`?" if close else "`aec --help` lists the commands."

@@ -75,7 +75,7 @@ class Compression:
 @click.command("compress")
 @click.argument("inputs", metavar="IN...", nargs=-1, required=True)
 @output_option("Output: a file, a folder, or - for standard output. [default: IN with suffix .aec]")
-@encoder_options
+@encoder_options()
 @conversion_options
 def command(inputs: tuple[str, ...], output: str | None, **options: Any) -> None:
     """Compress pictures to .aec files.

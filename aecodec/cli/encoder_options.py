@@ -113,28 +113,33 @@ rate_target_options: Final = all_of(
     ),
 )
 
-encoder_options: Final = all_of(
-    model_option,
-    rate_target_options,
-    effort_option,
-    click.option(
-        "--packing",
-        type=click.Choice([AUTO, *PACKINGS]),
-        default=AUTO,
-        show_default=True,
-        help="Entropy coder: zstd decodes faster, rans makes small files smaller.",
-    ),
-    click.option("--strip", is_flag=True, help="Drop ICC profile, EXIF, XMP and resolution."),
-    click.option(
-        "--alpha-quality",
-        type=whole_number(1, ALPHA_LOSSLESS),
-        default=ALPHA_LOSSLESS,
-        show_default=True,
-        metavar="Q",
-        help=f"Quality of the alpha channel, 1 to {ALPHA_LOSSLESS} (lossless).",
-    ),
-    click.option("--exact-transparent", is_flag=True, help="Preserve the colours of fully transparent pixels."),
-)
+_strip_option: Final = click.option("--strip", is_flag=True, help="Drop ICC profile, EXIF, XMP and resolution.")
+
+
+def encoder_options(*, strip: bool = True) -> Decorator:
+    """Declare the options of encoding; strip: with --strip, for commands that keep metadata otherwise."""
+    return all_of(
+        model_option,
+        rate_target_options,
+        effort_option,
+        click.option(
+            "--packing",
+            type=click.Choice([AUTO, *PACKINGS]),
+            default=AUTO,
+            show_default=True,
+            help="Entropy coder: zstd decodes faster, rans makes small files smaller.",
+        ),
+        *([_strip_option] if strip else []),
+        click.option(
+            "--alpha-quality",
+            type=whole_number(1, ALPHA_LOSSLESS),
+            default=ALPHA_LOSSLESS,
+            show_default=True,
+            metavar="Q",
+            help=f"Quality of the alpha channel, 1 to {ALPHA_LOSSLESS} (lossless).",
+        ),
+        click.option("--exact-transparent", is_flag=True, help="Preserve the colours of fully transparent pixels."),
+    )
 
 
 def parse_encoder_options(given: Mapping[str, Any]) -> EncodeOptions:

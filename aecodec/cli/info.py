@@ -9,8 +9,8 @@ import click
 
 from aecodec.cli.descriptions import describe_error_bound, describe_metadata, describe_mode, metadata_sizes, raw_bytes
 from aecodec.cli.failures import expected_errors
-from aecodec.cli.file_pairs import input_name
-from aecodec.cli.picture_files import read_aec
+from aecodec.cli.file_pairs import PIPE, input_name
+from aecodec.cli.picture_files import is_data_set, read_aec
 from aecodec.cli.text_table import text_table
 from aecodec.decoding.parsed_file import ParsedFile
 from aecodec.errors import AecError
@@ -21,7 +21,7 @@ from aecodec.images.metadata import Metadata
 @click.argument("file", metavar="FILE")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 def command(file: str, as_json: bool) -> None:
-    """Show the properties of an .aec file.
+    """Show the properties of an .aec file or a data set.
 
     FILE may be - for standard input. No pixels are decoded.
 
@@ -29,8 +29,14 @@ def command(file: str, as_json: bool) -> None:
     Example:
       aec info digit.aec
       aec info digit.aec --json
+      aec info digits.aecs
     """
     name = input_name(file)
+    if file != PIPE and is_data_set(file):
+        from aecodec.cli.data_sets import show
+
+        show(file, as_json)
+        return
     with expected_errors(name):
         parsed = ParsedFile.parse(read_aec(file), None)
     info = parsed.info()

@@ -101,6 +101,16 @@ def is_aec(data: bytes) -> bool:
     return True
 
 
+def is_data_set(name: str) -> bool:
+    """Whether a file, by its first bytes, or else by its name, is a data set."""
+    try:
+        with open(name, "rb") as file:
+            start = file.read(_HEADER_BYTES)
+    except OSError:
+        return False  # reported when it is read
+    return container.is_data_set(start) or name.lower().endswith(".aecs")
+
+
 def recognized_format(data: bytes) -> str | None:
     """Return the name of the format of a picture file, such as PNG, or None if Pillow does not know it."""
     with collected():

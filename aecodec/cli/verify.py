@@ -14,7 +14,7 @@ from aecodec.cli.descriptions import describe_error_bound, describe_mode
 from aecodec.cli.failures import Failure, expected_errors
 from aecodec.cli.file_pairs import PIPE, input_name
 from aecodec.cli.library_messages import reported
-from aecodec.cli.picture_files import read_aec, read_picture
+from aecodec.cli.picture_files import is_data_set, read_aec, read_picture
 from aecodec.decoding.parsed_file import ParsedFile
 from aecodec.images.source import Picture, joined
 
@@ -25,17 +25,19 @@ from aecodec.images.source import Picture, joined
 @max_pixels_option
 @quiet_option
 def command(files: tuple[str, ...], against: str | None, max_pixels: int, quiet: bool) -> None:
-    """Decode .aec files and check every checksum.
+    """Decode .aec files and data sets, and check every checksum.
 
-    Prints a line for each file. The exit code is 0 if all files are intact. It is 1 if a file is damaged or, with
-    --against, if its picture differs from ORIGINAL in size or mode, or by more than the error that the file promises.
-    Without such a promise, colours of fully transparent pixels are ignored.
+    Prints a line for each file; for a damaged data set, one for each part of it that is lost. The exit code is 0 if all
+    files are intact. It is 1 if a file is damaged or, with --against, if its picture differs from ORIGINAL in size or
+    mode, or by more than the error that the file promises. Without such a promise, colours of fully transparent pixels
+    are ignored.
 
     \b
     Example:
       aec verify photo.aec
       aec verify photo.aec --against photo.png
       aec verify *.aec --quiet && echo all intact
+      aec verify digits.aecs
     """
     if against is not None and len(files) > 1:
         raise click.UsageError("--against compares a single file with its original")
@@ -46,7 +48,10 @@ def command(files: tuple[str, ...], against: str | None, max_pixels: int, quiet:
         where = input_name(name)
         try:
             with expected_errors(where):
-                line = _verify(read_aec(name), max_pixels, against)
+                if name != PIPE and is_data_set(name):
+                    line = _verify_data_set(name, max_pixels, against, quiet)
+                else:
+                    line = _verify(read_aec(name), max_pixels, against)
         except Failure as failure:
             failure.show()
             failed = True
@@ -55,6 +60,15 @@ def command(files: tuple[str, ...], against: str | None, max_pixels: int, quiet:
             click.echo(f"{where}: {line}")
     if failed:
         raise click.exceptions.Exit(1)
+
+
+def _verify_data_set(name: str, max_pixels: int, against: str | None, quiet: bool) -> str:
+    """Describe a data set that is whole. Raises Failure."""
+    from aecodec.cli.data_sets import verified
+
+    if against is not None:
+        raise click.UsageError("--against compares a single picture with its original, not a data set")
+    return verified(name, max_pixels, quiet)
 
 
 def _verify(data: bytes, max_pixels: int, against: str | None) -> str:

@@ -45,16 +45,16 @@ class Order:
             raise InvalidValue(f"part must be (index, count) with 0 <= index < count, not {self.part}")
 
     def windows(self) -> Iterator[NDArray[np.int64]]:
-        """Numbers of pictures, some blocks at a time."""
-        random = None if self.seed is None else np.random.default_rng(self.seed)
-        order = np.arange(len(self.blocks)) if random is None else random.permutation(len(self.blocks))
-        mine = [self.blocks[index] for index in order[self.part[0] :: self.part[1]].tolist()]
-        if random is None:  # blocks of pictures that are coded differently may take turns
-            yield np.sort(np.concatenate([np.zeros(0, np.int64), *mine]))
+        """Numbers of pictures, some at a time."""
+        if self.seed is None:
+            mine = self.blocks[self.part[0] :: self.part[1]]
+            numbers = np.sort(np.concatenate([np.zeros(0, np.int64), *mine]))  # blocks may hold every second picture
+            yield from np.split(numbers, range(WINDOW_PICTURES, len(numbers), WINDOW_PICTURES))
             return
+        random = np.random.default_rng(self.seed)
         window: list[NDArray[np.int64]] = []
-        for numbers in mine:
-            window.append(numbers)
+        for index in random.permutation(len(self.blocks))[self.part[0] :: self.part[1]].tolist():
+            window.append(self.blocks[index])
             if sum(map(len, window)) >= WINDOW_PICTURES:
                 yield random.permutation(np.concatenate(window))
                 window = []

@@ -37,7 +37,7 @@ from aecodec.errors import (
     UnsupportedSection,
     UnsupportedVersion,
 )
-from aecodec.format.container import read_varint, write_varint
+from aecodec.format.container import DATA_SET, is_data_set, read_varint, write_varint
 from aecodec.packing import frames
 
 VERSION: Final = 0
@@ -51,9 +51,6 @@ KINDS: Final = {JOINED: "joined", FILES: "files", COLUMNS: "columns", METADATA: 
 
 HEAD_BYTES: Final = 6
 FOOTER_BYTES: Final = 6
-_MAGIC: Final = 0xAE
-_MAGIC_NIBBLE: Final = 0xD0
-_NAME: Final = b"aecs"
 _MARK: Final = b"\xae\xdb"
 _FOOTER_MARK: Final = b"\xae\xde"
 _IGNORABLE: Final = 0x80
@@ -123,12 +120,7 @@ def _is_whole(data: bytes) -> bool:
 
 def head() -> bytes:
     """The first bytes of a data set."""
-    return bytes([_MAGIC, _MAGIC_NIBBLE | VERSION]) + _NAME
-
-
-def is_data_set(data: bytes) -> bool:
-    """Whether a file, by its first bytes, is a data set of any version."""
-    return len(data) >= HEAD_BYTES and data[0] == _MAGIC and data[1] & 0xF0 == _MAGIC_NIBBLE and data[2:6] == _NAME
+    return DATA_SET[:1] + bytes([DATA_SET[1] | VERSION]) + DATA_SET[2:]
 
 
 def check_head(data: bytes) -> None:

@@ -8,22 +8,32 @@ from typing import IO
 
 
 class PartialFile:
-    """A new file at `path`, which appears there once it is finished; `size` bytes of it have been written."""
+    """A new file at `path`, which appears there once it is finished; `size` bytes of it have been written.
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    kept: the name of the unfinished file, which `abort` then leaves where it is; otherwise it has a name of its own,
+    and is removed. resumed: the bytes of it to keep, if it is there and is to be continued; None to begin anew.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], kept: str | None = None, resumed: int | None = None) -> None:
         self._final = os.path.realpath(path)  # a link stays a link
-        self._temporary: str | None = os.path.join(os.path.dirname(self._final), f".aec-{os.urandom(8).hex()}.tmp")
-        self._before = self.size = 0
+        own = os.path.join(os.path.dirname(self._final), f".aec-{os.urandom(8).hex()}.tmp")
+        self._temporary: str | None = kept or own
+        self._kept = kept is not None
+        self._before = 0
+        self.size = resumed or 0
         try:
-            self._stream: IO[bytes] = open(self._temporary, "xb")  # noqa: SIM115
+            self._stream: IO[bytes] = open(self._temporary, "xb" if resumed is None else "r+b")  # noqa: SIM115
         except OSError as error:
-            raise OSError(error.errno, error.strerror, os.fspath(path)) from error  # not the temporary name
+            raise OSError(error.errno, error.strerror, os.fspath(kept or path)) from error  # not the temporary name
+        if resumed is not None:
+            self._stream.truncate(resumed)
+            self._stream.seek(resumed)
 
     @classmethod
     def appending(cls, path: str | os.PathLike[str]) -> PartialFile:
         """The file at `path`, to which bytes are appended; `abort` cuts them off again."""
         file = cls.__new__(cls)
-        file._final, file._temporary = os.path.realpath(path), None
+        file._final, file._temporary, file._kept = os.path.realpath(path), None, False
         file._stream = open(file._final, "r+b")  # noqa: SIM115
         file._before = file.size = file._stream.seek(0, os.SEEK_END)
         return file
@@ -49,13 +59,13 @@ class PartialFile:
             os.replace(self._temporary, self._final)
 
     def abort(self) -> None:
-        """Remove what was written. Raises OSError."""
+        """Remove what was written, unless it is kept. Raises OSError."""
         if self._stream.closed:
             return
         if self._temporary is None:
             self._stream.flush()
             self._stream.truncate(self._before)
         self._stream.close()
-        if self._temporary is not None:
+        if self._temporary is not None and not self._kept:
             with suppress(FileNotFoundError):
                 os.unlink(self._temporary)

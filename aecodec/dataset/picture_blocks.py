@@ -37,7 +37,7 @@ from aecodec.dataset.framing import Block, Entry
 from aecodec.dataset.runs import Runs
 from aecodec.decoding import panels
 from aecodec.decoding.panels import PackedPanel
-from aecodec.decoding.parsed_file import ParsedFile
+from aecodec.decoding.parsed_file import Info, ParsedFile
 from aecodec.errors import InvalidValue, LimitExceeded, TrailingBytes, TruncatedFile
 from aecodec.format import container
 from aecodec.format.container import PACKINGS, Packing, Section, read_varint, write_varint
@@ -182,16 +182,9 @@ class Joined:
             raise LimitExceeded(f"a block holds {pixels} pixels, over the limit of {max_pixels}: raise max_pixels")
         return cls(numbers, bool(flags[0] & _OWN_QUALITIES), max_error, shown)
 
-    @property
-    def model_name(self) -> str:
-        """The name of the model of all pictures."""
-        return self.shown.model_name
-
-    @property
-    def decoded_bytes(self) -> int:
-        """The bytes of all pictures, decoded."""
-        height, width = self.shown.size
-        return self.numbers.count * height * width * (1 if self.shown.one_channel else 3)
+    def info(self) -> Info:
+        """The properties that all pictures share; those that concern bytes mean nothing."""
+        return replace(self.shown.info(), max_error=self.max_error)
 
     def decode(self, body: bytes, engine_name: str) -> Picture:
         """The pictures (S, H, W) or (S, H, W, 3). Raises AecError."""

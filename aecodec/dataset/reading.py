@@ -73,6 +73,11 @@ class DataSet:
             return self._single(int(index))
         return self.read(index)  # type: ignore[arg-type]  # whatever it is, it is looked at there
 
+    @property
+    def file_bytes(self) -> int:
+        """The size of the file in bytes."""
+        return self._source.size
+
     def __iter__(self) -> Iterator[Picture]:
         """All pictures in turn, block by block."""
         for begin in range(0, len(self), 1024):
@@ -104,7 +109,7 @@ class DataSet:
         numbers = self._numbers(index)
         files = [b""] * len(numbers)
         for block, places, where in self._wanted(numbers):
-            parsed, body = self._block(block), self._body(block)
+            parsed, body = self._block(block), self.body(self.entries[block])
             all_files = parsed.files(body, self._engine) if isinstance(parsed, Joined) else parsed.files(body)
             for place, position in zip(places.tolist(), where.tolist(), strict=True):
                 files[position] = all_files[place]
@@ -139,8 +144,9 @@ class DataSet:
             self._parsed[block] = picture_blocks.parse(self.entries[block], self._max_pixels)
         return self._parsed[block]
 
-    def _body(self, block: int) -> bytes:
-        return self.entries[block].read(self._source)
+    def body(self, entry: Entry) -> bytes:
+        """What follows the header of a block. Raises ChecksumMismatch, OSError."""
+        return entry.read(self._source)
 
     def _pictures(self, block: int, places: NDArray[np.int64]) -> Sequence[Picture]:
         """The pictures at some places of a block, as an array if they are alike; an error says in a note which."""
@@ -150,7 +156,7 @@ class DataSet:
         try:
             parsed = self._block(block)
             if isinstance(parsed, Joined):
-                whole = cache.get(block, lambda: parsed.decode(self._body(block), self._engine))
+                whole = cache.get(block, lambda: parsed.decode(self.body(self.entries[block]), self._engine))
                 found: Sequence[Picture] = whole[places]  # type: ignore[assignment]
                 return found
             body = b""
@@ -158,7 +164,7 @@ class DataSet:
             for place in places.tolist():
                 held = cache.find((block, place))
                 if held is None:
-                    body = body or self._body(block)
+                    body = body or self.body(self.entries[block])
                     held = cache.get((block, place), lambda: _read_only(parsed, body, place, self))  # noqa: B023
                 pictures.append(held)
             return pictures

@@ -20,6 +20,7 @@ from aecodec.dataset import framing, reading
 from aecodec.dataset.columns import LABEL, Column
 from aecodec.dataset.description import Description
 from aecodec.dataset.framing import Block, Entry
+from aecodec.dataset.partial_file import PartialFile
 from aecodec.dataset.remote import output_of
 from aecodec.dataset.runs import MOST_PICTURES
 from aecodec.dataset.waiting_files import WaitingFiles
@@ -42,7 +43,7 @@ class Writer:
     write to, where the file appears at the end, too; or a binary file object.
     block_pictures: how many pictures are coded together, 1 to 65536; a random access decodes that many.
     metadata: values that `json` can write, kept with the data set. label_names: the names of the labels 0, 1, ...;
-    labels given as strings extend them. encoder_options: as for `aecodec.encode_many`.
+    labels given as strings extend them. encoder_options: as for `write`.
 
     Raises InvalidValue for options out of range, and OSError.
     """
@@ -59,7 +60,7 @@ class Writer:
     ) -> None:
         if not 1 <= block_pictures <= MOST_PICTURES:
             raise InvalidValue(f"block_pictures must be 1..{MOST_PICTURES}, not {block_pictures}")
-        self._encoder_options = dict(encoder_options)
+        self._encoder_options = {"strip": True, **encoder_options}
         self._waiting = WaitingFiles(block_pictures, EncodeOptions.parse(encoder_options))
         self._description = Description(dict(metadata or {}), list(label_names))
         self._described = ""
@@ -67,16 +68,19 @@ class Writer:
         self._rows: dict[str, list[Column]] | None = None
         self._kinds: dict[str, str] = {}
         self._first_row = self._count = 0
-        self._file = output_of(path, appending)
+        self._file = output_of(path, appending=True) if appending else self._opened(path)
         try:
             if appending:
                 self._take_over(path)
-            else:
+            elif not self._file.size:
                 self._file.write(framing.head())
                 self._describe()
         except BaseException:
             self.abort()
             raise
+
+    def _opened(self, path: Any) -> PartialFile:
+        return output_of(path)
 
     def _take_over(self, path: Any) -> None:
         """Continue a data set."""
@@ -124,10 +128,10 @@ class Writer:
                 raise InvalidValue(f"the column {name} has more values than there are pictures")
 
     def add_files(self, files: Sequence[bytes], columns: Mapping[str, Sequence[Any]]) -> None:
-        """Add pictures that are encoded already, and their rows of the columns, labels among them."""
+        """Add pictures that are encoded already, and their rows of the columns, labels among them. Raises AecError."""
         self._add_rows({name: self._checked(name, values) for name, values in columns.items()}, len(files))
         for file in files:
-            self._waiting.add(self._count, file)
+            self._add_file(self._count, file)
             self._count += 1
         self._write_all(self._waiting.full())
         self._write_rows(last=False)
@@ -136,6 +140,9 @@ class Writer:
         images = [item for item in chunk if not isinstance(item, bytes)]
         encoded = iter(api.encode_many(images, **self._encoder_options) if images else [])
         return [item if isinstance(item, bytes) else next(encoded) for item in chunk]
+
+    def _add_file(self, number: int, file: bytes) -> None:
+        self._waiting.add(number, file)
 
     def _checked(self, name: str, values: Sequence[Any]) -> Column:
         column = column_blocks.checked(name, values)
@@ -160,8 +167,8 @@ class Writer:
                 f" and these have {', '.join(columns) or 'none'}"
             )
         for name, column in columns.items():
-            kind = column_blocks.kind_of(column)
-            if self._kinds.setdefault(name, kind) != kind and count:
+            kind = column_blocks.kind_of(column) if len(column) else self._kinds.get(name, "")
+            if len(column) and self._kinds.setdefault(name, kind) != kind:
                 raise InvalidValue(f"the column {name} mixes {self._kinds[name]} and {kind}")
             self._rows[name].append(column)
 
@@ -183,7 +190,9 @@ class Writer:
         """Write the metadata, unless they are those that were written last."""
         text = self._description.to_json()
         if text != (self._described or Description().to_json()):
-            self._write(Block(framing.METADATA, b"", self._description.packed()))
+            packed = self._description.packed()
+            self._entries = [entry for entry in self._entries if entry.kind != framing.METADATA]
+            self._write(Block(framing.METADATA, b"", packed))
             self._described = text
 
     def _write_all(self, blocks: Iterable[Block]) -> None:
@@ -269,7 +278,8 @@ def write(
     label_names: the names of the labels 0, 1, ... metadata: values that `json` can write.
     block_pictures: how many pictures are coded together, 1 to 65536: more take fewer bytes, and a random access, which
     decodes a block, takes longer.
-    encoder_options: as for `aecodec.encode_many`: model, quality, lossless, max_error, effort, ...
+    encoder_options: as for `aecodec.encode_many`: model, quality, lossless, max_error, effort, ... Metadata of pictures
+    are left out unless strip=False is given: pictures with metadata do not share blocks.
 
     The file appears under its name once it is complete. Raises InvalidValue for options and columns that are not
     allowed, OSError, and the errors of `aecodec.encode_many`, whose notes then count from the picture that begins the

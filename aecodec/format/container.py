@@ -38,6 +38,7 @@ from typing import Final, Literal
 from aecodec.errors import InvalidValue, NotAnAecFile, TruncatedFile, UnsupportedSection, UnsupportedVersion
 
 VERSION: Final = 0
+DATA_SET: Final = b"\xae\xd0aecs"  # how a data set begins, which is another format: spec/FORMAT.md, section 20
 PLAIN: Final = 15  # in place of a model's number
 MODEL_ID_BYTES: Final = 8
 MAX_QUALITY: Final = 100
@@ -146,12 +147,20 @@ def write_header(header: Header) -> bytes:
     return bytes(written) + write_sections(header.sections)
 
 
+def is_data_set(data: bytes) -> bool:
+    """Whether a file, by its first bytes, is a data set of any version."""
+    start = data[: len(DATA_SET)]
+    return len(start) == len(DATA_SET) and start[:1] + bytes([start[1] & 0xF0]) + start[2:] == DATA_SET
+
+
 def read_header(data: bytes) -> tuple[Header, int]:
     """The header that `data` starts with, and its length in bytes: the payload begins there.
 
     Raises NotAnAecFile, UnsupportedVersion, UnsupportedSection, TruncatedFile, InvalidValue. Allocates no
     more than the sections that are actually present.
     """
+    if is_data_set(data):
+        raise NotAnAecFile("this is a data set of many pictures: use aecodec.dataset.open, or aec unpack")
     if data and data[0] != _MAGIC or len(data) > 1 and data[1] & 0xF0 != _MAGIC_NIBBLE:
         raise NotAnAecFile("this is not an .aec file")
     if len(data) > 1 and (version := data[1] & 0x0F) != VERSION:

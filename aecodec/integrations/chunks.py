@@ -13,9 +13,9 @@ import numpy as np
 
 import aecodec
 from aecodec import dataset
-from aecodec.dataset import framing
 from aecodec.encoding.options import EncodeOptions
 from aecodec.errors import InvalidValue, UnsupportedImage
+from aecodec.format import container
 from aecodec.images.source import Picture
 
 MOST_CHANNELS: Final = 4
@@ -78,7 +78,7 @@ def decode(data: Any, shape: tuple[int, ...] | None = None) -> Picture:
 
 
 def _decoded(data: bytes) -> Picture:
-    if framing.is_data_set(data):
+    if container.is_data_set(data):
         with dataset.open(data) as found:
             return np.asarray(found[:])
     return aecodec.decode(data)

@@ -43,7 +43,7 @@ def load(
 
 
 def _items(text: str, tile: tuple[int, int] | None, least: int) -> Iterator[Item]:
-    path, array = _split(text)
+    path, array = split_npz(text)
     if not path.exists():
         raise ValueError(f"{text} does not exist")
     if path.is_dir():
@@ -60,7 +60,7 @@ def _items(text: str, tile: tuple[int, int] | None, least: int) -> Iterator[Item
         yield from _numbered(path.name, stack)
 
 
-def _split(text: str) -> tuple[Path, str]:
+def split_npz(text: str) -> tuple[Path, str]:
     """The path and, of FILE.npz:NAME, the array's name."""
     file, colon, array = text.rpartition(":")
     return (Path(file), array) if colon and file.lower().endswith(".npz") else (Path(text), "")

@@ -1,0 +1,331 @@
+"""`aec pack`: pack very many pictures into one data set."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import numpy as np
+
+import aecodec
+from aecodec.cli.batches import available_cores
+from aecodec.cli.byte_files import require_writable
+from aecodec.cli.conversion_options import force_option, max_pixels_option, quiet_option
+from aecodec.cli.encoder_options import encoder_options, parse_encoder_options
+from aecodec.cli.failures import Failure, expected_errors
+from aecodec.cli.file_pairs import PIPE
+from aecodec.cli.library_messages import collected, summary
+from aecodec.cli.option_groups import all_of, take
+from aecodec.cli.option_values import tile_size, whole_number
+from aecodec.cli.picture_files import is_aec, read_picture
+from aecodec.cli.progress import StatusLine, on_terminal, readable_bytes
+from aecodec.dataset.resuming import ResumableWriter, unfinished_name
+from aecodec.dataset.writing import BLOCK_PICTURES
+from aecodec.errors import AecError
+from aecodec.images.source import Source as PictureSource
+from aecodec.sources.labelled import Sample, Source, open_pipe, open_source
+
+SUFFIX: Final = ".aecs"
+CHUNK_PICTURES: Final = 512  # that are encoded at a time
+CHUNK_BYTES: Final = 1 << 21
+_PICTURE_BYTES: Final = 1 << 14  # what a file is taken for until it is read
+
+
+@dataclass(frozen=True)
+class Task:
+    """Samples to encode. number: of the task. places: in the sources. known: which are in the data set already."""
+
+    number: int
+    samples: list[Sample] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    known: list[bool] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What became of a sample: its .aec file, empty for one that is known, or a failure; and notes on it."""
+
+    file: bytes = b""
+    failure: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Encodes samples, in whatever process. options: those of `aecodec.encode_many`."""
+
+    options: Mapping[str, Any]
+    max_pixels: int
+    wide: bool
+
+    def __call__(self, task: Task) -> list[Encoded]:
+        """Encode the samples of a task; one that cannot be encoded becomes a failure."""
+        results = [Encoded()] * len(task.samples)
+        pictures: dict[int, Any] = {}
+        for index, sample in enumerate(task.samples):
+            if not task.known[index]:
+                found = self._load(sample)
+                if isinstance(found, Encoded):
+                    results[index] = found
+                else:
+                    pictures[index], results[index] = found
+        for index, file in zip(pictures, self._encode(list(pictures.values())), strict=True):
+            notes = results[index].notes
+            results[index] = Encoded(file, notes=notes) if isinstance(file, bytes) else Encoded(failure=file.message)
+        return results
+
+    def _load(self, sample: Sample) -> Encoded | tuple[Any, Encoded]:
+        """A picture with its notes, or what is known of it without encoding."""
+        content = sample.content
+        if isinstance(content, np.ndarray):
+            return content, Encoded()
+        with collected() as messages:
+            try:
+                with expected_errors():
+                    data = content if isinstance(content, bytes) else content.read_bytes()
+                    if data and is_aec(data):
+                        aecodec.inspect(data)
+                        return Encoded(data)
+                    source = read_picture(data, self.max_pixels, wide=self.wide)
+            except Failure as failure:
+                return Encoded(failure=failure.message)
+        bare = PictureSource(source.samples, source.alpha, source.metadata)
+        return bare, Encoded(notes=(*source.notes, *summary(messages)))
+
+    def _encode(self, pictures: Sequence[Any]) -> Sequence[bytes | Failure]:
+        try:
+            return aecodec.encode_many(pictures, **self.options)
+        except (AecError, MemoryError):  # one picture is to blame: encode each alone
+            return [self._encode_one(picture) for picture in pictures]
+
+    def _encode_one(self, picture: Any) -> bytes | Failure:
+        try:
+            with expected_errors():
+                return aecodec.encode(picture, **self.options)
+        except Failure as failure:
+            return failure
+
+
+@dataclass(frozen=True)
+class PackOptions:
+    """The options of `aec pack` that are not the encoder's."""
+
+    tile: tuple[int, int] | None
+    labels: str | None
+    names: bool
+    block_pictures: int
+    keep_metadata: bool
+    jobs: int
+    resume: bool
+    max_pixels: int
+    force: bool
+    quiet: bool
+
+
+pack_options: Final = all_of(
+    click.option("--tile", type=tile_size, metavar="N|WxH", help="Treat pictures as sheets of tiles of this size."),
+    click.option("--labels", metavar="FILE", help="Labels of the pictures of an idx file or sheet: an idx file."),
+    click.option("--names/--no-names", default=True, help="Keep the names of files as a column.  [default: names]"),
+    click.option(
+        "--block-pictures",
+        type=whole_number(1, 1 << 16),
+        default=BLOCK_PICTURES,
+        show_default=True,
+        metavar="N",
+        help="Code N pictures together: more take fewer bytes, and a single one is read more slowly.",
+    ),
+    click.option("--keep-metadata", is_flag=True, help="Keep ICC profile, EXIF, XMP and resolution of every picture."),
+    click.option(
+        "-j",
+        "--jobs",
+        type=whole_number(1),
+        default=available_cores,
+        metavar="N",
+        help="Number of processes.  [default: number of cores]",
+    ),
+    click.option("--resume", is_flag=True, help="Continue an interrupted run."),
+    max_pixels_option,
+    force_option,
+    quiet_option,
+)
+
+
+@click.command("pack")
+@click.argument("inputs", metavar="IN...", nargs=-1, required=True)
+@click.option("-o", "--output", metavar="OUT", required=True, help="The data set to write, such as set.aecs.")
+@encoder_options(strip=False)
+@pack_options
+def command(inputs: tuple[str, ...], output: str, **options: Any) -> None:
+    """Pack pictures into a data set: one file, which programs read like an array.
+
+    IN is a folder, whose first level of folders gives the labels; a tar archive, or - for one from standard input; an
+    idx or npz file, such as FILE.npz:NAME; a picture; or with --tile a sheet of tiles. Pictures that are .aec files
+    already are not encoded again. Pictures that cannot be read are reported and left out, and the exit code is 1.
+
+    An interrupted run leaves OUT.part behind; the same command with --resume continues it.
+
+    \b
+    Example:
+      aec pack photos -o photos.aecs -q 60        the folders in photos are the labels
+      aec pack train-images-idx3-ubyte.gz --labels train-labels-idx1-ubyte.gz -o digits.aecs
+      aec pack sheet.png --tile 32 -o tiles.aecs --lossless
+      aec pack mnist.npz:x_train -o digits.aecs
+      aec pack shard-0.tar shard-1.tar -o all.aecs
+      tar c photos | aec pack - -o photos.aecs --resume
+    """
+    chosen = take(PackOptions, options)
+    target = parse_encoder_options(options).target
+    sources = [_source(name, chosen) for name in inputs]
+    _require_output(output, chosen)
+    made = (chosen.tile, chosen.labels, chosen.names, chosen.block_pictures, chosen.keep_metadata)
+    run = {"sources": inputs, "encoder": options, "made": made}
+    with expected_errors(output):
+        writer = ResumableWriter(
+            output, run=_digest(run), block_pictures=chosen.block_pictures, packing=options["packing"]
+        )
+    encoder = Encoder({**options, "strip": not chosen.keep_metadata}, chosen.max_pixels, target.bounds_error)
+    packing = Packing(writer, sources, encoder, chosen)
+    try:
+        with expected_errors(output):
+            packing.run()
+            writer.close()
+    except BaseException:
+        writer.abort()
+        if not chosen.quiet and len(writer):
+            click.echo(f"aec: {unfinished_name(output)} is left; use --resume to continue", err=True)
+        raise
+    if on_terminal() and not chosen.quiet:
+        size = os.path.getsize(output)
+        each = f", {size / len(writer):.1f} bytes each" if len(writer) else ""
+        click.echo(f"{output}: {len(writer):,} pictures, {readable_bytes(size)}{each}", err=True)
+    if writer.left_out:
+        raise click.exceptions.Exit(1)
+
+
+def _source(name: str, options: PackOptions) -> Source:
+    if name == PIPE:
+        return open_pipe(sys.stdin.buffer)
+    try:
+        return open_source(name, options.tile, Path(options.labels) if options.labels else None)
+    except ValueError as error:
+        raise Failure(str(error)) from error
+
+
+def _require_output(output: str, options: PackOptions) -> None:
+    if not output.lower().endswith(SUFFIX):
+        raise click.UsageError(f"{output}: data sets are {SUFFIX} files; use -o {os.path.splitext(output)[0]}{SUFFIX}")
+    require_writable("", output, force=options.force)
+    unfinished = unfinished_name(output)
+    if os.path.exists(unfinished) and not options.resume:
+        if not options.force:
+            raise Failure(f"{unfinished}: an interrupted run left this; use --resume to continue it, or --force")
+        os.unlink(unfinished)
+
+
+def _digest(run: Mapping[str, Any]) -> str:
+    """What tells runs apart."""
+    return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass
+class Packing:
+    """A run of the command: encodes the samples of all sources, in order, and adds them to the data set."""
+
+    writer: ResumableWriter
+    sources: Sequence[Source]
+    encoder: Encoder
+    options: PackOptions
+
+    def run(self) -> None:
+        """Pack everything. Raises Failure, AecError, OSError."""
+        counts = [source.count for source in self.sources]
+        total = sum(filter(None, counts)) if None not in counts else 0
+        with StatusLine(self.options.quiet) as status, closing(self._results()) as results:
+            try:
+                for task, encoded in results:
+                    self._add(task, encoded)
+                    done = task.places[-1] + 1
+                    status(f"{len(self.writer):,} pictures packed", done, max(total, done))
+            except ValueError as error:  # of a source that turns out to be damaged
+                raise Failure(str(error)) from error
+
+    def _add(self, task: Task, encoded: Sequence[Encoded]) -> None:
+        kept = []
+        for sample, place, result in zip(task.samples, task.places, encoded, strict=True):
+            if result.failure:
+                click.echo(f"aec: {sample.name}: {result.failure}", err=True)
+                self.writer.leave_out(place)
+                continue
+            if result.notes and not self.options.quiet:
+                click.echo(f"aec: {sample.name}: {'; '.join(result.notes)}", err=True)
+            kept.append((sample, result.file))
+        columns: dict[str, list[Any]] = {}
+        if any(sample.label is not None for sample, _ in kept):
+            columns["label"] = [_label(sample) for sample, _ in kept]
+        if self.options.names and any(source.named for source in self.sources):
+            columns["name"] = [sample.name for sample, _ in kept]
+        self.writer.add_files([file for _, file in kept], columns)
+
+    def _results(self) -> Generator[tuple[Task, Sequence[Encoded]], None, None]:
+        """The tasks in order, with their results."""
+        tasks = self._tasks()
+        first = next(tasks, None)
+        second = next(tasks, None) if self.options.jobs > 1 else None
+        everything = chain([task for task in (first, second) if task], tasks)
+        if second is None:
+            yield from ((task, self.encoder(task)) for task in everything)
+            return
+        from aecodec.cli.process_pool import map_unordered  # slow to import, and a few pictures do not need it
+
+        threads = max(1, available_cores() // self.options.jobs)
+        waiting: dict[int, tuple[Task, Sequence[Encoded]]] = {}
+        turn = 0
+        for task, encoded in map_unordered(self.encoder, everything, self.options.jobs, threads):
+            if encoded is None:
+                raise Failure("a process that encoded pictures died, perhaps for lack of memory")
+            waiting[task.number] = task, encoded
+            while turn in waiting:
+                yield waiting.pop(turn)
+                turn += 1
+
+    def _tasks(self) -> Iterator[Task]:
+        left_out = set(self.writer.left_out)
+        for place in sorted(left_out):
+            click.echo(f"aec: picture {place} of the sources was left out by the interrupted run", err=True)
+        task, held, number = Task(0), 0, 0
+        for place, sample in enumerate(chain.from_iterable(source.samples() for source in self.sources)):
+            if place in left_out:
+                continue
+            known = self.writer.has(number)
+            number += 1
+            task.samples.append(Sample(sample.name, b"", sample.label) if known else sample)
+            task.places.append(place)
+            task.known.append(known)
+            held += 0 if known else _bytes_of(sample)
+            if len(task.samples) >= CHUNK_PICTURES or held >= CHUNK_BYTES:
+                yield task
+                task, held = Task(task.number + 1), 0
+        if task.samples:
+            yield task
+
+
+def _label(sample: Sample) -> int | str:
+    if sample.label is None:
+        raise Failure(f"{sample.name}: this picture has no label, and those before it have one")
+    return sample.label
+
+
+def _bytes_of(sample: Sample) -> int:
+    content = sample.content
+    if isinstance(content, Path):
+        return _PICTURE_BYTES
+    return content.nbytes if isinstance(content, np.ndarray) else len(content)

@@ -1,0 +1,138 @@
+"""`aec unpack`: write the pictures of a data set as files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+import click
+
+from aecodec.cli.byte_files import write
+from aecodec.cli.conversion_options import force_option, max_pixels_option, quiet_option
+from aecodec.cli.data_sets import label_name
+from aecodec.cli.failures import Failure, expected_errors
+from aecodec.cli.picture_files import FORMATS, write_picture
+from aecodec.cli.progress import StatusLine
+from aecodec.dataset import DataSet
+from aecodec.dataset import open as open_data_set
+from aecodec.errors import AecError
+from aecodec.images.metadata import Metadata
+
+AEC: Final = "aec"
+NAME: Final = "name"
+_LONGEST_NAME: Final = 200
+
+
+@click.command("unpack")
+@click.argument("file", metavar="FILE")
+@click.option("-o", "--output", metavar="FOLDER", required=True, help="The folder to write to.")
+@click.option(
+    "--format",
+    "picture_format",
+    type=click.Choice([AEC, *FORMATS]),
+    default="png",
+    show_default=True,
+    help="Format to write; aec: the single file that `aec compress` would write.",
+)
+@click.option("--pictures", metavar="A-B", help="Write only these numbers, such as 7 or 0-99.")
+@max_pixels_option
+@force_option
+@quiet_option
+def command(file: str, output: str, picture_format: str, pictures: str | None, **options: Any) -> None:
+    """Write the pictures of a data set as files.
+
+    A picture is named as its file was when it was packed, or by its number, and labels that have names become folders.
+    Pictures that are damaged are reported, the others are written nevertheless, and the exit code is 1.
+
+    \b
+    Example:
+      aec unpack digits.aecs -o digits
+      aec unpack digits.aecs -o some --pictures 0-99
+      aec unpack digits.aecs -o files --format aec
+    """
+    failed = 0
+    with expected_errors(file), _opened(file, options["max_pixels"]) as ds, StatusLine(options["quiet"]) as status:
+        names = _names(ds, picture_format)
+        wanted = _wanted(pictures, len(ds))
+        for done, number in enumerate(wanted, 1):
+            target = os.path.join(output, names(number))
+            if os.path.exists(target) and not options["force"]:
+                raise Failure(f"{target}: already exists; use --force to overwrite it")
+            try:
+                data = _file(ds, number, picture_format)
+            except AecError as error:
+                click.echo(f"aec: {file}: picture {number}: {error}", err=True)
+                failed += 1
+                continue
+            write(target, data)
+            status("pictures written", done, len(wanted))
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def _opened(file: str, max_pixels: int) -> DataSet:
+    """The data set, or what is left of it."""
+    try:
+        return open_data_set(file, max_pixels=max_pixels)
+    except AecError as error:
+        click.echo(f"aec: {file}: {error}", err=True)
+        return open_data_set(file, max_pixels=max_pixels, recover=True)
+
+
+def _wanted(text: str | None, count: int) -> range:
+    if text is None:
+        return range(count)
+    first, _, last = text.partition("-")
+    if not (first.isdecimal() and (last or first).isdecimal() and int(first) <= int(last or first) < count):
+        raise click.UsageError(f"--pictures {text} is not a number, or a range such as 0-99, below {count}")
+    return range(int(first), int(last or first) + 1)
+
+
+def _file(ds: DataSet, number: int, picture_format: str) -> bytes:
+    if picture_format == AEC:
+        return ds.file(number)
+    return write_picture(ds[number], Metadata(), picture_format)[0]
+
+
+def _names(ds: DataSet, picture_format: str) -> _Names:
+    columns = ds.columns
+    return _Names(
+        picture_format,
+        len(str(max(0, len(ds) - 1))),
+        columns[NAME] if columns.kinds.get(NAME) == "string" else None,
+        ds.labels if ds.label_names else None,
+        ds.label_names,
+    )
+
+
+class _Names:
+    """Names of files in the folder: unique, and within it."""
+
+    def __init__(self, suffix: str, digits: int, given: Any, labels: Any, label_names: list[str]) -> None:
+        self._suffix, self._digits, self._given = suffix, digits, given
+        self._labels, self._label_names = labels, label_names
+        self._used: set[str] = set()
+
+    def __call__(self, number: int) -> str:
+        """The name for a picture."""
+        plain = f"{number:0{self._digits}}"
+        stem = plain
+        if self._given is not None and _is_safe(self._given[number]):
+            stem = str(PurePosixPath(self._given[number]).with_suffix(""))
+        elif self._labels is not None:
+            folder = label_name(self._label_names, int(self._labels[number]))
+            stem = f"{folder}/{plain}" if folder and "/" not in folder and _is_safe(folder) else plain
+        if stem.lower() in self._used:
+            stem = f"{stem}-{plain}"
+        self._used.add(stem.lower())
+        return f"{stem}.{self._suffix}"
+
+
+def _is_safe(name: str) -> bool:
+    """Whether a name stays within the folder, on every system, and is one that files can have."""
+    path = PurePosixPath(name)
+    parts = path.parts
+    if path.is_absolute() or not parts or len(name) > _LONGEST_NAME or not name.isprintable():
+        return False
+    return not any(part in ("..", ".") or set(part) & set('\\:*?"<>|') for part in parts)

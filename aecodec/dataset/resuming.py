@@ -1,0 +1,103 @@
+"""A writer that continues where an earlier run was interrupted.
+
+Its unfinished file has a name of its own beside the data set and stays there when the run ends early. A later run finds
+the whole blocks in it, and encodes only the pictures that are in none of them. The unfinished file also says how it is
+made, so that no other options continue it, and which items of the sources were left out, since these have no numbers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+
+from aecodec.dataset import columns as column_blocks
+from aecodec.dataset import framing, picture_blocks
+from aecodec.dataset.description import Description
+from aecodec.dataset.partial_file import PartialFile
+from aecodec.dataset.ranges import MappedFile
+from aecodec.dataset.runs import Places
+from aecodec.dataset.writing import Writer
+from aecodec.errors import InvalidValue
+
+SUFFIX: Final = ".part"
+
+
+def unfinished_name(path: str | os.PathLike[str]) -> str:
+    """The name of the unfinished file of a data set."""
+    return os.path.realpath(path) + SUFFIX
+
+
+class ResumableWriter(Writer):
+    """A `Writer` that leaves an unfinished file behind if it is given up, and continues one that is there.
+
+    run: a text that says how the data set is made, and from what. Raises InvalidValue if the unfinished file
+    was made otherwise; other arguments and errors as for `Writer`.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, run: str, **options: Any) -> None:
+        self._run = run
+        self._present = Places([])
+        self.left_out: list[int] = []
+        super().__init__(path, **options)
+
+    def _opened(self, path: str | os.PathLike[str]) -> PartialFile:
+        name = unfinished_name(path)
+        self._description = replace(self._description, unfinished={"run": self._run, "left_out": self.left_out})
+        if not os.path.exists(name):
+            return PartialFile(path, name)
+        source = MappedFile(name)
+        try:
+            self._entries = list(framing.scan(source)) if source.size else []
+            self._continue(source)
+        finally:
+            source.close()
+        return PartialFile(path, name, self._entries[-1].end if self._entries else 0)
+
+    def _continue(self, source: MappedFile) -> None:
+        """Take over what the unfinished file has."""
+        for entry in self._entries:
+            if entry.kind == framing.METADATA:
+                found = Description.unpack(entry.read(source))
+                if found.unfinished.get("run") != self._run:
+                    raise InvalidValue("the unfinished file was made from other pictures, or with other options")
+                self.left_out = [int(index) for index in found.unfinished["left_out"]]
+                self._description = replace(found, unfinished={"run": self._run, "left_out": self.left_out})
+                self._described = self._description.to_json()
+            elif entry.kind == framing.COLUMNS:
+                header = column_blocks.parse(entry.header)
+                self._rows = {part.name: [] for part in header.parts}
+                self._first_row = header.first + header.count
+        pictures = [(i, e) for i, e in enumerate(self._entries) if e.kind in framing.PICTURES]
+        self._present = Places([(index, picture_blocks.numbers_of(entry)) for index, entry in pictures])
+
+    def has(self, number: int) -> bool:
+        """Whether a picture is in the unfinished file already: `add_files` takes empty bytes for it."""
+        return bool(self._present.find(np.array([number]))[0][0] >= 0)
+
+    @property
+    def resumed(self) -> int:
+        """How many pictures the unfinished file had."""
+        return self._present.count
+
+    def leave_out(self, index: int) -> None:
+        """Note that an item of the sources cannot be encoded, before those that follow it are added."""
+        self.left_out.append(index)
+        self._describe()
+
+    def _add_file(self, number: int, file: bytes) -> None:
+        if not self.has(number):
+            super()._add_file(number, file)
+
+    def _add_rows(self, columns: Mapping[str, column_blocks.Column], count: int) -> None:
+        skipped = max(0, min(count, self._first_row - self._count))
+        super()._add_rows({name: column[skipped:] for name, column in columns.items()}, count)
+
+    def close(self) -> None:
+        """As `Writer.close`."""
+        if not self._file.closed:
+            self._description = replace(self._description, unfinished={})
+        super().close()

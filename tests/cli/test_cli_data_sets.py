@@ -1,0 +1,275 @@
+"""`aec pack`, `aec unpack`, `aec ls`, and `aec info` and `aec verify` on data sets."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import aec, succeeds
+from PIL import Image
+from samples import COLOUR, DIGITS, FIXTURES, waves
+
+import aecodec
+from aecodec import dataset
+from aecodec.dataset import framing
+
+FAST = ("-q", "40", "-e", "0", "-j", "1")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Twelve pictures in two folders, with a resolution each."""
+    for index, tile in enumerate(COLOUR[:12]):
+        target = tmp_path / "in" / ("dogs" if index % 2 else "cats") / f"{index:02}.png"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(tile).save(target, dpi=(72, 72))
+    return tmp_path / "in"
+
+
+def idx(array: np.ndarray) -> bytes:
+    return bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape) + array.tobytes()
+
+
+def test_a_folder_is_packed_with_its_folders_as_labels(folder: Path, tmp_path: Path) -> None:
+    succeeds("pack", str(folder), "-o", str(tmp_path / "set.aecs"), *FAST)
+    ds = dataset.open(tmp_path / "set.aecs")
+    assert ds.label_names == ["cats", "dogs"]
+    assert ds.labels is not None
+    assert ds.labels.tolist() == [0] * 6 + [1] * 6
+    assert ds.columns["name"][6] == "dogs/01.png"
+    expected = aecodec.encode_many([*COLOUR[:12:2], *COLOUR[1:12:2]], quality=40, effort=0)
+    assert ds.files(range(12)) == expected
+    assert not (tmp_path / "set.aecs.part").exists()
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_every_kind_of_source_is_packed(tmp_path: Path, jobs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import aecodec.cli.pack
+
+    monkeypatch.setattr(aecodec.cli.pack, "CHUNK_PICTURES", 7)
+    digits = np.stack(DIGITS)
+    (tmp_path / "images").write_bytes(idx(digits))
+    (tmp_path / "labels").write_bytes(idx(np.arange(20, dtype=np.uint8)))
+    np.savez(tmp_path / "set.npz", x_train=digits, y_train=np.arange(20))
+    with tarfile.open(tmp_path / "set.tar", "w") as archive:
+        for index, digit in enumerate(DIGITS):
+            for suffix, data in (("png", png(digit)), ("cls", str(index).encode())):
+                member = tarfile.TarInfo(f"{index:03}.{suffix}")
+                member.size = len(data)
+                archive.addfile(member, io.BytesIO(data))
+    expected = aecodec.encode_many(DIGITS, quality=40, effort=0)
+    sources = {
+        "idx": [str(tmp_path / "images"), "--labels", str(tmp_path / "labels")],
+        "npz": [str(tmp_path / "set.npz:x_train")],
+        "tar": [str(tmp_path / "set.tar")],
+        "sheet": [str(FIXTURES / "digits.png"), "--tile", "28", "--labels", str(tmp_path / "labels")],
+    }
+    for kind, source in sources.items():
+        target = tmp_path / f"{kind}.aecs"
+        succeeds("pack", *source, "-o", str(target), "-q", "40", "-e", "0", "-j", jobs)
+        ds = dataset.open(target)
+        assert ds.files(range(20)) == expected, kind
+        assert ds.labels is not None
+        assert ds.labels.tolist() == list(range(20)), kind
+
+
+def png(picture: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "png")
+    return buffer.getvalue()
+
+
+def test_an_archive_may_come_from_a_pipe(folder: Path, tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.add(folder, ".")
+    succeeds("pack", "-", "-o", str(tmp_path / "set.aecs"), *FAST, stdin=buffer.getvalue())
+    assert sorted(dataset.open(tmp_path / "set.aecs").label_names) == ["cats", "dogs"]
+    cut = aec("pack", "-", "-o", str(tmp_path / "cut.aecs"), *FAST, stdin=buffer.getvalue()[:5000])
+    assert cut.exit_code == 1
+    assert "standard input cannot be read as a tar archive" in cut.stderr
+    assert not (tmp_path / "cut.aecs").exists()
+
+
+def test_pictures_that_cannot_be_read_are_left_out_and_reported(folder: Path, tmp_path: Path) -> None:
+    (folder / "cats" / "03.png").write_bytes(b"nonsense")
+    result = aec("pack", str(folder), "-o", str(tmp_path / "set.aecs"), *FAST)
+    assert result.exit_code == 1
+    assert result.stderr == "aec: cats/03.png: this is not a picture in a format that Pillow reads\n"
+    ds = dataset.open(tmp_path / "set.aecs")
+    assert len(ds) == 12
+    assert "cats/03.png" not in ds.columns["name"].tolist()
+
+
+def test_pictures_are_unpacked_under_their_names(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "set.aecs"
+    succeeds("pack", str(folder), "-o", str(target), *FAST)
+    succeeds("unpack", str(target), "-o", str(tmp_path / "out"))
+    ds = dataset.open(target)
+    for number, name in enumerate(ds.columns["name"]):
+        assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / name)), ds[number])
+    succeeds("unpack", str(target), "-o", str(tmp_path / "aec"), "--format", "aec", "--pictures", "3-4")
+    found = sorted(path.relative_to(tmp_path / "aec").as_posix() for path in (tmp_path / "aec").rglob("*.aec"))
+    assert found == ["cats/06.aec", "cats/08.aec"]
+    assert (tmp_path / "aec" / found[0]).read_bytes() == ds.file(3)
+    again = aec("unpack", str(target), "-o", str(tmp_path / "out"))
+    assert (again.exit_code, "already exists" in again.stderr) == (1, True)
+    assert aec("unpack", str(target), "-o", str(tmp_path / "out"), "--pictures", "12").exit_code == 2
+
+
+def test_names_do_not_lead_out_of_the_folder(tmp_path: Path) -> None:
+    names = [
+        "../../escape.png",
+        "/etc/passwd.png",
+        "a\\b.png",
+        "c:d.png",
+        "",
+        "a/../../b.png",
+        "x\n.png",
+        "good/é.png",
+        "good/É.png",
+    ]
+    dataset.write(tmp_path / "set.aecs", [DIGITS[0]] * len(names), columns={"name": names}, effort=0)
+    succeeds("unpack", str(tmp_path / "set.aecs"), "-o", str(tmp_path / "out"))
+    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png")}
+    assert found == {*(f"out/{index}.png" for index in range(7)), "out/good/é.png", "out/good/É-8.png"}
+
+
+def test_a_data_set_is_described(folder: Path, tmp_path: Path) -> None:
+    target = str(tmp_path / "set.aecs")
+    succeeds("pack", str(folder), "-o", target, *FAST)
+    dataset.append(target, [waves(40, 50)], labels=["cats"], columns={"name": ["w"]}, lossless=True)
+    info = json.loads(succeeds("info", target, "--json").stdout)
+    assert info["pictures"] == 13
+    assert info["sizes"] == {"32x32 RGB": 12, "50x40 RGB": 1}
+    assert info["labels"] == {"cats": 7, "dogs": 6}
+    assert info["file_bytes"] == sum(info["parts"].values())
+    assert "cats: 7, dogs: 6" in succeeds("info", target).stdout
+    lines = succeeds("ls", target).stdout.splitlines()
+    assert len(lines) == 13
+    assert "label=dogs  name=dogs/01.png" in lines[6]
+    assert "lossless" in lines[12]
+    listed = [json.loads(line) for line in succeeds("ls", target, "--json", "-n", "2").stdout.splitlines()]
+    assert [line["name"] for line in listed] == ["cats/00.png", "cats/02.png"]
+
+
+def test_verify_says_which_pictures_are_damaged(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "set.aecs"
+    succeeds("pack", str(folder), "-o", str(target), *FAST, "--block-pictures", "4")
+    assert succeeds("verify", str(target)).stdout == f"{target}: intact, 12 pictures\n"
+    data = bytearray(target.read_bytes())
+    entry = next(e for e in dataset.open(target).entries if e.kind == framing.JOINED)
+    data[entry.end - 7] ^= 1
+    target.write_bytes(data)
+    result = aec("verify", str(target))
+    assert result.exit_code == 1
+    assert "pictures 0 to 3: the block is damaged" in result.stderr
+    part = aec("unpack", str(target), "-o", str(tmp_path / "out"))
+    assert part.exit_code == 1
+    assert len(list((tmp_path / "out").rglob("*.png"))) == 8
+    target.write_bytes(bytes(data)[:-1])
+    cut = aec("verify", str(target))
+    assert "has no index at its end" in cut.stderr
+    assert "12 pictures can be recovered" in cut.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("missing", "-o", "a.aecs"), "missing does not exist"),
+        (("{in}", "-o", "a.zip"), "data sets are .aecs files"),
+        (("{in}", "-o", "a.aecs", "-q", "3", "--lossless"), "cannot be combined"),
+        (("{in}/cats/00.png", "-o", "a.aecs", "--tile", "28"), "not a sheet"),
+        (("{empty}", "-o", "a.aecs"), "holds no pictures"),
+    ],
+)
+def test_mistakes_are_explained(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    filled = [argument.format(**{"in": folder, "empty": tmp_path / "empty"}) for argument in arguments]
+    result = aec("pack", *filled)
+    assert result.exit_code in (1, 2)
+    assert message in result.stderr
+    assert not list(tmp_path.glob("a.*"))
+
+
+def test_an_existing_data_set_is_kept_without_force(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "set.aecs"
+    succeeds("pack", str(folder), "-o", str(target), *FAST)
+    before = target.read_bytes()
+    assert "already exists" in aec("pack", str(folder), "-o", str(target), *FAST).stderr
+    assert target.read_bytes() == before
+    succeeds("pack", str(folder), "-o", str(target), *FAST, "--force", "--no-names")
+    assert "name" not in dataset.open(target).columns
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_a_run_that_was_killed_is_resumed(tmp_path: Path) -> None:
+    (tmp_path / "images").write_bytes(idx(np.stack(DIGITS * 300)))
+    (tmp_path / "labels").write_bytes(idx((np.arange(6000) % 251).astype(np.uint8)))
+    target, part = tmp_path / "set.aecs", tmp_path / "set.aecs.part"
+    arguments = ["pack", str(tmp_path / "images"), "--labels", str(tmp_path / "labels"), "-o", str(target), "-q", "30"]
+    arguments += ["-e", "0", "-j", "1"]
+    with subprocess.Popen([sys.executable, "-m", "aecodec", *arguments], stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not (part.exists() and part.stat().st_size > 20_000):
+            time.sleep(0.005)
+        process.kill()
+    assert not target.exists()
+    held = part.read_bytes()
+    assert "--resume" in aec(*arguments).stderr
+    assert part.read_bytes() == held
+    assert "with other options" in aec(*arguments[:-4], "-e", "1", "-j", "1", "--resume").stderr
+    assert part.read_bytes() == held
+    succeeds(*arguments, "--resume")
+    ds = dataset.open(target)
+    assert target.read_bytes().startswith(held[:20_000])
+    assert len(ds) == 6000
+    assert ds.verify() == []
+    expected = np.stack(aecodec.decode_many(aecodec.encode_many(DIGITS, quality=30, effort=0)))
+    assert np.array_equal(ds[:], np.tile(expected, (300, 1, 1)))
+    assert ds.labels is not None
+    assert ds.labels.tolist() == (np.arange(6000) % 251).tolist()
+    assert not part.exists()
+
+
+def test_pictures_left_out_by_an_interrupted_run_keep_their_places(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import aecodec.cli.pack
+
+    monkeypatch.setattr(aecodec.cli.pack, "CHUNK_PICTURES", 3)
+    (folder / "cats" / "03.png").write_bytes(b"nonsense")
+    arguments = ["pack", str(folder), "-o", str(tmp_path / "set.aecs"), *FAST, "--block-pictures", "2"]
+    calls = []
+
+    def failing(self: aecodec.cli.pack.Packing, task: aecodec.cli.pack.Task, encoded: list[object]) -> None:
+        calls.append(task.number)
+        if task.number == 3:
+            raise KeyboardInterrupt
+        add(self, task, encoded)  # type: ignore[arg-type]
+
+    add = aecodec.cli.pack.Packing._add
+    with monkeypatch.context() as patch:
+        patch.setattr(aecodec.cli.pack.Packing, "_add", failing)
+        interrupted = aec(*arguments)
+    assert interrupted.exit_code == 130
+    assert "use --resume to continue" in interrupted.stderr
+    assert aec(*arguments, "--resume").exit_code == 1
+    ds = dataset.open(tmp_path / "set.aecs")
+    names = sorted(
+        p.relative_to(folder).as_posix() for p in folder.rglob("*.png") if p.name != "03.png" or "dogs" in str(p)
+    )
+    assert ds.columns["name"].tolist() == names
+    whole = aecodec.decode_many(aecodec.encode_many([str(folder / name) for name in names], quality=40, effort=0))
+    assert np.array_equal(ds[:], np.stack(whole))

@@ -1,0 +1,236 @@
+"""What is lost in a damaged data set is what was hit, and it says which pictures that are."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from samples import COLOUR, DIGITS
+
+import aecodec
+from aecodec import dataset
+from aecodec.dataset import framing
+from aecodec.dataset.framing import Block
+from aecodec.errors import AecError
+
+PICTURES = [*DIGITS[:12], *COLOUR[:6]]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A data set of pictures 0 to 17: blocks of four digits or colour pictures, and a block of columns."""
+    dataset.write(tmp_path / "set.aecs", PICTURES, labels=range(18), block_pictures=4, quality=40, effort=0)
+    return tmp_path / "set.aecs"
+
+
+def damaged(path: Path, at: int) -> bytes:
+    data = bytearray(path.read_bytes())
+    data[at] ^= 16
+    return bytes(data)
+
+
+def test_a_flipped_bit_loses_one_block_and_no_other(path: Path) -> None:
+    whole = dataset.open(path)
+    expected = list(whole)
+    for entry, numbers in zip((e for e in whole.entries if e.kind == framing.JOINED), [0, 4, 8, 12, 16], strict=True):
+        ds = dataset.open(damaged(path, entry.end - 6))
+        lost = set(range(numbers, min(numbers + 4, 18)))
+        for number in range(18):
+            if number in lost:
+                with pytest.raises(aecodec.ChecksumMismatch) as caught:
+                    ds[number]
+                assert f"{numbers} to" in caught.value.__notes__[0]
+            else:
+                assert np.array_equal(ds[number], expected[number])
+        assert [set(damage.numbers.numbers().tolist()) for damage in ds.verify()] == [lost]
+
+
+def test_every_truncation_is_noticed_and_loses_only_what_was_cut_off(path: Path) -> None:
+    data, expected = path.read_bytes(), list(dataset.open(path))
+    entries = dataset.open(path).entries
+    for length in range(len(data)):
+        with pytest.raises(AecError):
+            dataset.open(data[:length])
+        if length % 7:
+            continue
+        ds = dataset.open(data[:length], recover=True)
+        there = [e for e in entries if e.kind == framing.JOINED and e.end <= length]
+        assert len(ds) == min(4 * len(there), 18)
+        assert not ds.missing.count
+        for number in range(0, len(ds), 3):
+            assert np.array_equal(ds[number], expected[number])
+
+
+def test_a_lost_block_leaves_a_gap_that_has_a_name(path: Path) -> None:
+    entries = dataset.open(path).entries
+    joined = [e for e in entries if e.kind == framing.JOINED]
+    cut = bytearray(path.read_bytes()[: entries[-1].end])
+    cut[joined[1].begin] = 0
+    ds = dataset.open(bytes(cut), recover=True)
+    assert str(ds.missing) == "4 to 7"
+    assert len(ds) == 18
+    with pytest.raises(aecodec.TruncatedFile, match="lost: 5, 7"):
+        ds[[0, 7, 5]]
+    assert [str(damage) for damage in ds.verify()] == ["pictures 4 to 7: lost: no block holds them"]
+    assert ds.labels is not None
+    assert ds.labels.tolist() == list(range(18))
+
+
+def test_lost_columns_are_blank_when_recovered(path: Path) -> None:
+    entry = next(e for e in dataset.open(path).entries if e.kind == framing.COLUMNS)
+    data = damaged(path, entry.end - 6)
+    with pytest.raises(aecodec.ChecksumMismatch):
+        dataset.open(data).labels  # noqa: B018
+    assert len(dataset.open(data)[:]) == 18
+    found = dataset.open(data, recover=True).labels
+    assert found is not None
+    assert set(found.tolist()) == {-1} or found.size == 0
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_no_flipped_byte_gives_a_wrong_picture_or_another_error(path: Path, place: int) -> None:
+    data, expected = path.read_bytes(), list(dataset.open(path))
+    for at in range(place, len(data), 3):
+        changed = bytearray(data)
+        changed[at] ^= 1 << at % 8
+        for recover in (False, True):
+            try:
+                ds = dataset.open(bytes(changed), recover=recover)
+            except AecError:
+                continue
+            if at % 29 == 0:
+                for number in range(min(len(ds), 18)):
+                    with suppress(AecError):
+                        assert np.array_equal(ds[number], expected[number])
+
+
+def test_a_failure_leaves_no_file_and_the_old_one_in_place(path: Path) -> None:
+    before = path.read_bytes()
+
+    def images() -> Iterator[np.ndarray]:
+        yield from PICTURES
+        raise RuntimeError("the source fails")
+
+    for function in (dataset.write, dataset.append):
+        with pytest.raises(RuntimeError):
+            function(path, images(), labels=range(18))
+        assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == ["set.aecs"]
+
+
+ENDLESS = """
+import sys, numpy as np, aecodec.dataset
+def images():
+    print("begun", flush=True)
+    while True:
+        yield np.zeros((28, 28), np.uint8)
+aecodec.dataset.{}({!r}, images(), {} quality=10, effort=0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_a_writer_that_is_killed_leaves_no_half_file_and_appended_blocks_can_be_recovered(path: Path) -> None:
+    before = dataset.open(path)[:]
+    other = path.with_name("new.aecs")
+    size = path.stat().st_size
+    for function, target, labels in (("write", other, ""), ("append", path, "labels=iter(int, 1),")):
+        program = ENDLESS.format(function, os.fspath(target), labels)
+        with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline:
+                files = [path] if target == path else list(path.parent.glob(".aec-*"))
+                if any(file.stat().st_size > size + 100 for file in files):
+                    break
+                time.sleep(0.05)
+            process.kill()
+    assert not other.exists()
+    with pytest.raises(aecodec.TruncatedFile):
+        dataset.open(path)
+    ds = dataset.open(path, recover=True)
+    assert len(ds) > 18
+    assert all(np.array_equal(*both) for both in zip(ds[:18], before, strict=True))
+    assert ds[len(ds) - 1].mean() < 10
+
+
+# Files that are made to deceive ---
+
+
+def file_of(*blocks: Block) -> bytes:
+    data, entries = framing.head(), []
+    for block in blocks:
+        entries.append(framing.Entry(block.kind, len(data), block.header, len(block.body)))
+        data += block.to_bytes()
+    return data + framing.index_block(entries)
+
+
+HEADER = bytes([0, 0, 255, 255, 3])  # one run of 65536 pictures
+
+
+@pytest.mark.parametrize(
+    ("block", "error"),
+    [
+        (Block(framing.JOINED, bytes([0, 0, 128, 128, 4]) + b"\0\xae\xc0\x01\x4b", b""), aecodec.InvalidValue),
+        (Block(framing.JOINED, bytes([1, 0, 0, 0, 0]) + b"\0\xae\xc0\x01\x4b", b""), aecodec.InvalidValue),
+        (Block(framing.JOINED, b"\0", b""), aecodec.TruncatedFile),
+        (Block(9, b"", b""), aecodec.UnsupportedSection),
+    ],
+)
+def test_impossible_blocks_are_refused_on_opening(block: Block, error: type[AecError]) -> None:
+    with pytest.raises(error):
+        dataset.open(file_of(block))
+
+
+@pytest.mark.parametrize(
+    ("header", "error"),
+    [
+        (HEADER + b"\0\xae\xc0\x13\x4b\xff\xff\x03\xff\xff\x03", aecodec.LimitExceeded),
+        (b"\0\0\x03" + b"\x04\xae\xc0\x01\x4b", aecodec.InvalidValue),
+        (b"\0\0\x03" + b"\0\xae\xc0\x5f\xe4\x1f\x1f", AecError),
+        (b"\0\0\x03" + b"\0\xae\xc0\x01\x4bmore", aecodec.InvalidValue),
+        (b"\0\0\x03" + b"\x02", aecodec.TruncatedFile),
+        (b"\0\0\x03" + b"\0\xae\xc1\x01\x4b", aecodec.UnsupportedVersion),
+    ],
+)
+def test_impossible_headers_are_refused_before_anything_is_decoded(header: bytes, error: type[AecError]) -> None:
+    ds = dataset.open(file_of(Block(framing.JOINED, header, bytes(100))))
+    with pytest.raises(error):
+        ds[0]
+
+
+def test_unknown_ignorable_blocks_are_passed_over(path: Path) -> None:
+    data = file_of(Block(200, b"header", b"body"), Block(framing.METADATA, b"", b"\0\0\1\0\0"))
+    assert len(dataset.open(data)) == 0
+
+
+def test_one_picture_in_two_blocks_is_refused() -> None:
+    block = Block(framing.FILES, b"\0\0\0\4", b"file")
+    with pytest.raises(aecodec.InvalidValue, match="same picture"):
+        dataset.open(file_of(block, block))
+
+
+def test_false_beginnings_of_blocks_do_not_make_a_scan_slow() -> None:
+    data = framing.head() + (b"\xae\xdb\x01\0" + b"\xff\xff\x03") * 20000
+    with pytest.raises(aecodec.LimitExceeded):
+        dataset.open(data, recover=True)
+
+
+def test_other_files_are_no_data_sets(path: Path) -> None:
+    for data in (b"", b"\xae", b"PK\3\4" * 9, aecodec.encode(DIGITS[0]), b"\xae\xd0aecz" + bytes(20)):
+        with pytest.raises(AecError):
+            dataset.open(data)
+    with pytest.raises(aecodec.UnsupportedVersion):
+        dataset.open(b"\xae\xd3" + path.read_bytes()[2:])
+    with pytest.raises(aecodec.NotAnAecFile, match="data set"):
+        aecodec.decode(path.read_bytes())
+    with pytest.raises(FileNotFoundError):
+        dataset.open(path.with_name("missing.aecs"))
