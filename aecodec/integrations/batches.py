@@ -14,6 +14,7 @@ import numpy as np
 
 import aecodec
 from aecodec.encoding.options import EncodeOptions
+from aecodec.errors import AecError
 from aecodec.images.source import Picture
 
 IMAGE: Final = "image"
@@ -23,23 +24,41 @@ FILE: Final = "aec"
 class Encode:
     """Replaces the column of pictures of a batch by a column of their .aec files.
 
-    options: those of `aecodec.encode`. image, file: the names of the columns. Raises InvalidValue at once for options
-    that `encode` does not take; a call raises what `aecodec.encode_many` raises.
+    image, file: the names of the columns. errors: the name of a column that says for each picture why it could not be
+    encoded, "" for those that were; the file of one that was not is empty. None: a call raises what
+    `aecodec.encode_many` raises. options: those of `aecodec.encode`. Raises InvalidValue and TypeError at once for
+    options that `encode` does not take.
     """
 
-    def __init__(self, *, image: str = IMAGE, file: str = FILE, **options: Any) -> None:
+    def __init__(self, *, image: str = IMAGE, file: str = FILE, errors: str | None = None, **options: Any) -> None:
         EncodeOptions.parse(options)
-        self.image, self.file, self.options = image, file, options
+        self.image, self.file, self.errors, self.options = image, file, errors, options
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         """The batch with a column of bytes, in the order of the pictures, in place of that of pictures."""
-        others = {name: values for name, values in batch.items() if name != self.image}
-        return {**others, self.file: self.files(batch[self.image])}
+        found = {name: values for name, values in batch.items() if name != self.image}
+        if self.errors is None:
+            return {**found, self.file: self.files(batch[self.image])}
+        files, errors = self._attempted(batch[self.image])
+        return {**found, self.file: files, self.errors: errors}
 
     def files(self, images: Sequence[Any]) -> list[bytes]:
         """The .aec files of a sequence of pictures: the bytes of picture files, or whatever `aecodec.encode` takes."""
         opened = [io.BytesIO(image) if isinstance(image, bytes) else image for image in images]
         return aecodec.encode_many(opened, **self.options)
+
+    def _attempted(self, images: Sequence[Any]) -> tuple[list[bytes], list[str]]:
+        try:
+            return self.files(images), [""] * len(images)
+        except (AecError, OSError):  # one of them is to blame
+            found = [self._attempt(image) for image in images]
+            return [file for file, _ in found], [error for _, error in found]
+
+    def _attempt(self, image: Any) -> tuple[bytes, str]:
+        try:
+            return self.files([image])[0], ""
+        except (AecError, OSError) as error:
+            return b"", str(error)
 
 
 class Decode:

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import ray
 import ray.data
@@ -30,7 +30,20 @@ from aecodec.errors import InvalidValue
 from aecodec.integrations.batches import FILE, IMAGE, Encode
 
 BATCH: Final = 256
+ERROR: Final = "error"
 RETRIES: Final = 16  # of a shard whose worker is lost
+
+
+class Written(NamedTuple):
+    """What `write` has written.
+
+    paths: of the shards. pictures: their number. left_out: for each picture that is in none of them its columns, and
+    its "error".
+    """
+
+    paths: list[str]
+    pictures: int
+    left_out: list[dict[str, Any]]
 
 
 def write(
@@ -40,22 +53,23 @@ def write(
     shards: int,
     image: str = IMAGE,
     columns: Sequence[str] = (),
+    leave_out: bool = False,
     batch_size: int = BATCH,
     **options: Any,
-) -> list[str]:
+) -> Written:
     """Encode a Ray data set and write it as shards, which `aecodec.dataset.open` reads as one.
 
     pictures: a `ray.data.Dataset` with a column of pictures, called `image`. path: a path or URL that all machines
     reach; that of `name.aecs` gives the shards `name-00000-of-00128.aecs` and so on, which are written over. shards:
     how many, of about the same number of pictures, in the order of the data set. columns: those to keep; one called
-    "label" has the labels. batch_size: pictures that are encoded together. options: those of `aecodec.encode`.
+    "label" has the labels. leave_out: leave out pictures that cannot be read or encoded, and tell which; otherwise the
+    first of them ends the run. batch_size: pictures that are encoded together. options: those of `aecodec.encode`.
 
-    Returns the names of the shards. Raises InvalidValue for wrong options; errors in workers are raised as those of
-    Ray, with the cause in them.
+    Raises InvalidValue for wrong options; errors in workers are raised as those of Ray, with the cause in them.
     """
     if shards < 1:
         raise InvalidValue(f"a data set has 1 shard or more, not {shards}")
-    encode = Encode(image=image, file=FILE, **options)
+    encode = Encode(image=image, file=FILE, errors=ERROR if leave_out else None, **options)
     pictures.context.execution_options.preserve_order = True
     files = pictures.select_columns([image, *columns]).map_batches(encode, batch_size=batch_size)
     tables = files.repartition(shards).to_arrow_refs()
@@ -64,8 +78,8 @@ def write(
     with _staging(path) as folder:
         done = [write_one.remote(*each, folder, list(columns), options) for each in zip(tables, paths, strict=True)]
         del tables  # a shard that is written needs its files no longer
-        ray.get(done)
-    return paths
+        found = ray.get(done)
+    return Written(paths, sum(count for count, _ in found), [row for _, rows in found for row in rows])
 
 
 @contextmanager
@@ -78,13 +92,18 @@ def _staging(path: str) -> Iterator[str | None]:
             yield folder
 
 
-def _write_shard(table: Any, path: str, folder: str | None, columns: Sequence[str], options: dict[str, Any]) -> None:
+def _write_shard(
+    table: Any, path: str, folder: str | None, columns: Sequence[str], options: dict[str, Any]
+) -> tuple[int, list[dict[str, Any]]]:
+    """Write a shard; returns the number of its pictures, and the rows of those that were left out."""
+    rows = table.to_pylist()
+    kept = [row for row in rows if not row.get(ERROR)]
     written = path if folder is None else os.path.join(folder, os.path.basename(path))
     with dataset.Writer(written, **options) as writer:
-        if table.num_rows:
-            writer.add_files(table[FILE].to_pylist(), {name: table[name].to_pylist() for name in columns})
+        writer.add([row[FILE] for row in kept], columns={name: [row[name] for row in kept] for name in columns})
     if folder is not None:
         os.replace(written, path)
+    return len(kept), [{name: row[name] for name in (*columns, ERROR)} for row in rows if row.get(ERROR)]
 
 
 def read(path: str, *, batch_size: int = BATCH) -> Any:

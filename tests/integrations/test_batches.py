@@ -13,7 +13,7 @@ from PIL import Image
 from samples import COLOUR, DIGITS
 
 import aecodec
-from aecodec.errors import InvalidValue
+from aecodec.errors import InvalidValue, UnsupportedImage
 from aecodec.integrations.batches import Decode, Encode
 
 BATCH = {"image": np.stack(COLOUR[:6]), "label": np.arange(6)}
@@ -45,6 +45,16 @@ def test_pictures_may_be_the_bytes_of_picture_files() -> None:
     Image.fromarray(COLOUR[0]).save(png, "png")
     encode = Encode(model="cifar", quality=40)
     assert encode.files([png.getvalue(), COLOUR[0]]) == [aecodec.encode(COLOUR[0], model="cifar", quality=40)] * 2
+
+
+def test_a_picture_that_cannot_be_encoded_is_an_error_or_a_message() -> None:
+    batch = {"image": [DIGITS[0], b"not a picture", DIGITS[1]]}
+    with pytest.raises(UnsupportedImage):
+        Encode(quality=40)(batch)
+    found = Encode(quality=40, errors="error")(batch)
+    assert [bool(message) for message in found["error"]] == [False, True, False]
+    assert found["aec"] == [aecodec.encode(DIGITS[0], quality=40), b"", aecodec.encode(DIGITS[1], quality=40)]
+    assert Encode(errors="error")({"image": DIGITS[:2]})["error"] == ["", ""]
 
 
 def test_pictures_of_several_shapes_stay_apart() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from samples import COLOUR
 
 from aecodec import dataset
@@ -45,7 +46,9 @@ def of_one_process(begin: int, end: int, **options: Any) -> bytes:
 
 
 def test_shards_have_the_bytes_that_one_process_writes(pictures: Any, tmp_path: Path) -> None:
-    paths = adapter.write(pictures, str(tmp_path / "a.aecs"), shards=4, columns=["label", "even"], quality=30)
+    written = adapter.write(pictures, str(tmp_path / "a.aecs"), shards=4, columns=["label", "even"], quality=30)
+    paths = written.paths
+    assert written.pictures == COUNT and not written.left_out
     assert [Path(path).name for path in paths] == [f"a-0000{n}-of-00004.aecs" for n in range(4)]
     for index, path in enumerate(paths):
         assert Path(path).read_bytes() == of_one_process(100 * index, 100 * index + 100, quality=30)
@@ -101,3 +104,18 @@ def test_an_error_names_its_cause_and_leaves_no_file(pictures: Any, tmp_path: Pa
     with pytest.raises(Exception, match="expected uint8"):
         adapter.write(pictures.map_batches(spoilt), str(tmp_path / "a.aecs"), shards=2)
     assert not list(tmp_path.iterdir())
+
+
+def test_pictures_that_cannot_be_read_are_left_out_and_named(pictures: Any, tmp_path: Path) -> None:
+    del pictures  # the cluster
+    for number, picture in enumerate(COLOUR[:5]):
+        Image.fromarray(picture).save(tmp_path / f"{number}.png")
+    (tmp_path / "2.png").write_bytes(b"not a picture")
+    rows = ray.data.from_items([{"image": str(tmp_path / f"{n}.png"), "number": n} for n in range(6)])
+    written = adapter.write(rows, str(tmp_path / "a.aecs"), shards=2, columns=["number"], leave_out=True, lossless=True)
+    assert written.pictures == 4
+    assert [row["number"] for row in written.left_out] == [2, 5]
+    assert "not a picture" in written.left_out[0]["error"] and "No such file" in written.left_out[1]["error"]
+    with dataset.open(tmp_path / "a-*.aecs") as ds:
+        assert ds.columns["number"].tolist() == [0, 1, 3, 4]
+        assert np.array_equal(ds[:], [COLOUR[n] for n in (0, 1, 3, 4)])
