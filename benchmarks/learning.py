@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -15,6 +16,7 @@ from matplotlib import pyplot
 from numpy.typing import NDArray
 
 import aecodec
+from aecodec import dataset
 from aecodec.cli.option_values import number_list
 from aecodec.evaluation import plots
 from aecodec.evaluation.curves import point
@@ -70,10 +72,14 @@ class Accuracy(NamedTuple):
 
 @dataclass(frozen=True)
 class Result:
-    """One quality: size and PSNR of the test pictures, and a test accuracy for each entry of COLUMNS."""
+    """One quality: size and PSNR of the test pictures, and a test accuracy for each entry of COLUMNS.
+
+    file_bytes: mean of single files. picture_bytes: of a data set, divided by the number of its pictures.
+    """
 
     quality: int
     file_bytes: float
+    picture_bytes: float
     psnr: float
     accuracies: Sequence[Accuracy]
 
@@ -152,6 +158,13 @@ def coded(split: Split, model: str, quality: int) -> tuple[Split, list[bytes]]:
     return Split(np.stack(aecodec.decode_many(files)), split.labels), files
 
 
+def data_set_bytes(files: Sequence[bytes]) -> int:
+    """The size of a data set of these files."""
+    stream = io.BytesIO()
+    dataset.write(stream, files)
+    return len(stream.getvalue())
+
+
 def measure(task: Task, train: Split, test: Split, qualities: Sequence[int], seeds: int) -> Found:
     """Train and test classifiers on originals and at each quality."""
 
@@ -177,19 +190,21 @@ def measure(task: Task, train: Split, test: Split, qualities: Sequence[int], see
         tests = {"original": test, "decoded": decoded_test}
         rate = point(quality, list(test.pictures), files, list(decoded_test.pictures))
         found = [over(models[on], tests[of]) for on, of in COLUMNS]
-        results.append(Result(quality, rate.file_bytes, rate.psnr, found))
+        results.append(Result(quality, rate.file_bytes, data_set_bytes(files) / len(files), rate.psnr, found))
     png = float(np.mean([len(PNG.encode(picture, **PNG.best)) for picture in test.pictures[:PNG_SAMPLE]]))
     return Found(task, len(train.labels), len(test.labels), over(plain, test), png, results)
 
 
 def results_table(found: Found) -> str:
     """One line for each quality, and one for the originals."""
-    head = ["quality", "bytes", "PSNR dB", *(f"{on} / {of}" for on, of in COLUMNS)]
-    rows = [
-        [str(r.quality), f"{r.file_bytes:.1f}", f"{r.psnr:.2f}", *(_shown(value) for value in r.accuracies)]
-        for r in found.results
-    ]
-    rows.append(["original", f"{found.png_bytes:,.0f} (PNG)", "-", "-", "-", _shown(found.original)])
+    head = ["quality", "bytes", "in a file", "PSNR dB", *(f"{on} / {of}" for on, of in COLUMNS)]
+    rows = []
+    for result in found.results:
+        sizes = [f"{size:.1f}" for size in (result.picture_bytes, result.file_bytes)]
+        accuracies = [_shown(value) for value in result.accuracies]
+        rows.append([str(result.quality), *sizes, f"{result.psnr:.2f}", *accuracies])
+    png = f"PNG {found.png_bytes:,.0f}"
+    rows.append(["original", "-", png, "-", "-", "-", _shown(found.original)])
     return table(head, rows)
 
 
@@ -198,47 +213,56 @@ def _shown(value: Accuracy) -> str:
 
 
 def summary(found: Found, seeds: int) -> str:
-    """What the figures of a task allow to say: losses at each quality, and from which quality on they are noise."""
-    lossless = found.original
-    sentences = []
-    for index, what in (
-        (0, "trained and tested on decoded pictures"),
-        (2, "trained on originals and tested on decoded"),
-    ):
-        losses = [lossless.mean - result.accuracies[index].mean for result in found.results]
-        noise = [
-            2 * float(np.hypot(lossless.deviation, result.accuracies[index].deviation)) / seeds**0.5
-            for result in found.results
-        ]
-        parts = ", ".join(
-            f"{loss:+.2f} at {result.file_bytes:.0f} bytes" for loss, result in zip(losses, found.results, strict=True)
+    """What the figures of a task allow to say: losses at each quality, and from which size on they are noise."""
+    harmless: Result | None = None
+    for result in sorted(found.results, key=lambda r: -r.picture_bytes):
+        if _loss(found, result, 0) > _noise(found, result, 0, seeds):
+            break
+        harmless = result
+    losing = [r for r in found.results if harmless is None or r.picture_bytes < harmless.picture_bytes]
+    parts = [f"{_loss(found, r, 0):.1f} at {_size(r)}" for r in sorted(losing, key=lambda r: -r.picture_bytes)]
+    losses = f"{', '.join(parts)} bytes"
+    if harmless is None:
+        text = f"A classifier that is trained and tested on decoded pictures loses points at every quality: {losses}."
+    else:
+        ratio = found.png_bytes / harmless.picture_bytes
+        text = (
+            f"From {_size(harmless)} bytes a picture on, {ratio:.0f} times fewer than PNG, a classifier that"
+            " is trained and tested on decoded pictures loses nothing that can be told from noise."
         )
-        sentence = f"Points lost when {what}: {parts}."
-        below = [r for r, loss, most in zip(found.results, losses, noise, strict=True) if loss <= most]
-        if below:
-            least = min(below, key=lambda r: r.file_bytes)
-            ratio = found.png_bytes / least.file_bytes
-            sentence += (
-                f" The smallest files whose loss is within the noise have {least.file_bytes:.0f} bytes"
-                f" (quality {least.quality}), {ratio:.1f} times fewer than PNG."
-            )
-        else:
-            sentence += " At every quality, the loss is larger than the noise."
-        sentences.append(sentence)
-    return f"{found.task.title}. " + " ".join(sentences)
+        text += f" Below, it loses points: {losses}." if losing else ""
+    worst = min(found.results, key=lambda r: r.picture_bytes)
+    return (
+        f"**{found.task.title}.** {text} One that was trained on originals and then meets decoded pictures loses"
+        f" {_loss(found, worst, 2):.1f} points at {_size(worst)} bytes, instead of"
+        f" {_loss(found, worst, 0):.1f}."
+    )
+
+
+def _size(result: Result) -> str:
+    return f"{result.picture_bytes:.{1 if result.picture_bytes < 100 else 0}f}"
+
+
+def _loss(found: Found, result: Result, column: int) -> float:
+    return found.original.mean - result.accuracies[column].mean
+
+
+def _noise(found: Found, result: Result, column: int, seeds: int) -> float:
+    """Twice the standard error of a loss."""
+    return 2 * float(np.hypot(found.original.deviation, result.accuracies[column].deviation)) / float(np.sqrt(seeds))
 
 
 EXPLANATION: Final = (
     "Test accuracy in per cent, mean ± standard deviation over seeds. The headings say what the classifier was trained"
     " on / tested on: `decoded / decoded` is a data set that was compressed as a whole, `decoded / original` meets"
     " uncompressed pictures after training, and `original / decoded` was trained before anything was compressed. Bytes"
-    " are the mean of single files of the test pictures, headers included."
+    " a picture are those of a data set of all test pictures, index included; beside them the mean of single files."
 )
 CAVEAT: Final = (
-    "A loss counts as noise below twice its standard error over the seeds. The classifiers are small, their training is"
-    " short and sees only a part of the training split: a better classifier may depend more on detail that low"
-    " qualities remove, and has less noise to hide a loss. The codec's models were trained on the training splits of"
-    " the same data sets, without labels."
+    "A loss below twice its standard error over the seeds counts as noise. The classifiers are small, and their short"
+    " training sees a part of the training split: a better classifier may depend more on detail that low qualities"
+    " remove, and has less noise to hide a loss. The codec's models were trained on the training splits of these data"
+    " sets, without labels; on other pictures they need more bytes for the same quality."
 )
 
 
@@ -254,7 +278,7 @@ def draw(founds: Sequence[Found]) -> Any:
 
 
 def _panel(panel: Any, found: Found) -> None:
-    sizes = [result.file_bytes for result in found.results]
+    sizes = [result.picture_bytes for result in found.results]
     for index, (on, of) in enumerate(COLUMNS):
         colour, marker = plots.LINES[index]
         means = [result.accuracies[index].mean for result in found.results]
@@ -295,6 +319,11 @@ def command(data: Sequence[Path], qualities: Sequence[int], training: int, test:
         task = DIGITS if list(folder.glob(f"{DIGITS.test}*")) else COLOUR
         splits = load(folder, task, training, test)
         founds.append(measure(task, *splits, qualities, seeds))
+    write(founds, seeds, output)
+
+
+def write(founds: Sequence[Found], seeds: int, output: Path) -> None:
+    """Write the page, and the plot beside it."""
     plot = output.with_suffix(".png")
     figure = draw(founds)
     figure.savefig(plot, dpi=plots.DPI, metadata={"Software": None})

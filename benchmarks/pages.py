@@ -172,6 +172,11 @@ PAGES = (
     _markdown("modes", "modes"),
     _markdown("first-minutes", "session"),
     Page(
+        ("docs/learning.md", "docs/learning.png"),
+        "python -m benchmarks learning --data {digits} --data {cifar} -o docs/learning.md",
+    ),
+    _markdown("distributed", f"distributed {{digits/train-images-idx3-ubyte.gz}} {_DIGITS} -m mnist"),
+    Page(
         ("docs/large.md",),
         "python -m benchmarks large -e 0 -o docs/large.md",
         {"OPENBLAS_NUM_THREADS": "1"},
