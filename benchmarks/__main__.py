@@ -28,7 +28,7 @@ class Benchmarks(click.Group):
         """The command of a benchmark, from its module."""
         if cmd_name not in BENCHMARKS:
             return super().get_command(ctx, cmd_name)
-        command: click.Command = importlib.import_module(f"benchmarks.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"benchmarks.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -25,11 +26,12 @@ import numpy as np
 from PIL import Image
 
 import aecodec
-from aecodec import native
+from aecodec import dataset, native
 from aecodec.cli.batches import available_cores
 from aecodec.cli.process_pool import map_unordered
 from aecodec.evaluation.pages import environment, table
-from benchmarks.mutations import MUTATIONS, several
+from aecodec.format import container
+from benchmarks.mutations import MUTATIONS, SET_MUTATIONS, mutations_of, several
 from benchmarks.reporting import command_line, output_option, progress, publish, require_folders
 
 GOLDEN = Path(__file__).resolve().parent.parent / "tests" / "golden"
@@ -37,6 +39,7 @@ CHUNK = 500
 ATTEMPTS = 3  # at an input that took too long: another process may have been in its way
 SEVERAL, PICTURE = "several", "picture"
 THUMBNAIL = 9  # pixels
+MOST_PIXELS = 1 << 18  # of the pictures of a block
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,35 @@ def originals(most_bytes: int | None = None) -> list[bytes]:
     return [data for data in found if most_bytes is None or len(data) <= most_bytes]
 
 
+def data_sets() -> list[bytes]:
+    """Data sets with blocks and columns of every kind, the smallest first."""
+    y, x = np.mgrid[:32, :32]
+    colours = [np.stack([x * i % 256, y * 7, (x + y) * i], axis=-1).astype(np.uint8) for i in range(5)]
+    grays = [colour[:28, :28, 2].copy() for colour in colours]
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "set.aecs"
+        kinds: list[tuple[list[np.ndarray], dict[str, Any]]] = [
+            (grays, {"quality": 20}),
+            (grays, {"quality": 20, "packing": "zstd"}),
+            (grays[:3], {"lossless": True, "model": "mnist"}),
+            ([*colours, np.full((4, 4), 7, np.uint8)], {"min_psnr": 24}),
+        ]
+        for pictures, target in kinds:
+            dataset.write(path, pictures, effort=0, block_pictures=3, **target)
+            found.append(path.read_bytes())
+        columns: dict[str, list[Any]] = {
+            "name": [f"n{i}" for i in range(10)],
+            "weight": [i / 8 for i in range(10)],
+            "raw": [b"\0"] * 10,
+        }
+        labels = [*"abcdeabcde"]
+        dataset.write(path, [*grays, *colours], labels=labels, columns=columns, metadata={"a": 1}, effort=0)
+        dataset.append(path, grays[:1], labels=["f"], columns={name: some[:1] for name, some in columns.items()})
+        found.append(path.read_bytes())
+    return sorted(found, key=lambda data: (len(data), data))
+
+
 @dataclass(frozen=True)
 class Input:
     """A file, the mutation that made it, and the way to decode it."""
@@ -106,11 +138,13 @@ class Input:
 def make(seed: int, number: int, files: Sequence[bytes]) -> Input:
     """Make the input of that number, the same at every call."""
     random = Random(f"{seed} {number}")
-    data, way = random.choice(files), random.choice(list(WAYS))
+    data = random.choice(files)
+    mutations, ways = mutations_of(data), SET_WAYS if container.is_data_set(data) else WAYS
+    way = random.choice(list(ways))
     if random.random() < 0.15:
         return Input(SEVERAL, way, several(random, data, files))
-    name = random.choice(list(MUTATIONS))
-    return Input(name, way, MUTATIONS[name](random, data, files))
+    name = random.choice(list(mutations))
+    return Input(name, way, mutations[name](random, data, files))
 
 
 # Judgement ---
@@ -140,13 +174,32 @@ def _thumbnail(data: bytes) -> None:
     assert 1 <= max(picture.shape[:2]) <= THUMBNAIL, picture.shape
 
 
-WAYS = {"whole": _whole, "image": _image, "region": _region, "thumbnail": _thumbnail}
+def _set(data: bytes, recover: bool = False) -> None:
+    ds = dataset.open(data, max_pixels=MOST_PIXELS, recover=recover)
+    damage = ds.verify()
+    for numbers in ds.blocks():
+        with suppress(aecodec.AecError):
+            assert len(ds[numbers]) == len(numbers)
+    for name in ds.columns:
+        assert len(ds.columns[name]) == len(ds), name
+    assert isinstance(ds.metadata, dict)
+    if damage:
+        raise aecodec.ChecksumMismatch("; ".join(map(str, damage)))
+
+
+WAYS: dict[str, Callable[[bytes], None]] = {
+    "whole": _whole,
+    "image": _image,
+    "region": _region,
+    "thumbnail": _thumbnail,
+}
+SET_WAYS: dict[str, Callable[[bytes], None]] = {"opened": _set, "recovered": partial(_set, recover=True)}
 
 
 def outcome(item: Input) -> str:
     """Decode an input: `picture`, or the name of the AecError. Other exceptions propagate."""
     try:
-        WAYS[item.way](item.data)
+        (WAYS | SET_WAYS)[item.way](item.data)
     except aecodec.AecError as error:
         return type(error).__name__
     return PICTURE
@@ -192,7 +245,10 @@ def _baseline(files: tuple[bytes, ...]) -> float:
     """The most memory that this process has had, in MB, after everything that good files need is there."""
     warnings.simplefilter("ignore", aecodec.errors.AecWarning)
     for data in files:
-        aecodec.decode(data)
+        if container.is_data_set(data):
+            _set(data)
+        else:
+            aecodec.decode(data)
     return _peak_megabytes()
 
 
@@ -243,7 +299,8 @@ def judge_chunk(seed: int, files: Sequence[bytes], limits: Limits, numbers: rang
 
 def report(log: Log, seed: int, start: int, end: int, files: int, rate: float) -> str:
     """The log as Markdown."""
-    mutations = [*MUTATIONS, SEVERAL]
+    mutations = list(dict.fromkeys([*MUTATIONS, *SET_MUTATIONS, SEVERAL]))
+    mutations = [name for name in mutations if any(mutation == name for mutation, _ in log.outcomes)]
     totals: Counter[str] = Counter()
     for (_, found), count in log.outcomes.items():
         totals[found] += count
@@ -285,6 +342,7 @@ class Settings:
     megabytes: float
     failures: Path
     output: Path | None
+    data_sets: bool
 
 
 @click.command("fuzz")
@@ -293,6 +351,7 @@ class Settings:
 @click.option("--start", default=0, show_default=True, help="Number of the first input.")
 @click.option("--jobs", default=available_cores(), help="Processes. [default: one per core]")
 @click.option("--largest", type=int, metavar="BYTES", help="Leave out larger originals.")
+@click.option("--data-sets", is_flag=True, help="Damage data sets instead of files of one picture.")
 @click.option("--milliseconds", default=100.0, show_default=True, help="Processor time for each input.")
 @click.option("--megabytes", default=50.0, show_default=True, help="Memory for each input, above that of good files.")
 @click.option("--failures", type=click.Path(path_type=Path), default="fuzz-failures", show_default=True)
@@ -306,7 +365,7 @@ def command(**options: Any) -> None:
     """
     settings = Settings(**options)
     require_folders(settings.output)
-    files = originals(settings.largest)
+    files = data_sets() if settings.data_sets else originals(settings.largest)
     limits = Limits(settings.milliseconds, settings.megabytes)
     began = time.monotonic()
     log, end = campaign(files, settings.seed, settings.start, settings.number, settings.jobs, limits)
@@ -315,7 +374,7 @@ def command(**options: Any) -> None:
     for number, why in log.failures:
         settings.failures.mkdir(exist_ok=True)
         stem = settings.failures / f"{settings.seed}-{number}"
-        stem.with_suffix(".aec").write_bytes(make(settings.seed, number, files).data)
+        stem.with_suffix(".aecs" if settings.data_sets else ".aec").write_bytes(make(settings.seed, number, files).data)
         stem.with_suffix(".txt").write_text(why + "\n")
     if end < settings.start + settings.number:
         raise click.ClickException(f"interrupted: --start {end} goes on from here")

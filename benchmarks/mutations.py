@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 import aecodec
+from aecodec.dataset import framing
+from aecodec.dataset.ranges import InMemory
 from aecodec.decoding.parsed_file import ParsedFile
 from aecodec.format import container
 from aecodec.format.container import Section
@@ -214,11 +216,46 @@ def spliced(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
     return data[: random.randint(0, len(data))] + other[random.randint(0, len(other)) :]
 
 
+def blocks_sealed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
+    """A block of a data set is changed, left out or repeated, and the checksums and the index with it."""
+    entries = framing.read_index(InMemory(data))
+    blocks = [framing.Block(entry.kind, entry.header, entry.read(InMemory(data))) for entry in entries]
+    place = random.randrange(len(blocks))
+    block = blocks[place]
+    mutation = random.choice([truncated, extended, bits_flipped, bytes_changed, bytes_moved])
+    changed = random.choice(
+        [
+            replace(block, header=mutation(random, block.header or b"\0", files)),
+            replace(block, header=mutation(random, block.header or b"\0", files)),
+            replace(block, body=mutation(random, block.body or b"\0", files)),
+            replace(block, body=random.choice(blocks).body),
+            replace(block, kind=random.choice([*framing.KINDS, random.randrange(256)])),
+        ]
+    )
+    blocks[place : place + 1] = random.choice([[changed], [changed], [changed], [], [block, block]])
+    written, entries = framing.head(), []
+    for block in blocks:
+        entries.append(framing.Entry(block.kind, len(written), block.header, len(block.body)))
+        written += block.to_bytes()
+    return written + framing.index_block(entries)
+
+
+def index_sealed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
+    """What the index of a data set says is changed, and its checksum with it."""
+    entries = framing.read_index(InMemory(data))
+    mutation = random.choice([truncated, extended, bits_flipped, bytes_changed, bytes_moved])
+    content = mutation(random, framing.index_content(entries), files)
+    declared = random.choice([len(content), len(content), len(content) + 1, 1 << 31])
+    end = entries[-1].end if entries else framing.HEAD_BYTES
+    return data[:end] + framing.closing(content, declared)
+
+
 def several(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
     """Two to four mutations; `bytes_changed` in place of one that cannot parse what is left of the file."""
+    known = list(mutations_of(data).values())
     for _ in range(random.randint(2, 4)):
         try:
-            data = random.choice(list(MUTATIONS.values()))(random, data, files)
+            data = random.choice(known)(random, data, files)
         except (aecodec.AecError, ValueError, IndexError):
             data = bytes_changed(random, data or b"\xae", files)
     return data
@@ -243,3 +280,21 @@ MUTATIONS: dict[str, Mutation] = {
         spliced,
     )
 }
+SET_MUTATIONS: dict[str, Mutation] = {
+    mutation.__name__.replace("_", " "): mutation
+    for mutation in (
+        truncated,
+        extended,
+        bits_flipped,
+        bytes_changed,
+        bytes_moved,
+        blocks_sealed,
+        index_sealed,
+        spliced,
+    )
+}
+
+
+def mutations_of(data: bytes) -> dict[str, Mutation]:
+    """The mutations for a file of its kind: of one picture, or a data set."""
+    return SET_MUTATIONS if container.is_data_set(data) else MUTATIONS

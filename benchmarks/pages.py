@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# The module of a benchmark is `benchmarks.NAME`; its click command is called `command`.
+# The module of a benchmark is `benchmarks.NAME`, with _ for -; its click command is called `command`.
 BENCHMARKS = {
     "ablations": "what each part of a model's shape contributes, from short trainings",
     "classics": "autoencoders beside a bundled model: a folder of pictures, metrics and curves",
     "crops": "crops of photographs at equal PSNR, beside other codecs",
+    "data-sets": "data sets beside other stores of many small pictures, and a million thumbnails",
     "detail": "a detail of one picture as several codecs decode it, at equal file sizes",
     "distributed": "a data set from a Ray cluster that loses workers, beside one process",
     "figure": "originals and what their files decode to, at one quality or within budgets of bytes",
@@ -166,6 +167,12 @@ PAGES = (
     _markdown("throughput", f"throughput {_DIGITS} --limit 2000 -m mnist --efforts 0,1,3"),
     _markdown("throughput-cifar", f"throughput {_CIFAR[0]} {_CIFAR[1]} --limit 4000 -m cifar --efforts 0,3"),
     _markdown("native", f"native --photographs {{kodak}} --cifar {' --cifar '.join(_CIFAR)} --digits {_DIGITS}"),
+    _markdown(
+        "data-sets",
+        f"data-sets --digits {_DIGITS} --letters {_LETTERS} {' '.join(f'--cifar {sheet}' for sheet in _CIFAR)}"
+        " --efforts 3,9",
+    ),
+    _markdown("thumbnails", "data-sets --thumbnails {photos}"),
     _markdown("targets", f"targets {_CIFAR[0]} -m cifar -n 200 -e 0"),
     _markdown("many", f"many {_DIGITS}"),
     _markdown("photographs", "photographs {data}"),

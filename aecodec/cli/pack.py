@@ -28,8 +28,8 @@ from aecodec.cli.option_groups import all_of, take
 from aecodec.cli.option_values import tile_size, whole_number
 from aecodec.cli.picture_files import is_aec, read_picture
 from aecodec.cli.progress import StatusLine, on_terminal, readable_bytes
+from aecodec.dataset.reading import BLOCK_PICTURES
 from aecodec.dataset.resuming import ResumableWriter, unfinished_name
-from aecodec.dataset.writing import BLOCK_PICTURES
 from aecodec.errors import AecError
 from aecodec.images.source import Source as PictureSource
 from aecodec.sources.labelled import Sample, Source, open_pipe, open_source

@@ -23,7 +23,7 @@ and their checksums.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -138,7 +138,12 @@ def check_head(data: bytes) -> None:
 
 def index_block(entries: Iterable[Entry]) -> bytes:
     """The index of these blocks, which are in the order of the file, and the footer."""
-    entries = list(entries)
+    content = index_content(list(entries))
+    return closing(content, len(content))
+
+
+def index_content(entries: Sequence[Entry]) -> bytes:
+    """What the index says of the blocks."""
     content = bytearray(write_varint(len(entries)))
     end = HEAD_BYTES
     for entry in entries:
@@ -146,8 +151,13 @@ def index_block(entries: Iterable[Entry]) -> bytes:
         content.append(entry.kind)
         content += write_varint(len(entry.header)) + write_varint(entry.body_bytes) + entry.header
         end = entry.end
+    return bytes(content)
+
+
+def closing(content: bytes, declared: int) -> bytes:
+    """The index block with that content, of `declared` bytes, and the footer."""
     level = next(level for most, level in _LEVELS if len(content) <= most)
-    block = Block(INDEX, write_varint(len(content)), frames.compress(bytes(content), (level,))).to_bytes()
+    block = Block(INDEX, write_varint(declared), frames.compress(content, (level,))).to_bytes()
     return block + len(block).to_bytes(4, "little") + _FOOTER_MARK
 
 

@@ -22,12 +22,13 @@ from aecodec.dataset.ranges import DataSetLike, RangeSource, source_of
 from aecodec.dataset.runs import Places, Runs
 from aecodec.dataset.verifying import Damage
 from aecodec.engines import DEFAULT_ENGINE
-from aecodec.engines.threads import in_threads
+from aecodec.engines.threads import in_threads, workers
 from aecodec.errors import AecError, InvalidValue, TruncatedFile
 from aecodec.format.panels import Progress
 from aecodec.images.source import MAX_PIXELS, Picture
 
 CACHE_BYTES: Final = 1 << 28
+BLOCK_PICTURES: Final = 256  # of a block, unless the writer chose otherwise
 
 Index: TypeAlias = "int | slice | Sequence[int] | NDArray[Any]"
 Wanted: TypeAlias = "tuple[int, NDArray[np.int64], NDArray[np.int64]]"
@@ -197,8 +198,13 @@ class DataSet:
 
     def _batches(self, each: Iterable[NDArray[np.int64]]) -> Iterator[Batch]:
         labels = self.labels
-        for numbers in each:
-            yield Batch(self.read(numbers), None if labels is None else labels[numbers], numbers)
+        for some in _several(each, workers() * BLOCK_PICTURES):
+            # Read together, so that every thread has a block to decode.
+            images, begin = self.read(np.concatenate(some)), 0
+            for numbers in some:
+                part = images[begin : begin + len(numbers)]
+                begin += len(numbers)
+                yield Batch(part, None if labels is None else labels[numbers], numbers)
 
     def blocks(self) -> list[NDArray[np.int64]]:
         """The numbers of the pictures of each block, in the order of the lowest; a block is decoded as a whole."""
@@ -291,16 +297,7 @@ def open(  # noqa: A001
     engine: str = DEFAULT_ENGINE,
     recover: bool = False,
 ) -> DataSet:
-    """Open a data set for reading. Nothing but its index is read.
-
-    data: a path, the bytes of a data set, or an object with `size` and `read(offset, length)`. cache_bytes: decoded
-    pictures kept for further accesses, the most recently used ones. max_pixels: refuse larger pictures, and blocks that
-    together have more, before anything is allocated; None for no limit. engine: as for `aecodec.decode`.
-    recover: open a file whose index is lost or damaged, too, by searching it for whole blocks; `missing` then tells
-    which pictures are gone.
-
-    Raises AecError, and OSError if the file cannot be read.
-    """
+    """Open a single file; arguments and errors as for `aecodec.dataset.open`."""
     source = source_of(data)
     try:
         return DataSet(source, cache_bytes=cache_bytes, max_pixels=max_pixels, engine=engine, recover=recover)
@@ -322,6 +319,18 @@ def _entries(source: RangeSource, recover: bool) -> list[Entry]:
 
 def _read_only(parsed: picture_blocks.Files, body: bytes, place: int, data_set: DataSet) -> Picture:
     return parsed.decode(body, [place], data_set._max_pixels, data_set._engine)[0]
+
+
+def _several(each: Iterable[NDArray[np.int64]], least: int) -> Iterator[list[NDArray[np.int64]]]:
+    """Arrays of numbers, as many at a time as hold `least` numbers together."""
+    some: list[NDArray[np.int64]] = []
+    for numbers in each:
+        some.append(numbers)
+        if sum(map(len, some)) >= least:
+            yield some
+            some = []
+    if some:
+        yield some
 
 
 def assembled(count: int, parts: Iterable[tuple[NDArray[np.int64], Sequence[Picture]]]) -> Any:

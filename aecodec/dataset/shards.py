@@ -17,13 +17,15 @@ from aecodec import urls
 from aecodec.dataset import reading
 from aecodec.dataset.columns import LABEL, Column
 from aecodec.dataset.ranges import DataSetLike
-from aecodec.dataset.reading import DataSet
+from aecodec.dataset.reading import CACHE_BYTES, DataSet
 from aecodec.dataset.remote import RemoteFile
 from aecodec.dataset.runs import Runs
 from aecodec.dataset.verifying import Damage
+from aecodec.engines import DEFAULT_ENGINE
 from aecodec.engines.threads import in_threads
 from aecodec.errors import InvalidValue
 from aecodec.format.panels import Progress
+from aecodec.images.source import MAX_PIXELS
 
 _NUMBERED: Final = re.compile(r"-(\d{5,})-of-(\d{5,})(?=\.[^./\\]*$)")
 _WILDCARDS: Final = re.compile(r"[*?[]")
@@ -35,30 +37,38 @@ def shard_path(path: str, index: int, count: int) -> str:
     return f"{stem}-{index:05}-of-{count:05}{suffix}"
 
 
-def open(data: DataSetLike, **options: Any) -> DataSet:  # noqa: A001
+def open(  # noqa: A001
+    data: DataSetLike,
+    *,
+    cache_bytes: int = CACHE_BYTES,
+    max_pixels: int | None = MAX_PIXELS,
+    engine: str = DEFAULT_ENGINE,
+    recover: bool = False,
+) -> DataSet:
     """Open a data set for reading. Nothing but its index is read.
 
     data: a path or URL, the bytes of a data set, or an object with `size` and `read(offset, length)`. In a path or URL
     with wildcards, such as `name-*.aecs`, all files that match are read as one data set, in the order of their names.
-    cache_bytes: decoded pictures kept for further accesses, the most recently used ones. max_pixels: refuse larger
-    pictures, and blocks that together have more, before anything is allocated; None for no limit. engine: as for
-    `aecodec.decode`. recover: open a file whose index is lost or damaged, too, by searching it for whole blocks;
+    cache_bytes: decoded pictures kept for further accesses, the most recently used ones; of each file. max_pixels:
+    refuse larger pictures, and blocks that together have more, before anything is allocated; None for no limit. engine:
+    as for `aecodec.decode`. recover: open a file whose index is lost or damaged, too, by searching it for whole blocks;
     `missing` then tells which pictures are gone.
 
     Raises AecError, and OSError if a file cannot be read; InvalidValue if shards are missing.
     """
+
+    def single(data: DataSetLike) -> DataSet:
+        source = RemoteFile(data) if urls.is_url(data) else data
+        return reading.open(source, cache_bytes=cache_bytes, max_pixels=max_pixels, engine=engine, recover=recover)
+
     if not isinstance(data, str | os.PathLike) or not _WILDCARDS.search(os.fspath(data)) or os.path.exists(data):
-        return _single(data, options)
+        return single(data)
     pattern = os.fspath(data)
     paths = urls.matching(pattern) if urls.is_url(pattern) else sorted(glob.glob(pattern))
     if not paths:
         raise FileNotFoundError(errno.ENOENT, "no file matches", pattern)
     _require_complete(paths)
-    return Shards(list(in_threads(lambda path: _single(path, options), paths)))
-
-
-def _single(data: DataSetLike, options: Mapping[str, Any]) -> DataSet:
-    return reading.open(RemoteFile(data) if urls.is_url(data) else data, **options)
+    return Shards(list(in_threads(single, paths)))
 
 
 def _require_complete(paths: Sequence[str]) -> None:

@@ -21,6 +21,7 @@ from aecodec.dataset.columns import LABEL, Column
 from aecodec.dataset.description import Description
 from aecodec.dataset.framing import Block, Entry
 from aecodec.dataset.partial_file import PartialFile
+from aecodec.dataset.reading import BLOCK_PICTURES
 from aecodec.dataset.remote import output_of
 from aecodec.dataset.runs import MOST_PICTURES
 from aecodec.dataset.waiting_files import WaitingFiles
@@ -28,7 +29,6 @@ from aecodec.encoding.options import EncodeOptions
 from aecodec.errors import InvalidValue
 from aecodec.images.source import ImageLike
 
-BLOCK_PICTURES: Final = 256
 CHUNK_PICTURES: Final = 2048  # that are encoded at once
 CHUNK_PIXELS: Final = 1 << 22
 

@@ -178,7 +178,7 @@ def test_verify_says_which_pictures_are_damaged(folder: Path, tmp_path: Path) ->
     target.write_bytes(bytes(data)[:-1])
     cut = aec("verify", str(target))
     assert "has no index at its end" in cut.stderr
-    assert "12 pictures can be recovered" in cut.stderr
+    assert "; 8 pictures can be recovered" in cut.stderr
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 import aecodec
 from benchmarks import fuzz
 from benchmarks.fuzz import Limits
-from benchmarks.mutations import MUTATIONS
+from benchmarks.mutations import MUTATIONS, SET_MUTATIONS
 
 SMALL = 120  # bytes of a file: decoded in a millisecond or two
 GENEROUS = Limits(milliseconds=1000, megabytes=50)  # other work on the machine takes time, but no memory of ours
@@ -66,3 +66,18 @@ def test_a_campaign_in_parts_counts_the_same_as_in_one(monkeypatch: pytest.Monke
     assert (middle, end, last) == (60, 100, 100)
     assert first.outcomes == whole.outcomes
     assert "| all " in fuzz.report(whole, 2, 0, end, len(files), 1.0)
+
+
+@pytest.mark.parametrize("start", range(0, 300, 100))
+def test_some_damaged_data_sets_end_in_pictures_or_an_aec_error(start: int) -> None:
+    log = fuzz.judge(11, range(start, start + 100), fuzz.data_sets(), GENEROUS)
+    assert log.failures == []
+    assert log.inputs == sum(log.outcomes.values()) == 100
+
+
+@pytest.mark.slow
+def test_ten_thousand_damaged_data_sets_meet_every_mutation() -> None:
+    log = fuzz.judge(3, range(10_000), fuzz.data_sets(), GENEROUS)
+    assert log.failures == []
+    assert {mutation for mutation, _ in log.outcomes} == {*SET_MUTATIONS, fuzz.SEVERAL}
+    assert {outcome for _, outcome in log.outcomes} >= {"picture", "ChecksumMismatch", "TruncatedFile", "InvalidValue"}
