@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from aecodec.dataset import framing, picture_blocks, verifying
+from aecodec.dataset import assembling, framing, picture_blocks, verifying
 from aecodec.dataset.batches import Batch, Order
 from aecodec.dataset.cache import PictureCache
 from aecodec.dataset.columns import LABEL, Columns
@@ -99,7 +99,7 @@ class DataSet:
         numbers = self._numbers(index)
         wanted = self._wanted(numbers)
         found = in_threads(lambda each: self._pictures(each[0], each[1]), wanted)
-        return assembled(len(numbers), zip((where for _, _, where in wanted), found, strict=True))
+        return assembling.assembled(len(numbers), zip((where for _, _, where in wanted), found, strict=True))
 
     def file(self, number: int) -> bytes:
         """The .aec file of a picture. Raises IndexError, AecError."""
@@ -232,6 +232,15 @@ class DataSet:
                 progress(done, len(self.entries))
         return found
 
+    @property
+    def cached_bytes(self) -> int:
+        """The bytes of decoded pictures that are kept at present."""
+        return self._cache.held
+
+    def forget(self) -> None:
+        """Drop the decoded pictures that are kept."""
+        self._cache = PictureCache(self._cache_bytes)
+
     # Columns ---
 
     @property
@@ -289,18 +298,11 @@ class DataSet:
         self._parsed = {}
 
 
-def open(  # noqa: A001
-    data: DataSetLike,
-    *,
-    cache_bytes: int = CACHE_BYTES,
-    max_pixels: int | None = MAX_PIXELS,
-    engine: str = DEFAULT_ENGINE,
-    recover: bool = False,
-) -> DataSet:
+def open(data: DataSetLike, **options: Any) -> DataSet:  # noqa: A001
     """Open a single file; arguments and errors as for `aecodec.dataset.open`."""
     source = source_of(data)
     try:
-        return DataSet(source, cache_bytes=cache_bytes, max_pixels=max_pixels, engine=engine, recover=recover)
+        return DataSet(source, **options)
     except BaseException:
         source.close()
         raise
@@ -331,22 +333,3 @@ def _several(each: Iterable[NDArray[np.int64]], least: int) -> Iterator[list[NDA
             some = []
     if some:
         yield some
-
-
-def assembled(count: int, parts: Iterable[tuple[NDArray[np.int64], Sequence[Picture]]]) -> Any:
-    """An array of all pictures if they are alike, otherwise a list. parts: (places in it, pictures)."""
-    whole: Picture | None = None
-    pictures: list[Picture] | None = None if count else []
-    for where, some in parts:
-        kinds = {(picture.shape, picture.dtype) for picture in (some[:1] if isinstance(some, np.ndarray) else some)}
-        if whole is None and pictures is None and len(kinds) == 1:
-            whole = np.empty((count, *some[0].shape), some[0].dtype)
-        if whole is not None and kinds == {(whole.shape[1:], whole.dtype)}:
-            whole[where] = some
-            continue
-        if pictures is None:
-            pictures = list(whole) if whole is not None else [np.zeros(0, np.uint8)] * count
-            whole = None
-        for position, picture in zip(where.tolist(), some, strict=True):
-            pictures[position] = np.array(picture)
-    return whole if whole is not None else pictures

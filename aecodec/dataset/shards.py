@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aecodec import urls
-from aecodec.dataset import reading
+from aecodec.dataset import assembling, reading
 from aecodec.dataset.columns import LABEL, Column
 from aecodec.dataset.ranges import DataSetLike
 from aecodec.dataset.reading import CACHE_BYTES, DataSet
@@ -49,9 +49,9 @@ def open(  # noqa: A001
 
     data: a path or URL, the bytes of a data set, or an object with `size` and `read(offset, length)`. In a path or URL
     with wildcards, such as `name-*.aecs`, all files that match are read as one data set, in the order of their names.
-    cache_bytes: decoded pictures kept for further accesses, the most recently used ones; of each file. max_pixels:
-    refuse larger pictures, and blocks that together have more, before anything is allocated; None for no limit. engine:
-    as for `aecodec.decode`. recover: open a file whose index is lost or damaged, too, by searching it for whole blocks;
+    cache_bytes: decoded pictures kept for further accesses, the most recently used ones. max_pixels: refuse larger
+    pictures, and blocks that together have more, before anything is allocated; None for no limit. engine: as for
+    `aecodec.decode`. recover: open a file whose index is lost or damaged, too, by searching it for whole blocks;
     `missing` then tells which pictures are gone.
 
     Raises AecError, and OSError if a file cannot be read; InvalidValue if shards are missing.
@@ -68,7 +68,7 @@ def open(  # noqa: A001
     if not paths:
         raise FileNotFoundError(errno.ENOENT, "no file matches", pattern)
     _require_complete(paths)
-    return Shards(list(in_threads(single, paths)))
+    return Shards(list(in_threads(single, paths)), cache_bytes)
 
 
 def _require_complete(paths: Sequence[str]) -> None:
@@ -86,11 +86,15 @@ def _require_complete(paths: Sequence[str]) -> None:
 
 
 class Shards(DataSet):
-    """Data sets that are read as one, numbered one after the other."""
+    """Data sets that are read as one, numbered one after the other.
 
-    def __init__(self, shards: Sequence[DataSet]) -> None:
-        self.shards = tuple(shards)
+    cache_bytes: of decoded pictures that are kept, in all of them together.
+    """
+
+    def __init__(self, shards: Sequence[DataSet], cache_bytes: int = CACHE_BYTES) -> None:
+        self.shards, self._cache_bytes = tuple(shards), cache_bytes
         self._begins = np.cumsum([0, *map(len, self.shards)])
+        self._used = dict.fromkeys(range(0))  # indices of shards that were read, the latest last
 
     def __len__(self) -> int:
         """The number of pictures in all shards."""
@@ -100,27 +104,40 @@ class Shards(DataSet):
         """The pictures with these numbers, in this order: an array, or a list if they differ in shape or type."""
         numbers = self._numbers(index)
         parts = self._parts(numbers)
-        return reading.assembled(len(numbers), ((where, shard.read(own)) for shard, own, where in parts))
+        return assembling.assembled(len(numbers), ((where, self._read(shard, own)) for shard, own, where in parts))
+
+    def _read(self, shard: int, numbers: NDArray[np.int64]) -> Any:
+        """Pictures of a shard; those that read longest ago forget what they keep, if it is too much."""
+        found = self.shards[shard].read(numbers)
+        self._used.pop(shard, None)
+        self._used[shard] = None
+        kept = sum(each.cached_bytes for each in self.shards)
+        for oldest in list(self._used)[:-1]:
+            if kept <= self._cache_bytes:
+                break
+            kept -= self.shards[oldest].cached_bytes
+            self.shards[oldest].forget()
+            self._used.pop(oldest, None)
+        return found
 
     def files(self, index: Sequence[int] | NDArray[Any]) -> list[bytes]:
         """The .aec files of some pictures: those that `aecodec.encode` writes. Raises IndexError, AecError."""
         numbers = self._numbers(index)
         files = [b""] * len(numbers)
         for shard, own, where in self._parts(numbers):
-            for position, file in zip(where.tolist(), shard.files(own), strict=True):
+            for position, file in zip(where.tolist(), self.shards[shard].files(own), strict=True):
                 files[position] = file
         return files
 
     def _single(self, number: int) -> Any:
-        ((shard, own, _),) = self._parts(self._numbers([number]))
-        return shard[int(own[0])]
+        return self.read([number])[0]
 
-    def _parts(self, numbers: NDArray[np.int64]) -> Iterator[tuple[DataSet, NDArray[np.int64], NDArray[np.int64]]]:
-        """(shard, numbers in it, their places among all), for each shard that is needed."""
+    def _parts(self, numbers: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
+        """(index of the shard, numbers in it, their places among all), for each shard that is needed."""
         owners = np.searchsorted(self._begins, numbers, side="right") - 1
         for index in np.unique(owners).tolist():
             where = np.flatnonzero(owners == index)
-            yield self.shards[index], numbers[where] - self._begins[index], where
+            yield index, numbers[where] - self._begins[index], where
 
     def blocks(self) -> list[NDArray[np.int64]]:
         """The numbers of the pictures of each block, shard by shard; a block is decoded as a whole."""
@@ -168,7 +185,7 @@ class Shards(DataSet):
             shard.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"shards": self.shards, "_begins": self._begins}
+        return {name: self.__dict__[name] for name in ("shards", "_cache_bytes", "_begins", "_used")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= state

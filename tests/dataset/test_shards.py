@@ -90,6 +90,16 @@ def test_a_copy_for_another_process_reads_the_same(pattern: str) -> None:
         assert np.array_equal(copy[:], ds[:]) and np.array_equal(copy.columns["label"], ds.columns["label"])
 
 
+def test_decoded_pictures_are_kept_within_a_limit_for_all_shards(pattern: str) -> None:
+    block = 3 * PICTURES[0].nbytes
+    with dataset.open(pattern, cache_bytes=2 * block) as ds:
+        assert isinstance(ds, dataset.Shards)
+        for number in (0, 7, 16, 3, 10, 0):
+            ds[number]
+            assert 0 < sum(shard.cached_bytes for shard in ds.shards) <= 2 * block
+        assert ds.shards[0].cached_bytes and not ds.shards[3].cached_bytes  # the latest are kept
+
+
 def test_a_missing_shard_is_named(pattern: str, tmp_path: Path) -> None:
     (tmp_path / "train-00002-of-00004.aecs").unlink()
     with pytest.raises(InvalidValue, match="of 4 shards like .*train-00000-of-00004.aecs these are missing: 2"):
