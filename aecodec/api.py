@@ -59,10 +59,10 @@ def encode(
 ) -> bytes:
     """Encode a picture and return its .aec file.
 
-    image: a Pillow image, or the path or a binary file object of a picture file that Pillow can read; colour profile,
-    EXIF, XMP and resolution are kept unless strip is set. Or an array of uint8, uint16 or bool with the shape (H, W),
-    (H, W, 1), (H, W, 2) with opacity, (H, W, 3), or (H, W, 4) with opacity. 16-bit samples are kept with max_error and
-    lossless, and rounded to 8 bits otherwise.
+    image: a Pillow image, or the path, the URL or a binary file object of a picture file that Pillow can read; colour
+    profile, EXIF, XMP and resolution are kept unless strip is set. Or an array of uint8, uint16 or bool with the shape
+    (H, W), (H, W, 1), (H, W, 2) with opacity, (H, W, 3), or (H, W, 4) with opacity. 16-bit samples are kept with
+    max_error and lossless, and rounded to 8 bits otherwise.
     model: a name from `list_models()`, with or without its version, or "auto" to try all bundled models.
 
     Choose one rate target:
@@ -198,9 +198,9 @@ def decode(
 ) -> Picture:
     """Decode an .aec file to a uint8 array (H, W) or (H, W, 3), with one more channel if the picture has opacity.
 
-    data: the file's bytes in any object with the buffer protocol (bytes, mmap, a uint8 array), its path, or a binary
-    file object. The samples are the same on every machine and with every engine. They are uint16 if `inspect` reports
-    16 bits.
+    data: the file's bytes in any object with the buffer protocol (bytes, mmap, a uint8 array), its path or URL, or a
+    binary file object. The samples are the same on every machine and with every engine. They are uint16 if `inspect`
+    reports 16 bits.
 
     max_pixels: refuse larger pictures before anything is allocated; None for no limit.
     region: (x, y, width, height) of the part to decode, in pixels. Only the panels that it needs are decoded; the

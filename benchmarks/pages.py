@@ -16,8 +16,10 @@ BENCHMARKS = {
     "crops": "crops of photographs at equal PSNR, beside other codecs",
     "data-sets": "data sets beside other stores of many small pictures, and a million thumbnails",
     "detail": "a detail of one picture as several codecs decode it, at equal file sizes",
+    "distributed": "a data set from a Ray cluster that loses workers, beside one process",
     "figure": "originals and what their files decode to, at one quality or within budgets of bytes",
     "fuzz": "damaged and hostile files: a picture or an AecError, within limits of time and memory",
+    "learning": "test accuracy of classifiers trained on decoded pictures, against bytes",
     "large": "time and peak memory with large pictures",
     "lossless": "lossless files beside PNG, WebP and JPEG XL",
     "many": "many files, interrupted by Ctrl-C and resumed",
@@ -182,6 +184,11 @@ PAGES = (
     _markdown("photographs", "photographs {data}"),
     _markdown("modes", "modes"),
     _markdown("first-minutes", "session"),
+    Page(
+        ("docs/learning.md", "docs/learning.png"),
+        "python -m benchmarks learning --data {digits} --data {cifar} -o docs/learning.md",
+    ),
+    _markdown("distributed", f"distributed {{digits/train-images-idx3-ubyte.gz}} {_DIGITS} -m mnist"),
     Page(
         ("docs/large.md",),
         "python -m benchmarks large -e 0 -o docs/large.md",

@@ -20,6 +20,7 @@ COMMANDS: Final = (
     "pack",
     "unpack",
     "ls",
+    "shard",
     "models",
     "doctor",
     "train",

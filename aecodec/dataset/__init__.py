@@ -9,7 +9,19 @@ once; `framing` has the frame of the file, `picture_blocks` and `columns` what i
 """
 
 from aecodec.dataset.ranges import DataSetLike, RangeSource
-from aecodec.dataset.reading import DataSet, open
+from aecodec.dataset.reading import DataSet
+from aecodec.dataset.shards import Shards, open, shard_path
 from aecodec.dataset.writing import Encodable, Writer, append, write
 
-__all__ = ["DataSet", "DataSetLike", "Encodable", "RangeSource", "Writer", "append", "open", "write"]
+__all__ = [
+    "DataSet",
+    "DataSetLike",
+    "Encodable",
+    "RangeSource",
+    "Shards",
+    "Writer",
+    "append",
+    "open",
+    "shard_path",
+    "write",
+]

@@ -21,6 +21,11 @@ class PictureCache:
         self._lock = threading.Lock()
         self._making = [threading.Lock() for _ in range(_LOCKS)]
 
+    @property
+    def held(self) -> int:
+        """The bytes of the arrays that are there."""
+        return self._held
+
     def find(self, key: Hashable) -> Picture | None:
         """The array of a key, if it is there."""
         with self._lock:

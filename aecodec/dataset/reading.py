@@ -11,10 +11,9 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from aecodec.dataset import framing, picture_blocks, verifying
+from aecodec.dataset import assembling, framing, picture_blocks, verifying
 from aecodec.dataset.batches import Batch, Order, several
 from aecodec.dataset.cache import PictureCache
-from aecodec.dataset.collected import assembled
 from aecodec.dataset.columns import LABEL, Columns
 from aecodec.dataset.description import Description
 from aecodec.dataset.framing import Entry
@@ -103,7 +102,7 @@ class DataSet:
         numbers = self._numbers(index)
         wanted = self._wanted(numbers)
         found = in_threads(lambda each: self._pictures(each[0], each[1]), wanted)
-        return assembled(len(numbers), zip((where for _, _, where in wanted), found, strict=True))
+        return assembling.assembled(len(numbers), zip((where for _, _, where in wanted), found, strict=True))
 
     def file(self, number: int) -> bytes:
         """The .aec file of a picture, in the packing of its block. Raises IndexError, AecError."""
@@ -236,6 +235,15 @@ class DataSet:
                 progress(done, len(self.entries))
         return found
 
+    @property
+    def cached_bytes(self) -> int:
+        """The bytes of decoded pictures that are kept at present."""
+        return self._cache.held
+
+    def forget(self) -> None:
+        """Drop the decoded pictures that are kept."""
+        self._cache = PictureCache(self._cache_bytes)
+
     # Columns ---
 
     @property
@@ -293,27 +301,11 @@ class DataSet:
         self._parsed = {}
 
 
-def open(  # noqa: A001
-    data: DataSetLike,
-    *,
-    cache_bytes: int = CACHE_BYTES,
-    max_pixels: int | None = MAX_PIXELS,
-    engine: str = DEFAULT_ENGINE,
-    recover: bool = False,
-) -> DataSet:
-    """Open a data set for reading. Nothing but its index is read.
-
-    data: a path, the bytes of a data set, or an object with `size` and `read(offset, length)`. cache_bytes: decoded
-    pictures kept for further accesses, the most recently used ones. max_pixels: refuse larger pictures, and blocks that
-    together have more, before anything is allocated; None for no limit. engine: as for `aecodec.decode`.
-    recover: open a file whose index is lost or damaged, too, by searching it for whole blocks; `missing` then tells
-    which pictures are gone.
-
-    Raises AecError, and OSError if the file cannot be read.
-    """
+def open(data: DataSetLike, **options: Any) -> DataSet:  # noqa: A001
+    """Open a single file; arguments and errors as for `aecodec.dataset.open`."""
     source = source_of(data)
     try:
-        return DataSet(source, cache_bytes=cache_bytes, max_pixels=max_pixels, engine=engine, recover=recover)
+        return DataSet(source, **options)
     except BaseException:
         source.close()
         raise

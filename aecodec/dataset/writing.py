@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from types import TracebackType
-from typing import Any, Final, TypeAlias
+from typing import IO, Any, Final, TypeAlias
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from aecodec.dataset.description import Description
 from aecodec.dataset.framing import Block, Entry
 from aecodec.dataset.partial_file import PartialFile
 from aecodec.dataset.reading import BLOCK_PICTURES
+from aecodec.dataset.remote import output_of
 from aecodec.dataset.runs import MOST_PICTURES
 from aecodec.dataset.waiting_files import WaitingFiles
 from aecodec.decoding.parsed_file import ParsedFile
@@ -39,7 +40,8 @@ Encodable: TypeAlias = "ImageLike | bytes"
 class Writer:
     """Writes a data set picture by picture; a context manager, which on an error leaves no file behind.
 
-    path: of the data set; it is written under another name beside it and renamed at the end.
+    path: of the data set; it is written under another name beside it and renamed at the end. Or a URL that fsspec can
+    write to, where the file appears at the end, too; or a binary file object.
     block_pictures: how many pictures are coded together, 1 to 65536; a random access decodes that many.
     metadata: values that `json` can write, kept with the data set. label_names: the names of the labels 0, 1, ...;
     labels given as strings extend them. encoder_options: as for `write`.
@@ -49,7 +51,7 @@ class Writer:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | IO[bytes],
         *,
         block_pictures: int = BLOCK_PICTURES,
         metadata: Mapping[str, Any] | None = None,
@@ -67,7 +69,7 @@ class Writer:
         self._rows: dict[str, list[Column]] | None = None
         self._kinds: dict[str, str] = {}
         self._first_row = self._count = 0
-        self._file = PartialFile.appending(path) if appending else self._opened(path)
+        self._file = output_of(path, appending=True) if appending else self._opened(path)
         try:
             if appending:
                 self._take_over(path)
@@ -78,10 +80,10 @@ class Writer:
             self.abort()
             raise
 
-    def _opened(self, path: str | os.PathLike[str]) -> PartialFile:
-        return PartialFile(path)
+    def _opened(self, path: Any) -> PartialFile:
+        return output_of(path)
 
-    def _take_over(self, path: str | os.PathLike[str]) -> None:
+    def _take_over(self, path: Any) -> None:
         """Continue a data set."""
         with reading.open(path) as known:
             self._entries = list(known.entries)
@@ -275,7 +277,7 @@ def _pixels(image: Encodable) -> int:
 
 
 def write(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | IO[bytes],
     images: Iterable[Encodable],
     *,
     labels: Iterable[Any] | None = None,
@@ -287,6 +289,7 @@ def write(
 ) -> None:
     """Write a data set. All iterables may be of any length: memory stays bounded.
 
+    path: where to; a URL if fsspec is installed, or a binary file object.
     images: pictures of any sizes, each as for `aecodec.encode`, or the bytes of an .aec file, which is not encoded
     again.
     labels: for each an integer, or a string: then integers are stored, and the strings as `label_names`.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import IO, TYPE_CHECKING, TypeAlias
 
+from aecodec import urls
 from aecodec.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FileLike: TypeAlias = "bytes | bytearray | memoryview | NDArray[np.uint8] | str | os.PathLike[str] | IO[bytes]"
-"""Any object with the buffer protocol that holds the bytes, a path, or a file that was opened in binary mode."""
+"""Any object with the buffer protocol that holds the bytes, a path or URL, or a file that was opened in binary mode."""
 
 
 def file_bytes(data: FileLike) -> bytes:
@@ -20,7 +21,7 @@ def file_bytes(data: FileLike) -> bytes:
     if isinstance(data, bytes):
         return data
     if isinstance(data, str | os.PathLike):
-        with open(data, "rb") as file:
+        with urls.open_url(data) if urls.is_url(data) else open(data, "rb") as file:
             return file.read()
     try:
         return bytes(memoryview(data))  # type: ignore[arg-type]

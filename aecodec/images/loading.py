@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from aecodec import urls
 from aecodec.errors import LimitExceeded, UnsupportedImage
 from aecodec.images import pillow_images
 from aecodec.images.source import Source, require_pixels, require_within_limit
@@ -21,7 +22,7 @@ _SHAPES: Final = "(height, width), or (height, width, channels) with 1 to 4 chan
 
 
 def load(image: Any, *, wide: bool = False, max_pixels: int | None = None) -> Source:
-    """A picture given as a Pillow image, an array, a Source, or the path or the file object of a picture file.
+    """A picture given as a Pillow image, an array, a Source, or the path, the URL or the file object of a picture file.
 
     Arrays have uint8 or uint16 samples of any byte order, or bool ones (False is black, True white), and the shape
     (height, width), or (height, width, channels) with 1 channel (gray), 2 (gray, opacity), 3 (RGB) or 4 (RGB, opacity).
@@ -37,6 +38,9 @@ def load(image: Any, *, wide: bool = False, max_pixels: int | None = None) -> So
         source = image
     elif isinstance(image, Image.Image):
         source = pillow_images.read(image, exact=wide)
+    elif urls.is_url(image):
+        with urls.open_url(image) as file:
+            source = _load_file(file, max_pixels, exact=wide)
     elif isinstance(image, str | os.PathLike) or hasattr(image, "read"):
         source = _load_file(image, max_pixels, exact=wide)
     else:

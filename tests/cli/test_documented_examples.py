@@ -31,7 +31,13 @@ from command_line import aec  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "docs" / "tutorial.md", *sorted((ROOT / "docs" / "how-to").glob("*.md"))]
-SLOW = ("tutorial", "rate-targets", "many-files")
+SLOW = ("tutorial", "rate-targets", "many-files", "clusters")
+NEEDED = {
+    "clusters": ("ray", "dask", "pyspark", "daft"),
+    "data-loaders": ("torch", "tensorflow", "datasets", "webdataset"),
+    "urls": ("fsspec",),
+    "zarr": ("zarr", "numcodecs"),
+}  # by the examples of a page, beyond what the tests need
 CONSOLE = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.MULTILINE | re.DOTALL)
 PYTHON = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 EXAMPLE = re.compile(rf"{PYTHON.pattern}|{CONSOLE.pattern}", re.MULTILINE | re.DOTALL)
@@ -100,6 +106,8 @@ def stage(folder: Path) -> None:
 def test_the_examples_of_a_page_print_what_it_shows(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for module in NEEDED.get(page.stem, ()):
+        pytest.importorskip(module, reason=f"needs {module}")
     stage(tmp_path)
     monkeypatch.chdir(tmp_path)
     shown = page.read_text()

@@ -156,7 +156,7 @@ def test_a_neighbour_is_of_the_same_model_and_another_quality() -> None:
 
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_every_benchmark_has_help_and_needs_what_it_says(name: str) -> None:
-    if name == "ablations":
+    if name in ("ablations", "learning"):
         pytest.importorskip("keras")
     done = CliRunner().invoke(__main__.main, [name, "--help"])
     assert done.exit_code == 0 and done.output.startswith(f"Usage: benchmarks {name}")
