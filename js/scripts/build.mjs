@@ -13,7 +13,7 @@ const weights = join(root, "../weights");
 for (const folder of ["dist", "models"]) rmSync(join(root, folder), { recursive: true, force: true });
 await build({
   absWorkingDir: root,
-  entryPoints: { index: "src/index.ts", element: "src/element.ts", auto: "src/auto.ts", worker: "src/worker_entry.ts" },
+  entryPoints: { index: "src/index.ts", element: "src/element.ts", auto: "src/auto.ts", parts: "src/parts.ts", worker: "src/worker_entry.ts" },
   outdir: "dist",
   bundle: true,
   splitting: true,

@@ -50,7 +50,7 @@ export function splitPayload(payload: Uint8Array, packing: PackingName, elements
   const r = new Reader(payload);
   const lengths = elements.slice(1).map(() => r.varint());
   const sum = lengths.reduce((a, b) => a + b, 0);
-  if (sum > r.left) throw new TruncatedFile("the panels of the file are longer than the file");
+  if (sum > r.left) throw new TruncatedFile("the file ends before its panels do");
   lengths.push(r.left - sum);
   return lengths.map((length, i) => {
     if (length < (packing === "rans" ? rans.leastBytes(elements[i]) : phrases.LEAST_BYTES))

@@ -25,6 +25,8 @@ interface Shown {
 }
 
 const ZOOMS = [1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];
+/** How far a wheel is turned for a step: a touchpad sends many small events. */
+const TURN = 40;
 const CHANNELS = { 1: "gray", 2: "gray and opacity", 3: "RGB", 4: "RGB and opacity" };
 
 /** An element with properties and children. */
@@ -44,6 +46,8 @@ class Viewer {
   readonly #files: Shown[] = [];
   #current: Shown | null = null;
   #zoom = 1;
+  /** What the wheel has been turned since the last step. */
+  #turned = 0;
   #fitted = true;
   readonly #title = make("h1");
   readonly #list = make("nav");
@@ -51,14 +55,15 @@ class Viewer {
   readonly #original = make("img", { alt: "" });
   readonly #edge = make("div", { className: "edge" });
   readonly #stage = make("div", { className: "stage" }, this.#original, this.#canvas, this.#edge);
-  readonly #names = make("div", { className: "names" });
+  readonly #names = [make("span"), make("span")];
   readonly #notice = make("div", { className: "notice" });
-  readonly #main = make("main", {}, this.#names, this.#stage, this.#notice);
+  readonly #main = make("main", {}, this.#stage, this.#notice);
   readonly #facts = make("dl");
   readonly #aside = make("aside", {}, this.#facts);
   readonly #percent = make("output");
   readonly #footer = make("footer");
   readonly #cut = make("input", { type: "range", min: "0", max: "100", step: "0.1", value: "50", title: "How much of the original is seen" });
+  readonly #comparison = make("span", { className: "comparison" }, this.#names[0], this.#cut, this.#names[1]);
 
   constructor(readonly options: Options) {
     document.head.append(make("style", { textContent: style }));
@@ -85,8 +90,7 @@ class Viewer {
     info.id = "info";
     info.ariaPressed = "true";
     return make(
-      "header", {}, this.#title, this.#cut,
-      button("−", "Smaller (−)", () => this.#step(-1)), this.#percent, button("+", "Larger (+)", () => this.#step(1)),
+      "header", {}, this.#title, this.#comparison, button("−", "Smaller (−)", () => this.#step(-1)), this.#percent, button("+", "Larger (+)", () => this.#step(1)),
       button("Fit", "The whole picture (F)", () => this.#fit()), button("1:1", "One pixel to one pixel (1)", () => this.#zoomTo(1)),
       info, make("label", { className: "open", title: "Show other files" }, "Open …", input),
     );
@@ -137,10 +141,11 @@ class Viewer {
     this.#title.textContent = file?.name ?? "aecodec";
     document.title = file ? `${file.name} – aecodec` : "aecodec";
     this.#stage.hidden = !file?.picture;
+    this.#percent.textContent = "";
     this.#notice.hidden = file?.picture !== undefined;
     this.#notice.classList.toggle("bad", file?.error !== undefined);
     const against = file?.picture && file.against;
-    this.#cut.hidden = this.#edge.hidden = this.#original.hidden = this.#names.hidden = !against;
+    this.#comparison.hidden = this.#edge.hidden = this.#original.hidden = !against;
     this.#stage.classList.toggle("compared", Boolean(against));
     if (!file) this.#say("Drop .aec files here", "or choose them with “Open …”. They stay on this computer.");
     else if (file.error) this.#say("This file cannot be shown", `${file.error.name}: ${file.error.message}`);
@@ -160,7 +165,7 @@ class Viewer {
     this.#canvas.getContext("2d")?.putImageData(pixels, 0, 0);
     if (file.against) {
       this.#original.src = file.against.src;
-      this.#names.replaceChildren(make("span", {}, file.against.name), make("span", {}, file.name));
+      [file.against.name, file.name].forEach((name, i) => (this.#names[i].textContent = name));
       if (file.psnr === undefined) void this.#measure(file, pixels);
     }
     this.#fit();
@@ -234,7 +239,10 @@ class Viewer {
     this.#main.addEventListener("wheel", (event) => {
       if (this.#stage.hidden) return;
       event.preventDefault();
-      this.#step(event.deltaY < 0 ? 1 : -1, event);
+      this.#turned += event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 20 : 1);
+      if (Math.abs(this.#turned) < TURN) return;
+      this.#step(this.#turned < 0 ? 1 : -1, event);
+      this.#turned = 0;
     }, { passive: false });
     this.#stage.addEventListener("pointerdown", (event) => {
       if (event.target === this.#edge || event.button !== 0) return;
@@ -312,7 +320,7 @@ function factsOf({ bytes, info, error, milliseconds, picture, psnr }: Shown): [s
     for (const [name, length] of Object.entries(info.sections)) facts.push([`Section ${name}`.replace("Section section", "Section"), counted(length, "byte")]);
   }
   if (error) facts.push(["Failure", error instanceof AecError ? error.name : "Error"]);
-  if (picture) facts.push(["Checksum", "matches"], ["Loaded and decoded in", `${(milliseconds ?? 0).toFixed(milliseconds && milliseconds < 10 ? 1 : 0)} ms`]);
+  if (picture) facts.push(["Checksum", "matches"], ["Time", `${Math.ceil(milliseconds ?? 0)} ms, with loading`]);
   if (psnr !== undefined) facts.push(["PSNR", psnr === Infinity ? "equal to the original" : `${psnr.toFixed(2)} dB`]);
   return facts;
 }
