@@ -49,7 +49,9 @@ def command(files: tuple[str, ...], output: Path | None, opened: bool, originals
     if output is None and not opened:
         raise click.UsageError("nothing to do: give -o FILE.html, --open, or both")
     if originals and len(originals) != len(files):
-        raise click.UsageError(f"--against is given {len(originals)} times for {len(files)} files: give it once for each")
+        raise click.UsageError(
+            f"--against is given {len(originals)} times for {len(files)} files: give it once for each"
+        )
     require_new([output], force)
     pairs = zip(files, originals or [None] * len(files), strict=True)
     page = viewer.page([_viewed(file, original) for file, original in pairs]).encode()

@@ -75,7 +75,7 @@ def noise(height: int, width: int, channels: int) -> np.ndarray:
     return RANDOM.integers(0, 256, shape).astype(np.uint8)
 
 
-TINY = {
+TINY: dict[str, dict[str, Any]] = {
     "tile": {"tile": (4, 6), "remainder": True},
     "colour": {"tile": (4, 6), "channels": 3, "updates": False},
     "grid": {"tile": None, "channels": 3, "remainder": True},
@@ -140,7 +140,9 @@ def test_plain_pictures_decode_to_the_same_samples() -> None:
         (RANDOM.geometric(0.2, (400, 500)) % 256).astype(np.uint8),
         np.kron(RANDOM.integers(0, 5, (60, 90)), np.ones((5, 5))).astype(np.uint8) * 40,
         np.zeros((500, 600, 3), np.uint8),
-        np.repeat(RANDOM.integers(0, 200, 3000), RANDOM.integers(1, 90, 3000))[:90000].reshape(300, 300).astype(np.uint8),
+        np.repeat(RANDOM.integers(0, 200, 3000), RANDOM.integers(1, 90, 3000))[:90000]
+        .reshape(300, 300)
+        .astype(np.uint8),
         mosaic(300, 500),
     ]
     files = [plain.write(picture, max_error=error) for picture in pictures for error in (0, 1, 20)]
