@@ -333,6 +333,13 @@ class Model:
                 inputs = item["units"] // item["grow"] ** 2
         else:
             self.synthesis = self.layer("synthesis", inverse, [65534] * n, limits)
+        self.finish = d.get("finish")
+        if self.finish:
+            cell, places = self.finish["cell"], self.finish["places"]
+            self.place = self.table("finish.place", ((self.block // cell) ** 2, places), -1023, 1023)
+            inputs = cell * cell * self.channels + places + self.cues
+            self.finish_network = self.network("finish", self.finish["layers"], inputs, None)
+            require(min(self.synthesis.shift) >= 2, "synthesis.shift")
         self.tables = Tables(self)
         self.remainder = Remainder(self, d["remainder"]) if "remainder" in d else None
         others = [name for name in self.arrays if name not in self.used and not name.startswith("analysis.")]
@@ -342,16 +349,20 @@ class Model:
         d = self.description
         names = "block channels correction_layers cues features pass_layers passes tile update_layers vector"
         drawn = "synthesis_layers" in d
-        optional = {"remainder", "synthesis_layers"}
+        optional = {"finish", "remainder", "synthesis_layers"}
         require(set(d) - optional == {*names.split(), "vector_layers"}, "description")
         tile, block, vector, features = self.tile, self.block, self.vector, self.features
         integers = [block, self.channels, vector, features, self.cues, *(tile or [])]
         for p in d["passes"]:
-            require(set(p) - {"spacing"} == PASS_KEYS and p.get("spacing", 2) in (2, 4, 8), "pass")
+            require(set(p) - {"quality_offset", "spacing"} == PASS_KEYS and p.get("spacing", 2) in (2, 4, 8), "pass")
+            ahead = p.get("quality_offset", [0] * (p["hi"] - p["lo"]))
+            require(len(ahead) == p["hi"] - p["lo"] > 0, "quality_offset")
+            require(all(type(v) is int and -99 <= v <= 99 for v in ahead), "quality_offset")
             require(p["lattice"] == sorted(map(list, {*map(tuple, p["lattice"])})), "lattice")
             integers += [p["lo"], p["hi"], p.get("spacing", 1), *(v for place in p["lattice"] for v in place)]
         inner = [item for items in (*d["pass_layers"], *d["update_layers"]) for item in items]
-        for item in [*d["vector_layers"], *inner, *d["correction_layers"]]:
+        finishing = d["finish"]["layers"] if "finish" in d else []
+        for item in [*d["vector_layers"], *inner, *d["correction_layers"], *finishing]:
             require(set(item) == LAYER_KEYS and type(item["leaky"]) is bool and item["units"] != 0, "layer")
             integers += [item["kernel"], item["units"], 0 if item["add"] is None else item["add"]]
         require(all(type(v) is int and v >= 0 for v in integers), "description: integers")
@@ -374,11 +385,17 @@ class Model:
         require(len(updates) == len(d["passes"]) and not updates[-1], "update_layers")
         require(all(items[-1]["units"] == features for items in updates if items), "update_layers")
         require(d["correction_layers"][-1]["units"] == self.coefficients, "correction_layers")
+        if "finish" in d:
+            finish = d["finish"]
+            require(set(finish) == {"cell", "layers", "places"} and type(finish["places"]) is int, "finish")
+            require(finish["cell"] in (1, 2, 4, 8) and block % finish["cell"] == 0 <= finish["places"], "finish")
+            require(finish["layers"] and finish["layers"][-1]["units"] == finish["cell"] ** 2 * self.channels, "finish")
 
     def check_drawing(self) -> None:
         d = self.description
         empty = ("passes", "pass_layers", "update_layers", "vector_layers", "correction_layers")
         require(d["synthesis_layers"] and not any(d[key] for key in empty) and self.cues == 0, "synthesis_layers")
+        require("finish" not in d, "finish")
         require(self.tile is not None and self.features == self.vector, "synthesis_layers")
         require(all(side >= self.block and side % self.block == 0 for side in self.tile), "tile")
         height = width = 1
@@ -759,6 +776,34 @@ class Log:
         self.levels: list[list[tuple[int, int, bytes]]] = []  # zstd: (group, decisions, bytes taken)
 
 
+def finish(model: Model, fine: Grid, cue: list[int], rows: int, columns: int) -> Grid:
+    """The samples of every block, finished: section 6.8."""
+    cell, places = model.finish["cell"], model.finish["places"]
+    side = model.block // cell  # cells of a block in one direction
+    width = columns * side
+    owners: Grid = []  # for each cell: its block, then the numbers of its samples in that block
+    grid: Grid = []
+    for place in range(rows * side * width):
+        y, x = divmod(place, width)
+        block, (py, px) = y // side * columns + x // side, (y % side, x % side)
+        numbers = [
+            ((py * cell + dy) * model.block + px * cell + dx) * model.channels + c
+            for dy in range(cell)
+            for dx in range(cell)
+            for c in range(model.channels)
+        ]
+        owners.append([block, *numbers])
+        row = py * side + px
+        own = [clamp(fine[block][u], 0, 1023) - 512 for u in numbers]
+        grid.append([*own, *model.place[row * places : (row + 1) * places], *cue])
+    added = run(model.finish_network, grid, rows * side, width, range(len(grid)))
+    finished: Grid = [[0] * len(fine[0]) for _ in fine]
+    for (block, *numbers), changes in zip(owners, added, strict=True):
+        for u, change in zip(numbers, changes, strict=True):
+            finished[block][u] = (clamp(fine[block][u], 0, 1023) + change) >> 2
+    return finished
+
+
 def draw(model: Model, vector: list[int]) -> Grid:
     """The pixels of a tile, row by row: section 6.7."""
     grid, height, width = [vector], 1, 1
@@ -802,20 +847,20 @@ def decode(data: bytes, models: Mapping[int | bytes, Model], log: Log | None = N
     decoder = packing(model.tables, data[header.length :], elements, log)
 
     q = header.quality - 1
-    step = model.step[q * model.kinds : (q + 1) * model.kinds]
-    offset = model.offset[q * model.kinds : (q + 1) * model.kinds]
     cue = list(model.cue[q * model.cues : (q + 1) * model.cues])
     log.crc_header = crc = zlib.crc32(data[: header.length])
 
-    def stage(means: list[int], classes: list[int], kinds: Sequence[int]) -> list[int]:
-        """Decode one pass; `kinds` repeat."""
+    def stage(means: list[int], classes: list[int], kinds: Sequence[int], ahead: Sequence[int]) -> list[int]:
+        """Decode one pass; `kinds` and their quality offsets `ahead` repeat."""
         nonlocal crc
         repeat = len(means) // len(kinds) if means else 0
-        classes = [clamp(c + offset[k], 0, 63) for c, k in zip(classes, [*kinds] * repeat, strict=True)]
+        entries = [clamp(q + more, 0, 99) * model.kinds + k for k, more in zip(kinds, ahead, strict=True)]
+        offsets = [model.offset[entry] for entry in entries] * repeat
+        classes = [clamp(c + o, 0, 63) for c, o in zip(classes, offsets, strict=True)]
         first_event = len(log.events)
         residuals = decode_pass(model.tables, classes, decoder.events)
         crc = zlib.crc32(struct.pack(f"<{len(residuals)}i", *residuals), crc)
-        steps = [step[k] for k in kinds] * repeat
+        steps = [model.step[entry] for entry in entries] * repeat
         found = [clamp(m + r * s, -32767, 32767) for m, r, s in zip(means, residuals, steps, strict=True)]
         log.stages.append(Stage(means, classes, steps, residuals, found, first_event))
         return found
@@ -834,7 +879,8 @@ def decode(data: bytes, models: Mapping[int | bytes, Model], log: Log | None = N
         log.features.append(made)
 
     if tiles:
-        vectors = stage([0] * (tiles * model.vector), list(model.vector_class) * tiles, range(model.vector))
+        kinds, none = range(model.vector), [0] * model.vector
+        vectors = stage([0] * (tiles * model.vector), list(model.vector_class) * tiles, kinds, none)
         tile_rows, tile_columns = unit_height // block, unit_width // block
         made: Grid = [[] for _ in blocks]
         for t in range(tiles):
@@ -861,7 +907,8 @@ def decode(data: bytes, models: Mapping[int | bytes, Model], log: Log | None = N
         for output in run(model.pass_networks[index], seen, *size, [near.index(b) for b in positions]):
             means += output[: hi - lo]
             classes += output[hi - lo :]
-        found = iter(stage(means, classes, range(model.vector + lo, model.vector + hi)))
+        ahead = p.get("quality_offset", [0] * (hi - lo))
+        found = iter(stage(means, classes, range(model.vector + lo, model.vector + hi), ahead))
         for position in positions:
             for channel in range(lo, hi):
                 value = next(found)
@@ -884,9 +931,14 @@ def decode(data: bytes, models: Mapping[int | bytes, Model], log: Log | None = N
     else:
         correction = run(model.correction_network, context, rows, columns, blocks)
         log.context, log.plane, log.correction = context, plane, correction
+        inverse = model.synthesis
+        if model.finish:
+            inverse = inverse._replace(shift=tuple(s - 2 for s in inverse.shift))
+        fine: Grid = []
         for b in blocks:
             total = [value + change for value, change in zip(plane[b], correction[b], strict=True)]
-            ((*samples,),) = run([model.synthesis], [total], 1, 1, [0])
+            fine += run([inverse], [total], 1, 1, [0])
+        for b, samples in enumerate(finish(model, fine, cue, rows, columns) if model.finish else fine):
             top, left = b // columns * block, b % columns * block
             for index, sample in enumerate(samples):
                 y, rest = divmod(index, block * model.channels)

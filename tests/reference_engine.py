@@ -92,6 +92,30 @@ class Reference:
                 found[:, y::block, x::block] = np.minimum(np.maximum(of_place, 0), 255)
         return found
 
+    def cells(self, samples: Tensor, sizes: tuple[int, int, int], inputs: int) -> Tensor:
+        block, cell, channels = sizes
+        n, rows, columns, _ = samples.shape
+        found = np.zeros((n, rows * block // cell, columns * block // cell, inputs), np.int64)
+        side = block // cell
+        for y in range(block):
+            for x in range(block):
+                of_place = samples.reshape(n, rows, columns, block, block, channels)[:, :, :, y, x]
+                first = (y % cell * cell + x % cell) * channels
+                own = np.minimum(np.maximum(of_place, 0), 1023) - 512
+                found[:, y // cell :: side, x // cell :: side, first : first + channels] = own
+        return found
+
+    def finished(self, grid: Tensor, output: Tensor, cell: int, channels: int) -> np.ndarray:
+        n, height, width, _ = grid.shape
+        added = output.reshape(n, height, width, -1)
+        found = np.zeros((n, height * cell, width * cell, channels), np.uint8)
+        for y in range(cell):
+            for x in range(cell):
+                part = slice((y * cell + x) * channels, (y * cell + x + 1) * channels)
+                fine = grid[..., part] + 512 + added[..., part]
+                found[:, y::cell, x::cell] = np.minimum(np.maximum(fine >> 2, 0), 255)
+        return found
+
 
 def left_out() -> set[str]:
     """The engines that are left out by hand."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from aecodec.models.description import (
     COEFFICIENT_LIMIT,
     QUARTERS,
     Description,
+    Finish,
     Layer,
     Pass,
     Remainder,
@@ -80,12 +82,17 @@ def tiny_remainder(channels: int) -> Remainder:
 
 
 def tiny_description(
-    tile: tuple[int, int] | None, channels: int = 1, updates: bool = True, remainder: bool = False
+    tile: tuple[int, int] | None,
+    channels: int = 1,
+    updates: bool = True,
+    remainder: bool = False,
+    finish: bool = False,
 ) -> Description:
     """A ladder of few and narrow layers, with every kind of layer in it.
 
     Without a tile it has no vector, and begins with every second row and column. With `updates`, features are updated
-    after the first group of channels and within the second.
+    after the first group of channels and within the second. With `finish`, samples are finished, and some passes have
+    quality offsets.
     """
     block, vector, features, cues, width = 2, 3, 2, 2, 4
     coefficients = block * block * channels
@@ -100,6 +107,9 @@ def tiny_description(
         first = [Pass(0, 1, (QUARTERS[0][0], QUARTERS[2][0]), 2), Pass(0, 1, (QUARTERS[3][0], QUARTERS[1][0]), 2)]
         first.append(Pass(0, 1, tuple(sorted(place for part in QUARTERS[1:] for place in part))))
     passes = (*first, *(Pass(1, coefficients, at) for at in CHECKERBOARD))
+    if finish:
+        offsets = ((9,), (-3,), *((() if p.lo == 0 else tuple(range(p.hi - p.lo))) for p in passes[2:]))
+        passes = tuple(replace(p, quality_offset=o) for p, o in zip(passes, offsets, strict=True))
     none: tuple[Layer, ...] = ()
     some = (Layer(3, width, leaky=True), Layer(3, features)), (Layer(1, features, leaky=True),)
     before = (none,) * (len(passes) - 3)
@@ -117,7 +127,14 @@ def tiny_description(
         update_layers=update_layers,
         correction_layers=(Layer(3, width, leaky=True), Layer(1, width, leaky=True, add=0), Layer(1, coefficients)),
         remainder=tiny_remainder(channels) if remainder else None,
+        finish=tiny_finish(block // 2 if remainder else block, channels) if finish else None,
     )
+
+
+def tiny_finish(cell: int, channels: int) -> Finish:
+    """A finishing network of every kind of layer, on cells of a block or of a pixel."""
+    layers = Layer(3, 4, leaky=True), Layer(3, 4, add=0), Layer(1, cell * cell * channels)
+    return Finish(cell, 3, layers)
 
 
 def random_network(
@@ -189,6 +206,10 @@ def tiny_arrays(d: Description) -> Arrays:
         "analysis.block_mean": np.full(n, 128, np.float32),
         "analysis.block": np.eye(n, dtype=np.float32),
     }
+    if d.finish:
+        network("finish", d.finish.layers, d.finish.cell**2 * d.channels + d.finish.places + d.cues, 8)
+        cells = (d.block // d.finish.cell) ** 2
+        arrays["finish.place"] = random.integers(-200, 201, (cells, d.finish.places), dtype=np.int16)
     arrays |= remainder_arrays(random, d)
     samples = d.channels * (d.tile[0] * d.tile[1] if d.tile else 0)
     arrays["analysis.tile_mean"] = np.full(samples, 128, np.float32)
@@ -202,10 +223,11 @@ def tiny_file(
     channels: int = 1,
     updates: bool = True,
     remainder: bool = False,
+    finish: bool = False,
     **metadata: str,
 ) -> bytes:
     """A model file; its name is tiny-1 unless `metadata` says otherwise."""
-    d = tiny_description(tile, channels, updates, remainder)
+    d = tiny_description(tile, channels, updates, remainder, finish)
     return safetensors.dump(tiny_arrays(d), {"name": "tiny-1", "description": d.to_json(), **metadata})
 
 

@@ -35,6 +35,7 @@ SMALL = Preset(
     "none",
     steps=4 * STEPS_PER_EPOCH,
     remainder=presets.remainder(channels=1, first=8, width=8),
+    finish=presets.finish(channels=1, width=4, places=2),
     tiles=12,
     larger=1,
 )

@@ -61,6 +61,12 @@ AUGMENTATIONS = ("none", "mirror", "colour", "photograph", "shift", "pen")
 @click.option("--distort", metavar="SPEC", help="Train on distorted pictures, like gaussian:0.1-0.3,none.")
 @click.option("--denoise", metavar="SPEC", help="Train to decode the clean pictures of distorted ones.")
 @click.option(
+    "--finish",
+    type=click.Path(exists=True, path_type=Path),
+    metavar="FILE",
+    help="Train only the finishing network of this model, and keep the rest of it.",
+)
+@click.option(
     "--remainder",
     "base",
     type=click.Path(exists=True, path_type=Path),
@@ -92,6 +98,7 @@ def command(data: tuple[str, ...], output: Path, base: Path | None, force: bool,
       aec train train-images-idx3-ubyte.gz -o digits-1.safetensors --preset mnist
       aec train digits.gz -o noisy-1.safetensors --preset mnist --distort gaussian:0.05-0.3,none
       aec train letters.gz@0.7 digits.gz@0.3 -o letters-1.safetensors --preset alphabet --balance
+      aec train photos -o photo-2.safetensors --preset photo --finish photo-1.safetensors
       aec train digits.gz -o digits-2.safetensors --preset mnist --remainder digits-1.safetensors
     """
     from aecodec.training.options import TrainingOptions

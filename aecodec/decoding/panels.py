@@ -1,7 +1,7 @@
 """Panels, decoded on demand and joined so that their edges leave no trace.
 
-Nothing is predicted across panel edges, but the correction network sees across them: it runs on overlapping windows,
-and the pixels are the same as if it ran on the whole canvas at once.
+Nothing is predicted across panel edges, but the correction and the finishing network see across them: they run on
+overlapping windows, and the pixels are the same as if they ran on the whole canvas at once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from aecodec.engines.threads import in_threads
 from aecodec.format import panels
 from aecodec.format.panels import PanelGrid, Progress, check_bytes, seed_of
 from aecodec.images.regions import Box
-from aecodec.models import ladder
+from aecodec.models import finishing, ladder
 from aecodec.models.ladder import Latent, Prediction
 from aecodec.models.model import Model
 from aecodec.packing import least_bytes, unpacker
@@ -112,10 +112,13 @@ class Panels:
             y, x = window.place.y0 * block, window.place.x0 * block
             if window.place.y0 >= window.place.y1 or window.place.x0 >= window.place.x1:
                 return Box(y, y, x, x), np.zeros((0, 0, self.model.description.channels), np.uint8)
-            inner = (slice(None), *window.inner)
-            correction = ladder.correct(self.model, self.engine, window.latent)[inner]
-            latent = Latent(window.latent.plane[inner], window.latent.context[inner])
-            pixels = ladder.synthesize(self.model, self.engine, latent, correction)[0]
+            rows, columns = window.latent.plane.shape[1:3]
+            seen = window.inner.grown(finishing.margin(self.model), Box(0, rows, 0, columns))
+            part = (slice(None), *seen.slices)
+            correction = ladder.correct(self.model, self.engine, window.latent)[part]
+            latent = Latent(window.latent.plane[part], window.latent.context[part])
+            made = ladder.synthesize(self.model, self.engine, latent, correction)[0]
+            pixels = made[(window.inner.within(seen) * block).slices]
             return Box(y, y + pixels.shape[0], x, x + pixels.shape[1]), pixels
 
         for done, found in enumerate(in_threads(work, windows()), 1):
@@ -125,10 +128,10 @@ class Panels:
 
 @dataclass(frozen=True)
 class _Window:
-    """A latent with the margin that the correction needs, its inner part, and the position of that part in blocks."""
+    """A latent with the margin that its pixels need, its inner part, and the position of that part; in blocks."""
 
     latent: Latent
-    inner: tuple[slice, slice]
+    inner: Box
     place: Box
 
 
@@ -136,7 +139,7 @@ class _Seams:
     """Joins the latents of panels, which arrive in raster order, into overlapping windows.
 
     With m the margin, the window of a panel ends m blocks before the panel's right and lower edge, and takes in m
-    blocks of the panels to the left and above instead; its correction looks m blocks further. So only the last 2 m
+    blocks of the panels to the left and above instead; its pixels depend on m blocks further. So only the last 2 m
     columns of the panel before, and the last 2 m rows of the panels above, are kept.
     """
 
@@ -165,7 +168,7 @@ class _Seams:
         top, left = box.y1 - joined.shape[0], box.x1 - joined.shape[1]
         wide = joined[None].astype(np.float32)
         window = Latent(wide[..., :coefficients], wide[..., coefficients:])
-        inner = slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)
+        inner = Box(y0 - top, y1 - top, x0 - left, x1 - left)
         return _Window(window, inner, Box(y0, y1, x0, x1))
 
     def _reach(self, begin: int, end: int, first: int, last: int) -> tuple[int, int]:

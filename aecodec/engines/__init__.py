@@ -58,6 +58,19 @@ class Engine(Protocol):
     def pixels(self, samples: Tensor, block: int, channels: int) -> NDArray[np.uint8]:
         """Pixels (N, H, W, channels) of blocks (N, rows, columns, block * block * channels), clamped to 0..255."""
 
+    def cells(self, samples: Tensor, sizes: tuple[int, int, int], inputs: int) -> Tensor:
+        """Grid (N, H / cell, W / cell, inputs) of the cells of blocks (N, rows, columns, block * block * channels).
+
+        samples: with two fraction bits. sizes: block, cell, channels. The first cell * cell * channels inputs are the
+        samples of a cell, clamped to 0..1023, less 512; the others are left to the caller.
+        """
+
+    def finished(self, grid: Tensor, output: Tensor, cell: int, channels: int) -> NDArray[np.uint8]:
+        """Pixels (N, H, W, channels) of `cells` plus the output (N, cells, cell * cell * channels), without fraction.
+
+        They are rounded down and clamped to 0..255.
+        """
+
 
 # The module and the class of each engine, imported when it is first asked for.
 ENGINES: Final = {

@@ -16,6 +16,7 @@ ACTIVATION_LIMIT: Final = 1023  # largest magnitude of a context value or hidden
 COEFFICIENT_LIMIT: Final = 32767  # largest magnitude of an element, a mean or a correction
 SATURATING: Final = 2 * COEFFICIENT_LIMIT + 1
 LAST_CLASS: Final = 63
+FINE_MIDDLE: Final = 512  # the middle of the samples with two fraction bits, 0..1023
 
 
 def decoded(mean: NDArray[Any], residual: NDArray[Any], step: NDArray[Any]) -> NDArray[np.int32]:
@@ -66,3 +67,25 @@ class FloatArithmetic:
         n, rows, columns, _ = samples.shape
         blocks = np.clip(samples, 0, 255).astype(np.uint8).reshape(n, rows, columns, block, block, channels)
         return np.asarray(blocks.swapaxes(2, 3).reshape(n, rows * block, columns * block, channels))
+
+    def cells(self, samples: NDArray[Any], sizes: tuple[int, int, int], inputs: int) -> NDArray[Any]:
+        """As `Engine.cells`."""
+        n, rows, columns, _ = samples.shape
+        block, cell, channels = sizes
+        side = block // cell
+        grid = np.empty((n, rows * side, columns * side, inputs), self.dtype)
+        fine = np.clip(samples, 0, 2 * FINE_MIDDLE - 1) - FINE_MIDDLE
+        parts = fine.reshape(n, rows, columns, side, cell, side, cell * channels).transpose(0, 1, 3, 2, 5, 4, 6)
+        grid[..., : cell * cell * channels] = parts.reshape(*grid.shape[:3], -1)
+        return grid
+
+    def finished(self, grid: NDArray[Any], output: NDArray[Any], cell: int, channels: int) -> NDArray[np.uint8]:
+        """As `Engine.finished`."""
+        n, height, width, _ = grid.shape
+        fine = grid[..., : cell * cell * channels] + output.reshape(n, height, width, -1)
+        pixels = np.clip(np.floor_divide(fine + FINE_MIDDLE, 4), 0, 255).astype(np.uint8)
+        return np.asarray(
+            pixels.reshape(n, height, width, cell, cell * channels)
+            .swapaxes(2, 3)
+            .reshape(n, height * cell, width * cell, channels)
+        )

@@ -103,6 +103,24 @@ class NativeEngine:
         self._library.aec_pixels(address(samples), n, rows, columns, block, channels, address(found))
         return found
 
+    def cells(self, samples: Tensor, sizes: tuple[int, int, int], inputs: int) -> Tensor:
+        """As `Engine.cells`."""
+        n, rows, columns, _ = samples.shape
+        block, cell, _ = sizes
+        grid = np.empty((n, rows * block // cell, columns * block // cell, inputs), np.int16)
+        samples = np.ascontiguousarray(samples, np.int16)
+        self._library.aec_cells(address(samples), n, rows, columns, *sizes, inputs, address(grid))
+        return grid
+
+    def finished(self, grid: Tensor, output: Tensor, cell: int, channels: int) -> NDArray[np.uint8]:
+        """As `Engine.finished`."""
+        n, height, width, inputs = grid.shape
+        found = np.empty((n, height * cell, width * cell, channels), np.uint8)
+        grid, output = np.ascontiguousarray(grid, np.int16), np.ascontiguousarray(output, np.int16)
+        shape = n, height, width, cell, channels, inputs
+        self._library.aec_finished(address(grid), address(output), *shape, address(found))
+        return found
+
 
 @dataclass(frozen=True, eq=False)
 class _Chain:

@@ -24,6 +24,9 @@ class Box:
     def __floordiv__(self, side: int) -> Box:
         return Box(self.y0 // side, self.y1 // side, self.x0 // side, self.x1 // side)
 
+    def __mul__(self, side: int) -> Box:
+        return Box(self.y0 * side, self.y1 * side, self.x0 * side, self.x1 * side)
+
     @property
     def height(self) -> int:
         """Rows."""
@@ -39,6 +42,15 @@ class Box:
         y0, y1 = max(self.y0, other.y0), min(self.y1, other.y1)
         x0, x1 = max(self.x0, other.x0), min(self.x1, other.x1)
         return Box(y0, y1, x0, x1) if y0 < y1 and x0 < x1 else None
+
+    def grown(self, margin: int, outer: Box) -> Box:
+        """The rectangle with a margin all round, as far as it is inside another one."""
+        return Box(
+            max(outer.y0, self.y0 - margin),
+            min(outer.y1, self.y1 + margin),
+            max(outer.x0, self.x0 - margin),
+            min(outer.x1, self.x1 + margin),
+        )
 
     def within(self, outer: Box) -> Box:
         """The same rectangle in coordinates that start at the top left of another one."""

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from aecodec.errors import InvalidModelFile
 from aecodec.models import vector_synthesis
-from aecodec.models.description import ACTIVATIONS, QUARTERS, SPACINGS, Description, Layer, Pass, Remainder, pairs
+from aecodec.models.description import (
+    ACTIVATIONS,
+    QUALITIES,
+    QUARTERS,
+    SPACINGS,
+    Description,
+    Finish,
+    Layer,
+    Pass,
+    Remainder,
+    pairs,
+)
 
 
 def check_types(d: Description) -> None:
@@ -17,6 +28,9 @@ def check_types(d: Description) -> None:
         integers += [d.remainder.block, d.remainder.cues, *d.remainder.order]
         layers += [layer for items in d.remainder.pass_layers for layer in items]
         passes += d.remainder.passes
+    if d.finish:
+        integers += [d.finish.cell, d.finish.places]
+        layers += d.finish.layers
     integers += [v for stage in passes for v in (stage.lo, stage.hi, *(v for place in stage.lattice for v in place))]
     integers += [v for layer in layers for v in (layer.kernel, layer.units, 0 if layer.add is None else layer.add)]
     if any(type(v) is not int or v < 0 for v in integers):
@@ -30,6 +44,8 @@ def check_types(d: Description) -> None:
         raise InvalidModelFile("the model's description has an impossible layer")
     if any(type(stage.spacing) is not int or stage.spacing not in SPACINGS for stage in passes):
         raise InvalidModelFile("the spacing of a pass is not 1, 2, 4 or 8")
+    if any(type(ahead) is not int or abs(ahead) >= QUALITIES for stage in passes for ahead in stage.quality_offset):
+        raise InvalidModelFile("a quality offset is not an integer within -99..99")
     if any(list(stage.lattice) != sorted(set(stage.lattice)) for stage in passes):
         raise InvalidModelFile("the positions of a pass are not in increasing order")
 
@@ -64,8 +80,20 @@ def check_ladder(d: Description) -> None:
     if d.update_layers and d.update_layers[-1]:
         raise InvalidModelFile("there is an update after the last pass")
     check_passes(d.passes, d.pass_layers, d.block**2 * d.channels, shares=False)  # no passes are no plane, and refused
+    if any(stage.quality_offset and len(stage.quality_offset) != stage.hi - stage.lo for stage in d.passes):
+        raise InvalidModelFile("a pass does not have a quality offset for each of its channels")
     if d.correction_layers[-1].units != d.coefficients:
         raise InvalidModelFile("the correction does not have one output per coefficient")
+    if d.finish:
+        check_finish(d, d.finish)
+
+
+def check_finish(d: Description, shape: Finish) -> None:
+    """Raise ``InvalidModelFile`` unless the finishing network has an output for every sample of a cell."""
+    if shape.cell not in (1, 2, 4, 8) or d.block % shape.cell:
+        raise InvalidModelFile("the blocks of the model are not made of the cells of its finishing network")
+    if not shape.layers or shape.layers[-1].units != shape.cell**2 * d.channels:
+        raise InvalidModelFile("the finishing network does not have one output per sample of a cell")
 
 
 def check_remainder(d: Description, shape: Remainder) -> None:
@@ -75,8 +103,8 @@ def check_remainder(d: Description, shape: Remainder) -> None:
     samples = shape.block**2 * d.channels
     if sorted(shape.order) != list(range(samples)):
         raise InvalidModelFile("the remainder does not have every sample of a block once")
-    if any(stage.spacing != 1 for stage in shape.passes):
-        raise InvalidModelFile("a pass of the remainder has a spacing")
+    if any(stage.spacing != 1 or stage.quality_offset for stage in shape.passes):
+        raise InvalidModelFile("a pass of the remainder has a spacing or a quality offset")
     check_passes(shape.passes, shape.pass_layers, samples, shares=True)
 
 

@@ -11,6 +11,8 @@ everything decoded so far: the vector gives each block its first features, updat
 A model may also have no plane, only the vector: then the layers of its *synthesis* lead from the vector to the pixels
 of the tile, like the decoder of an autoencoder.
 
+A finishing network may adjust the samples that the inverse transform gives, across the edges of blocks.
+
 A model may have a second stage, the *remainder*: the difference between picture and reconstruction, sample by sample.
 """
 
@@ -30,6 +32,7 @@ CLASSES_PER_OCTAVE = 5  # a scale twice as large is five classes up
 CLASS_OF_ONE = 17  # the class whose standard deviation is one step
 CLASS_LIMIT = 255  # largest magnitude of a class before the quality's offset is added
 QUALITIES = 100
+SAMPLE_BITS = 2  # fraction bits of the samples that a finishing network sees and adjusts
 SAMPLE_LIMIT = 255  # largest sample; also the largest magnitude of what is added to a reconstructed one
 SHARE_BITS = 6  # a share of 64: a sample is off by as much as another one of its pass was
 SHARE_LIMIT = 255
@@ -50,12 +53,16 @@ class Pass:
 
     A ``spacing`` of 2, 4 or 8 reduces the grid to every second, fourth or eighth row and column: the positions are
     among these, and neighbours are that many blocks apart. So the first passes can code few blocks.
+
+    ``quality_offset``: by channel, how many qualities ahead of the picture's its steps are, within 1..100; all 0 if
+    empty. So the blocks from which many others are predicted can have finer steps.
     """
 
     lo: int
     hi: int
     lattice: Lattice
     spacing: int = 1
+    quality_offset: tuple[int, ...] = ()
 
     @property
     def share(self) -> float:
@@ -105,6 +112,18 @@ class SynthesisLayer:
 
 
 @dataclass(frozen=True)
+class Finish:
+    """The shape of the finishing network, which runs on cells of ``cell`` x ``cell`` pixels.
+
+    ``places``: constant planes that tell a cell its place in its block.
+    """
+
+    cell: int
+    places: int
+    layers: tuple[Layer, ...]
+
+
+@dataclass(frozen=True)
 class Remainder:
     """The shape of the stage that turns a reconstruction into the picture itself, or to within a largest error of it.
 
@@ -144,6 +163,7 @@ class Description:
     ``features``: channels of the features of a block. ``cues``: constant planes that convey the quality.
     ``update_layers``: for each pass the network that replaces the features after it, or no layers.
     ``synthesis_layers``: in a model without passes, the layers from the vector to pixels; otherwise none.
+    ``finish``: in a model with passes, the finishing network, if any.
     """
 
     tile: tuple[int, int] | None
@@ -159,6 +179,7 @@ class Description:
     correction_layers: tuple[Layer, ...]
     synthesis_layers: tuple[SynthesisLayer, ...] = ()
     remainder: Remainder | None = None
+    finish: Finish | None = None
 
     @property
     def coefficients(self) -> int:
@@ -203,10 +224,13 @@ class Description:
         for stage in [*raw["passes"], *(raw["remainder"]["passes"] if self.remainder else ())]:
             if stage["spacing"] == 1:
                 del stage["spacing"]
+            if not stage["quality_offset"]:
+                del stage["quality_offset"]
         if not self.synthesis_layers:
             del raw["synthesis_layers"]
-        if self.remainder is None:
-            del raw["remainder"]
+        for name in ("remainder", "finish"):
+            if raw[name] is None:
+                del raw[name]
         return json.dumps(raw, separators=(",", ":"), sort_keys=True)
 
     @classmethod
@@ -227,7 +251,12 @@ class Description:
             correction_layers=_layers(raw["correction_layers"]),
             synthesis_layers=tuple(SynthesisLayer(**item) for item in raw.get("synthesis_layers", [])),
             remainder=_remainder(raw["remainder"]) if "remainder" in raw else None,
+            finish=_finish(raw["finish"]) if "finish" in raw else None,
         )
+
+
+def _finish(raw: dict[str, Any]) -> Finish:
+    return Finish(raw["cell"], raw["places"], _layers(raw["layers"]))
 
 
 def _remainder(raw: dict[str, Any]) -> Remainder:
@@ -241,7 +270,16 @@ def _remainder(raw: dict[str, Any]) -> Remainder:
 
 
 def _passes(items: list[dict[str, Any]]) -> tuple[Pass, ...]:
-    return tuple(Pass(p["lo"], p["hi"], tuple((y, x) for y, x in p["lattice"]), p.get("spacing", 1)) for p in items)
+    return tuple(
+        Pass(
+            p["lo"],
+            p["hi"],
+            tuple((y, x) for y, x in p["lattice"]),
+            p.get("spacing", 1),
+            tuple(p.get("quality_offset", ())),
+        )
+        for p in items
+    )
 
 
 def _layers(items: list[dict[str, Any]]) -> tuple[Layer, ...]:

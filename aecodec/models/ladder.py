@@ -17,8 +17,8 @@ import numpy as np
 from aecodec.engines import Engine, Tensor
 from aecodec.engines.arithmetic import activation, decoded
 from aecodec.engines.network import Network
-from aecodec.models import vector_drawing
-from aecodec.models.description import Pass, seen
+from aecodec.models import finishing, vector_drawing
+from aecodec.models.description import QUALITIES, Pass, seen
 from aecodec.models.model import Model
 from aecodec.packing.tables import CLASSES
 
@@ -95,8 +95,6 @@ def walk(
 ) -> Latent:
     """Code N pictures of rows x columns blocks (whole tiles), each at its quality (N,) in 1..100, with `code`."""
     d, n = model.description, len(quality)
-    step = model.step[quality - 1].astype(np.int32)
-    offset = model.offset[quality - 1].astype(np.int32)
     cue = model.cue[quality - 1].astype(engine.dtype)
     first = d.features + d.cues
     latent = Latent(
@@ -107,9 +105,9 @@ def walk(
     if d.vector:
         down, across = vectors(model, rows, columns)
         kinds = slice(0, d.vector)
-        steps = step[:, kinds]
+        steps, offset = _scales(model, quality, kinds)
         mean: Integers = np.zeros((n, down * across, d.vector), np.int32)
-        own = np.clip(model.vector_class + offset[:, kinds], 0, CLASSES - 1).astype(np.uint8)
+        own = np.clip(model.vector_class + offset, 0, CLASSES - 1).astype(np.uint8)
         classes = np.repeat(own[:, None], down * across, axis=1)
         residual = code(Prediction(VECTOR, mean, classes, steps)).reshape(mean.shape)
         vector = decoded(mean, residual, steps[:, None])
@@ -128,13 +126,24 @@ def walk(
         stage = d.passes[index]
         lo, hi = stage.lo, stage.hi
         kinds = slice(d.vector + lo, d.vector + hi)
-        classes = engine.classes(output, hi - lo, offset[:, kinds])
-        residual = code(Prediction(index, output[..., : hi - lo], classes, step[:, kinds]))
-        scale = step[:, kinds], model.context_exponent[kinds]
+        steps, offset = _scales(model, quality, kinds, stage.quality_offset)
+        classes = engine.classes(output, hi - lo, offset)
+        residual = code(Prediction(index, output[..., : hi - lo], classes, steps))
+        scale = steps, model.context_exponent[kinds]
         engine.settle(output, residual, scale, where, (plane[..., lo:hi], context[..., first + lo : first + hi]))
 
     climb(Stages(d.passes, model.pass_networks, model.update_networks, d.unseen(0)), engine, latent, decode)
     return latent
+
+
+def _scales(
+    model: Model, quality: NDArray[np.intp], kinds: slice, quality_offset: Sequence[int] = ()
+) -> tuple[Integers, Integers]:
+    """Steps and class offsets (N, K) of a pass at qualities (N,)."""
+    ahead = np.asarray(quality_offset or np.zeros(kinds.stop - kinds.start), np.intp)
+    rows = np.clip(quality[:, None] + ahead, 1, QUALITIES) - 1
+    columns = np.arange(kinds.start, kinds.stop)
+    return model.step[rows, columns].astype(np.int32), model.offset[rows, columns].astype(np.int32)
 
 
 @dataclass(frozen=True)
@@ -183,26 +192,49 @@ def correct(model: Model, engine: Engine, latent: Latent) -> Tensor:
 
 
 def synthesize(model: Model, engine: Engine, latent: Latent, correction: Tensor | None = None) -> NDArray[np.uint8]:
-    """The pixels (N, H, W, C) of a latent, by the correction and the inverse block transform."""
+    """The pixels (N, H, W, C) of a latent, by correction, inverse block transform and finishing network."""
     d = model.description
     n, rows, columns, _ = latent.plane.shape
     if d.synthesis_layers:
         return vector_drawing.draw(model, engine, latent.context)
     correction = correct(model, engine, latent) if correction is None else correction
+    if model.finish:
+        cues = latent.context[:, 0, 0, d.features : d.features + d.cues]
+        return finishing.finish(model, engine, fine_samples(model, engine, latent, correction), cues)
+    return _unfinished(model, engine, latent, correction)
+
+
+def fine_samples(model: Model, engine: Engine, latent: Latent, correction: Tensor) -> Tensor:
+    """The samples (N, rows, columns, samples of a block), with fraction bits, that the finishing network adjusts."""
+    assert model.finish is not None
+    return engine.run(model.finish.synthesis, latent.plane, plus=correction).reshape(latent.plane.shape)
+
+
+def _unfinished(model: Model, engine: Engine, latent: Latent, correction: Tensor) -> NDArray[np.uint8]:
+    d = model.description
+    n, rows, columns, _ = latent.plane.shape
     samples = engine.run(model.synthesis, latent.plane, plus=correction)
     return engine.pixels(samples.reshape(n, rows, columns, -1), d.block, d.channels)
 
 
-def margin(model: Model) -> int:
+def correction_margin(model: Model) -> int:
     """How many blocks the correction network looks in each direction."""
     return sum(layer.kernel // 2 for layer in model.description.correction_layers)
 
 
+def margin(model: Model) -> int:
+    """How many blocks around a block determine its pixels, in each direction."""
+    return correction_margin(model) + finishing.margin(model)
+
+
 def block_means(model: Model, engine: Engine, latent: Latent) -> NDArray[np.uint8]:
-    """The mean of every block (N, rows, columns, C), rounded half up, without the correction: a cheap thumbnail."""
+    """The mean of every block (N, rows, columns, C), rounded half up, uncorrected and unfinished: a cheap thumbnail."""
     d = model.description
     n, rows, columns, _ = latent.plane.shape
-    pixels = synthesize(model, engine, latent, np.zeros_like(latent.plane))
+    if d.synthesis_layers:
+        pixels = synthesize(model, engine, latent)
+    else:
+        pixels = _unfinished(model, engine, latent, np.zeros_like(latent.plane))
     sums = pixels.reshape(n, rows, d.block, columns, d.block, d.channels).sum(axis=(2, 4), dtype=np.int64)
     means: NDArray[np.uint8] = ((sums + d.block**2 // 2) // d.block**2).astype(np.uint8)
     return means

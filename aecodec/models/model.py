@@ -8,6 +8,8 @@ Arrays, all normative but those of ``analysis``:
     correction.I.weight, .bias, .shift    layers of the correction network
     synthesis.weight, .bias, .shift       inverse block transform; weight (coefficients, samples of a block)
     synthesis.I.weight, .bias, .shift     without a plane, instead: layers from the vector to pixels
+    finish.I.weight, .bias, .shift        layers of the finishing network, if any
+    finish.place                          (cells of a block, finish.places): the planes that tell a cell its place
     tone                                  (2047,), with them: the sample that an output -1023..1023 of the last one is
     step, offset                          (100, kinds): quantization step, and what it adds to a class
     vector_class                          (vector,): the class of each vector element before the offset
@@ -25,13 +27,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aecodec.engines.network import Network, prove
+from aecodec.engines.network import ExactLayer, Network, prove
 from aecodec.errors import InvalidModelFile
 from aecodec.format.container import MODEL_ID_BYTES
 from aecodec.models import analysis_network, safetensors, vector_synthesis
@@ -44,9 +46,11 @@ from aecodec.models.description import (
     COEFFICIENT_LIMIT,
     ERRORS,
     QUALITIES,
+    SAMPLE_BITS,
     SAMPLE_LIMIT,
     SHARE_LIMIT,
     Description,
+    Finish,
     Layer,
     Remainder,
     pairs,
@@ -72,6 +76,16 @@ class RemainderStage:
 
 
 @dataclass(frozen=True)
+class FinishStage:
+    """The finishing network of a model, and the inverse transform with SAMPLE_BITS fraction bits that it follows."""
+
+    shape: Finish
+    network: Network
+    place: NDArray[np.int64]
+    synthesis: Network
+
+
+@dataclass(frozen=True)
 class Model:
     """Everything needed to code with a model. Built by `load`, and immutable."""
 
@@ -92,6 +106,7 @@ class Model:
     cue: NDArray[np.float32]
     tables: Tables
     remainder: RemainderStage | None
+    finish: FinishStage | None
 
     @property
     def name(self) -> str:
@@ -140,6 +155,7 @@ class Model:
             self.correction_network,
             self.synthesis,
             *self.drawing,
+            *((self.finish.network,) if self.finish else ()),
             *(self.remainder.networks if self.remainder else ()),
         )
         return sum(part.parameters for part in every if part)
@@ -157,6 +173,8 @@ class Model:
         if d.tile is not None:
             rows, columns = d.grid(*d.tile)
             per_block += self.vector_network.multiply_adds / (rows * columns)
+        if self.finish:
+            per_block += self.finish.network.multiply_adds * (d.block // self.finish.shape.cell) ** 2
         return per_block / pixels
 
     @property
@@ -211,7 +229,10 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
         nets.append(read_network(arrays, f"pass{index}", layers, d.inputs(index, d.seen(index)), limits))
         updates.append(read_network(arrays, f"update{index}", update, d.inputs(index, stage.hi)) if update else None)
     correction_limits = np.full(n, COEFFICIENT_LIMIT, np.int64)
-    inverse = () if d.synthesis_layers else (read_layer(arrays, "synthesis", Layer(1, n), correction_limits),)
+    inverse: tuple[ExactLayer, ...] = ()
+    if not d.synthesis_layers:
+        inverse = (read_layer(arrays, "synthesis", Layer(1, n), correction_limits),)
+    reach = np.full(n, 2 * COEFFICIENT_LIMIT, np.int64)
     return Model(
         description=d,
         metadata=metadata,
@@ -220,7 +241,7 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
         pass_networks=tuple(nets),
         update_networks=tuple(updates),
         correction_network=read_network(arrays, "correction", d.correction_layers, d.context, correction_limits),
-        synthesis=prove(inverse, np.full(n, 2 * COEFFICIENT_LIMIT, np.int64)),
+        synthesis=prove(inverse, reach),
         drawing=vector_synthesis.read(d, arrays),
         tone=arrays["tone"].astype(np.uint8) if d.synthesis_layers else np.zeros(0, np.uint8),
         step=arrays["step"].astype(np.int64),
@@ -230,6 +251,23 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
         cue=arrays["cue"].astype(np.float32),
         tables=read_tables(arrays, "tables", CLASSES),
         remainder=read_remainder(d, arrays) if d.remainder else None,
+        finish=read_finish(d, arrays, inverse[0], reach) if d.finish else None,
+    )
+
+
+def read_finish(d: Description, arrays: Arrays, inverse: ExactLayer, reach: NDArray[np.int64]) -> FinishStage:
+    """The finishing network of a model of this shape and inverse transform. Raises ``InvalidModelFile``."""
+    shape = d.finish
+    assert shape is not None
+    expect(arrays, "finish.place", ((d.block // shape.cell) ** 2, shape.places), -ACTIVATION_LIMIT, ACTIVATION_LIMIT)
+    inputs = shape.cell**2 * d.channels + shape.places + d.cues
+    if inverse.shift.min() < SAMPLE_BITS:
+        raise InvalidModelFile("the inverse transform has too few fraction bits for a finishing network")
+    return FinishStage(
+        shape=shape,
+        network=read_network(arrays, "finish", shape.layers, inputs),
+        place=arrays["finish.place"].astype(np.int64),
+        synthesis=prove((replace(inverse, shift=inverse.shift - SAMPLE_BITS),), reach),
     )
 
 
@@ -271,6 +309,9 @@ def known(d: Description) -> set[str]:
     layers += [f"pass{p}.{i}" for p, items in enumerate(d.pass_layers) for i in range(len(items))]
     layers += [f"update{p}.{i}" for p, items in enumerate(d.update_layers) for i in range(len(items))]
     layers += [f"correction.{i}" for i in range(len(d.correction_layers))]
+    if d.finish:
+        names |= {"finish.place"}
+        layers += [f"finish.{i}" for i in range(len(d.finish.layers))]
     if d.remainder:
         names |= {"remainder.offset", "remainder.cue", *(f"remainder.tables.{part}" for part in TABLE_ARRAYS)}
         layers += [

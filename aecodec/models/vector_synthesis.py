@@ -30,7 +30,7 @@ LARGEST = 2  # times the tile's height and width that a grid may have on the way
 
 def check(d: Description) -> None:
     """Raise ``InvalidModelFile`` unless the layers lead from the vector to the pixels of a tile, and nothing else."""
-    others = (d.passes, d.vector_layers, d.pass_layers, d.update_layers, d.correction_layers)
+    others = (d.passes, d.vector_layers, d.pass_layers, d.update_layers, d.correction_layers, d.finish)
     if any(others) or d.cues or d.tile is None or not d.vector or d.features != d.vector:
         raise InvalidModelFile("a model with synthesis layers needs a tile and a vector, and has no other networks")
     height, width = d.tile

@@ -88,6 +88,8 @@ PROTOTYPES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "aec_fold": (None, (Address, Address, *(Count,) * 4, Address, Count, *(Address,) * 3)),
     "aec_choose": (None, (Address,) * 6),
     "aec_pixels": (None, (Address, *(Count,) * 5, Address)),
+    "aec_cells": (None, (Address, *(Count,) * 7, Address)),
+    "aec_finished": (None, (Address, Address, *(Count,) * 6, Address)),
     "aec_rans_read": (
         ctypes.c_int,
         (*(Address,) * 5, Count, Count, Address, Count, Address, Address),

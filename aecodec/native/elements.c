@@ -2,7 +2,8 @@
 
 #include "aecodec.h"
 
-enum { COEFFICIENT_LIMIT = 32767, ACTIVATION_LIMIT = 1023, SATURATING = 2 * COEFFICIENT_LIMIT + 1, LAST_CLASS = 63 };
+enum { COEFFICIENT_LIMIT = 32767, ACTIVATION_LIMIT = 1023, SATURATING = 2 * COEFFICIENT_LIMIT + 1, LAST_CLASS = 63,
+       FINE_MIDDLE = 512 };
 
 static inline int32_t clamped(int32_t value, int32_t low, int32_t high) {
     return value < low ? low : value > high ? high : value;
@@ -47,6 +48,35 @@ EXPORT void aec_pixels(const int16_t *samples, int64_t n, int64_t rows, int64_t 
             for (int64_t y = 0; y < block; y++, samples += run) {
                 uint8_t *to = pixels + y * line + x * run;
                 for (int64_t k = 0; k < run; k++) to[k] = (uint8_t)clamped(samples[k], 0, 255);
+            }
+}
+
+/* Samples (n, rows, columns, block * block * channels) with two fraction bits as the first values of cells (n, rows *
+   block / cell, columns * block / cell, inputs): clamped to 0..1023, less 512. */
+EXPORT void aec_cells(const int16_t *samples, int64_t n, int64_t rows, int64_t columns, int64_t block, int64_t cell,
+                      int64_t channels, int64_t inputs, int16_t *cells) {
+    int64_t run = cell * channels, side = block / cell, line = columns * side * inputs;
+    for (int64_t i = 0; i < n * rows; i++, cells += side * line)
+        for (int64_t x = 0; x < columns; x++)
+            for (int64_t y = 0; y < block; y++)
+                for (int64_t part = 0; part < side; part++, samples += run) {
+                    int16_t *to = cells + y / cell * line + (x * side + part) * inputs + y % cell * run;
+                    for (int64_t k = 0; k < run; k++)
+                        to[k] = (int16_t)(clamped(samples[k], 0, 2 * FINE_MIDDLE - 1) - FINE_MIDDLE);
+                }
+}
+
+/* Cells (n, height, width, inputs) plus what is added to their samples (n, height, width, cell * cell * channels), as
+   pixels (n, height * cell, width * cell, channels). */
+EXPORT void aec_finished(const int16_t *cells, const int16_t *added, int64_t n, int64_t height, int64_t width,
+                         int64_t cell, int64_t channels, int64_t inputs, uint8_t *pixels) {
+    int64_t run = cell * channels, line = width * run;
+    for (int64_t i = 0; i < n * height; i++, pixels += cell * line)
+        for (int64_t x = 0; x < width; x++, cells += inputs)
+            for (int64_t y = 0; y < cell; y++, added += run) {
+                uint8_t *to = pixels + y * line + x * run;
+                for (int64_t k = 0; k < run; k++)
+                    to[k] = (uint8_t)clamped((cells[y * run + k] + FINE_MIDDLE + added[k]) >> 2, 0, 255);
             }
 }
 

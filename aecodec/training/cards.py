@@ -42,6 +42,7 @@ def markdown(model: Model) -> str:
         *(f"| {f['quality']} | {f['bytes']:.1f} | {f['psnr']:.2f} |" for f in card["figures"]),
     ]
     lines += _classic(card) if "float" in card else _exactness(card)
+    lines += _finish(card["finish"]) if "finish" in card else []
     lines += _remainder(model, card["remainder"]) if "remainder" in card else []
     return "\n".join(lines) + "\n"
 
@@ -88,6 +89,24 @@ def _classic(card: dict[str, Any]) -> list[str]:
         numbers = f"{f['cross_entropy']:.4f} | {f['mse']:.5f} | {f['psnr']:.2f} | {f['uqi']:.3f} | {f['sewar_uqi']:.3f}"
         lines.append(f"| {what} | {f['bytes']:.1f} | {numbers} |")
     return lines
+
+
+def _finish(entry: dict[str, Any]) -> list[str]:
+    """Section on the finishing network: its training, and what it gains."""
+    return [
+        "",
+        "## Finishing network",
+        "",
+        "PSNR of held-out pictures without and with it, in dB.",
+        "",
+        f"- Command: `{entry['command']}`",
+        f"- {entry['hours_of_training']} hours.",
+        *([f"- {entry['note']}"] if entry["note"] else []),
+        "",
+        "| quality | without | with |",
+        "|---:|---:|---:|",
+        *(f"| {f['quality']} | {f['before']:.2f} | {f['after']:.2f} |" for f in entry["figures"]),
+    ]
 
 
 def _remainder(model: Model, entry: dict[str, Any]) -> list[str]:

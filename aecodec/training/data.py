@@ -56,6 +56,11 @@ def pixels_per_tile(tiles: np.ndarray) -> int:
     return tiles.shape[1] * tiles.shape[2]
 
 
+def limited(count: int, tiles: np.ndarray) -> int:
+    """``count``, or fewer if tiles (N, H, W, C) are larger than 32x32, so that the number of pixels stays the same."""
+    return max(1, min(count, count * 1024 // pixels_per_tile(tiles)))
+
+
 def parse_source(text: str) -> tuple[list[str], float]:
     """Parse ``PATH[,PATH...][@WEIGHT]`` to (paths, weight); the weight is 1 by default."""
     names, at, weight = text.rpartition("@")

@@ -119,9 +119,14 @@ class ExactConvolution(keras.layers.Layer):
             falling = y / 8.0
             if self.exact:
                 falling = straight_through(falling, ops.floor(falling * unit) / unit)
-            y = ops.maximum(y, falling)
+            y = ops.where(y > 0.0, y, falling)
         limit = constant(self.output_limits / 2.0**self.output_bits)
-        return ops.clip(y, -limit, limit)
+        return clamp(y, limit)
+
+
+def clamp(value: Tensor, limit: Tensor) -> Tensor:
+    """Clamp to -limit..limit; with selections, whose gradients are selections too and so cheaper than those of clip."""
+    return ops.where(value > limit, limit, ops.where(value < -limit, -limit, value))
 
 
 def activation(value: Tensor, bits: Tensor) -> Tensor:
@@ -129,4 +134,4 @@ def activation(value: Tensor, bits: Tensor) -> Tensor:
     fine = 2.0**ACTIVATION_BITS
     scaled = value * 2.0**bits
     limit = ACTIVATION_LIMIT / fine
-    return ops.clip(straight_through(scaled, round_half_up(scaled * fine) / fine), -limit, limit)
+    return clamp(straight_through(scaled, round_half_up(scaled * fine) / fine), limit)

@@ -64,6 +64,26 @@ class Batches(keras.utils.PyDataset):
         return tuple(groups), np.zeros(self.preset.tiles, np.float32)
 
 
+class Examples(keras.utils.PyDataset):
+    """Batches of ``size`` examples, drawn from ``arrays`` of one length; the same for the same seed and epoch."""
+
+    def __init__(self, arrays: Sequence[Array], size: int, seed: int) -> None:
+        super().__init__()
+        self.arrays, self.size, self.seed, self.epoch = arrays, size, seed, 0
+
+    def __len__(self) -> int:
+        return STEPS_PER_EPOCH
+
+    def on_epoch_end(self) -> None:
+        """Count the epoch, from which the batches follow."""
+        self.epoch += 1
+
+    def __getitem__(self, index: int) -> tuple[Any, Array]:
+        random = np.random.default_rng((self.seed, self.epoch, index))
+        chosen = random.integers(len(self.arrays[0]), size=self.size)
+        return tuple(array[chosen] for array in self.arrays), np.zeros(self.size, np.float32)
+
+
 class TrainableLadder(LadderNetwork):
     """The ladder with its loss, (bits + lambda * squared error) / sqrt(lambda), which balances the qualities."""
 

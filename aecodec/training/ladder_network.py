@@ -19,6 +19,7 @@ from aecodec.models.description import (
     QUALITIES,
     Description,
     Layer,
+    Pass,
     lambda_of_quality,
 )
 from aecodec.packing.tables import CLASSES
@@ -44,13 +45,25 @@ def quality_tables() -> tuple[np.ndarray, np.ndarray]:
     return lambdas, cues
 
 
+def softplus(x: Tensor) -> Tensor:
+    """log(1 + exp(x)), from functions that XLA computes as vectors on a processor (log1p is not among them)."""
+    return ops.where(x > 0.0, x, 0.0) + ops.log(1.0 + ops.exp(-ops.abs(x)))
+
+
 def logistic_bits(residual: Tensor, log_scale: Tensor) -> Tensor:
     """Code length in bits of a residual in steps under a discretised logistic distribution of natural log scale."""
     inverse = ops.exp(-log_scale)
     size = ops.abs(residual)
-    upper, lower = (0.5 - size) * inverse, (-0.5 - size) * inverse
-    log_p = ops.log_sigmoid(upper) + ops.log_sigmoid(-lower) + ops.log(-ops.expm1(-inverse) + 1e-12)
-    return -log_p / math.log(2.0)
+    nats = softplus((size - 0.5) * inverse) + softplus((-0.5 - size) * inverse)
+    return (nats - ops.log(1.0 - ops.exp(-inverse) + 1e-12)) / math.log(2.0)
+
+
+def bits_saved(residual: Tensor, log_scale: Tensor) -> Tensor:
+    """What a residual other than 0 costs more, in bits, than the next one towards zero; see ``logistic_bits``."""
+    inverse = ops.exp(-log_scale)
+    size = ops.abs(residual)
+    nats = softplus((-0.5 - size) * inverse) - softplus((size - 1.5) * inverse)
+    return (nats + (size - 0.5) * inverse) / math.log(2.0)
 
 
 def network(
@@ -160,7 +173,7 @@ class LadderNetwork(keras.Model):
         # Rate-distortion-optimal rounding between the nearest integer and the next one towards zero.
         smaller = rounded - ops.sign(rounded)
         frozen = ops.stop_gradient(log_scale)
-        saved = logistic_bits(rounded, frozen) - logistic_bits(smaller, frozen)
+        saved = bits_saved(rounded, frozen)
         loss = lambda_ * step**2 * ((x - smaller) ** 2 - (x - rounded) ** 2)
         rounded = ops.stop_gradient(ops.where(loss < saved, smaller, rounded))
         bits = logistic_bits(straight_through(x, rounded), log_scale)
@@ -207,7 +220,7 @@ class LadderNetwork(keras.Model):
         for index, stage in enumerate(d.passes):
             lo, hi = stage.lo, stage.hi
             gain = constant(2.0 ** self.gain_bits[lo:hi])
-            steps = step[:, None, None, d.vector + lo : d.vector + hi]
+            steps = ops.take(constant(self._steps(stage) / 2.0**COEFFICIENT_BITS), quality, axis=0)[:, None, None, :]
             context = self._context(features, planes, parts)
             if d.seen(index) == lo:
                 parts.append(ops.zeros((count, rows, columns, hi - lo)))
@@ -235,6 +248,13 @@ class LadderNetwork(keras.Model):
         reference = pictures if clean is None else ops.cast(clean, "float32")
         error = ops.sum((pixels - reference) ** 2, axis=(1, 2, 3))
         return {"bits": bits, "error": error, "pixels": pixels}
+
+    def _steps(self, stage: Pass) -> np.ndarray:
+        """Steps (101, K) of a pass by the quality of the picture."""
+        kinds = slice(self.description.vector + stage.lo, self.description.vector + stage.hi)
+        ahead = np.asarray(stage.quality_offset or np.zeros(stage.hi - stage.lo), np.intp)
+        rows = np.clip(np.arange(QUALITIES + 1)[:, None] + ahead, 1, QUALITIES)
+        return np.take_along_axis(self.step_table[:, kinds], rows, axis=0)
 
     def _features(self, tiles: Tensor, step: Tensor, cues: Tensor, lambda_: Tensor) -> tuple[Tensor, Tensor]:
         """Code the vectors of tiles (N, down, across, samples).

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aecodec.models.description import (
     CHECKERBOARD,
     QUARTERS,
     SPACINGS,
     Description,
+    Finish,
     Lattice,
     Layer,
     Pass,
@@ -34,6 +35,8 @@ class Preset:
     steps: int
     remainder: Remainder
     remainder_steps: int = 20000
+    finish: Finish | None = None
+    finish_steps: int = 10000
     tiles: int = 24
     larger: int = 2
     learning_rate: float = 2e-3
@@ -54,7 +57,7 @@ class LadderShape:
     bits, is decoded in the passes ``first``, each of the others in two. With a ``spacing`` above 1, the first group
     begins with blocks that many rows and columns apart; those in between follow. An update of ``update_depth`` layers
     computes new features after each group, except the last and those that end at a channel in ``joined``.
-    ``width``: units of a pass, for all groups or group by group.
+    ``width``: units of a pass, for all groups or group by group. ``ahead``: the quality offsets of the first passes.
     """
 
     side: int | None
@@ -69,6 +72,7 @@ class LadderShape:
     spacing: int = 1
     update_depth: int = 2
     correction_depth: int = 3
+    ahead: tuple[tuple[int, ...], ...] = ()
 
     def description(self) -> Description:
         """Return the complete shape, pass by pass and layer by layer."""
@@ -85,6 +89,8 @@ class LadderShape:
             pass_layers += [layers] * len(stages)
             update_layers += [()] * (len(stages) - 1)
             update_layers.append(self._feature_layers(self.update_depth) if updated else ())
+        for index, offsets in enumerate(self.ahead):
+            passes[index] = replace(passes[index], quality_offset=offsets)
         vector_layers: tuple[Layer, ...] = ()
         if self.side:
             blocks = (self.side // self.block) ** 2
@@ -159,18 +165,47 @@ COLOUR_ANY = LadderShape(
     width=(96, 80, 80, 80, 80),
     spacing=4,
 )
+
+
+def finish(*, channels: int, width: int, cell: int = 2, places: int = 6) -> Finish:
+    """Return a finishing network of three layers; ``width``: units of the first two."""
+    layers = Layer(3, width, leaky=True), Layer(3, width, leaky=True), Layer(3, cell * cell * channels)
+    return Finish(cell, places, layers)
+
+
 GRAY = GRAY_28.description()
 
 GRAY_REMAINDER = remainder(channels=1, first=64, width=48)
 COLOUR_REMAINDER = remainder(channels=3, first=96, width=64)
 
 PRESETS = {
-    "mnist": Preset(GRAY, "handwritten digits, 28x28 gray", "none", 100000, GRAY_REMAINDER, tiles=28, larger=1),
+    "mnist": Preset(
+        GRAY,
+        "handwritten digits, 28x28 gray",
+        "none",
+        100000,
+        GRAY_REMAINDER,
+        tiles=28,
+        larger=1,
+        finish=finish(channels=1, width=16),
+    ),
     "alphabet": Preset(
-        GRAY, "handwritten capital letters, 28x28 gray", "pen", 100000, GRAY_REMAINDER, tiles=28, larger=1
+        GRAY,
+        "handwritten capital letters, 28x28 gray",
+        "pen",
+        100000,
+        GRAY_REMAINDER,
+        tiles=28,
+        larger=1,
+        finish=finish(channels=1, width=16),
     ),
     "cifar": Preset(
-        COLOUR_32.description(), "small colour pictures; any colour or gray picture", "colour", 50000, COLOUR_REMAINDER
+        COLOUR_32.description(),
+        "small colour pictures; any colour or gray picture",
+        "colour",
+        50000,
+        COLOUR_REMAINDER,
+        finish=finish(channels=3, width=40),
     ),
     "photo": Preset(
         COLOUR_ANY.description(),
@@ -181,5 +216,6 @@ PRESETS = {
         tiles=4,
         larger=0,
         crop=128,
+        finish=finish(channels=3, width=40),
     ),
 }

@@ -22,9 +22,9 @@ from aecodec.packing import ideal_bits, parametric
 from aecodec.packing.tables import Tables
 from aecodec.training import table_fitting
 from aecodec.training.augmentation import AUGMENTATIONS
-from aecodec.training.data import Pool, draw, gather, pixels_per_tile
+from aecodec.training.data import Pool, draw, gather, limited
 from aecodec.training.export import half_up, layer_arrays, table_arrays, with_card
-from aecodec.training.fitting import STEPS_PER_EPOCH, Schedule, fit
+from aecodec.training.fitting import Examples, Schedule, fit
 from aecodec.training.ladder_run import require_tiles_of
 from aecodec.training.options import TrainingOptions
 from aecodec.training.presets import PRESETS, Preset
@@ -48,11 +48,6 @@ REPORTED_ERRORS = (0, 1, 2, 4)
 Array = np.ndarray[Any, Any]
 
 
-def limited(count: int, tiles: Array) -> int:
-    """``count``, or fewer if tiles (N, H, W, C) are larger than 32x32, so that the number of pixels stays the same."""
-    return max(1, min(count, count * 1024 // pixels_per_tile(tiles)))
-
-
 def reconstructions(model: Model, tiles: Array, quality: Array) -> tuple[Array, Array]:
     """Code tiles (N, H, W, C) at qualities (N,) with effort 0; return decoded tiles and ideal bits (N,)."""
     decoded, bits = [], []
@@ -70,26 +65,6 @@ def draw_errors(count: int, random: np.random.Generator) -> Array:
     """Draw largest errors (count,) to train with; most are 0, for lossless coding."""
     drawn = np.floor(2.0 ** random.uniform(0.0, MOST_OCTAVES, count))
     return np.where(random.random(count) < NEAR_LOSSLESS, drawn, 0).astype(np.int32)
-
-
-class Batches(keras.utils.PyDataset):
-    """Batches of pictures, reconstructions, qualities and largest errors; the same for the same seed and epoch."""
-
-    def __init__(self, arrays: Sequence[Array], seed: int) -> None:
-        super().__init__()
-        self.arrays, self.seed, self.epoch = arrays, seed, 0
-
-    def __len__(self) -> int:
-        return STEPS_PER_EPOCH
-
-    def on_epoch_end(self) -> None:
-        """Count the epoch, from which the batches follow."""
-        self.epoch += 1
-
-    def __getitem__(self, index: int) -> tuple[Any, Array]:
-        random = np.random.default_rng((self.seed, self.epoch, index))
-        chosen = random.integers(len(self.arrays[0]), size=limited(BATCH, self.arrays[0]))
-        return tuple(array[chosen] for array in self.arrays), np.zeros(len(chosen), np.float32)
 
 
 class TrainableRemainder(RemainderNetwork):
@@ -122,7 +97,8 @@ def train(
         inputs = (held_out, held_out_decoded, middle, np.zeros_like(middle))
         return round(float(network.predict(inputs, batch_size=128, verbose=0).mean()) / 8, 2)
 
-    batches = Batches((tiles, decoded, quality, draw_errors(len(tiles), random)), options.seed)
+    examples = tiles, decoded, quality, draw_errors(len(tiles), random)
+    batches = Examples(examples, limited(BATCH, tiles), options.seed)
     schedule = Schedule(options.steps or preset.remainder_steps, options.learning_rate or preset.learning_rate)
     fit(network, batches, schedule, options, lossless_bytes)
     return network

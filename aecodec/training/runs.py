@@ -1,9 +1,9 @@
-"""The entry point to training: a run of a ladder, a remainder or a classic, depending on the options."""
+"""The entry point to training: which run the options ask for."""
 
 from __future__ import annotations
 
 from aecodec.models.model import Model
-from aecodec.training import classic_run, ladder_run, remainder_run
+from aecodec.training import classic_run, finish_run, ladder_run, remainder_run
 from aecodec.training.classics import CLASSICS, DENSE_LATENT
 from aecodec.training.ladder_run import Done, nothing
 from aecodec.training.options import TrainingOptions
@@ -16,6 +16,8 @@ def run(options: TrainingOptions, done: Done = nothing) -> Model:
     """
     if options.base:
         return remainder_run.run(options)
+    if options.finish:
+        return finish_run.run(options)
     if options.preset in CLASSICS:
         return classic_run.run(options, done)
     if options.latent is not None:

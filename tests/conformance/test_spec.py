@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -375,6 +376,58 @@ def test_reference_decoder_agrees_on_several_lanes(own_folder: Path) -> None:
     model, log = Model(tiny_file(None, 3, name="wide-1")), Log()
     assert reference.decode(data, {model.id(): model}, log).samples == aecodec.decode(data).tobytes()
     assert log.lanes == 2
+
+
+@pytest.mark.parametrize("quality", [1, 60, 98])  # the offsets reach beyond both ends
+@pytest.mark.parametrize(("tile", "channels", "remainder"), [((6, 4), 1, False), (None, 3, False), (None, 3, True)])
+def test_reference_decoder_agrees_on_finishing_networks_and_quality_offsets(
+    tile: tuple[int, int] | None,
+    channels: int,
+    remainder: bool,
+    quality: int,
+    own_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("aecodec.encoding.encoder.or_plain", lambda batch, files, *others: files)
+    file = tiny_file(tile, channels, remainder=remainder, finish=True, name="finished-1")
+    (own_folder / "finished-1.safetensors").write_bytes(file)
+    source = picture("disc", 23, 30, channels)
+    data = aecodec.encode(source, model="finished", quality=quality)
+    model = Model(file)
+    log = Log()
+    assert reference.decode(data, {model.id(): model}, log).samples == aecodec.decode(data).tobytes()
+    first = int(model.vector > 0)
+    assert log.stages[first].steps[0] != log.stages[first + 1].steps[0]
+
+
+def test_finishing_networks_of_no_model_are_refused_by_both() -> None:
+    described = tiny_description((6, 4), finish=True)
+    finish, arrays = described.finish, tiny_arrays(described)
+    assert finish
+    of_three = tuple(dataclasses.replace(p, quality_offset=(1, 2, 3)) for p in described.passes)
+    of_text = tuple(dataclasses.replace(p, quality_offset=(1.5,)) for p in described.passes)  # type: ignore[arg-type]
+    wrong: list[dict[str, Any]] = [
+        {"finish": dataclasses.replace(finish, cell=8)},  # a block has two pixels
+        {"finish": dataclasses.replace(finish, places=2)},
+        {"finish": dataclasses.replace(finish, layers=finish.layers[:2])},
+        {"finish": dataclasses.replace(finish, layers=())},
+        {"finish": None},  # arrays of no network
+        {"passes": of_three},
+        {"passes": of_text},
+    ]
+    for changes in wrong:
+        text = dataclasses.replace(described, **changes).to_json()
+        data = safetensors.dump(arrays, {"name": "tiny-1", "description": text})
+        with pytest.raises(Refused):
+            Model(data)
+        with pytest.raises(InvalidModelFile):
+            load(data)
+    coarse = arrays | {"synthesis.shift": np.ones_like(arrays["synthesis.shift"])}
+    data = safetensors.dump(coarse, {"name": "tiny-1", "description": described.to_json()})
+    with pytest.raises(Refused):
+        Model(data)
+    with pytest.raises(InvalidModelFile):
+        load(data)
 
 
 @pytest.mark.parametrize(

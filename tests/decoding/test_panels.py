@@ -107,14 +107,17 @@ def test_pixels_are_those_of_the_whole_canvas(model: str, packing: str) -> None:
 
 
 @pytest.mark.parametrize("side", [1, 4, 6, 10, 16])
-def test_panels_smaller_than_what_the_correction_sees(
+def test_panels_smaller_than_what_correction_and_finish_see(
     side: int, own_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (own_folder / "tiny-1.safetensors").write_bytes(tiny_file())
     (own_folder / "wide-1.safetensors").write_bytes(tiny_file(None, 3, name="wide-1"))
+    (own_folder / "finished-1.safetensors").write_bytes(tiny_file(finish=True, name="finished-1"))
+    (own_folder / "finer-1.safetensors").write_bytes(tiny_file(None, 3, remainder=True, finish=True, name="finer-1"))
     monkeypatch.setattr(panels, "SIDE", side)
     monkeypatch.setattr("aecodec.encoding.plain_fallback.MOST_MORE", 1e9)
-    for model, picture in (("tiny", waves(17, 20, 1)), ("wide", waves(17, 20))):
+    gray, colour = waves(17, 20, 1), waves(17, 20)
+    for model, picture in (("tiny", gray), ("wide", colour), ("finished", gray), ("finer", colour)):
         data = aecodec.encode(picture, model=model, quality=80)
         assert aecodec.inspect(data).panels > 1
         whole = aecodec.decode(data)

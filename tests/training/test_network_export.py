@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from samples import squared_error
-from tiny_ladders import LARGER, SMALL_SHAPE, TILES, exported_from, perturbed
+from tiny_ladders import LARGER, SMALL, SMALL_SHAPE, TILES, exported_from, perturbed
 
 from aecodec.encoding.residual_search import choose, choose_measured
 from aecodec.engines import engine
@@ -17,7 +18,8 @@ from aecodec.models import ladder, safetensors
 from aecodec.models.description import CLASSES_PER_OCTAVE, COEFFICIENT_BITS, lambda_of_quality
 from aecodec.models.model import Model, load
 from aecodec.packing import ideal_bits, parametric
-from aecodec.training import export, fitting
+from aecodec.training import export, finish_run, fitting
+from aecodec.training.exact_layers import numpy
 from aecodec.training.ladder_network import SKIPPED_CLASSES
 from aecodec.training.presets import LadderShape
 
@@ -46,6 +48,31 @@ def test_a_shape_that_begins_with_few_blocks_computes_alike(
 ) -> None:
     network = perturbed(LadderShape(side=None, channels=1, groups=(0, 3), features=6, width=8, spacing=spacing))
     require_agreement(network, exported_from(network), monkeypatch, LARGER[:, :side, :side])
+
+
+def test_passes_with_quality_offsets_compute_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    shape = LadderShape(side=None, channels=1, groups=(0, 3), features=6, width=8, spacing=2, ahead=((0, 30, -9),))
+    network = perturbed(shape)
+    assert network.description.passes[0].quality_offset == (0, 30, -9)
+    require_agreement(network, exported_from(network), monkeypatch, LARGER[:, :28, :28])
+
+
+def test_an_exported_finishing_network_computes_what_the_trained_one_does() -> None:
+    base = exported_from(perturbed(SMALL_SHAPE))
+    data = safetensors.dump(base.arrays, {"name": "x-1", "description": base.description.to_json()})
+    network = finish_run.TrainableFinish(dataclasses.replace(base.description, finish=SMALL.finish))
+    network.build()
+    random = np.random.default_rng(3)
+    for variable in network.trainable_variables:
+        variable.assign(numpy(variable) + random.normal(0, 0.1, variable.shape))
+    model, by = load(finish_run.with_arrays(data, network, "x-2")), engine()
+    tiles, quality = LARGER[..., None], np.arange(1, 100, 5)
+    residuals = choose(model, by, tiles, quality).residuals
+    latent = finish_run.recoded(model, by, quality, tiles.shape[1:3], residuals)
+    expected = ladder.synthesize(model, by, latent)
+    samples = finish_run.samples_of(model, by, tiles, quality)
+    assert np.array_equal(np.asarray(network.call((samples, quality))), expected)
+    assert np.abs(expected - (samples >> 2)).mean() > 1  # it did something
 
 
 def require_agreement(

@@ -17,7 +17,7 @@ from tiny_ladders import LARGER, STEPS_PER_EPOCH, TILES, TINY, TINY_SHAPE, logge
 import aecodec
 from aecodec.models import registry
 from aecodec.models.model import load
-from aecodec.training import fitting, presets, remainder_run, runs
+from aecodec.training import finish_run, fitting, presets, remainder_run, runs
 
 Array = NDArray[Any]
 pytestmark = pytest.mark.slow
@@ -133,6 +133,24 @@ def test_a_run_finishes_a_model_for_lossless_files(
     encoded = aecodec.encode(DIGITS[1], model="small", lossless=True)
     assert aecodec.inspect(encoded).model_id == after.id.hex()
     assert np.array_equal(aecodec.decode(encoded), DIGITS[1])
+
+
+def test_a_run_adds_a_finishing_network_to_a_model(
+    trained: Path, own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, few in {"DECODED": 60, "BATCH": 8, "MEASURED": 10}.items():
+        monkeypatch.setattr(finish_run, name, few)
+    output = own_folder / "small-3.safetensors"
+    runs.run(options_for(trained.parent / "digits", output, finish=trained, steps=2 * STEPS_PER_EPOCH))
+    before, after = load(trained.read_bytes()), load(output.read_bytes())
+    assert before.finish is None and after.finish is not None
+    for name, array in before.arrays.items():  # the ladder stays what it was
+        assert np.array_equal(after.arrays[name], array)
+    assert [figure["quality"] for figure in after.card["finish"]["figures"]] == [10, 90]
+    assert "## Finishing network" in output.with_suffix(".md").read_text()
+    encoded = aecodec.encode(DIGITS[1], model="small-3")
+    assert aecodec.inspect(encoded).model_id == after.id.hex()
+    assert aecodec.decode(encoded).shape == (28, 28)
 
 
 def test_a_shape_without_a_tile_is_trained_on_crops_and_codes_any_size(
