@@ -115,7 +115,7 @@ async function decodeLossy(
     if ((i + 1) % grid.across !== 0) continue;
     const total = kept + area.rows;
     const ready = i === panels.length - 1 ? total : Math.max(done, total - m);
-    synthesize(model, engine, { ...strip, rows: total }, [done, ready, top], canvas);
+    synthesize(model, engine, header.quality, { ...strip, rows: total }, { from: done, to: ready, top }, canvas);
     kept = Math.min(total, 2 * m);
     keepLast(strip, total, kept);
     top += total - kept;

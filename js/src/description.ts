@@ -14,7 +14,15 @@ export interface Pass {
   hi: number;
   lattice: [number, number][];
   lo: number;
+  /** For each channel, how many qualities ahead of the picture's its steps are. */
+  quality_offset: number[];
   spacing: number;
+}
+
+export interface FinishShape {
+  cell: number;
+  layers: LayerShape[];
+  places: number;
 }
 
 export interface SynthesisLayerShape {
@@ -41,6 +49,7 @@ export interface Description {
   correction_layers: LayerShape[];
   cues: number;
   features: number;
+  finish: FinishShape | null;
   pass_layers: LayerShape[][];
   passes: Pass[];
   remainder: RemainderShape | null;
@@ -56,6 +65,7 @@ export interface Description {
 
 /** What negative sums are divided by, for each activation. */
 export const LEAKS: Readonly<Record<string, number>> = { none: 0, relu: 0, leaky5: 5, leaky8: 8 };
+const QUALITIES = 100;
 const SPACINGS = [1, 2, 4, 8];
 const REQUIRED = [
   "block", "channels", "correction_layers", "cues", "features", "pass_layers", "passes", "tile", "update_layers",
@@ -98,16 +108,32 @@ function network(value: unknown): LayerShape[] {
 }
 
 function pass(value: unknown): Pass {
-  const { hi, lattice, lo, spacing = 1, ...rest } = object(value, ["hi", "lattice", "lo"], ["spacing"]);
-  require(SPACINGS.includes(count(spacing)) && !("spacing" in (value as Json) && spacing === 1), "a spacing");
-  require(Object.keys(rest).length === 0, "a pass");
-  const places = list(lattice, (place): [number, number] => {
+  const fields = object(value, ["hi", "lattice", "lo"], ["quality_offset", "spacing"]);
+  const [hi, lo] = [count(fields.hi), count(fields.lo)];
+  const { spacing = 1, quality_offset = Array<number>(Math.max(0, hi - lo)).fill(0) } = fields;
+  require(SPACINGS.includes(count(spacing)) && fields.spacing !== 1, "a spacing");
+  const ahead = list(quality_offset, (offset): number => {
+    require(Number.isInteger(offset) && Math.abs(offset as number) < QUALITIES, "a quality offset");
+    return offset as number;
+  });
+  require(ahead.length === hi - lo, "a quality offset for each channel");
+  const places = list(fields.lattice, (place): [number, number] => {
     const [y, x, ...more] = list(place, count);
     require(y <= 1 && x <= 1 && more.length === 0, "a lattice");
     return [y, x];
   });
-  require(places.length >= 1 && places.every(([y, x], i) => i === 0 || 2 * y + x > 2 * places[i - 1][0] + places[i - 1][1]), "a lattice");
-  return { hi: count(hi), lattice: places, lo: count(lo), spacing: count(spacing) };
+  const order = places.map(([y, x]) => 2 * y + x);
+  require(order.length >= 1 && order.every((place, i) => i === 0 || place > order[i - 1]), "a lattice");
+  return { hi, lattice: places, lo, quality_offset: ahead, spacing: count(spacing) };
+}
+
+function finish(value: unknown, block: number, channels: number): FinishShape {
+  const fields = object(value, ["cell", "layers", "places"]);
+  const cell = count(fields.cell);
+  require([1, 2, 4, 8].includes(cell) && block % cell === 0, "the cell of the finishing network");
+  const layers = network(fields.layers);
+  require(layers.at(-1)?.units === cell * cell * channels, "the outputs of the finishing network");
+  return { cell, layers, places: count(fields.places) };
 }
 
 function synthesisLayer(value: unknown): SynthesisLayerShape {
@@ -135,7 +161,8 @@ function remainder(value: unknown, block: number, channels: number): RemainderSh
     passes: list(fields.passes, pass),
     samples,
   };
-  require(shape.passes.every((p) => p.spacing === 1), "a spacing in the remainder");
+  const bare = list(fields.passes, (p) => !["quality_offset", "spacing"].some((key) => key in (p as Json)));
+  require(bare.every(Boolean), "a spacing or a quality offset in the remainder");
   checkPasses(shape.passes, shape.pass_layers, samples, (n) => 2 * n + (n * (n - 1)) / 2);
   return shape;
 }
@@ -193,6 +220,7 @@ function checkLadder(d: Description): void {
 function checkDrawing(d: Description): void {
   const empty = [d.passes, d.pass_layers, d.update_layers, d.vector_layers, d.correction_layers];
   require(empty.every((items) => items.length === 0) && d.cues === 0, "synthesis layers beside a plane");
+  require(d.finish === null, "a finishing network without a plane");
   require(d.tile !== null && d.vector >= 1 && d.features === d.vector, "synthesis layers without a vector");
   let [height, width] = [1, 1];
   for (const { crop, grow } of d.synthesis_layers) {
@@ -220,7 +248,7 @@ export function readDescription(text: unknown): Description {
   } catch (error) {
     throw new InvalidModelFile("the description of the model is not canonical JSON", { cause: error });
   }
-  const fields = object(raw, REQUIRED, ["remainder", "synthesis_layers"]);
+  const fields = object(raw, REQUIRED, ["finish", "remainder", "synthesis_layers"]);
   const [block, channels, cues, features, vector] = ["block", "channels", "cues", "features", "vector"].map((key) =>
     count(fields[key]),
   );
@@ -241,6 +269,7 @@ export function readDescription(text: unknown): Description {
     correction_layers: network(fields.correction_layers),
     cues,
     features,
+    finish: "finish" in fields ? finish(fields.finish, block, channels) : null,
     pass_layers: list(fields.pass_layers, network),
     passes: list(fields.passes, pass),
     remainder: "remainder" in fields ? remainder(fields.remainder, block, channels) : null,

@@ -7,6 +7,8 @@ import { ACTIVATION_LIMIT, COEFFICIENT_LIMIT, type Engine, type Grid } from "./n
 /** Beyond this, in steps, an element is clamped whatever its mean; so products fit into 32 bits. */
 const SATURATING = 2 * COEFFICIENT_LIMIT + 1;
 const LAST_CLASS = 63;
+/** Of the tables with a row for each quality. */
+const LAST_ROW = 99;
 
 /** Plane and context of the blocks of a strip of the canvas, row by row, block by block, channel by channel. */
 export interface Strip {
@@ -67,14 +69,12 @@ function element(mean: number, residual: number, step: number): number {
 export class Walk {
   readonly #channels: number;
   readonly #first: number;
-  /** Where the row of the quality begins in `step` and `offset`. */
-  readonly #row: number;
   readonly #cue: Int32Array;
 
   constructor(
     readonly model: Model,
     readonly engine: Engine,
-    quality: number,
+    readonly quality: number,
     readonly strip: Strip,
     readonly area: Area,
     readonly read: ReadPass,
@@ -82,7 +82,6 @@ export class Walk {
     const d = model.description;
     this.#channels = contextChannels(model);
     this.#first = d.features + d.cues;
-    this.#row = (quality - 1) * (d.vector + d.coefficients);
     this.#cue = model.cue.subarray((quality - 1) * d.cues, quality * d.cues);
   }
 
@@ -121,9 +120,11 @@ export class Walk {
       for (let x = 0; x < columns; x++) this.strip.context.set(start, this.#block(y, x) * this.#channels);
   }
 
-  /** The row of the quality in a table with a column for each kind, from kind `k` on. */
-  #ofKinds(table: Int32Array, k: number): Int32Array {
-    return table.subarray(this.#row + k);
+  /** Values for kinds `k`.., one for each of `ahead`, at that many qualities ahead of the picture's: section 6.1. */
+  #ofKinds(table: Int32Array, k: number, ahead: number[]): Int32Array {
+    const { vector, coefficients } = this.model.description;
+    const row = (offset: number): number => clamp(this.quality - 1 + offset, 0, LAST_ROW) * (vector + coefficients);
+    return Int32Array.from(ahead, (offset, i) => table[row(offset) + k + i]);
   }
 
   /** Section 6.3. */
@@ -136,7 +137,8 @@ export class Walk {
     const tiles = (this.area.rows / tileRows) * across;
     const inputs = d.vector + d.cues;
     const known = new Int16Array(tiles * inputs);
-    const [offset, step] = [this.#ofKinds(model.offset, 0), this.#ofKinds(model.step, 0)];
+    const none = Array<number>(d.vector).fill(0);
+    const [offset, step] = [model.offset, model.step].map((table) => this.#ofKinds(table, 0, none));
     const classes = model.vectorClass.map((before, k) => clamp(before + offset[k], 0, LAST_CLASS));
     const residuals = this.read(Uint8Array.from({ length: tiles * d.vector }, (_, i) => classes[i % d.vector]));
     for (let tile = 0, i = 0; tile < tiles; tile++) {
@@ -161,7 +163,7 @@ export class Walk {
     const { model, strip, area } = this;
     const d = model.description;
     const stage = d.passes[index];
-    const { lo, hi, spacing } = stage;
+    const { lo, hi, quality_offset, spacing } = stage;
     const where = positions(stage, area.rows, area.columns);
     const grid = this.#grid(model.unseen[index], spacing);
     const near = where.map((b) => {
@@ -172,7 +174,7 @@ export class Walk {
     const count = hi - lo;
     const classes = new Uint8Array(where.length * count);
     const kind = d.vector + lo;
-    const [offset, step] = [this.#ofKinds(model.offset, kind), this.#ofKinds(model.step, kind)];
+    const [offset, step] = [model.offset, model.step].map((table) => this.#ofKinds(table, kind, quality_offset));
     for (let p = 0, i = 0, from = count; p < where.length; p++, from += 2 * count)
       for (let k = 0; k < count; k++, i++) classes[i] = clamp(output[from + k] + offset[k], 0, LAST_CLASS);
     const residuals = this.read(classes);

@@ -1,7 +1,7 @@
 /** Sections 4.4 and 4.5: the arrays of a model, proven exact, and its id. */
 
 import { hex } from "./container.js";
-import { type Description, type LayerShape, type RemainderShape, LEAKS, readDescription, seen } from "./description.js";
+import { type Description, type FinishShape, type LayerShape, type RemainderShape, LEAKS, readDescription, seen } from "./description.js";
 import { InvalidModelFile } from "./errors.js";
 import { ACTIVATION_LIMIT, COEFFICIENT_LIMIT, type Layer, type Network, boundOf } from "./network.js";
 import { type ModelFile, integersOf, readModelFile } from "./safetensors.js";
@@ -14,6 +14,8 @@ const QUALITIES = 100;
 const CLASS_LIMIT = 255;
 const ERRORS = 256;
 const SAMPLE_LIMIT = 255;
+/** Fraction bits of the samples that a finishing network sees. */
+export const FINE_BITS = 2;
 /** The number of values that an output of the last synthesis layer can have. */
 const TONES = 2 * ACTIVATION_LIMIT + 1;
 
@@ -24,6 +26,13 @@ export interface RemainderStage {
   offset: Int32Array;
   cue: Int32Array;
   tables: Tables;
+}
+
+export interface FinishStage {
+  shape: FinishShape;
+  network: Network;
+  /** ((block / cell)^2, places). */
+  place: Int32Array;
 }
 
 export interface Model {
@@ -44,8 +53,12 @@ export interface Model {
   unseen: number[];
   updateNetworks: (Network | null)[];
   correctionNetwork: Network;
-  /** Of one layer, whose inputs are the plane and then the correction: their sums may need 17 bits. */
+  /**
+   * Of one layer, whose inputs are the plane and then the correction: their sums may need 17 bits. With a finishing
+   * network its outputs have FINE_BITS more bits.
+   */
   synthesis: Network;
+  finish: FinishStage | null;
   /** Without a plane: one network for each synthesis layer, and the sample of each of the last one's outputs. */
   drawing: Network[];
   tone: Int32Array;
@@ -128,14 +141,16 @@ function passLimits(count: number): Int32Array {
   return limits.fill(COEFFICIENT_LIMIT, 0, count);
 }
 
-function inverseTransform(arrays: Arrays, units: number): Network {
+function inverseTransform(arrays: Arrays, units: number, fine: boolean): Network {
   const limit = filled(units, COEFFICIENT_LIMIT);
   const shape = { add: null, kernel: 1, units };
   const layer = arrays.layer("synthesis", shape, 0, filled(units, 2 * COEFFICIENT_LIMIT), limit);
   const weight = new (layer.weight instanceof Int32Array ? Int32Array : Float64Array)(2 * layer.weight.length);
   weight.set(layer.weight);
   weight.set(layer.weight, layer.weight.length);
-  return { inputs: 2 * units, layers: [{ ...layer, weight }] };
+  const shift = fine ? layer.shift.map((s) => s - FINE_BITS) : layer.shift;
+  if (shift.some((s) => s < 0)) throw new InvalidModelFile("a shift of the inverse transform leaves no bits to finish");
+  return { inputs: 2 * units, layers: [{ ...layer, weight, shift }] };
 }
 
 function drawingOf(arrays: Arrays, d: Description): Network[] {
@@ -146,6 +161,17 @@ function drawingOf(arrays: Arrays, d: Description): Network[] {
     inputs = units / grow ** 2;
     return { inputs: incoming.length, layers: [layer] };
   });
+}
+
+function finishOf(arrays: Arrays, d: Description, shape: FinishShape): FinishStage {
+  const { cell, layers, places } = shape;
+  const inputs = cell * cell * d.channels + places + d.cues;
+  const cells = (d.block / cell) ** 2;
+  return {
+    shape,
+    network: arrays.network("finish", layers, inputs),
+    place: arrays.small("finish.place", [cells, places], -ACTIVATION_LIMIT, ACTIVATION_LIMIT),
+  };
 }
 
 function remainderOf(arrays: Arrays, d: Description, shape: RemainderShape): RemainderStage {
@@ -191,7 +217,8 @@ export function readModel(data: Uint8Array): Model {
       d.update_layers[p].length ? arrays.network(`update${p}`, d.update_layers[p], first - unseen[p] + hi) : null,
     ),
     correctionNetwork: arrays.network("correction", d.correction_layers, first + d.coefficients, coefficientLimits),
-    synthesis: plane ? inverseTransform(arrays, d.coefficients) : { inputs: 0, layers: [] },
+    synthesis: plane ? inverseTransform(arrays, d.coefficients, d.finish !== null) : { inputs: 0, layers: [] },
+    finish: d.finish && finishOf(arrays, d, d.finish),
     drawing: drawingOf(arrays, d),
     tone: plane ? new Int32Array() : arrays.small("tone", [TONES], 0, SAMPLE_LIMIT),
     tables: arrays.tables("", CLASSES),

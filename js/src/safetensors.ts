@@ -39,19 +39,20 @@ export function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-/** JSON in which no object repeats a name. */
+/** JSON in which no object repeats a name, and in which shapes and positions are written as digits alone. */
 function parseJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
-  const names: Set<string>[] = [];
-  for (const [token, string] of text.matchAll(/("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[{}]/g)) {
-    if (token === "{") names.push(new Set());
-    else if (token === "}") names.pop();
+  const objects: { names: Set<string>; last: string }[] = [];
+  for (const [token, string] of text.matchAll(/("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[{}]|[-\d][-+.\deE]*/g)) {
+    const inner = objects[objects.length - 1];
+    if (token === "{") objects.push({ names: new Set(), last: "" });
+    else if (token === "}") objects.pop();
     else if (string) {
-      const name = JSON.parse(string) as string;
-      const inner = names[names.length - 1];
-      if (inner.has(name)) throw new InvalidModelFile(`the model file has the name ${name} twice`);
-      inner.add(name);
-    }
+      inner.last = JSON.parse(string) as string;
+      if (inner.names.has(inner.last)) throw new InvalidModelFile(`the model file has the name ${inner.last} twice`);
+      inner.names.add(inner.last);
+    } else if (!token.startsWith('"') && ["shape", "data_offsets"].includes(inner?.last) && !/^\d+$/.test(token))
+      throw new InvalidModelFile(`the model file has ${token} where an integer of 0 or more is expected`);
   }
   return value;
 }

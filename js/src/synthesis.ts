@@ -1,5 +1,6 @@
 /** Sections 6.6 and 6.7: from elements to pixels. */
 
+import { finish, finishMargin } from "./finish.js";
 import { type Strip, contextChannels } from "./ladder.js";
 import type { Model } from "./model.js";
 import { ACTIVATION_LIMIT, type Engine, type Grid } from "./network.js";
@@ -15,63 +16,102 @@ export interface Canvas {
   channels: number;
 }
 
-/** How many blocks the way to pixels looks in each direction. */
-export function margin(model: Model): number {
+/** How many blocks the correction looks in each direction. */
+function correctionMargin(model: Model): number {
   return model.description.correction_layers.reduce((sum, { kernel }) => sum + (kernel >> 1), 0);
 }
 
-/**
- * The pixels of rows `from`..`to`-1 of a strip, whose first row of blocks is row `top` of the canvas. The strip holds
- * `margin` more rows on both sides, except at the edges of the canvas.
- */
-export function synthesize(model: Model, engine: Engine, strip: Strip, [from, to, top]: number[], canvas: Canvas): void {
-  if (model.drawing.length) {
-    drawTiles(model, engine, strip, from, to, top, canvas);
-    return;
-  }
-  for (let y = from; y < to; y += WINDOW)
-    for (let x = 0; x < strip.columns; x += WINDOW)
-      synthesizeWindow(model, engine, strip, [y, Math.min(to, y + WINDOW), x, Math.min(strip.columns, x + WINDOW)], top, canvas);
+/** How many blocks the way to pixels looks in each direction. */
+export function margin(model: Model): number {
+  return correctionMargin(model) + finishMargin(model);
 }
 
-function synthesizeWindow(
-  model: Model, engine: Engine, strip: Strip, [y0, y1, x0, x1]: number[], top: number, canvas: Canvas,
+/** Blocks of a strip: rows `top`..`bottom`-1, columns `left`..`right`-1. */
+interface Window {
+  top: number;
+  bottom: number;
+  left: number;
+  right: number;
+}
+
+function grown({ top, bottom, left, right }: Window, by: number, strip: Strip): Window {
+  return {
+    top: Math.max(0, top - by),
+    bottom: Math.min(strip.rows, bottom + by),
+    left: Math.max(0, left - by),
+    right: Math.min(strip.columns, right + by),
+  };
+}
+
+/** Rows `from`..`to`-1 of a strip, whose first one is row `top` of the canvas, in blocks. */
+export interface Rows {
+  from: number;
+  to: number;
+  top: number;
+}
+
+/**
+ * The pixels of some rows of a strip, which holds `margin` more rows on both sides, except at the edges of the canvas.
+ */
+export function synthesize(
+  model: Model, engine: Engine, quality: number, strip: Strip, rows: Rows, canvas: Canvas,
 ): void {
-  const { block, channels, coefficients } = model.description;
-  const m = margin(model);
-  const [above, left] = [Math.max(0, y0 - m), Math.max(0, x0 - m)];
-  const [rows, columns] = [Math.min(strip.rows, y1 + m) - above, Math.min(strip.columns, x1 + m) - left];
+  if (model.drawing.length) {
+    drawTiles(model, engine, strip, rows, canvas);
+    return;
+  }
+  for (let top = rows.from; top < rows.to; top += WINDOW)
+    for (let left = 0; left < strip.columns; left += WINDOW) {
+      const bottom = Math.min(rows.to, top + WINDOW);
+      const inner = { top, bottom, left, right: Math.min(strip.columns, left + WINDOW) };
+      const outer = grown(inner, finishMargin(model), strip);
+      let samples = inverse(model, engine, strip, outer);
+      const [high, wide] = [outer.bottom - outer.top, outer.right - outer.left];
+      if (model.finish) samples = finish(model, model.finish, engine, quality, samples, high, wide);
+      paint(model, samples, inner, outer, rows.top, canvas);
+    }
+}
+
+/** The outputs of the inverse transform for the blocks of a window, block by block. */
+function inverse(model: Model, engine: Engine, strip: Strip, window: Window): Int16Array {
+  const { coefficients } = model.description;
+  const { top, bottom, left, right } = grown(window, correctionMargin(model), strip);
   const column = contextChannels(model);
-  const first = (above * strip.columns + left) * column;
-  const context = { data: strip.context, first, rows, columns, row: strip.columns * column, column };
+  const first = (top * strip.columns + left) * column;
+  const columns = right - left;
+  const context = { data: strip.context, first, rows: bottom - top, columns, row: strip.columns * column, column };
   const correction = engine.run(model.correctionNetwork, context);
-  const [high, wide] = [y1 - y0, x1 - x0];
-  const data = new Int16Array(high * wide * 2 * coefficients);
-  for (let y = y0, at = 0; y < y1; y++)
-    for (let x = x0; x < x1; x++, at += 2 * coefficients) {
+  const [high, wide] = [window.bottom - window.top, window.right - window.left];
+  const both = 2 * coefficients;
+  const data = new Int16Array(high * wide * both);
+  for (let y = window.top, at = 0; y < window.bottom; y++)
+    for (let x = window.left; x < window.right; x++, at += both) {
       const element = (y * strip.columns + x) * coefficients;
-      const change = ((y - above) * columns + x - left) * coefficients;
+      const change = ((y - top) * columns + x - left) * coefficients;
       data.set(strip.plane.subarray(element, element + coefficients), at);
       data.set(correction.subarray(change, change + coefficients), at + coefficients);
     }
-  const inner = 2 * coefficients;
-  const sums: Grid = { data, first: 0, rows: high, columns: wide, row: wide * inner, column: inner };
-  const samples = engine.run(model.synthesis, sums);
-  const run = block * channels;
-  for (let y = y0, at = 0; y < y1; y++)
-    for (let x = x0; x < x1; x++)
-      for (let dy = 0; dy < block; dy++) {
-        const begin = ((top + y) * block + dy) * canvas.width * channels + x * run;
-        for (let k = 0; k < run; k++, at++) {
-          const sample = samples[at];
-          canvas.data[begin + k] = sample < 0 ? 0 : sample > LAST_SAMPLE ? LAST_SAMPLE : sample;
-        }
-      }
+  const sums: Grid = { data, first: 0, rows: high, columns: wide, row: wide * both, column: both };
+  return engine.run(model.synthesis, sums);
 }
 
-function drawTiles(
-  model: Model, engine: Engine, strip: Strip, from: number, to: number, top: number, canvas: Canvas,
-): void {
+/** Puts the samples of blocks `inner`, of those of blocks `outer`, on the canvas. */
+function paint(model: Model, samples: Int16Array, inner: Window, outer: Window, top: number, canvas: Canvas): void {
+  const { block, channels } = model.description;
+  const run = block * channels;
+  const line = canvas.width * channels;
+  for (let y = inner.top; y < inner.bottom; y++)
+    for (let x = inner.left; x < inner.right; x++) {
+      let at = ((y - outer.top) * (outer.right - outer.left) + x - outer.left) * block * run;
+      for (let dy = 0, to = (top + y) * block * line + x * run; dy < block; dy++, to += line)
+        for (let k = 0; k < run; k++, at++) {
+          const sample = samples[at];
+          canvas.data[to + k] = sample < 0 ? 0 : sample > LAST_SAMPLE ? LAST_SAMPLE : sample;
+        }
+    }
+}
+
+function drawTiles(model: Model, engine: Engine, strip: Strip, { from, to, top }: Rows, canvas: Canvas): void {
   const d = model.description;
   const [height, width] = d.tile as [number, number];
   const run = width * d.channels;

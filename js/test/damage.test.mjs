@@ -94,6 +94,7 @@ for (const [why, change] of Object.entries({
   "another block": (head) => head.replace('\\"block\\":4', '\\"block\\":8'),
   "an unknown key": (head) => head.replace('\\"block\\":4', '\\"blocks\\":4'),
   "a shape that does not fit": (head) => head.replace(/("step":\{[^}]*"shape":\[)100/, "$1101"),
+  "a shape that is not written as an integer": (head) => head.replace(/("step":\{[^}]*"shape":\[)100/, "$1100.0"),
   "no description": (head) => head.replace('"description"', '"descriptive"'),
 }))
   test(`a model file is refused: ${why}`, () => {

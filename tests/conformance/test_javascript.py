@@ -80,6 +80,8 @@ TINY: dict[str, dict[str, Any]] = {
     "colour": {"tile": (4, 6), "channels": 3, "updates": False},
     "grid": {"tile": None, "channels": 3, "remainder": True},
     "gray-grid": {"tile": None, "updates": False},
+    "finished": {"tile": (4, 6), "finish": True, "remainder": True},
+    "finished-grid": {"tile": None, "channels": 3, "finish": True},
 }
 
 
