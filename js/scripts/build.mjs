@@ -41,6 +41,8 @@ await build({
 execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "--project", root], { stdio: "inherit" });
 rmSync(join(root, "dist/page"), { recursive: true }); // types of no interest to anybody
 
+cpSync(join(root, "../LICENSE"), join(root, "LICENSE"));
+
 // The models are those of the Python package, which are committed there only.
 mkdirSync(join(root, "models"));
 for (const name of readdirSync(weights)) if (name.endsWith(".safetensors")) cpSync(join(weights, name), join(root, "models", name));

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { crc32 as crc32OfNode } from "node:zlib";
 import { AecError, decode, inspect } from "../dist/index.js";
 import { BUNDLED, SOURCES, crc32, describe, readHeader, sha256 as digest } from "../dist/parts.js";
 import { bytesOf, marked, nativeSource, randomNumbers, tableRows } from "./files.mjs";
-import { createHash } from "node:crypto";
 
 test("the bundled models are those of the specification", () => {
   const rows = tableRows(marked("models")).map(([number, name, tile, channels, id]) => {
@@ -60,4 +61,16 @@ test("checksums and digests are those of other implementations", () => {
 
 test("the WebAssembly was made of the sources of the native library: else `npm run wasm`", () => {
   for (const [name, crc] of Object.entries(SOURCES)) assert.equal(crc32OfNode(nativeSource(name)), crc, name);
+});
+
+test("the package has less than 150 kB without its models, and those of the specification", () => {
+  const said = execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+  const [{ files }] = Object.values(JSON.parse(said));
+  const code = files.filter(({ path }) => !path.startsWith("models/"));
+  assert.ok(code.reduce((sum, { size }) => sum + size, 0) < 150_000);
+  assert.deepEqual(
+    files.filter(({ path }) => path.startsWith("models/")).map(({ path }) => path).sort(),
+    BUNDLED.map(({ name }) => `models/${name}.safetensors`).sort(),
+  );
+  assert.ok(["LICENSE", "README.md", "dist/index.d.ts", "dist/worker.js"].every((path) => files.some((file) => file.path === path)));
 });

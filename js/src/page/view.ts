@@ -19,7 +19,6 @@ interface Shown {
   against: Embedded["against"];
   info?: Info;
   picture?: Picture;
-  milliseconds?: number;
   psnr?: number;
   error?: Error;
 }
@@ -116,9 +115,7 @@ class Viewer {
     try {
       file.info = await inspect(file.bytes, this.options);
       if (this.#current === file) this.#render();
-      const begin = performance.now();
       file.picture = await decode(file.bytes, this.options);
-      file.milliseconds = performance.now() - begin;
     } catch (error) {
       file.error = error instanceof Error ? error : new Error(String(error));
     }
@@ -305,7 +302,7 @@ function psnrOf(a: Uint8ClampedArray, b: Uint8ClampedArray): number {
   return 10 * Math.log10((255 ** 2 * a.length * 0.75) / sum);
 }
 
-function factsOf({ bytes, info, error, milliseconds, picture, psnr }: Shown): [string, string][] {
+function factsOf({ bytes, info, error, picture, psnr }: Shown): [string, string][] {
   const facts: [string, string][] = [["File", counted(bytes.length, "byte")]];
   if (info) {
     const pixels = info.width * info.height;
@@ -320,7 +317,7 @@ function factsOf({ bytes, info, error, milliseconds, picture, psnr }: Shown): [s
     for (const [name, length] of Object.entries(info.sections)) facts.push([`Section ${name}`.replace("Section section", "Section"), counted(length, "byte")]);
   }
   if (error) facts.push(["Failure", error instanceof AecError ? error.name : "Error"]);
-  if (picture) facts.push(["Checksum", "matches"], ["Time", `${Math.ceil(milliseconds ?? 0)} ms, with loading`]);
+  if (picture) facts.push(["Checksum", "matches"]);
   if (psnr !== undefined) facts.push(["PSNR", psnr === Infinity ? "equal to the original" : `${psnr.toFixed(2)} dB`]);
   return facts;
 }
