@@ -43,7 +43,13 @@ def without(shape: LadderShape, index: int) -> LadderShape:
         widths = list(width)
         del widths[index]
         width = tuple(widths)
-    return replace(shape, groups=tuple(groups), width=width, joined=tuple(j for j in shape.joined if j in groups))
+    joined = tuple(j for j in shape.joined if j in groups)
+    return replace(shape, groups=tuple(groups), width=width, joined=joined)
+
+
+def all_at_once(shape: LadderShape) -> LadderShape:
+    """No block before others."""
+    return replace(shape, spacing=1, ahead=())
 
 
 # The changed shape; None if the shape has no such part.
@@ -53,9 +59,10 @@ VARIANTS: dict[str, Callable[[LadderShape], LadderShape | None]] = {
     "first group in two passes instead of four": lambda shape: (
         replace(shape, first=CHECKERBOARD) if shape.spacing == 1 else None
     ),
-    "no blocks before others": lambda shape: replace(shape, spacing=1) if shape.spacing > 1 else None,
+    "no blocks before others": lambda shape: all_at_once(shape) if shape.spacing > 1 else None,
+    "the same steps in all passes": lambda shape: replace(shape, ahead=()) if shape.ahead else None,
     "last group joined": lambda shape: without(shape, -1),
-    "second group joined": lambda shape: without(shape, 1) if len(shape.groups) > 2 else None,
+    "second group joined": lambda shape: without(replace(shape, ahead=()), 1) if len(shape.groups) > 2 else None,
     "no tiles, no vector": lambda shape: replace(shape, side=None, vector=0) if shape.vector else None,
     "vector of a quarter": lambda shape: replace(shape, vector=shape.vector // 4) if shape.vector else None,
     "half as wide": lambda shape: wider(shape, 0.5),

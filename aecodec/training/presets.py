@@ -161,9 +161,10 @@ COLOUR_ANY = LadderShape(
     block=8,
     groups=(0, 3, 9, 24, 64),
     joined=(64,),
-    features=64,
-    width=(96, 80, 80, 80, 80),
-    spacing=4,
+    features=80,
+    width=(128, 96, 96, 96, 96),
+    spacing=8,
+    ahead=((8, 20, 20), (4, 16, 16), (4, 16, 16), (0, 8, 8), (0, 8, 8)),  # of the means: luma, then colour
 )
 
 
@@ -211,7 +212,7 @@ PRESETS = {
         COLOUR_ANY.description(),
         "photographs of any size",
         "photograph",
-        50000,
+        60000,
         COLOUR_REMAINDER,
         tiles=4,
         larger=0,
