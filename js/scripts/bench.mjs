@@ -13,7 +13,11 @@ import { parseArgs } from "node:util";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const golden = (name) => join(root, "tests/golden", `${name}.aec`);
 const { values, positionals } = parseArgs({
-  options: { chromium: { type: "boolean" }, runs: { type: "string", default: "11" }, engine: { type: "string", default: "auto" } },
+  options: {
+    chromium: { type: "boolean" },
+    runs: { type: "string", default: "11" },
+    engine: { type: "string", default: "auto" },
+  },
   allowPositionals: true,
 });
 const files = [golden("mnist-2-q75-rans"), golden("cifar-4-q75-rans"), golden("lossless-colour-rans"), ...positionals];
@@ -34,7 +38,8 @@ async function measure(decode, bytes, runs, engine) {
 async function inNode() {
   const { decode } = await import("../dist/index.js");
   const found = [];
-  for (const file of files) found.push(await measure(decode, new Uint8Array(readFileSync(file)), +values.runs, values.engine));
+  for (const file of files)
+    found.push(await measure(decode, new Uint8Array(readFileSync(file)), +values.runs, values.engine));
   return found;
 }
 
@@ -75,7 +80,11 @@ async function inChromium() {
       }).listen(0, "127.0.0.1", () => {
         const url = `http://127.0.0.1:${server.address().port}/`;
         const flags = ["--headless=new", "--no-sandbox", "--disable-gpu", `--user-data-dir=${profile}`, url];
-        const command = [...(has("taskset") ? ["taskset", "-c", "0"] : []), process.env.CHROMIUM ?? "chromium", ...flags];
+        const command = [
+          ...(has("taskset") ? ["taskset", "-c", "0"] : []),
+          process.env.CHROMIUM ?? "chromium",
+          ...flags,
+        ];
         browser = spawn(command[0], command.slice(1), { stdio: "ignore" });
         browser.on("error", reject);
         browser.on("exit", () => reject(new Error("chromium has ended before it was done")));

@@ -13,7 +13,13 @@ const weights = join(root, "../weights");
 for (const folder of ["dist", "models"]) rmSync(join(root, folder), { recursive: true, force: true });
 await build({
   absWorkingDir: root,
-  entryPoints: { index: "src/index.ts", element: "src/element.ts", auto: "src/auto.ts", parts: "src/parts.ts", worker: "src/worker_entry.ts" },
+  entryPoints: {
+    index: "src/index.ts",
+    element: "src/element.ts",
+    auto: "src/auto.ts",
+    parts: "src/parts.ts",
+    worker: "src/worker_entry.ts",
+  },
   outdir: "dist",
   bundle: true,
   splitting: true,
@@ -38,18 +44,26 @@ await build({
   charset: "ascii",
   external: ["node:*"],
 });
-execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "--project", root], { stdio: "inherit" });
+execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "--project", root], {
+  stdio: "inherit",
+});
 rmSync(join(root, "dist/page"), { recursive: true }); // types of no interest to anybody
 
 cpSync(join(root, "../LICENSE"), join(root, "LICENSE"));
 
 // The models are those of the Python package, which are committed there only.
 mkdirSync(join(root, "models"));
-for (const name of readdirSync(weights)) if (name.endsWith(".safetensors")) cpSync(join(weights, name), join(root, "models", name));
+for (const name of readdirSync(weights))
+  if (name.endsWith(".safetensors")) cpSync(join(weights, name), join(root, "models", name));
 
 /** Of all sources, as aecodec.evaluation.embedding.sources computes it. */
 function checksum() {
-  const files = readdirSync(join(root, "src"), { recursive: true, withFileTypes: true }).filter((file) => file.isFile());
+  const files = readdirSync(join(root, "src"), { recursive: true, withFileTypes: true }).filter((file) =>
+    file.isFile(),
+  );
   const paths = files.map((file) => join(file.parentPath ?? file.path, file.name)).sort();
-  return paths.reduce((crc, path) => crc32(readFileSync(path), crc), 0).toString(16).padStart(8, "0");
+  return paths
+    .reduce((crc, path) => crc32(readFileSync(path), crc), 0)
+    .toString(16)
+    .padStart(8, "0");
 }

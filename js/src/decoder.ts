@@ -82,7 +82,11 @@ async function decodeCanvas(file: ParsedFile, model: Model, decoding: Decoding):
 }
 
 async function decodeLossy(
-  file: ParsedFile, model: Model, grid: PanelGrid, channels: number, { engine, pause }: Decoding,
+  file: ParsedFile,
+  model: Model,
+  grid: PanelGrid,
+  channels: number,
+  { engine, pause }: Decoding,
 ): Promise<Canvas> {
   const { header, data } = file;
   const { block } = model.description;
@@ -98,11 +102,16 @@ async function decodeLossy(
   const rows = Math.min(inBlocks(grid.height), inBlocks(grid.panelHeight) + 2 * m);
   const strip = newStrip(model, rows, columns);
   let canvas: Canvas | null = null;
-  // The strip holds `kept` rows from before, of which `done` have their pixels; its first row is row `top` of the canvas.
+  // The strip holds `kept` rows from before, the first `done` of which have their pixels; it begins at row `top`.
   let [kept, done, top] = [0, 0, 0];
   for (const [i, panel] of panels.entries()) {
     if (i > 0) await pause();
-    const area = { top: kept, left: inBlocks(panel.left), rows: inBlocks(panel.height), columns: inBlocks(panel.width) };
+    const area = {
+      top: kept,
+      left: inBlocks(panel.left),
+      rows: inBlocks(panel.height),
+      columns: inBlocks(panel.width),
+    };
     const decoder = unpacker(header.packing, model.tables, parts[i], elements[i]);
     let crc = panels.length > 1 ? crc32(numberBytes(i), seed) : seed;
     new Walk(model, engine, header.quality, strip, area, (classes) => {

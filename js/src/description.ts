@@ -68,8 +68,17 @@ export const LEAKS: Readonly<Record<string, number>> = { none: 0, relu: 0, leaky
 const QUALITIES = 100;
 const SPACINGS = [1, 2, 4, 8];
 const REQUIRED = [
-  "block", "channels", "correction_layers", "cues", "features", "pass_layers", "passes", "tile", "update_layers",
-  "vector", "vector_layers",
+  "block",
+  "channels",
+  "correction_layers",
+  "cues",
+  "features",
+  "pass_layers",
+  "passes",
+  "tile",
+  "update_layers",
+  "vector",
+  "vector_layers",
 ];
 
 function require(condition: boolean, what: string): asserts condition {
@@ -198,7 +207,7 @@ export function positions(stage: Pass, rows: number, columns: number): Int32Arra
   return Int32Array.from(found);
 }
 
-/** Channels of the plane that a pass sees: its own only if an earlier pass of its group has decoded some: section 6.4. */
+/** Channels of the plane that a pass sees, its own only if an earlier pass of its group has decoded some: section 6.4. */
 export function seen(passes: Pass[], index: number): number {
   const { lo, hi } = passes[index];
   return index > 0 && passes[index - 1].lo === lo ? hi : lo;
@@ -229,14 +238,19 @@ function checkDrawing(d: Description): void {
     require(height >= 1 && width >= 1, "synthesis layers");
   }
   const last = d.synthesis_layers[d.synthesis_layers.length - 1];
-  require(height === d.tile[0] && width === d.tile[1] && last.units / last.grow ** 2 === d.channels, "synthesis layers");
+  require(height === d.tile[0] &&
+    width === d.tile[1] &&
+    last.units / last.grow ** 2 === d.channels, "synthesis layers");
 }
 
 /** JSON with keys in order and without white space. */
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
   if (!isObject(value)) return JSON.stringify(value);
-  return `{${Object.keys(value).sort().map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`).join(",")}}`;
+  return `{${Object.keys(value)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`)
+    .join(",")}}`;
 }
 
 export function readDescription(text: unknown): Description {

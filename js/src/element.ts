@@ -36,7 +36,11 @@ function sizeOfFront(bytes: Uint8Array): { width: number; height: number } | nul
 }
 
 /** The bytes of a file; `early` is given those that have come until it returns true. */
-async function fetchBytes(url: string, signal: AbortSignal, early: (bytes: Uint8Array) => boolean): Promise<Uint8Array> {
+async function fetchBytes(
+  url: string,
+  signal: AbortSignal,
+  early: (bytes: Uint8Array) => boolean,
+): Promise<Uint8Array> {
   const response = await fetch(url, { signal });
   if (!response.ok) throw new Error(`${response.status} ${response.statusText}`.trim());
   const chunks: Uint8Array[] = [];

@@ -66,8 +66,17 @@ export class InvalidModelFile extends AecError {
 }
 
 const CLASSES = [
-  AecError, NotAnAecFile, UnsupportedVersion, UnsupportedSection, UnknownModel, TruncatedFile, ChecksumMismatch,
-  TrailingBytes, LimitExceeded, InvalidValue, InvalidModelFile,
+  AecError,
+  NotAnAecFile,
+  UnsupportedVersion,
+  UnsupportedSection,
+  UnknownModel,
+  TruncatedFile,
+  ChecksumMismatch,
+  TrailingBytes,
+  LimitExceeded,
+  InvalidValue,
+  InvalidModelFile,
 ];
 
 /** The error of that name, as a worker reports it; an Error if it is none of these. */

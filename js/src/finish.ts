@@ -16,7 +16,13 @@ export function finishMargin(model: Model): number {
 
 /** Samples, block by block, from the outputs of the inverse transform for a grid of blocks. */
 export function finish(
-  model: Model, stage: FinishStage, engine: Engine, quality: number, outputs: Int16Array, rows: number, columns: number,
+  model: Model,
+  stage: FinishStage,
+  engine: Engine,
+  quality: number,
+  outputs: Int16Array,
+  rows: number,
+  columns: number,
 ): Int16Array {
   const { block, channels, cues } = model.description;
   const { cell, places } = stage.shape;

@@ -46,7 +46,7 @@ export function decode(file: Bytes, options: Options = {}): Promise<Picture> {
   return decodeInWorker({ data, maxPixels, engine }, load, signal, worker === true ? undefined : worker);
 }
 
-/** The picture as a canvas takes it: red, green, blue and opacity, 8 bits each. Without ImageData, an object like it. */
+/** The picture as a canvas takes it: red, green, blue, opacity of 8 bits. Without ImageData, an object like it. */
 export async function decodeImageData(file: Bytes, options: Options = {}): Promise<ImageData> {
   return imageDataOf(await decode(file, options));
 }
@@ -70,7 +70,8 @@ export function imageDataOf(picture: Picture): ImageData {
 
 /** The samples of many files, in their order; with workers, several are decoded at once. */
 export async function* decodeMany(
-  files: Iterable<Bytes> | AsyncIterable<Bytes>, options: Options = {},
+  files: Iterable<Bytes> | AsyncIterable<Bytes>,
+  options: Options = {},
 ): AsyncGenerator<Picture, void, undefined> {
   const going: Promise<Picture>[] = [];
   const most = options.worker ? workers() : 1;

@@ -40,7 +40,11 @@ export async function inspectLocally(data: Uint8Array, maxPixels: number, load: 
 }
 
 export async function decodeLocally(
-  data: Uint8Array, maxPixels: number, load: LoadBytes, engine: EngineName, signal: AbortSignal | undefined,
+  data: Uint8Array,
+  maxPixels: number,
+  load: LoadBytes,
+  engine: EngineName,
+  signal: AbortSignal | undefined,
 ): Promise<Picture> {
   const pause = async (): Promise<void> => {
     await new Promise((resolve) => setTimeout(resolve));

@@ -1,7 +1,15 @@
 /** Sections 4.4 and 4.5: the arrays of a model, proven exact, and its id. */
 
 import { hex } from "./container.js";
-import { type Description, type FinishShape, type LayerShape, type RemainderShape, LEAKS, readDescription, seen } from "./description.js";
+import {
+  type Description,
+  type FinishShape,
+  type LayerShape,
+  type RemainderShape,
+  LEAKS,
+  readDescription,
+  seen,
+} from "./description.js";
 import { InvalidModelFile } from "./errors.js";
 import { ACTIVATION_LIMIT, COEFFICIENT_LIMIT, type Layer, type Network, boundOf } from "./network.js";
 import { type ModelFile, integersOf, readModelFile } from "./safetensors.js";

@@ -49,7 +49,8 @@ export async function loadBytes(request: ModelRequest, source: ModelSource | und
   try {
     let file: ModelFile;
     if (typeof source === "function") file = await source(request);
-    else if (source !== undefined) file = `${String(source).replace(/\/$/, "")}/${request.name || request.id}.safetensors`;
+    else if (source !== undefined)
+      file = `${String(source).replace(/\/$/, "")}/${request.name || request.id}.safetensors`;
     else if (FILES[request.name]) file = FILES[request.name]();
     else throw new Error("it is not a bundled model, and the option `models` is not set");
     if (file instanceof Uint8Array) return file;

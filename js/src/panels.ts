@@ -65,7 +65,10 @@ export interface Unpacker {
   finish(crc: number): void;
 }
 
-export function unpacker(packing: PackingName, ...[tables, payload, elements]: ConstructorParameters<typeof rans.RansDecoder>): Unpacker {
+export function unpacker(
+  packing: PackingName,
+  ...[tables, payload, elements]: ConstructorParameters<typeof rans.RansDecoder>
+): Unpacker {
   const kind = packing === "rans" ? rans.RansDecoder : phrases.PhraseDecoder;
   return new kind(tables, payload, elements);
 }
@@ -76,4 +79,3 @@ export function numberBytes(index: number): Uint8Array {
   new DataView(bytes.buffer).setUint32(0, index, true);
   return bytes;
 }
-

@@ -1,7 +1,17 @@
 /** A file whose header has been read and checked: sections 2, 11, 17 and 18. Nothing is decoded yet. */
 
 import { BUNDLED, type BundledModel } from "./bundled.js";
-import { ALPHA, type Front, type Header, PLAIN, type PackingName, REMAINDER, SECTION_NAMES, VERSION, readHeader } from "./container.js";
+import {
+  ALPHA,
+  type Front,
+  type Header,
+  PLAIN,
+  type PackingName,
+  REMAINDER,
+  SECTION_NAMES,
+  VERSION,
+  readHeader,
+} from "./container.js";
 import { InvalidValue, LimitExceeded, UnknownModel } from "./errors.js";
 import { type Precision, readPrecision, requirePlain } from "./plain.js";
 import { maxErrorOf } from "./remainder.js";

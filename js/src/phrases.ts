@@ -124,7 +124,7 @@ export class PhraseDecoder {
     }
     const sizes = new Int32Array(GROUPS);
     const at = new Int32Array(GROUPS);
-    for (let count = events; count > 0; ) {
+    for (let count = events; count > 0;) {
       sizes.fill(0);
       for (let k = 0; k < count; k++) sizes[group[nodes[k]]]++;
       for (let g = 0, begin = 0; g < GROUPS; begin += sizes[g++]) {
@@ -150,7 +150,7 @@ export class PhraseDecoder {
     const { decisions, begins, lengths } = this.#dictionaries[group];
     let left = this.#left[group];
     let last = this.#last[group];
-    for (let to = 0; to < out.length; ) {
+    for (let to = 0; to < out.length;) {
       if (left === 0) {
         if (this.#at === this.#body.length) throw new TruncatedFile("the packed data ends early, or it is damaged");
         last = this.#body[this.#at++];
@@ -179,7 +179,8 @@ export class PhraseDecoder {
     const { decisions, begins, lengths } = this.#dictionaries[group];
     const last = this.#last[group];
     const used = lengths[last] - this.#left[group];
-    const begin = (byte: number): string => decisions.subarray(begins[byte], begins[byte] + Math.min(used, lengths[byte])).join("");
+    const begin = (byte: number): string =>
+      decisions.subarray(begins[byte], begins[byte] + Math.min(used, lengths[byte])).join("");
     const wanted = begin(last);
     let byte = 0;
     while (begin(byte) !== wanted) byte++;

@@ -29,7 +29,13 @@ export function readPrecision(data: Uint8Array, length: number): Precision {
   return { maxError, bits: wide ? 16 : 8, begin: r.at };
 }
 
-export function readPlain(data: Uint8Array, precision: Precision, height: number, width: number, channels: number): Samples {
+export function readPlain(
+  data: Uint8Array,
+  precision: Precision,
+  height: number,
+  width: number,
+  channels: number,
+): Samples {
   const { maxError, bits, begin } = precision;
   const top = 2 ** bits - 1;
   const step = 2 * maxError + 1;

@@ -55,7 +55,8 @@ export class RansDecoder {
     if (this.#at < 3 * lanes) throw new TruncatedFile("the payload is shorter than the states of its lanes");
     for (let lane = 0, i = 0; lane < lanes; lane++, i += 3)
       this.#states[lane] = (payload[i] << 16) | (payload[i + 1] << 8) | payload[i + 2];
-    if (this.#states.some((x) => x < LOW)) throw new InvalidValue("a lane of the payload begins with too small a state");
+    if (this.#states.some((x) => x < LOW))
+      throw new InvalidValue("a lane of the payload begins with too small a state");
   }
 
   read(classes: Uint8Array): Int32Array {

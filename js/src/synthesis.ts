@@ -54,7 +54,12 @@ export interface Rows {
  * The pixels of some rows of a strip, which holds `margin` more rows on both sides, except at the edges of the canvas.
  */
 export function synthesize(
-  model: Model, engine: Engine, quality: number, strip: Strip, rows: Rows, canvas: Canvas,
+  model: Model,
+  engine: Engine,
+  quality: number,
+  strip: Strip,
+  rows: Rows,
+  canvas: Canvas,
 ): void {
   if (model.drawing.length) {
     drawTiles(model, engine, strip, rows, canvas);
@@ -122,7 +127,8 @@ function drawTiles(model: Model, engine: Engine, strip: Strip, { from, to, top }
       const corner = ((top + y) * d.block * canvas.width + x * d.block) * d.channels;
       for (let row = 0; row < height; row++)
         for (let k = 0; k < run; k++)
-          canvas.data[corner + row * canvas.width * d.channels + k] = model.tone[pixels[row * run + k] + ACTIVATION_LIMIT];
+          canvas.data[corner + row * canvas.width * d.channels + k] =
+            model.tone[pixels[row * run + k] + ACTIVATION_LIMIT];
     }
 }
 
@@ -132,7 +138,14 @@ function draw(model: Model, engine: Engine, vector: Int16Array): Int16Array {
   for (const [index, { activation, crop, grow, units }] of model.description.synthesis_layers.entries()) {
     const network = model.drawing[index];
     const { inputs } = network;
-    const sums = engine.run(network, { data, first: 0, rows: height, columns: width, row: width * inputs, column: inputs });
+    const sums = engine.run(network, {
+      data,
+      first: 0,
+      rows: height,
+      columns: width,
+      row: width * inputs,
+      column: inputs,
+    });
     const n = units / grow ** 2;
     const [high, wide] = [height * grow - 2 * crop, width * grow - 2 * crop];
     const made = new Int16Array(high * wide * n);

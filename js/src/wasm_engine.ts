@@ -145,7 +145,8 @@ export class WasmEngine implements Engine {
     const { layers } = network;
     const begins = layers.map((layer, i) => (i === 0 || layer.kernel > 1 ? i : -1)).filter((i) => i >= 0);
     const ends = new Map(begins.map((_, n) => [(begins[n + 1] ?? layers.length) - 1, n]));
-    if (layers.some((layer) => layer.weight instanceof Float64Array && layer.weight.some((w) => w !== (w | 0)))) return null;
+    if (layers.some((layer) => layer.weight instanceof Float64Array && layer.weight.some((w) => w !== (w | 0))))
+      return null;
     const chains: Chain[] = [];
     let inputs = network.inputs;
     for (const [n, begin] of begins.entries()) {
@@ -184,7 +185,9 @@ export class WasmEngine implements Engine {
     try {
       const outputs: number[] = [];
       for (const [n, chain] of chains.entries())
-        outputs.push(this.#chain(chain, n ? { rows, columns, pointer: outputs[n - 1] } : grid, positions, outputs, allocate));
+        outputs.push(
+          this.#chain(chain, n ? { rows, columns, pointer: outputs[n - 1] } : grid, positions, outputs, allocate),
+        );
       const made = new Int16Array(this.#exports.memory.buffer, outputs[outputs.length - 1], count * last.units);
       return made.slice();
     } finally {

@@ -41,7 +41,11 @@ export function workers(): number {
   return Math.max(1, Math.min(MOST_WORKERS, cores));
 }
 
-async function start(make: (() => Worker) | undefined, listener: (message: FromWorker) => void, failed: (error: unknown) => void): Promise<Host> {
+async function start(
+  make: (() => Worker) | undefined,
+  listener: (message: FromWorker) => void,
+  failed: (error: unknown) => void,
+): Promise<Host> {
   if (typeof Worker !== "function" && !make) {
     const threads = await import(/* webpackIgnore: true */ /* @vite-ignore */ "node:worker_threads");
     const thread = new threads.Worker(new URL("./worker.js", import.meta.url));
@@ -115,7 +119,11 @@ class Member {
     this.#task = task;
     running.set(task, this);
     const finished = new Promise<boolean>((resolve) => (this.#finish = resolve));
-    this.#host ??= start(this.make, (message) => void this.#hear(message), (error) => this.#die(error));
+    this.#host ??= start(
+      this.make,
+      (message) => void this.#hear(message),
+      (error) => this.#die(error),
+    );
     this.#host.then((host) => host.post({ type: "decode", job: task.job })).catch((error: unknown) => this.#die(error));
     return finished;
   }
@@ -161,7 +169,10 @@ const pools = new Map<(() => Worker) | undefined, Pool>();
 const running = new WeakMap<Task, Member>();
 
 export function decodeInWorker(
-  job: Job, load: LoadBytes, signal: AbortSignal | undefined, make: (() => Worker) | undefined,
+  job: Job,
+  load: LoadBytes,
+  signal: AbortSignal | undefined,
+  make: (() => Worker) | undefined,
 ): Promise<Picture> {
   let pool = pools.get(make);
   if (!pool) pools.set(make, (pool = new Pool(make)));
@@ -172,10 +183,14 @@ export function decodeInWorker(
       return;
     }
     const task = { job, load, resolve, reject };
-    signal?.addEventListener("abort", () => {
-      if (!own.remove(task)) running.get(task)?.abort();
-      reject(signal.reason);
-    }, { once: true });
+    signal?.addEventListener(
+      "abort",
+      () => {
+        if (!own.remove(task)) running.get(task)?.abort();
+        reject(signal.reason);
+      },
+      { once: true },
+    );
     own.add(task);
   });
 }

@@ -3,7 +3,17 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AecError, ChecksumMismatch, InvalidModelFile, LimitExceeded, TrailingBytes, TruncatedFile, UnknownModel, decode, inspect } from "../dist/index.js";
+import {
+  AecError,
+  ChecksumMismatch,
+  InvalidModelFile,
+  LimitExceeded,
+  TrailingBytes,
+  TruncatedFile,
+  UnknownModel,
+  decode,
+  inspect,
+} from "../dist/index.js";
 import { readModel } from "../dist/parts.js";
 import { ROWS, bytesOf, continued, damaged, goldenFile, modelFile, randomNumbers, sha256 } from "./files.mjs";
 
@@ -14,7 +24,10 @@ const SOON = 5000; // milliseconds, on a machine that does other things, too
 
 test("a model is verified by its id", async () => {
   const file = goldenFile("alphabet-2-q1-rans"); // the model has not been loaded in this process
-  await assert.rejects(decode(file, { models: () => modelFile("mnist-2") }), /has the id c4b98a9d9a450785 instead of f594a9f61d2356a8/);
+  await assert.rejects(
+    decode(file, { models: () => modelFile("mnist-2") }),
+    /has the id c4b98a9d9a450785 instead of f594a9f61d2356a8/,
+  );
   const picture = await decode(file, { models: ({ name }) => modelFile(name) });
   assert.equal(sha256(picture), ROWS["alphabet-2-q1-rans"].sha256);
 });
@@ -30,11 +43,16 @@ test("every truncation of a file is an error", async () => {
 test("bytes after the end are an error", async () => {
   for (const name of Object.keys(ROWS).filter((name) => ROWS[name].bytes < 1000))
     await assert.rejects(decode(continued(goldenFile(name), [0])), AecError, name);
-  await assert.rejects(decode(continued(goldenFile("small-rans"), [1, 2, 3, 4])), (e) => e instanceof TrailingBytes || e instanceof ChecksumMismatch);
+  await assert.rejects(
+    decode(continued(goldenFile("small-rans"), [1, 2, 3, 4])),
+    (e) => e instanceof TrailingBytes || e instanceof ChecksumMismatch,
+  );
 });
 
 test(`${MUTATIONS} damaged files end in a picture or an AecError`, async () => {
-  const files = Object.keys(ROWS).filter((name) => ROWS[name].bytes <= SMALL).map((name) => [name, goldenFile(name)]);
+  const files = Object.keys(ROWS)
+    .filter((name) => ROWS[name].bytes <= SMALL)
+    .map((name) => [name, goldenFile(name)]);
   const random = randomNumbers(7);
   const outcomes = {};
   for (let number = 0; number < MUTATIONS; number++) {
@@ -47,14 +65,24 @@ test(`${MUTATIONS} damaged files end in a picture or an AecError`, async () => {
       assert.equal(picture.data.length, picture.width * picture.height * picture.channels);
       if (sha256(picture) === ROWS[name].sha256) outcome = "the same picture";
     } catch (error) {
-      if (!(error instanceof AecError)) throw new Error(`mutation ${number} of ${name}: ${Buffer.from(bytes).toString("hex")}`, { cause: error });
+      if (!(error instanceof AecError))
+        throw new Error(`mutation ${number} of ${name}: ${Buffer.from(bytes).toString("hex")}`, { cause: error });
       outcome = error.name;
     }
     assert.ok(performance.now() - begin < SOON, `mutation ${number} of ${name} takes too long`);
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
   }
   console.log(outcomes);
-  const expected = ["ChecksumMismatch", "InvalidValue", "LimitExceeded", "NotAnAecFile", "TrailingBytes", "TruncatedFile", "UnknownModel", "UnsupportedVersion"];
+  const expected = [
+    "ChecksumMismatch",
+    "InvalidValue",
+    "LimitExceeded",
+    "NotAnAecFile",
+    "TrailingBytes",
+    "TruncatedFile",
+    "UnknownModel",
+    "UnsupportedVersion",
+  ];
   for (const name of expected) assert.ok(outcomes[name], name);
 });
 
@@ -112,10 +140,19 @@ test("a head beyond 2^20 bytes is refused before it is parsed", () => {
 
 test("a model that cannot be loaded is an UnknownModel with a cause", async () => {
   const unknown = bytesOf("AE C0 10 4B 00 01 02 03 04 05 06 07 01 01");
-  await assert.rejects(decode(unknown), (error) => error instanceof UnknownModel && error.message.includes("0001020304050607"));
+  await assert.rejects(
+    decode(unknown),
+    (error) => error instanceof UnknownModel && error.message.includes("0001020304050607"),
+  );
   const failing = () => Promise.reject(new Error("no network"));
-  await assert.rejects(decode(unknown, { models: failing }), (error) => error instanceof UnknownModel && error.cause.message === "no network");
-  await assert.rejects(decode(unknown, { models: failing, worker: true }), (error) => error instanceof UnknownModel && error.cause.message === "no network");
+  await assert.rejects(
+    decode(unknown, { models: failing }),
+    (error) => error instanceof UnknownModel && error.cause.message === "no network",
+  );
+  await assert.rejects(
+    decode(unknown, { models: failing, worker: true }),
+    (error) => error instanceof UnknownModel && error.cause.message === "no network",
+  );
 });
 
 test("the size is limited before anything is allocated", async () => {
@@ -140,14 +177,20 @@ test("a small file that lies about its size is refused without a picture of that
     "AE C0 5F E4 FF 3F FF 3F 00 02 00 00 01 00 00 00 00 00 00", // differences in an empty frame
     "AE C0 14 B2 FF 3F FF 3F 01 01", // panels that are not there
   ])
-    await assert.rejects(decode(bytesOf(hex)), (error) => error instanceof AecError && !(error instanceof LimitExceeded));
+    await assert.rejects(
+      decode(bytesOf(hex)),
+      (error) => error instanceof AecError && !(error instanceof LimitExceeded),
+    );
   assert.ok(process.memoryUsage().arrayBuffers - before < 2 ** 26);
 });
 
 test("a signal ends decoding with its reason", async () => {
   for (const worker of [false, true]) {
     const reason = new Error("enough");
-    await assert.rejects(decode(goldenFile("small-rans"), { worker, signal: AbortSignal.abort(reason) }), (error) => error === reason);
+    await assert.rejects(
+      decode(goldenFile("small-rans"), { worker, signal: AbortSignal.abort(reason) }),
+      (error) => error === reason,
+    );
     const control = new AbortController();
     const decoding = decode(goldenFile("lossless-panels"), { worker, signal: control.signal });
     setTimeout(() => control.abort(reason), 1);

@@ -15,7 +15,9 @@ export const nativeSource = (name) => readFileSync(new URL(`aecodec/native/${nam
 
 /** The SHA-256 of the samples of a picture, little-endian, as golden.json has it. */
 export function sha256({ data }) {
-  return createHash("sha256").update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)).digest("hex");
+  return createHash("sha256")
+    .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    .digest("hex");
 }
 
 /** The part of the specification between two marks. */
@@ -26,7 +28,12 @@ export function marked(name) {
 /** The rows of a table as arrays of cells. */
 export function tableRows(text) {
   const rows = text.split("\n").filter((line) => line.startsWith("|"));
-  return rows.slice(2).map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
+  return rows.slice(2).map((line) =>
+    line
+      .split("|")
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
 }
 
 export const bytesOf = (hex) => Uint8Array.from(hex.replaceAll("`", "").split(" "), (byte) => parseInt(byte, 16));
@@ -57,12 +64,16 @@ export function damaged(file, random) {
     case 0:
       return bytes.subarray(0, at);
     case 1:
-      return continued(bytes, Uint8Array.from({ length: 1 + random(8) }, () => random(256)));
+      return continued(
+        bytes,
+        Uint8Array.from({ length: 1 + random(8) }, () => random(256)),
+      );
     case 2:
       bytes[at] ^= 1 << random(8);
       return bytes;
     case 3:
-      for (let i = 0; i < 1 + random(4); i++) bytes[random(bytes.length)] = [0, 0x7f, 0x80, 0xff, random(256)][random(5)];
+      for (let i = 0; i < 1 + random(4); i++)
+        bytes[random(bytes.length)] = [0, 0x7f, 0x80, 0xff, random(256)][random(5)];
       return bytes;
     case 4:
       bytes.copyWithin(at, random(bytes.length), random(bytes.length));

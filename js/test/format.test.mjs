@@ -10,7 +10,13 @@ import { bytesOf, marked, nativeSource, randomNumbers, tableRows } from "./files
 test("the bundled models are those of the specification", () => {
   const rows = tableRows(marked("models")).map(([number, name, tile, channels, id]) => {
     const [width, height] = tile.split(" x ").map(Number);
-    return { number: +number, name, id: id.replaceAll("`", ""), tile: tile === "none" ? null : [height, width], channels: +channels };
+    return {
+      number: +number,
+      name,
+      id: id.replaceAll("`", ""),
+      tile: tile === "none" ? null : [height, width],
+      channels: +channels,
+    };
   });
   assert.deepEqual(BUNDLED, rows);
 });
@@ -22,7 +28,10 @@ test("the dictionaries are those of the specification", () => {
       [found.lengths[0], found.lengths[255], Math.min(...found.lengths), Math.max(...found.lengths)].map(String),
       [first, last, shortest, longest],
     );
-    assert.equal(found.lengths.reduce((a, b) => a + b), +sum);
+    assert.equal(
+      found.lengths.reduce((a, b) => a + b),
+      +sum,
+    );
     assert.equal(found.crc, parseInt(crc, 16));
   }
 });
@@ -33,11 +42,50 @@ test("the headers that the specification calls valid are read", () => {
     return { modelNumber, quality, packing, size, inverted, gray, sections: [...sections.keys()], length };
   };
   const plain = { inverted: false, gray: false, sections: [] };
-  assert.deepEqual(fields("AE C0 01 4B"), { ...plain, modelNumber: 1, quality: 75, packing: "rans", size: null, length: 4 });
-  assert.deepEqual(fields("AE C0 21 CB"), { ...plain, modelNumber: 1, quality: 75, packing: "zstd", size: null, inverted: true, length: 4 });
-  assert.deepEqual(fields("AE C0 53 32 7F 80 01"), { ...plain, modelNumber: 3, quality: 50, packing: "rans", size: { width: 128, height: 129 }, gray: true, length: 7 });
-  assert.deepEqual(fields("AE C0 93 B2 FF 05 FF 03 81 03 61 62 63 00"), { ...plain, modelNumber: 3, quality: 50, packing: "zstd", size: { width: 768, height: 512 }, sections: [129], length: 14 });
-  assert.deepEqual(fields("AE C0 5F E4 1F 1F"), { ...plain, modelNumber: 15, quality: 100, packing: "zstd", size: { width: 32, height: 32 }, gray: true, length: 6 });
+  assert.deepEqual(fields("AE C0 01 4B"), {
+    ...plain,
+    modelNumber: 1,
+    quality: 75,
+    packing: "rans",
+    size: null,
+    length: 4,
+  });
+  assert.deepEqual(fields("AE C0 21 CB"), {
+    ...plain,
+    modelNumber: 1,
+    quality: 75,
+    packing: "zstd",
+    size: null,
+    inverted: true,
+    length: 4,
+  });
+  assert.deepEqual(fields("AE C0 53 32 7F 80 01"), {
+    ...plain,
+    modelNumber: 3,
+    quality: 50,
+    packing: "rans",
+    size: { width: 128, height: 129 },
+    gray: true,
+    length: 7,
+  });
+  assert.deepEqual(fields("AE C0 93 B2 FF 05 FF 03 81 03 61 62 63 00"), {
+    ...plain,
+    modelNumber: 3,
+    quality: 50,
+    packing: "zstd",
+    size: { width: 768, height: 512 },
+    sections: [129],
+    length: 14,
+  });
+  assert.deepEqual(fields("AE C0 5F E4 1F 1F"), {
+    ...plain,
+    modelNumber: 15,
+    quality: 100,
+    packing: "zstd",
+    size: { width: 32, height: 32 },
+    gray: true,
+    length: 6,
+  });
 });
 
 const refused = tableRows(marked("refused"));
@@ -64,13 +112,23 @@ test("the WebAssembly was made of the sources of the native library: else `npm r
 });
 
 test("the package has less than 150 kB without its models, and those of the specification", () => {
-  const said = execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+  const said = execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
   const [{ files }] = Object.values(JSON.parse(said));
   const code = files.filter(({ path }) => !path.startsWith("models/"));
   assert.ok(code.reduce((sum, { size }) => sum + size, 0) < 150_000);
   assert.deepEqual(
-    files.filter(({ path }) => path.startsWith("models/")).map(({ path }) => path).sort(),
+    files
+      .filter(({ path }) => path.startsWith("models/"))
+      .map(({ path }) => path)
+      .sort(),
     BUNDLED.map(({ name }) => `models/${name}.safetensors`).sort(),
   );
-  assert.ok(["LICENSE", "README.md", "dist/index.d.ts", "dist/worker.js"].every((path) => files.some((file) => file.path === path)));
+  assert.ok(
+    ["LICENSE", "README.md", "dist/index.d.ts", "dist/worker.js"].every((path) =>
+      files.some((file) => file.path === path),
+    ),
+  );
 });

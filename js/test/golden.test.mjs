@@ -23,7 +23,17 @@ for (const [name, row] of Object.entries(ROWS)) {
   test(`${name} says what the table says`, async () => {
     const info = await inspect(goldenFile(name));
     assert.deepEqual(
-      [info.model, info.bits, info.inverted, info.quality, info.maxError, info.packing, info.width, info.height, info.fileBytes],
+      [
+        info.model,
+        info.bits,
+        info.inverted,
+        info.quality,
+        info.maxError,
+        info.packing,
+        info.width,
+        info.height,
+        info.fileBytes,
+      ],
       [row.model, row.bits, row.inverted, row.quality, row.max_error, row.packing, ...row.size, row.bytes],
     );
     assert.equal(info.channels, CHANNELS[row.mode]);
@@ -33,7 +43,8 @@ for (const [name, row] of Object.entries(ROWS)) {
 test("workers decode many files to the same pixels, in their order", async () => {
   const names = Object.keys(ROWS);
   let done = 0;
-  for await (const picture of decodeMany(names.map(goldenFile), { worker: true })) requireGolden(picture, ROWS[names[done++]]);
+  for await (const picture of decodeMany(names.map(goldenFile), { worker: true }))
+    requireGolden(picture, ROWS[names[done++]]);
   assert.equal(done, names.length);
 });
 
@@ -48,7 +59,8 @@ test("a canvas gets red, green, blue and opacity of eight bits", async () => {
   const { width, height, data } = await decodeImageData(goldenFile("plain-alpha"));
   assert.deepEqual(Array.from(data), Array.from((await decode(goldenFile("plain-alpha"))).data));
   assert.deepEqual([width, height], [20, 20]);
-  const rgba = ({ channels, bits, data }) => Array.from(imageDataOf({ width: 1, height: 1, channels, bits, data }).data);
+  const rgba = ({ channels, bits, data }) =>
+    Array.from(imageDataOf({ width: 1, height: 1, channels, bits, data }).data);
   assert.deepEqual(rgba({ channels: 1, bits: 8, data: Uint8Array.of(7) }), [7, 7, 7, 255]);
   assert.deepEqual(rgba({ channels: 2, bits: 8, data: Uint8Array.of(7, 9) }), [7, 7, 7, 9]);
   assert.deepEqual(rgba({ channels: 3, bits: 16, data: Uint16Array.of(65535, 128, 129) }), [255, 0, 1, 255]);

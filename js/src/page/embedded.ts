@@ -9,7 +9,8 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
 /** The model file of <script id="model-ID">: base64 of gzip. */
 export async function embeddedModel({ id, name }: ModelRequest): Promise<ArrayBuffer> {
   const element = document.getElementById(`model-${id}`);
-  if (!element) throw new Error(`this page does not hold it: make one with \`aec view\` that shows a file of ${name || id}`);
+  if (!element)
+    throw new Error(`this page does not hold it: make one with \`aec view\` that shows a file of ${name || id}`);
   const packed = new Blob([fromBase64(element.textContent?.trim() ?? "")]);
   return new Response(packed.stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
 }
@@ -18,6 +19,8 @@ let url = "";
 
 /** A worker that runs the script of this page, <script id="aecodec">. */
 export function embeddedWorker(): Worker {
-  url ||= URL.createObjectURL(new Blob([document.getElementById("aecodec")?.textContent ?? ""], { type: "text/javascript" }));
+  url ||= URL.createObjectURL(
+    new Blob([document.getElementById("aecodec")?.textContent ?? ""], { type: "text/javascript" }),
+  );
   return new Worker(url);
 }

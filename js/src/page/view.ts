@@ -30,7 +30,9 @@ const CHANNELS = { 1: "gray", 2: "gray and opacity", 3: "RGB", 4: "RGB and opaci
 
 /** An element with properties and children. */
 function make<K extends keyof HTMLElementTagNameMap>(
-  tag: K, properties: Partial<HTMLElementTagNameMap[K]> = {}, ...children: (Node | string)[]
+  tag: K,
+  properties: Partial<HTMLElementTagNameMap[K]> = {},
+  ...children: (Node | string)[]
 ): HTMLElementTagNameMap[K] {
   const element = Object.assign(document.createElement(tag), properties);
   element.append(...children);
@@ -61,7 +63,14 @@ class Viewer {
   readonly #aside = make("aside", {}, this.#facts);
   readonly #percent = make("output");
   readonly #footer = make("footer");
-  readonly #cut = make("input", { type: "range", min: "0", max: "100", step: "0.1", value: "50", title: "How much of the original is seen" });
+  readonly #cut = make("input", {
+    type: "range",
+    min: "0",
+    max: "100",
+    step: "0.1",
+    value: "50",
+    title: "How much of the original is seen",
+  });
   readonly #comparison = make("span", { className: "comparison" }, this.#names[0], this.#cut, this.#names[1]);
 
   constructor(readonly options: Options) {
@@ -82,16 +91,29 @@ class Viewer {
   }
 
   #header(): HTMLElement {
-    const button = (text: string, title: string, onclick: () => void): HTMLElement => make("button", { textContent: text, title, onclick });
+    const button = (text: string, title: string, onclick: () => void): HTMLElement =>
+      make("button", { textContent: text, title, onclick });
     const input = make("input", { type: "file", multiple: true, accept: ".aec" });
     input.addEventListener("change", () => void this.#open([...(input.files ?? [])]));
-    const info = make("button", { textContent: "Info", title: "What is known of the file (I)", onclick: () => this.#toggleInfo() });
+    const info = make("button", {
+      textContent: "Info",
+      title: "What is known of the file (I)",
+      onclick: () => this.#toggleInfo(),
+    });
     info.id = "info";
     info.ariaPressed = "true";
     return make(
-      "header", {}, this.#title, this.#comparison, button("−", "Smaller (−)", () => this.#step(-1)), this.#percent, button("+", "Larger (+)", () => this.#step(1)),
-      button("Fit", "The whole picture (F)", () => this.#fit()), button("1:1", "One pixel to one pixel (1)", () => this.#zoomTo(1)),
-      info, make("label", { className: "open", title: "Show other files" }, "Open …", input),
+      "header",
+      {},
+      this.#title,
+      this.#comparison,
+      button("−", "Smaller (−)", () => this.#step(-1)),
+      this.#percent,
+      button("+", "Larger (+)", () => this.#step(1)),
+      button("Fit", "The whole picture (F)", () => this.#fit()),
+      button("1:1", "One pixel to one pixel (1)", () => this.#zoomTo(1)),
+      info,
+      make("label", { className: "open", title: "Show other files" }, "Open …", input),
     );
   }
 
@@ -125,7 +147,12 @@ class Viewer {
     this.#list.replaceChildren(
       ...this.#files.map((file) => {
         const said = file.error ? file.error.name : counted(file.bytes.length, "byte");
-        const button = make("button", { onclick: () => void this.show(file) }, file.name, make("small", { textContent: said }));
+        const button = make(
+          "button",
+          { onclick: () => void this.show(file) },
+          file.name,
+          make("small", { textContent: said }),
+        );
         button.ariaCurrent = String(file === this.#current);
         button.classList.toggle("bad", file.error !== undefined);
         return button;
@@ -148,7 +175,9 @@ class Viewer {
     else if (file.error) this.#say("This file cannot be shown", `${file.error.name}: ${file.error.message}`);
     else if (!file.picture) this.#say("Decoding …", "");
     else this.#paint(file, file.picture);
-    this.#facts.replaceChildren(...(file ? factsOf(file) : []).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+    this.#facts.replaceChildren(
+      ...(file ? factsOf(file) : []).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]),
+    );
     this.#footer.textContent = "";
   }
 
@@ -172,11 +201,16 @@ class Viewer {
     await this.#original.decode();
     const canvas = make("canvas", { width: pixels.width, height: pixels.height });
     const context = canvas.getContext("2d");
-    if (!context || this.#original.naturalWidth !== pixels.width || this.#original.naturalHeight !== pixels.height) return;
+    if (!context || this.#original.naturalWidth !== pixels.width || this.#original.naturalHeight !== pixels.height)
+      return;
     context.drawImage(this.#original, 0, 0);
     file.psnr = psnrOf(pixels.data, context.getImageData(0, 0, pixels.width, pixels.height).data);
     if (this.#current === file)
-      this.#facts.append(...factsOf(file).slice(-1).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+      this.#facts.append(
+        ...factsOf(file)
+          .slice(-1)
+          .flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]),
+      );
   }
 
   // Zoom --- in CSS pixels for a pixel of the picture
@@ -191,7 +225,8 @@ class Viewer {
   }
 
   #step(direction: number, at?: { x: number; y: number }): void {
-    const next = direction > 0 ? ZOOMS.find((z) => z > this.#zoom + 1e-6) : ZOOMS.findLast((z) => z < this.#zoom - 1e-6);
+    const next =
+      direction > 0 ? ZOOMS.find((z) => z > this.#zoom + 1e-6) : ZOOMS.findLast((z) => z < this.#zoom - 1e-6);
     if (next) this.#zoomTo(next, at);
   }
 
@@ -233,14 +268,18 @@ class Viewer {
   }
 
   #pointer(): void {
-    this.#main.addEventListener("wheel", (event) => {
-      if (this.#stage.hidden) return;
-      event.preventDefault();
-      this.#turned += event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 20 : 1);
-      if (Math.abs(this.#turned) < TURN) return;
-      this.#step(this.#turned < 0 ? 1 : -1, event);
-      this.#turned = 0;
-    }, { passive: false });
+    this.#main.addEventListener(
+      "wheel",
+      (event) => {
+        if (this.#stage.hidden) return;
+        event.preventDefault();
+        this.#turned += event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 20 : 1);
+        if (Math.abs(this.#turned) < TURN) return;
+        this.#step(this.#turned < 0 ? 1 : -1, event);
+        this.#turned = 0;
+      },
+      { passive: false },
+    );
     this.#stage.addEventListener("pointerdown", (event) => {
       if (event.target === this.#edge || event.button !== 0) return;
       this.#stage.setPointerCapture(event.pointerId);
@@ -258,7 +297,10 @@ class Viewer {
   #pixelAt(event: PointerEvent): string {
     const picture = this.#current?.picture;
     const box = this.#stage.getBoundingClientRect();
-    const [x, y] = [Math.floor((event.clientX - box.left) / this.#zoom), Math.floor((event.clientY - box.top) / this.#zoom)];
+    const [x, y] = [
+      Math.floor((event.clientX - box.left) / this.#zoom),
+      Math.floor((event.clientY - box.top) / this.#zoom),
+    ];
     if (!picture || x < 0 || y < 0 || x >= picture.width || y >= picture.height) return "";
     const at = (y * picture.width + x) * picture.channels;
     return `x ${x}, y ${y}: ${picture.data.subarray(at, at + picture.channels).join(" ")}`;
@@ -290,9 +332,15 @@ class Viewer {
   }
 
   async #open(files: File[]): Promise<void> {
-    this.add(await Promise.all(
-      files.map(async (file) => ({ name: file.name, bytes: new Uint8Array(await file.arrayBuffer()), against: undefined })),
-    ));
+    this.add(
+      await Promise.all(
+        files.map(async (file) => ({
+          name: file.name,
+          bytes: new Uint8Array(await file.arrayBuffer()),
+          against: undefined,
+        })),
+      ),
+    );
   }
 }
 
@@ -312,9 +360,12 @@ function factsOf({ bytes, info, error, picture, psnr }: Shown): [string, string]
       ["Rate", `${((8 * bytes.length) / pixels).toFixed(3)} bits per pixel`],
       ["Model", info.modelId ? `${info.model} (${info.modelId})` : "none: plain"],
     );
-    if (info.modelId) facts.push(["Quality", `${info.quality}${info.inverted ? ", inverted" : ""}`], ["Packing", info.packing]);
-    if (info.maxError !== null) facts.push(["Error", info.maxError === 0 ? "none: lossless" : `at most ${info.maxError}`]);
-    for (const [name, length] of Object.entries(info.sections)) facts.push([`Section ${name}`.replace("Section section", "Section"), counted(length, "byte")]);
+    if (info.modelId)
+      facts.push(["Quality", `${info.quality}${info.inverted ? ", inverted" : ""}`], ["Packing", info.packing]);
+    if (info.maxError !== null)
+      facts.push(["Error", info.maxError === 0 ? "none: lossless" : `at most ${info.maxError}`]);
+    for (const [name, length] of Object.entries(info.sections))
+      facts.push([`Section ${name}`.replace("Section section", "Section"), counted(length, "byte")]);
   }
   if (error) facts.push(["Failure", error instanceof AecError ? error.name : "Error"]);
   if (picture) facts.push(["Checksum", "matches"]);
