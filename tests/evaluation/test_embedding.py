@@ -125,7 +125,11 @@ def test_the_page_shows_a_file_and_what_is_known_of_it(shown: Any) -> None:
     decoded = aecodec.decode((GOLDEN / "small-rans.aec").read_bytes())
     assert (canvas_of(browser)[..., :3] == decoded[..., None]).all()
     facts = dict(browser.execute_script(FACTS))
-    assert facts["File"] == "14 bytes" and facts["Size"] == "28 × 28" and facts["Quality"] == "20"
+    assert (
+        facts["File"] == f"{ROWS['small-rans']['bytes']} bytes"
+        and facts["Size"] == "28 × 28"
+        and facts["Quality"] == "20"
+    )
     assert facts["Model"] == f"mnist-2 ({registry.IDS[1]})" and facts["Checksum"] == "matches"
     second = browser.find_elements("css selector", "nav button")[1]
     second.click()
@@ -174,7 +178,7 @@ def test_the_page_compares_with_an_original(shown: Any) -> None:
 
 
 def test_the_page_says_what_is_wrong_with_a_file(shown: Any) -> None:
-    whole = aecodec.encode(DIGITS[0], model="mnist", quality=90)
+    whole = aecodec.encode(DIGITS[0], model="mnist", quality=90, packing="zstd")
     damaged = whole[:-1] + bytes([whole[-1] ^ 1])
     browser = shown(viewer.page([ViewedFile("bad.aec", damaged)]))
     said = until(browser, "return document.querySelector('.notice.bad')?.textContent")
