@@ -171,7 +171,8 @@ PAGES = (
     _markdown(
         "overhead",
         "overhead --set Digits {digits/train-images-idx3-ubyte.gz} mnist"
-        " --set Letters {letters/train-images-idx3-ubyte.gz} alphabet --set CIFAR-10 {cifar/train-19.webp} cifar",
+        " --set Letters {letters/train-images-idx3-ubyte.gz} alphabet --set CIFAR-10 {cifar/train-19.webp} cifar"
+        " -n 500 --damaged 20000",
     ),
     _markdown(
         "data-sets",
