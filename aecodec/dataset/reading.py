@@ -11,10 +11,9 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from aecodec.dataset import framing, picture_blocks, verifying
+from aecodec.dataset import assembling, framing, picture_blocks, verifying
 from aecodec.dataset.batches import Batch, Order, several
 from aecodec.dataset.cache import PictureCache
-from aecodec.dataset.collected import assembled
 from aecodec.dataset.columns import LABEL, Columns
 from aecodec.dataset.description import Description
 from aecodec.dataset.framing import Entry
@@ -103,7 +102,7 @@ class DataSet:
         numbers = self._numbers(index)
         wanted = self._wanted(numbers)
         found = in_threads(lambda each: self._pictures(each[0], each[1]), wanted)
-        return assembled(len(numbers), zip((where for _, _, where in wanted), found, strict=True))
+        return assembling.assembled(len(numbers), zip((where for _, _, where in wanted), found, strict=True))
 
     def file(self, number: int) -> bytes:
         """The .aec file of a picture, in the packing of its block. Raises IndexError, AecError."""

@@ -1,4 +1,4 @@
-"""Pictures that were read in parts, put together: one array if they are alike, otherwise a list."""
+"""Pictures from several blocks, or several files, put together in the order in which they were asked for."""
 
 from __future__ import annotations
 
