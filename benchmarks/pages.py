@@ -175,11 +175,9 @@ PAGES = (
         " -n 500 --damaged 20000",
     ),
     _markdown(
-        "data-sets",
-        f"data-sets --digits {_DIGITS} --letters {_LETTERS} {' '.join(f'--cifar {sheet}' for sheet in _CIFAR)}"
-        " --efforts 3,9",
+        "data-sets-cifar", f"data-sets --no-speed {' '.join(f'--cifar {sheet}' for sheet in _CIFAR)} --efforts 3"
     ),
-    _markdown("thumbnails", "data-sets --thumbnails {photos}"),
+    _markdown("data-sets", f"data-sets --no-speed --digits {_DIGITS} --letters {_LETTERS} --efforts 3,6"),
     _markdown("targets", f"targets {_CIFAR[0]} -m cifar -n 200 -e 0"),
     _markdown("many", f"many {_DIGITS}"),
     _markdown("photographs", "photographs {data}"),

@@ -79,11 +79,6 @@ class ResumableWriter(Writer):
         """Whether a picture is in the unfinished file already: `add_files` takes empty bytes for it."""
         return bool(self._present.find(np.array([number]))[0][0] >= 0)
 
-    @property
-    def resumed(self) -> int:
-        """How many pictures the unfinished file had."""
-        return self._present.count
-
     def leave_out(self, index: int) -> None:
         """Note that an item of the sources cannot be encoded, before those that follow it are added."""
         self.left_out.append(index)

@@ -198,6 +198,7 @@ class Writer:
         columns = {name: np.concatenate(parts) for name, parts in self._rows.items()}
         begin, count = 0, len(next(iter(columns.values())))
         while count - begin >= column_blocks.ROWS or last and begin < count:
+            self._describe()  # the names of these labels, so that they are not lost if the rest is
             rows = column_blocks.rows_that_fit({name: column[begin:] for name, column in columns.items()})
             some = {name: column[begin : begin + rows] for name, column in columns.items()}
             self._write(column_blocks.write(self._first_row + begin, some))

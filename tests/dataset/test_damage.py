@@ -114,6 +114,17 @@ def test_no_flipped_byte_gives_a_wrong_picture_or_another_error(path: Path, plac
                         assert np.array_equal(ds[number], expected[number])
 
 
+def test_the_names_of_labels_are_there_before_the_labels(tmp_path: Path) -> None:
+    path = tmp_path / "set.aecs"
+    dataset.write(path, DIGITS[:3], labels=["a", "b", "a"], quality=20, effort=0)
+    dataset.append(path, DIGITS[:2], labels=["c", "d"], quality=20, effort=0)
+    entries = dataset.open(path).entries
+    rows = [entry for entry in entries if entry.kind == framing.COLUMNS]
+    ds = dataset.open(path.read_bytes()[: rows[-1].end], recover=True)
+    assert ds.labels is not None
+    assert [ds.label_names[label] for label in ds.labels] == ["a", "b", "a", "c", "d"]
+
+
 def test_a_failure_leaves_no_file_and_the_old_one_in_place(path: Path) -> None:
     before = path.read_bytes()
 
