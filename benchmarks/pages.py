@@ -19,6 +19,7 @@ BENCHMARKS = {
     "distributed": "a data set from a Ray cluster that loses workers, beside one process",
     "figure": "originals and what their files decode to, at one quality or within budgets of bytes",
     "fuzz": "damaged and hostile files: a picture or an AecError, within limits of time and memory",
+    "loaders": "pictures a second through plain Python, PyTorch and tf.data, beside PNG and WebP",
     "learning": "test accuracy of classifiers trained on decoded pictures, against bytes",
     "large": "time and peak memory with large pictures",
     "lossless": "lossless files beside PNG, WebP and JPEG XL",

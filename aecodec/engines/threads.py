@@ -12,7 +12,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import cache
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -95,10 +95,12 @@ def alone() -> bool:
 def in_threads(work: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
     """`map` in the pool, results in order; at most one item more than there are threads is in flight.
 
-    An error cancels the items that have not begun. With several items, NumPy's products use one thread each.
+    An error cancels the items that have not begun. With several items, or a single worker, NumPy's products use one
+    thread each.
     """
     if alone():
-        yield from map(work, items)
+        with blas.one_thread() if workers() == 1 else nullcontext():  # in a process of many, cores are shared
+            yield from map(work, items)
         return
     count = workers()
     budget, pool = _budget(os.getpid()), _pool(os.getpid(), count, "task")
