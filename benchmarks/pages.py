@@ -22,6 +22,7 @@ BENCHMARKS = {
     "many": "many files, interrupted by Ctrl-C and resumed",
     "modes": "what becomes of each Pillow mode and each kind of array",
     "native": "the native engine beside NumPy, other codecs and the processor's peak",
+    "overhead": "small files: which bytes are not picture, and what damage goes unseen",
     "packing": "packed size against the ideal code length, and the speed of both packings",
     "photographs": "photographs with metadata, compressed and decompressed",
     "session": "the first minutes of a new user, as a terminal shows them",
