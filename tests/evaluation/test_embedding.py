@@ -125,7 +125,11 @@ def test_the_page_shows_a_file_and_what_is_known_of_it(shown: Any) -> None:
     decoded = aecodec.decode((GOLDEN / "small-rans.aec").read_bytes())
     assert (canvas_of(browser)[..., :3] == decoded[..., None]).all()
     facts = dict(browser.execute_script(FACTS))
-    assert facts["File"] == "14 bytes" and facts["Size"] == "28 × 28" and facts["Quality"] == "20"
+    assert (
+        facts["File"] == f"{ROWS['small-rans']['bytes']} bytes"
+        and facts["Size"] == "28 × 28"
+        and facts["Quality"] == "20"
+    )
     assert facts["Model"] == f"mnist-2 ({registry.IDS[1]})" and facts["Checksum"] == "matches"
     second = browser.find_elements("css selector", "nav button")[1]
     second.click()
