@@ -165,6 +165,11 @@ PAGES = (
     _markdown("throughput", f"throughput {_DIGITS} --limit 2000 -m mnist --efforts 0,1,3"),
     _markdown("throughput-cifar", f"throughput {_CIFAR[0]} {_CIFAR[1]} --limit 4000 -m cifar --efforts 0,3"),
     _markdown("native", f"native --photographs {{kodak}} --cifar {' --cifar '.join(_CIFAR)} --digits {_DIGITS}"),
+    _markdown(
+        "overhead",
+        "overhead --set Digits {digits/train-images-idx3-ubyte.gz} mnist"
+        " --set Letters {letters/train-images-idx3-ubyte.gz} alphabet --set CIFAR-10 {cifar/train-19.webp} cifar",
+    ),
     _markdown("targets", f"targets {_CIFAR[0]} -m cifar -n 200 -e 0"),
     _markdown("many", f"many {_DIGITS}"),
     _markdown("photographs", "photographs {data}"),

@@ -9,7 +9,7 @@ The small form: a picture that has the size of its model's tile, with a bundled 
     byte 1       bits 0-6  quality, 1..100
                  bit 7     variant
     payload
-    last byte    the check: a CRC-8 of all bytes before it
+    last byte    the check: a CRC-8 of all bytes before it; see `aecodec.format.check`
 
 The short form, for any other picture of at most 4096 pixels or with the size of its model's tile, and the general form
 for the rest:
@@ -26,7 +26,7 @@ for the rest:
     8 bytes      the model's id, if its number is 0
     2 varints    width - 1, height - 1, if bit 4 is set
     sections     if bit 7 is set: one or more of (tag, varint length, bytes), then the tag 0
-    payload      to the end of the file; it includes a checksum of these bytes, as the packings define
+    payload      to the end of the file; its checksum covers these bytes
 
 Variant: a model of one channel coded the picture's negative; a model of three coded a gray picture as three equal
 channels; a plain picture is gray.

@@ -26,7 +26,7 @@ Why the slots of a value are spread out. States far above M grow by the code len
 small state it matters: if a value's slots were neighbours, its first event would take x = 0 to the first of them, and
 so to some 12 bits, whatever its probability. Spread evenly, slot number `rank` is near rank * M / f, as a code length
 of log2(M / f) demands. A file whose check stands elsewhere starts at h = 0, and its payload takes 0.05 to 0.2 bytes
-more than the ideal code length, whole bytes included (neighbouring slots: 1.5); `python -m benchmarks packing DATA`
+more than the ideal code length, whole bytes included (neighbouring slots: 1.5); `python -m benchmarks overhead`
 measures it. Of the orders by (rank + d) / f, d = 1/4 gave the fewest bytes (1/16 to 2 were tried).
 """
 

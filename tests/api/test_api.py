@@ -29,8 +29,8 @@ from aecodec.models import registry
 from aecodec.models.description import lambda_of_quality
 
 # What "next to nothing" is, in bytes of a whole file at the default quality.
-FLAT_1000_RGB_BYTES = 17
-FLAT_1000_GRAY_BYTES = 15
+FLAT_1000_RGB_BYTES = 19
+FLAT_1000_GRAY_BYTES = 17
 ONE_PIXEL_RGB_BYTES = 200
 ONE_PIXEL_GRAY_BYTES = 80
 
