@@ -178,7 +178,7 @@ def test_the_page_compares_with_an_original(shown: Any) -> None:
 
 
 def test_the_page_says_what_is_wrong_with_a_file(shown: Any) -> None:
-    whole = aecodec.encode(DIGITS[0], model="mnist", quality=90)
+    whole = aecodec.encode(DIGITS[0], model="mnist", quality=90, packing="zstd")
     damaged = whole[:-1] + bytes([whole[-1] ^ 1])
     browser = shown(viewer.page([ViewedFile("bad.aec", damaged)]))
     said = until(browser, "return document.querySelector('.notice.bad')?.textContent")
