@@ -1,6 +1,6 @@
 /** From a parsed file to its samples, panel by panel. */
 
-import { ALPHA, REMAINDER } from "./container.js";
+import { ALPHA, REMAINDER, payloadOf } from "./container.js";
 import { crc32, littleEndian } from "./crc32.js";
 import { type Strip, Walk, elementsOf, newStrip } from "./ladder.js";
 import type { Model } from "./model.js";
@@ -55,15 +55,15 @@ export async function decodeFile(file: ParsedFile, model: Model | null, decoding
 
 /** The picture on a canvas: cropped, one channel of a gray one, and not inverted: section 6.6. */
 function finished(file: ParsedFile, model: Model, canvas: Canvas): Uint8Array {
-  const { width, height, header, channels } = file;
+  const { width, height, channels, inverted } = file;
   const own = model.description.channels;
   const data = new Uint8Array(width * height * channels);
   for (let y = 0; y < height; y++) {
     const row = canvas.data.subarray(y * canvas.width * own, (y * canvas.width + width) * own);
-    if (header.gray) for (let x = 0; x < width; x++) data[y * width + x] = row[own * x + 1];
+    if (channels < own) for (let x = 0; x < width; x++) data[y * width + x] = row[own * x + 1];
     else data.set(row, y * width * own);
   }
-  return header.inverted ? data.map((sample) => 255 - sample) : data;
+  return inverted ? data.map((sample) => 255 - sample) : data;
 }
 
 async function decodeCanvas(file: ParsedFile, model: Model, decoding: Decoding): Promise<Canvas> {
@@ -95,7 +95,7 @@ async function decodeLossy(
     panelAt(grid, Math.floor(i / grid.across), i % grid.across),
   );
   const elements = panels.map(({ height, width }) => elementsOf(model, inBlocks(height), inBlocks(width)));
-  const parts = splitPayload(data.subarray(header.length), header.packing, elements);
+  const parts = splitPayload(payloadOf(data, header), header.packing, elements);
   const seed = crc32(data.subarray(0, header.length));
   const m = margin(model);
   const columns = inBlocks(grid.width);
@@ -112,7 +112,7 @@ async function decodeLossy(
       rows: inBlocks(panel.height),
       columns: inBlocks(panel.width),
     };
-    const decoder = unpacker(header.packing, model.tables, parts[i], elements[i]);
+    const decoder = unpacker(header.packing, model.tables, parts[i], elements[i], header.form === "small");
     let crc = panels.length > 1 ? crc32(numberBytes(i), seed) : seed;
     new Walk(model, engine, header.quality, strip, area, (classes) => {
       const residuals = decoder.read(classes);

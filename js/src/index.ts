@@ -29,7 +29,7 @@ export interface Options {
   signal?: AbortSignal;
   /** Decode in a worker, of which there are a few, shared by all calls; or in workers that this function makes. */
   worker?: boolean | (() => Worker);
-  /** "typescript" does without WebAssembly, which takes some 25 times as long for photographs; the samples are the same. */
+  /** "typescript" does without WebAssembly: photographs take some 25 times as long, the samples are the same. */
   engine?: EngineName;
 }
 

@@ -5,6 +5,7 @@ import type { PackingName } from "./container.js";
 import { TruncatedFile } from "./errors.js";
 import * as phrases from "./phrases.js";
 import * as rans from "./rans.js";
+import type { Tables } from "./tables.js";
 
 const SIDE = 512;
 
@@ -65,12 +66,16 @@ export interface Unpacker {
   finish(crc: number): void;
 }
 
+/** `small`: whether the file has the small form. */
 export function unpacker(
   packing: PackingName,
-  ...[tables, payload, elements]: ConstructorParameters<typeof rans.RansDecoder>
+  tables: Tables,
+  payload: Uint8Array,
+  elements: number,
+  small = false,
 ): Unpacker {
-  const kind = packing === "rans" ? rans.RansDecoder : phrases.PhraseDecoder;
-  return new kind(tables, payload, elements);
+  if (packing === "zstd") return new phrases.PhraseDecoder(tables, payload, elements);
+  return new rans.RansDecoder(tables, payload, elements, small);
 }
 
 /** The bytes of a panel's number, which its checksum covers. */

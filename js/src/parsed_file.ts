@@ -62,6 +62,8 @@ export interface ParsedFile {
   precision: Precision | null;
   /** Without opacity. */
   channels: 1 | 3;
+  /** Whether the payload holds the negative. */
+  inverted: boolean;
 }
 
 export function requireWithinLimit(pixels: number, maxPixels: number, what: string): void {
@@ -98,17 +100,17 @@ export async function parse(
     const precision = readPrecision(data, header.length);
     const found = requirePlain(header);
     if (header.sections.has(REMAINDER)) throw new InvalidValue("the file has a remainder but no model to decode it");
-    return { data, header, ...found, model: null, precision, channels: header.gray ? 1 : 3 };
+    return { data, header, ...found, model: null, precision, channels: header.variant ? 1 : 3, inverted: false };
   }
   const { modelId, modelNumber } = header;
   if (BUNDLED.some((each) => each.id === modelId))
     throw new InvalidValue("the file names a model by its id that has a number");
   const model = modelNumber ? numbered(modelNumber) : await byId(modelId);
-  if ((header.gray && model.channels === 1) || (header.inverted && model.channels === 3))
-    throw new InvalidValue(`the file has a flag that does not apply to the model ${model.name}`);
   const found = sizeOf(header, model);
   requireWithinLimit(found.width * found.height, maxPixels, "the picture has");
-  return { data, header, ...found, model, precision: null, channels: header.gray || model.channels === 1 ? 1 : 3 };
+  const inverted = header.variant && model.channels === 1;
+  const channels = header.variant || model.channels === 1 ? 1 : 3;
+  return { data, header, ...found, model, precision: null, channels, inverted };
 }
 
 export function infoOf(file: ParsedFile): Info {
@@ -123,7 +125,7 @@ export function infoOf(file: ParsedFile): Info {
     bits: precision?.bits ?? 8,
     model: model?.name ?? "plain",
     modelId: model?.id ?? "",
-    inverted: header.inverted,
+    inverted: file.inverted,
     quality: header.quality,
     packing: header.packing,
     maxError: precision ? precision.maxError : remainder ? maxErrorOf(remainder) : null,

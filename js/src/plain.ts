@@ -15,8 +15,8 @@ export interface Precision {
 
 /** That the fields of a header are those of a plain picture. */
 export function requirePlain(front: Front): { width: number; height: number } {
-  if (front.quality !== 100 || front.packing !== "zstd" || front.inverted)
-    throw new InvalidValue("the file has a quality, a packing or a flag that means nothing without a model");
+  if (front.quality !== 100 || front.packing !== "zstd")
+    throw new InvalidValue("the file has a quality or a packing that means nothing without a model");
   if (!front.size) throw new InvalidValue("the file gives no size, and it has no model whose tile could provide one");
   return front.size;
 }

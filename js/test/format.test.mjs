@@ -38,53 +38,51 @@ test("the dictionaries are those of the specification", () => {
 
 test("the headers that the specification calls valid are read", () => {
   const fields = (hex) => {
-    const { modelNumber, quality, packing, size, inverted, gray, sections, length } = readHeader(bytesOf(hex));
-    return { modelNumber, quality, packing, size, inverted, gray, sections: [...sections.keys()], length };
+    const bytes = bytesOf(hex);
+    const { form, modelNumber, quality, packing, size, variant, sections, length } = readHeader(bytes);
+    return { form, modelNumber, quality, packing, size, variant, sections: [...sections.keys()], length };
   };
-  const plain = { inverted: false, gray: false, sections: [] };
-  assert.deepEqual(fields("AE C0 01 4B"), {
-    ...plain,
-    modelNumber: 1,
-    quality: 75,
-    packing: "rans",
-    size: null,
-    length: 4,
-  });
-  assert.deepEqual(fields("AE C0 21 CB"), {
-    ...plain,
+  const same = { size: null, variant: false, sections: [] };
+  const small = { ...same, form: "small", modelNumber: 1, quality: 75, packing: "rans", length: 2 };
+  assert.deepEqual(fields("B1 4B F9"), small); // with the check of an empty payload
+  assert.deepEqual(fields("BF 21 CB"), {
+    ...same,
+    form: "short",
     modelNumber: 1,
     quality: 75,
     packing: "zstd",
-    size: null,
-    inverted: true,
-    length: 4,
+    variant: true,
+    length: 3,
   });
-  assert.deepEqual(fields("AE C0 53 32 7F 80 01"), {
-    ...plain,
+  assert.deepEqual(fields("BF 3F E4 1F 1F"), {
+    ...same,
+    form: "short",
+    modelNumber: 15,
+    quality: 100,
+    packing: "zstd",
+    size: { width: 32, height: 32 },
+    variant: true,
+    length: 5,
+  });
+  assert.deepEqual(fields("AE C0 DE 00 33 32 7F 80 01"), {
+    ...same,
+    form: "general",
     modelNumber: 3,
     quality: 50,
     packing: "rans",
     size: { width: 128, height: 129 },
-    gray: true,
-    length: 7,
+    variant: true,
+    length: 9,
   });
-  assert.deepEqual(fields("AE C0 93 B2 FF 05 FF 03 81 03 61 62 63 00"), {
-    ...plain,
+  assert.deepEqual(fields("AE C0 DE 00 93 B2 FF 05 FF 03 81 03 61 62 63 00"), {
+    ...same,
+    form: "general",
     modelNumber: 3,
     quality: 50,
     packing: "zstd",
     size: { width: 768, height: 512 },
     sections: [129],
-    length: 14,
-  });
-  assert.deepEqual(fields("AE C0 5F E4 1F 1F"), {
-    ...plain,
-    modelNumber: 15,
-    quality: 100,
-    packing: "zstd",
-    size: { width: 32, height: 32 },
-    gray: true,
-    length: 6,
+    length: 16,
   });
 });
 

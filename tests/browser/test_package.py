@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
-    """Quiet; keeps files named slow.aec waiting after their first 8 bytes, until the test lets them go on."""
+    """Quiet; keeps files named slow.aec waiting after their first 12 bytes, until the test lets them go on."""
 
     go_on = threading.Event()
 
@@ -45,10 +45,10 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.send_response(200)
         self.send_header("content-length", str(len(data)))
         self.end_headers()
-        self.wfile.write(data[:8])
+        self.wfile.write(data[:12])
         self.wfile.flush()
         self.go_on.wait(60)
-        self.wfile.write(data[8:])
+        self.wfile.write(data[12:])
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ import numpy as np
 FOLDER = Path(__file__).resolve().parent
 TABLE = FOLDER / "golden.json"
 DATA_SET, DATA_SET_TABLE = FOLDER / "set.aecs", FOLDER / "set.json"
-SMALL_QUALITY = 20
 sys.path.insert(0, str(FOLDER.parent))
 
 from samples import COLOUR, DIGITS, GRAY_SCENES, LETTERS, mosaic, waves  # noqa: E402
