@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import mul
 from typing import Any, NamedTuple
 
-NUMBERS = {"mnist-2": 1, "alphabet-2": 2, "cifar-4": 3, "photo-1": 4}  # section 4.6
+NUMBERS = {"mnist-2": 1, "alphabet-2": 2, "cifar-4": 3, "photo-2": 4}  # section 4.6
 
 
 class Refused(ValueError):
