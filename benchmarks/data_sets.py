@@ -319,7 +319,7 @@ def _stores_page(options: dict[str, Any], folder: Path) -> list[str]:
             head = ("pictures/s", "batches in order", "batches shuffled", "single", "single, no cache")
             speed += [f"## Speed, {name}", table(head, list(speeds(part, len(some.pictures))))]
     text = [
-        "# Data sets beside other stores",
+        "# Data sets beside other stores" + (", CIFAR-10" if {row[0] for row in rows} == {"CIFAR-10"} else ""),
         f"    {command_line()}",
         "Bytes a picture, the whole file with its index included, without labels. Lossy stores are compared at the"
         " PSNR of the pooled squared error that is given; that of .aec files is interpolated between two qualities.",

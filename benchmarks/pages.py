@@ -169,11 +169,9 @@ PAGES = (
     _markdown("throughput-cifar", f"throughput {_CIFAR[0]} {_CIFAR[1]} --limit 4000 -m cifar --efforts 0,3"),
     _markdown("native", f"native --photographs {{kodak}} --cifar {' --cifar '.join(_CIFAR)} --digits {_DIGITS}"),
     _markdown(
-        "data-sets",
-        f"data-sets --digits {_DIGITS} --letters {_LETTERS} {' '.join(f'--cifar {sheet}' for sheet in _CIFAR)}"
-        " --efforts 3,9",
+        "data-sets-cifar", f"data-sets --no-speed {' '.join(f'--cifar {sheet}' for sheet in _CIFAR)} --efforts 3"
     ),
-    _markdown("thumbnails", "data-sets --thumbnails {photos}"),
+    _markdown("data-sets", f"data-sets --no-speed --digits {_DIGITS} --letters {_LETTERS} --efforts 3,6"),
     _markdown("targets", f"targets {_CIFAR[0]} -m cifar -n 200 -e 0"),
     _markdown("many", f"many {_DIGITS}"),
     _markdown("photographs", "photographs {data}"),

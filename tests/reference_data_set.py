@@ -205,6 +205,7 @@ def columns_of(block: Block) -> dict[str, dict[int, Any]]:
         name, kind = r.take(r.varint()).decode(), r.take(1)[0]
         require(kind < len(TYPES), "the type of a column")
         size, length = r.varint(), r.varint()
+        require(size <= 2**26, "values that are too long")
         values = unframed(body.take(length))
         require(len(values) == size, "the length of values")
         found[name] = dict(enumerate(values_of(values, TYPES[kind], rows), first))

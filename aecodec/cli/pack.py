@@ -93,7 +93,7 @@ class Encoder:
                 with expected_errors():
                     data = content if isinstance(content, bytes) else content.read_bytes()
                     if data and is_aec(data):
-                        aecodec.inspect(data)
+                        aecodec.decode(data, max_pixels=self.max_pixels)  # damage is to be reported for this picture
                         return Encoded(data)
                     source = read_picture(data, self.max_pixels, wide=self.wide)
             except Failure as failure:
@@ -189,6 +189,7 @@ def command(inputs: tuple[str, ...], output: str, **options: Any) -> None:
     made = (chosen.tile, chosen.labels, chosen.names, chosen.block_pictures, chosen.keep_metadata)
     run = {"sources": inputs, "encoder": options, "made": made}
     with expected_errors(output):
+        os.makedirs(os.path.dirname(os.path.realpath(output)), exist_ok=True)
         writer = ResumableWriter(
             output, run=_digest(run), block_pictures=chosen.block_pictures, packing=options["packing"]
         )

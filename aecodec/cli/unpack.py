@@ -33,7 +33,7 @@ _LONGEST_NAME: Final = 200
     type=click.Choice([AEC, *FORMATS]),
     default="png",
     show_default=True,
-    help="Format to write; aec: the single file that `aec compress` would write.",
+    help="Format to write; aec: single .aec files, which are not encoded again.",
 )
 @click.option("--pictures", metavar="A-B", help="Write only these numbers, such as 7 or 0-99.")
 @max_pixels_option

@@ -7,7 +7,7 @@ likely, but what training needs, at the speed of reading in order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -71,3 +71,15 @@ class Order:
             left = left[whole:]
         if len(left) and not drop_last:
             yield left
+
+
+def several(each: Iterable[NDArray[np.int64]], least: int) -> Iterator[list[NDArray[np.int64]]]:
+    """Arrays of numbers, as many at a time as hold `least` numbers together."""
+    some: list[NDArray[np.int64]] = []
+    for numbers in each:
+        some.append(numbers)
+        if sum(map(len, some)) >= least:
+            yield some
+            some = []
+    if some:
+        yield some

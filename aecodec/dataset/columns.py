@@ -38,7 +38,8 @@ BYTES: Final = "bytes"
 TYPES: Final = (STRING, BYTES, "|b1", "|u1", "|i1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8", "<f2", "<f4", "<f8")
 ROWS: Final = 4096  # of a block
 MOST_ROWS: Final = 1 << 16
-MOST_BYTES: Final = 1 << 30  # of a column, decoded, unless the caller allows more
+MOST_PART_BYTES: Final = 1 << 26  # of the values of a column in a block
+MOST_BYTES: Final = 1 << 30  # of the values of a column, when it is read
 MOST_COLUMNS: Final = 1 << 10
 _LENGTH: Final = np.dtype("<u4")
 _LEVELS: Final = (19,)
@@ -92,6 +93,22 @@ def kind_of(column: Column) -> str:
     return "bool" if column.dtype.kind == "b" else "number"
 
 
+def rows_that_fit(columns: Mapping[str, Column]) -> int:
+    """How many of the first rows make a block. Raises InvalidValue for a value that is too long for any."""
+    rows = min(ROWS, len(next(iter(columns.values()))))
+    for name, column in columns.items():
+        if column.dtype == object:
+            sizes = np.cumsum([_LENGTH.itemsize + _most_bytes(value) for value in column[:rows]])
+            rows = min(rows, int(np.searchsorted(sizes, MOST_PART_BYTES, side="right")))
+        if not rows:
+            raise InvalidValue(f"a value of the column {name} takes more than {MOST_PART_BYTES} bytes")
+    return rows
+
+
+def _most_bytes(value: str | bytes) -> int:
+    return len(value) if isinstance(value, bytes) else 4 * len(value)  # of UTF-8, at most
+
+
 def write(first: int, columns: Mapping[str, Column]) -> Block:
     """The block of some rows of all columns, which have been checked; `first` is the number of the first row."""
     count = len(next(iter(columns.values())))
@@ -125,6 +142,8 @@ def parse(header: bytes) -> Header:
         frame_bytes, at = read_varint(header, at)
         if kind[0] >= len(TYPES):
             raise InvalidValue("a column has an unknown type")
+        if value_bytes > MOST_PART_BYTES:
+            raise LimitExceeded(f"a column has more than {MOST_PART_BYTES} bytes in a block")
         try:
             name = encoded.decode()
         except UnicodeDecodeError:
@@ -171,8 +190,6 @@ def _written(column: Column) -> tuple[str, bytes]:
         text = isinstance(column[0], str)
         values = [value.encode() if text else value for value in column]
         lengths = np.array([len(value) for value in values], np.int64)
-        if int(lengths.sum()) >= 1 << 32:
-            raise InvalidValue("the strings of a block of columns together must be shorter than 4 GiB")
         return STRING if text else BYTES, _planes(lengths.astype(_LENGTH)) + b"".join(values)
     if column.dtype.kind in "iu":
         column = column.astype(_narrowest(column))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aecodec.dataset import assembling, framing, picture_blocks, verifying
-from aecodec.dataset.batches import Batch, Order
+from aecodec.dataset.batches import Batch, Order, several
 from aecodec.dataset.cache import PictureCache
 from aecodec.dataset.columns import LABEL, Columns
 from aecodec.dataset.description import Description
@@ -23,11 +23,12 @@ from aecodec.dataset.runs import Places, Runs
 from aecodec.dataset.verifying import Damage
 from aecodec.engines import DEFAULT_ENGINE
 from aecodec.engines.threads import in_threads, workers
-from aecodec.errors import AecError, InvalidValue, TruncatedFile
+from aecodec.errors import AecError, InvalidValue, LimitExceeded, TruncatedFile
 from aecodec.format.panels import Progress
 from aecodec.images.source import MAX_PIXELS, Picture
 
 CACHE_BYTES: Final = 1 << 28
+_SPARSE: Final = 1 << 10  # pictures for each that is there: a few bytes must not announce billions
 BLOCK_PICTURES: Final = 256  # of a block, unless the writer chose otherwise
 
 Index: TypeAlias = "int | slice | Sequence[int] | NDArray[Any]"
@@ -58,6 +59,8 @@ class DataSet:
         self.entries = _entries(source, recover)
         pictures = [index for index, entry in enumerate(self.entries) if entry.kind in framing.PICTURES]
         self._places = Places([(index, picture_blocks.numbers_of(self.entries[index])) for index in pictures])
+        if self._places.end > _SPARSE * (self._places.count + BLOCK_PICTURES):
+            raise LimitExceeded("nearly all pictures of the data set are missing, or their numbers are invented")
         self._parsed: dict[int, Blocks] = {}
 
     # Pictures ---
@@ -102,11 +105,11 @@ class DataSet:
         return assembling.assembled(len(numbers), zip((where for _, _, where in wanted), found, strict=True))
 
     def file(self, number: int) -> bytes:
-        """The .aec file of a picture. Raises IndexError, AecError."""
+        """The .aec file of a picture, in the packing of its block. Raises IndexError, AecError."""
         return self.files([number])[0]
 
     def files(self, index: Sequence[int] | NDArray[Any]) -> list[bytes]:
-        """The .aec files of some pictures: those that `aecodec.encode` writes. Raises IndexError, AecError."""
+        """The .aec files of some pictures, which are not encoded again. Raises IndexError, AecError."""
         numbers = self._numbers(index)
         files = [b""] * len(numbers)
         for block, places, where in self._wanted(numbers):
@@ -198,7 +201,7 @@ class DataSet:
 
     def _batches(self, each: Iterable[NDArray[np.int64]]) -> Iterator[Batch]:
         labels = self.labels
-        for some in _several(each, workers() * BLOCK_PICTURES):
+        for some in several(each, workers() * BLOCK_PICTURES):
             # Read together, so that every thread has a block to decode.
             images, begin = self.read(np.concatenate(some)), 0
             for numbers in some:
@@ -321,15 +324,3 @@ def _entries(source: RangeSource, recover: bool) -> list[Entry]:
 
 def _read_only(parsed: picture_blocks.Files, body: bytes, place: int, data_set: DataSet) -> Picture:
     return parsed.decode(body, [place], data_set._max_pixels, data_set._engine)[0]
-
-
-def _several(each: Iterable[NDArray[np.int64]], least: int) -> Iterator[list[NDArray[np.int64]]]:
-    """Arrays of numbers, as many at a time as hold `least` numbers together."""
-    some: list[NDArray[np.int64]] = []
-    for numbers in each:
-        some.append(numbers)
-        if sum(map(len, some)) >= least:
-            yield some
-            some = []
-    if some:
-        yield some

@@ -21,6 +21,7 @@ from aecodec.dataset.partial_file import PartialFile
 from aecodec.dataset.ranges import MappedFile
 from aecodec.dataset.runs import Places
 from aecodec.dataset.writing import Writer
+from aecodec.decoding.parsed_file import ParsedFile
 from aecodec.errors import InvalidValue
 
 SUFFIX: Final = ".part"
@@ -78,23 +79,17 @@ class ResumableWriter(Writer):
         """Whether a picture is in the unfinished file already: `add_files` takes empty bytes for it."""
         return bool(self._present.find(np.array([number]))[0][0] >= 0)
 
-    @property
-    def resumed(self) -> int:
-        """How many pictures the unfinished file had."""
-        return self._present.count
-
     def leave_out(self, index: int) -> None:
         """Note that an item of the sources cannot be encoded, before those that follow it are added."""
         self.left_out.append(index)
         self._describe()
 
-    def _add_file(self, number: int, file: bytes) -> None:
-        if not self.has(number):
-            super()._add_file(number, file)
+    def _parsed(self, number: int, file: bytes) -> ParsedFile | None:
+        return None if self.has(number) else super()._parsed(number, file)
 
-    def _add_rows(self, columns: Mapping[str, column_blocks.Column], count: int) -> None:
-        skipped = max(0, min(count, self._first_row - self._count))
-        super()._add_rows({name: column[skipped:] for name, column in columns.items()}, count)
+    def _keep_rows(self, columns: Mapping[str, column_blocks.Column], kinds: dict[str, str]) -> None:
+        skipped = max(0, self._first_row - self._count)  # rows that the unfinished file has
+        super()._keep_rows({name: column[skipped:] for name, column in columns.items()}, kinds)
 
     def close(self) -> None:
         """As `Writer.close`."""

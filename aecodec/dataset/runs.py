@@ -18,7 +18,7 @@ from aecodec.errors import InvalidValue
 from aecodec.format.container import read_varint, write_varint
 
 MOST_PICTURES = 1 << 16  # of a block: a few bytes must not stand for more than is easily held
-END = 1 << 32  # numbers are below it
+END = 1 << 32  # the number of pictures of a data set is below it
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def read(data: bytes, at: int) -> tuple[Runs, int]:
         count += length + 1
         if index and not gap:
             raise InvalidValue("two runs of pictures touch each other")
-        if count > MOST_PICTURES or end + gap + length >= END:
+        if count > MOST_PICTURES or end + gap + length + 1 >= END:
             raise InvalidValue("a block holds more pictures, or higher numbers, than the format allows")
         runs.append((end + gap, length + 1))
         end += gap + length + 1

@@ -13,6 +13,7 @@ from aecodec.dataset.runs import Runs
 from aecodec.decoding.parsed_file import ParsedFile
 from aecodec.encoding.options import EncodeOptions
 from aecodec.engines.threads import in_threads
+from aecodec.errors import AecError
 from aecodec.format.container import PACKINGS, Packing
 
 BLOCK_PIXELS: Final = 1 << 20  # of a joined block
@@ -29,6 +30,7 @@ class _Group:
 
     numbers: list[int] = field(default_factory=list)
     files: list[bytes] = field(default_factory=list)
+    pixels: int = 1  # of a picture
 
     def add(self, number: int, file: bytes) -> None:
         self.numbers.append(number)
@@ -45,10 +47,11 @@ class WaitingFiles:
         self._groups: dict[Shared | None, _Group] = {}
         self._held = 0
 
-    def add(self, number: int, file: bytes) -> None:
-        """Add the file of a picture, whose number is higher than any before. Raises AecError for one that is none."""
-        self._groups.setdefault(Shared.of(ParsedFile.parse(file, None)), _Group()).add(number, file)
-        self._held += len(file)
+    def add(self, number: int, file: ParsedFile) -> None:
+        """Add the file of a picture, whose number is higher than any before."""
+        pixels = file.size[0] * file.size[1]
+        self._groups.setdefault(Shared.of(file), _Group(pixels=pixels)).add(number, file.data)
+        self._held += len(file.data)
 
     def full(self) -> Iterator[Block]:
         """The blocks that are full; all that there are if too many bytes wait."""
@@ -87,9 +90,7 @@ class WaitingFiles:
         most = self._block_pictures
         if shared is None:
             return _within(group.files[:most], FILES_BYTES) or (most if len(group.files) >= most else 0)
-        if group.files:
-            height, width = ParsedFile.parse(group.files[0], None).size
-            most = max(1, min(most, BLOCK_PIXELS // (height * width)))
+        most = max(1, min(most, BLOCK_PIXELS // group.pixels))
         return most if len(group.files) >= most else 0
 
     def _block(self, ready: Ready) -> Block:
@@ -97,7 +98,16 @@ class WaitingFiles:
         if shared is None:
             return picture_blocks.collect(Runs.of(numbers), files)
         parsed = [ParsedFile.parse(file, None) for file in files]
-        return picture_blocks.join(Runs.of(numbers), parsed, self._packing, self._engine)
+        try:
+            return picture_blocks.join(Runs.of(numbers), parsed, self._packing, self._engine)
+        except AecError:
+            for number, file in zip(numbers, parsed, strict=True):  # whose error is it?
+                try:
+                    picture_blocks.join(Runs.of([number]), [file], self._packing, self._engine)
+                except AecError as error:
+                    error.add_note(f"in the file of picture {number}")
+                    raise
+            raise
 
 
 def _within(files: Sequence[bytes], limit: int) -> int:

@@ -25,6 +25,7 @@ from aecodec.dataset.reading import BLOCK_PICTURES
 from aecodec.dataset.remote import output_of
 from aecodec.dataset.runs import MOST_PICTURES
 from aecodec.dataset.waiting_files import WaitingFiles
+from aecodec.decoding.parsed_file import ParsedFile
 from aecodec.encoding.options import EncodeOptions
 from aecodec.errors import InvalidValue
 from aecodec.images.source import ImageLike
@@ -129,20 +130,23 @@ class Writer:
 
     def add_files(self, files: Sequence[bytes], columns: Mapping[str, Sequence[Any]]) -> None:
         """Add pictures that are encoded already, and their rows of the columns, labels among them. Raises AecError."""
+        parsed = [self._parsed(number, file) for number, file in enumerate(files, self._count)]
         self._add_rows({name: self._checked(name, values) for name, values in columns.items()}, len(files))
-        for file in files:
-            self._add_file(self._count, file)
+        for file in parsed:
+            if file is not None:
+                self._waiting.add(self._count, file)
             self._count += 1
         self._write_all(self._waiting.full())
         self._write_rows(last=False)
+
+    def _parsed(self, number: int, file: bytes) -> ParsedFile | None:
+        """The file of a picture, or None for one that the data set has already."""
+        return ParsedFile.parse(file, None)
 
     def _encoded(self, chunk: Sequence[Encodable]) -> list[bytes]:
         images = [item for item in chunk if not isinstance(item, bytes)]
         encoded = iter(api.encode_many(images, **self._encoder_options) if images else [])
         return [item if isinstance(item, bytes) else next(encoded) for item in chunk]
-
-    def _add_file(self, number: int, file: bytes) -> None:
-        self._waiting.add(number, file)
 
     def _checked(self, name: str, values: Sequence[Any]) -> Column:
         column = column_blocks.checked(name, values)
@@ -159,17 +163,27 @@ class Writer:
         return np.array([places[label] for label in column], np.int64)
 
     def _add_rows(self, columns: Mapping[str, Column], count: int) -> None:
-        if self._rows is None:
-            self._rows = {name: [] for name in columns}
-        if set(columns) != set(self._rows) and count:
+        """Keep the rows of `count` pictures, once all columns have been looked at."""
+        known = list(columns) if self._rows is None else list(self._rows)
+        if set(columns) != set(known) and count:
             raise InvalidValue(
-                f"the pictures before have the columns {', '.join(self._rows) or '(none)'},"
+                f"the pictures before have the columns {', '.join(known) or '(none)'},"
                 f" and these have {', '.join(columns) or 'none'}"
             )
+        kinds = dict(self._kinds)
         for name, column in columns.items():
-            kind = column_blocks.kind_of(column) if len(column) else self._kinds.get(name, "")
-            if len(column) and self._kinds.setdefault(name, kind) != kind:
-                raise InvalidValue(f"the column {name} mixes {self._kinds[name]} and {kind}")
+            if len(column) != count:
+                raise InvalidValue(f"the column {name} has {len(column)} values for {count} pictures")
+            kind = column_blocks.kind_of(column) if count else kinds.get(name, "")
+            if kinds.setdefault(name, kind) != kind:
+                raise InvalidValue(f"the column {name} mixes {kinds[name]} and {kind}")
+        if count:
+            self._keep_rows(columns, kinds)
+
+    def _keep_rows(self, columns: Mapping[str, Column], kinds: dict[str, str]) -> None:
+        self._kinds = kinds
+        self._rows = self._rows if self._rows is not None else {name: [] for name in columns}
+        for name, column in columns.items():
             self._rows[name].append(column)
 
     # Writing ---
@@ -180,9 +194,11 @@ class Writer:
         columns = {name: np.concatenate(parts) for name, parts in self._rows.items()}
         begin, count = 0, len(next(iter(columns.values())))
         while count - begin >= column_blocks.ROWS or last and begin < count:
-            some = {name: column[begin : begin + column_blocks.ROWS] for name, column in columns.items()}
+            self._describe()  # the names of these labels, so that they are not lost if the rest is
+            rows = column_blocks.rows_that_fit({name: column[begin:] for name, column in columns.items()})
+            some = {name: column[begin : begin + rows] for name, column in columns.items()}
             self._write(column_blocks.write(self._first_row + begin, some))
-            begin += len(next(iter(some.values())))
+            begin += rows
         self._first_row += begin
         self._rows = {name: [column[begin:]] for name, column in columns.items()}
 

@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 
 import aecodec
+from aecodec import dataset
+from aecodec.dataset import framing, picture_blocks
+from aecodec.dataset.picture_blocks import Joined
 from aecodec.format.container import read_header
 from aecodec.lossless.plain import read_precision
 
@@ -72,3 +75,22 @@ def test_every_file_is_in_the_table_and_every_corner_of_the_format_in_the_files(
         assert {row["model"] for row in mine if row["inverted"]} == gray
         assert any(row["mode"] == "L" and row["model"] in colour for row in mine)
         assert any(row["size"][0] > 100 and row["size"][1] > 100 for row in mine)
+
+
+def test_the_golden_data_set_holds_what_the_table_says() -> None:
+    from golden import make
+
+    ds = dataset.open(make.DATA_SET)
+    assert make.described(ds) == json.loads(make.DATA_SET_TABLE.read_text())
+    assert ds.verify() == []
+
+
+def test_the_golden_data_set_has_blocks_of_every_kind() -> None:
+    with dataset.open(FOLDER / "set.aecs") as ds:
+        assert {entry.kind for entry in ds.entries} == set(framing.KINDS) - {framing.INDEX}
+        joined = [picture_blocks.parse(entry, None) for entry in ds.entries if entry.kind == framing.JOINED]
+    blocks = [block for block in joined if isinstance(block, Joined)]
+    assert {block.own_qualities for block in blocks} == {False, True}
+    assert {block.max_error for block in blocks} == {None, 0}
+    assert {block.shown.header.packing for block in blocks} == {"rans", "zstd"}
+    assert {block.shown.header.inverted for block in blocks} == {False, True}

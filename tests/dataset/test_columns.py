@@ -13,7 +13,7 @@ from samples import DIGITS
 
 import aecodec
 from aecodec import dataset
-from aecodec.dataset import columns
+from aecodec.dataset import columns, framing
 
 FILE = aecodec.encode(DIGITS[0], quality=20, effort=0)
 
@@ -90,6 +90,32 @@ def test_all_pictures_have_the_same_columns(tmp_path: Path) -> None:
             writer.add([FILE])
         with pytest.raises(aecodec.InvalidValue, match="mixes"):
             writer.add([FILE], labels=[True])
+        with pytest.raises(aecodec.InvalidValue, match="2 values for 1"):
+            writer.add_files([FILE], {"label": [1, 2]})
+        with pytest.raises(aecodec.NotAnAecFile):
+            writer.add_files([FILE, b"none"], {"label": [1, 2]})
     with pytest.raises(aecodec.InvalidValue, match="columns"):
         dataset.append(tmp_path / "set.aecs", [FILE])
-    assert len(dataset.open(tmp_path / "set.aecs")) == 1
+    found = dataset.open(tmp_path / "set.aecs").labels
+    assert found is not None
+    assert found.tolist() == [1]
+
+
+def test_long_values_make_more_blocks_and_too_long_ones_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(columns, "MOST_PART_BYTES", 1000)
+    values = [bytes([i]) * (i * 100 % 901) for i in range(20)]
+    dataset.write(tmp_path / "set.aecs", [FILE] * 20, columns={"raw": values})
+    ds = dataset.open(tmp_path / "set.aecs")
+    assert ds.columns["raw"].tolist() == values
+    assert sum(entry.kind == framing.COLUMNS for entry in ds.entries) > 5
+    with pytest.raises(aecodec.InvalidValue, match="a value of the column raw"):
+        dataset.write(tmp_path / "set.aecs", [FILE], columns={"raw": [bytes(1001)]})
+
+
+def test_a_column_that_would_not_fit_into_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset.write(tmp_path / "set.aecs", [FILE] * 9, labels=range(9))
+    monkeypatch.setattr(columns, "MOST_BYTES", 8)
+    with pytest.raises(aecodec.LimitExceeded):
+        dataset.open(tmp_path / "set.aecs").labels  # noqa: B018

@@ -17,8 +17,9 @@ from samples import COLOUR, DIGITS
 
 import aecodec
 from aecodec import dataset
-from aecodec.dataset import framing
+from aecodec.dataset import framing, runs
 from aecodec.dataset.framing import Block
+from aecodec.dataset.runs import Runs
 from aecodec.errors import AecError
 
 PICTURES = [*DIGITS[:12], *COLOUR[:6]]
@@ -110,6 +111,17 @@ def test_no_flipped_byte_gives_a_wrong_picture_or_another_error(path: Path, plac
                 for number in range(min(len(ds), 18)):
                     with suppress(AecError):
                         assert np.array_equal(ds[number], expected[number])
+
+
+def test_the_names_of_labels_are_there_before_the_labels(tmp_path: Path) -> None:
+    path = tmp_path / "set.aecs"
+    dataset.write(path, DIGITS[:3], labels=["a", "b", "a"], quality=20, effort=0)
+    dataset.append(path, DIGITS[:2], labels=["c", "d"], quality=20, effort=0)
+    entries = dataset.open(path).entries
+    rows = [entry for entry in entries if entry.kind == framing.COLUMNS]
+    ds = dataset.open(path.read_bytes()[: rows[-1].end], recover=True)
+    assert ds.labels is not None
+    assert [ds.label_names[label] for label in ds.labels] == ["a", "b", "a", "c", "d"]
 
 
 def test_a_failure_leaves_no_file_and_the_old_one_in_place(path: Path) -> None:
@@ -205,6 +217,12 @@ def test_impossible_headers_are_refused_before_anything_is_decoded(header: bytes
     ds = dataset.open(file_of(Block(framing.JOINED, header, bytes(100))))
     with pytest.raises(error):
         ds[0]
+
+
+def test_a_few_bytes_do_not_announce_billions_of_pictures() -> None:
+    header = runs.write(Runs(((1 << 31, 1),))) + b"\4"
+    with pytest.raises(aecodec.LimitExceeded):
+        dataset.open(file_of(Block(framing.FILES, header, b"file")))
 
 
 def test_unknown_ignorable_blocks_are_passed_over(path: Path) -> None:

@@ -112,6 +112,14 @@ def test_aec_files_are_taken_over_as_they_are(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["set.aecs"]
 
 
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    files = aecodec.encode_many(DIGITS[:5], quality=50, effort=0)
+    files[3] = files[3][:-1] + bytes([files[3][-1] ^ 1])
+    with pytest.raises(aecodec.AecError) as caught:
+        dataset.write(tmp_path / "set.aecs", files)
+    assert caught.value.__notes__ == ["in the file of picture 3"]
+
+
 def test_a_data_set_can_be_pickled_and_opened_from_bytes(tmp_path: Path) -> None:
     ds = written(tmp_path / "set.aecs", DIGITS, labels=range(20))
     again = pickle.loads(pickle.dumps(ds))

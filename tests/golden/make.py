@@ -16,12 +16,14 @@ import numpy as np
 
 FOLDER = Path(__file__).resolve().parent
 TABLE = FOLDER / "golden.json"
+DATA_SET, DATA_SET_TABLE = FOLDER / "set.aecs", FOLDER / "set.json"
 SMALL_QUALITY = 20
 sys.path.insert(0, str(FOLDER.parent))
 
 from samples import COLOUR, DIGITS, GRAY_SCENES, LETTERS, mosaic, waves  # noqa: E402
 
 import aecodec  # noqa: E402
+from aecodec import dataset  # noqa: E402
 from aecodec.lossless import plain  # noqa: E402
 from aecodec.models import registry  # noqa: E402
 
@@ -114,6 +116,39 @@ def pictures() -> dict[str, tuple[np.ndarray, str, int, str]]:
     return chosen
 
 
+def write_data_set(files: list[bytes]) -> None:
+    """Write the golden data set: the golden files, joined blocks of every kind, and columns of every type."""
+    alike = aecodec.encode_many(DIGITS, quality=30) + aecodec.encode_many(COLOUR, quality=40, packing="rans")
+    alike += aecodec.encode_many(DIGITS[:6], lossless=True, model="mnist", packing="rans")
+    alike += aecodec.encode_many(COLOUR[:8], min_psnr=30, model="cifar", packing="rans")
+    everything = [*files, *alike]
+    count = len(everything)
+    columns = {
+        "word": [f"{number} ü" for number in range(count)],
+        "raw": [bytes(number % 3) for number in range(count)],
+        "real": np.arange(count) / 8,
+        "flag": np.arange(count) % 2 == 0,
+    }
+    dataset.write(
+        DATA_SET, everything[:-8], labels=np.arange(count - 8) % 5, metadata={"made": "by make.py"},
+        columns={name: column[:-8] for name, column in columns.items()}, block_pictures=8,
+    )  # fmt: skip
+    last = {name: column[-8:] for name, column in columns.items()}
+    dataset.append(DATA_SET, everything[-8:], labels=np.arange(8) - 300, columns=last, packing="zstd")
+    DATA_SET_TABLE.write_text(json.dumps(described(dataset.open(DATA_SET)), indent=2) + "\n")
+
+
+def described(ds: dataset.DataSet) -> dict[str, Any]:
+    """What is in a data set, with the SHA-256 of every picture."""
+    columns = {name: column for name, column in ds.columns.items() if name != "raw"}
+    return {
+        "pictures": [sha256(picture) for picture in ds],
+        "columns": {name: column.tolist() for name, column in columns.items()},
+        "raw": [value.hex() for value in ds.columns["raw"]],
+        "metadata": ds.metadata,
+    }
+
+
 def main() -> None:
     if TABLE.exists() and "--force" not in sys.argv[1:]:
         sys.exit(f"{TABLE.name} exists already: --force replaces all golden files")
@@ -146,6 +181,7 @@ def main() -> None:
             "bytes": info.file_bytes,
             "sha256": sha256(pixels),
         }
+    write_data_set([files[name] for name in sorted(files)])
     lines = [f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in rows.items()]
     TABLE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
     print(f"{len(rows)} files, {sum(row['bytes'] for row in rows.values())} bytes")
