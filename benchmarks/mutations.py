@@ -18,7 +18,8 @@ from aecodec.dataset import framing
 from aecodec.dataset.ranges import InMemory
 from aecodec.decoding.parsed_file import ParsedFile
 from aecodec.format import container
-from aecodec.format.container import Section
+from aecodec.format.check import with_check
+from aecodec.format.container import Header, Section
 from aecodec.lossless import plain
 from aecodec.models import ladder
 from aecodec.packing import frames
@@ -74,8 +75,7 @@ def header_changed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes
             {"model_number": number, "model_id": b"" if number else random.randbytes(8)},
             {"size": size},
             {"size": None},
-            {"inverted": not header.inverted},
-            {"gray": not header.gray},
+            {"variant": not header.variant},
         ]
     )
     return container.write_header(replace(header, **other)) + data[begin:]
@@ -84,13 +84,19 @@ def header_changed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes
 def varints_changed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
     """A size, or a length at the payload's begin: overlong, above 32 bits, cut off or just large."""
     header, begin = container.read_header(data)
-    bare = container.write_header(replace(header, size=None, sections=()))
+    bare = _bare(header)
     odd = [b"\x80\x00", b"\xff" * 5, b"\xff\xff\xff\xff\x1f", b"\x80", b"\xff\xff\xff\xff\x0f", random.randbytes(2)]
     good = container.write_varint(random.choice([0, 1, 31, 511, 1 << 14, 1 << 31]))
     if random.random() < 0.3:
         return data[:begin] + random.choice(odd) + data[begin:]
     sizes = b"".join(random.choice([good, random.choice(odd)]) for _ in range(2))
-    return bare[:2] + bytes([bare[2] | 0x10]) + bare[3:] + sizes + data[begin:]
+    return bare[:1] + bytes([bare[1] | 0x10]) + bare[2:] + sizes + data[begin:]
+
+
+def _bare(header: Header) -> bytes:
+    """A header in the short form without size or sections, which the small form would serve."""
+    written = container.write_header(replace(header, size=None, packing="zstd", sections=()))
+    return written[:2] + bytes([written[2] & 0x7F | container.PACKINGS.index(header.packing) << 7]) + written[3:]
 
 
 def sections_changed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
@@ -112,8 +118,8 @@ def sections_changed(random: Random, data: bytes, files: Sequence[bytes]) -> byt
         return container.write_header(written) + data[begin:]
     raw = bytearray(container.write_sections(sections[:: random.choice([1, -1])]))
     raw[random.randrange(len(raw))] = random.randrange(256)
-    bare = container.write_header(replace(header, sections=()))
-    return bare[:2] + bytes([bare[2] | 0x80]) + bare[3:] + bytes(raw) + data[begin:]
+    bare = _bare(header)
+    return bare[:1] + bytes([bare[1] | 0x80]) + bare[2:] + bytes(raw) + data[begin:]
 
 
 def sections_sealed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
@@ -133,6 +139,7 @@ def sections_sealed(random: Random, data: bytes, files: Sequence[bytes]) -> byte
     if file.is_plain:
         return _sealed_plain(file, header)
     # A CRC is linear: a change of what comes first changes it by the same, whatever follows.
+    assert file.seed is not None, "zstd has a checksum"
     followed = bytes(4 * ladder.elements(file.model, *file.model.description.grid(*file.size)))
     difference = zlib.crc32(followed, file.seed) ^ zlib.crc32(followed, zlib.crc32(header))
     check = int.from_bytes(data[-CHECK_BYTES:], "little") ^ difference
@@ -210,6 +217,15 @@ def _has_one_frame(file: ParsedFile) -> bool:
     return file.header.packing == "zstd" and file.grid.count == 1
 
 
+def small_sealed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
+    """A file in the small form is changed, and its check with it: damage that only the payload can show."""
+    if not container.read_header(data)[0].is_small:
+        return bits_flipped(random, data, files)
+    body, mutation = data[2:-1] or b"\0", random.choice([truncated, extended, bits_flipped, bytes_changed, bytes_moved])
+    quality = random.choice([data[1], random.randint(1, 100) | data[1] & 0x80])
+    return with_check(bytes([data[0], quality]) + mutation(random, body, files))
+
+
 def spliced(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
     """The begin of one file, and the end of another."""
     other = random.choice(files)
@@ -257,7 +273,7 @@ def several(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
         try:
             data = random.choice(known)(random, data, files)
         except (aecodec.AecError, ValueError, IndexError):
-            data = bytes_changed(random, data or b"\xae", files)
+            data = bytes_changed(random, data or b"\xb1", files)
     return data
 
 
@@ -277,6 +293,7 @@ MUTATIONS: dict[str, Mutation] = {
         planes_changed,
         payload_changed,
         frame_changed,
+        small_sealed,
         spliced,
     )
 }

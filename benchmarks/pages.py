@@ -26,6 +26,7 @@ BENCHMARKS = {
     "many": "many files, interrupted by Ctrl-C and resumed",
     "modes": "what becomes of each Pillow mode and each kind of array",
     "native": "the native engine beside NumPy, other codecs and the processor's peak",
+    "overhead": "small files: which bytes are not picture, and what damage goes unseen",
     "packing": "packed size against the ideal code length, and the speed of both packings",
     "photographs": "photographs with metadata, compressed and decompressed",
     "session": "the first minutes of a new user, as a terminal shows them",
@@ -168,6 +169,12 @@ PAGES = (
     _markdown("throughput", f"throughput {_DIGITS} --limit 2000 -m mnist --efforts 0,1,3"),
     _markdown("throughput-cifar", f"throughput {_CIFAR[0]} {_CIFAR[1]} --limit 4000 -m cifar --efforts 0,3"),
     _markdown("native", f"native --photographs {{kodak}} --cifar {' --cifar '.join(_CIFAR)} --digits {_DIGITS}"),
+    _markdown(
+        "overhead",
+        "overhead --set Digits {digits/train-images-idx3-ubyte.gz} mnist"
+        " --set Letters {letters/train-images-idx3-ubyte.gz} alphabet --set CIFAR-10 {cifar/train-19.webp} cifar"
+        " -n 500 --damaged 20000",
+    ),
     _markdown(
         "data-sets-cifar", f"data-sets --no-speed {' '.join(f'--cifar {sheet}' for sheet in _CIFAR)} --efforts 3"
     ),

@@ -1,4 +1,4 @@
-"""Settings of the whole test run: one thread for each test process, Hypothesis profiles, and a folder for models.
+"""Settings of the whole test run: one thread for each process, Hypothesis profiles, a folder for models, a browser.
 
 The Hypothesis profile `fast`, the default, is deterministic; HYPOTHESIS_PROFILE=thorough draws new cases at each run.
 """
@@ -6,8 +6,10 @@ The Hypothesis profile `fast`, the default, is deterministic; HYPOTHESIS_PROFILE
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # Test processes share the cores, so the libraries start one thread each. They read this when they are imported.
 for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
@@ -34,3 +36,23 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
         yield tmp_path
     for cache in caches:
         cache.cache_clear()
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Any]:
+    """A headless Chromium that reaches no network."""
+    webdriver = pytest.importorskip("selenium.webdriver")
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("no chromium and chromedriver here")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    for flag in [*flags, "--force-device-scale-factor=1", f"--user-data-dir={tmp_path / 'profile'}"]:
+        options.add_argument(flag)
+    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    try:
+        started.set_window_size(1000, 900)
+        yield started
+    finally:
+        started.quit()

@@ -133,8 +133,9 @@ def joined_pictures(block: Block, models: Mapping[int | bytes, Model]) -> dict[i
     error = r.take(1)[0] if flags & 2 else None
     data = r.data[r.at :]
     header = read_header(data)
-    require(header.model != 15 and header.remainder is None and header.length == len(data), "no header to be shared")
-    require(not data[2] & 0x80, "sections")
+    require(header.model != 15 and header.remainder is None, "no header to be shared")
+    require(header.length + header.small == len(data), "more than a header, and the check of the small form")
+    require(header.small or not data[4 if data[0] == 0xAE else 1] & 0x80, "sections")
     require(header.model in models, "unknown model")
     model, count = models[header.model], len(numbers)
     width, height = header.size or (model.tile[1], model.tile[0])

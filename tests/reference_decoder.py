@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import mul
 from typing import Any, NamedTuple
 
-NUMBERS = {"mnist-2": 1, "alphabet-2": 2, "cifar-4": 3, "photo-1": 4}  # section 4.6
+NUMBERS = {"mnist-2": 1, "alphabet-2": 2, "cifar-4": 3, "photo-2": 4}  # section 4.6
 
 
 class Refused(ValueError):
@@ -39,9 +39,9 @@ class Header(NamedTuple):
     quality: int
     packing: str
     size: tuple[int, int] | None  # (width, height)
-    inverted: bool
-    gray: bool
+    variant: bool
     length: int
+    small: bool  # the form
     remainder: bytes | None = None  # content of that section
 
 
@@ -68,9 +68,18 @@ class Reader:
 
 def read_header(data: bytes) -> Header:
     r = Reader(data)
-    magic, version, flags, last = r.take(4)
-    require(magic == 0xAE and version >> 4 == 0xC, "not an .aec file")
-    require(version & 15 == 0, "another version")
+    first = r.take(1)[0]
+    if 0xB1 <= first <= 0xBE:
+        last = r.take(1)[0]
+        require(1 <= last & 0x7F <= 100, "quality")
+        require(len(data) > 2 and crc8(data[:-1]) == data[-1], "the checksum does not match")
+        return Header(first & 15, last & 0x7F, "rans", None, last >= 0x80, r.at, small=True)
+    general = first != 0xBF
+    if general:
+        require(first == 0xAE and r.take(2) == b"\xc0\xde", "not an .aec file")
+        require(r.take(1) == b"\0", "another version")
+    flags, last = r.take(2)
+    require(flags & 0x40 == 0, "a reserved bit")
     model: int | bytes = flags & 15
     if model == 0:
         model = r.take(8)
@@ -87,9 +96,20 @@ def read_header(data: bytes) -> Header:
         require(previous != 0, "sections announced and none there")
     quality = last & 0x7F
     require(1 <= quality <= 100, "quality")
-    return Header(
-        model, quality, ("rans", "zstd")[last >> 7], size, bool(flags & 0x20), bool(flags & 0x40), r.at, remainder
-    )
+    packing = ("rans", "zstd")[last >> 7]
+    require(general == (size is not None and size[0] * size[1] > 4096), "another form")
+    require(size is not None or flags & 15 in (0, 15) or packing == "zstd" or flags >= 0x80, "the small form serves")
+    return Header(model, quality, packing, size, bool(flags & 0x20), r.at, False, remainder)
+
+
+def crc8(data: bytes) -> int:
+    """Section 10: the remainder of the bits times x^8, highest first, divided by x^8 + x^2 + x + 1; exclusive-or 55."""
+    register = 0
+    for byte in data:
+        register ^= byte
+        for _ in range(8):
+            register = register << 1 ^ (0x107 if register & 0x80 else 0)
+    return register ^ 0x55
 
 
 class Picture(NamedTuple):
@@ -177,11 +197,11 @@ def differences(frame: bytes, height: int, width: int, channels: int, size: int)
 
 
 def decode_plain(data: bytes, header: Header) -> Picture:
-    require(header.quality == 100 and header.packing == "zstd" and not header.inverted, "no plain header")
+    require(header.quality == 100 and header.packing == "zstd", "no plain header")
     require(header.size is not None, "no size")
     assert header.size is not None
     width, height = header.size
-    channels = 1 if header.gray else 3
+    channels = 1 if header.variant else 3
     r = Reader(data)
     r.at = header.length
     max_error, wide = divmod(r.varint(), 2)
@@ -507,6 +527,15 @@ class Tables:
             self.frequencies.append(frequencies[begin : begin + 2 * extent + 2])
             require(sum(self.frequencies[-1]) == 4096, "frequencies of a class")
         self.frequencies += [(4096 >> n,) * (1 << n) for n in range(8)]  # kind 64 + n
+        self.made: dict[int, list[tuple[int, int]]] = {}
+
+    def slots(self, kind: int) -> list[tuple[int, int]]:
+        """Section 8: the value and the rank of each slot of a kind."""
+        if kind not in self.made:
+            pairs = [(value, rank) for value, f in enumerate(self.frequencies[kind]) for rank in range(f)]
+            pairs.sort(key=lambda pair: ((4 * pair[1] + 1) * 2**24 // self.frequencies[kind][pair[0]], pair[0]))
+            self.made[kind] = pairs
+        return self.made[kind]
 
 
 # 19.1 Model files with a remainder ---
@@ -603,6 +632,12 @@ class Rans:
             require(min(self.states) >= 2**16, "a first state too small")
         log.start, log.lanes = self.states[0], self.lanes
 
+    def take_bits(self) -> int:
+        """Section 10: the four bits of the small form."""
+        self.states[0], bits = divmod(self.states[0], 16)
+        self.log.start = self.states[0]
+        return bits
+
     def refill(self) -> bytes:
         begin = self.at
         for lane in range(self.lanes):
@@ -618,15 +653,12 @@ class Rans:
             before = self.states[lane]
             taken = self.refill() if lane == 0 else b""
             x = self.states[lane]
-            s, c, value = x % 4096, 0, 0
-            frequencies = self.tables.frequencies[kind]
-            while s >= c + frequencies[value]:
-                c += frequencies[value]
-                value += 1
-            f = frequencies[value]
-            self.states[lane] = f * (x // 4096) + s - c
+            s = x % 4096
+            value, rank = self.tables.slots(kind)[s]
+            f = self.tables.frequencies[kind][value]
+            self.states[lane] = f * (x // 4096) + rank
             values.append(value)
-            self.log.events.append(Event(kind, before, taken, x, s, value, f, c, self.states[lane]))
+            self.log.events.append(Event(kind, before, taken, x, s, value, f, rank, self.states[lane]))
         return values
 
     def finish(self, crc: int) -> None:
@@ -736,15 +768,20 @@ class Zstd:
 
 
 class Payload:
-    """A payload, read pass by pass; crc: of what the checksum covers before the residuals."""
+    """A payload, read pass by pass; crc: of what the checksum covers before the residuals; small: of the small form."""
 
-    def __init__(self, packing: str, tables: Tables, payload: bytes, elements: int, crc: int = 0) -> None:
+    def __init__(
+        self, packing: str, tables: Tables, payload: bytes, elements: int, crc: int = 0, small: bool = False
+    ) -> None:
         self.packing, self.tables, self.payload, self.elements, self.crc = packing, tables, payload, elements, crc
+        self.small, self.bits = small, 0
         self.decoder: Rans | Zstd
 
     def open(self, log: Log, lanes: int | None = None) -> None:
         kind = Rans if self.packing == "rans" else Zstd
         self.decoder = kind(self.tables, self.payload, self.elements, log, lanes)
+        if self.small and isinstance(self.decoder, Rans):
+            self.bits = self.decoder.take_bits()
 
     def read(self, classes: Sequence[int]) -> list[int]:
         residuals = decode_pass(self.tables, classes, self.decoder.events)
@@ -752,7 +789,8 @@ class Payload:
         return residuals
 
     def finish(self) -> None:
-        self.decoder.finish(self.crc)
+        self.decoder.finish(0 if self.small else self.crc)
+        require(not self.small or self.bits == self.crc % 16, "the four bits do not match")
 
 
 class Joined(NamedTuple):
@@ -775,7 +813,7 @@ class Event(NamedTuple):
     s: int
     value: int
     f: int
-    c: int
+    rank: int
     after: int
 
 
@@ -866,7 +904,6 @@ def decode(
     require(header.model in models, "unknown model")
     model = models[header.model]
     require(not (isinstance(header.model, bytes) and model.number), "a numbered model named by its id")
-    require(not (header.gray and model.channels == 1 or header.inverted and model.channels == 3), "flags")
     if header.size is not None:
         width, height = header.size
         require([height, width] != model.tile, "a size that goes without saying")
@@ -881,7 +918,8 @@ def decode(
     tiles = down * across if model.tile else 0
     elements = tiles * model.vector + rows * columns * model.coefficients
     log.crc_header = crc = zlib.crc32(data[: header.length])
-    payload = Payload(header.packing, model.tables, data[header.length :], elements, crc)
+    end = -1 if header.small else None
+    payload = Payload(header.packing, model.tables, data[header.length : end], elements, crc, header.small)
     if not joined:
         payload.open(log)
     read = joined.read if joined else payload.read
@@ -989,9 +1027,9 @@ def decode(
         begin = y * canvas_width * model.channels
         pixels += canvas[begin : begin + width * model.channels]
     channels = model.channels
-    if header.gray:
+    if header.variant and channels == 3:
         pixels, channels = pixels[1::3], 1
-    if header.inverted:
+    elif header.variant:
         pixels = bytearray(255 - sample for sample in pixels)
     return Picture(height, width, channels, bytes(pixels))
 

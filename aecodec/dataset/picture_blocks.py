@@ -6,7 +6,8 @@ other than a remainder. Its header:
     runs      the numbers of the pictures
     1 byte    bit 0: each picture has its own quality; bit 1: there are remainders, all with the same largest error
     1 byte    the largest error, if there are remainders
-    the rest  the header of an .aec file: that of all these pictures; its quality counts unless each has its own
+    the rest  an .aec file without a payload, with the header of all these pictures and, in the small form, its check;
+              its quality counts unless each has its own
 
 Its body:
 
@@ -39,7 +40,7 @@ from aecodec.decoding import panels
 from aecodec.decoding.panels import PackedPanel
 from aecodec.decoding.parsed_file import Info, ParsedFile
 from aecodec.errors import InvalidValue, LimitExceeded, TrailingBytes, TruncatedFile
-from aecodec.format import container
+from aecodec.format import check, container
 from aecodec.format.container import PACKINGS, Packing, Section, read_varint, write_varint
 from aecodec.images.source import Picture
 from aecodec.lossless import remainder_section
@@ -101,7 +102,9 @@ def join(numbers: Runs, files: Sequence[ParsedFile], packing: Packing, engine_na
     header.append((_OWN_QUALITIES if own else 0) | (_REMAINDERS if coding.remainder else 0))
     if shared.max_error is not None:
         header.append(shared.max_error)
-    header += container.write_header(replace(shared.header, quality=qualities[0], packing=packing))
+    common = replace(shared.header, quality=qualities[0], packing=packing)
+    written = container.write_header(common)
+    header += check.with_check(written) if common.is_small else written
     model, parts = files[0].model, []
     if own:
         parts.append(frames.compress(bytes(qualities), _LEVELS))
@@ -138,7 +141,7 @@ def _recorded(files: Sequence[ParsedFile], engine_name: str) -> Coding:
 
 def _decoded(files: Sequence[ParsedFile], packing: str, engine_name: str) -> tuple[Coded, Coded | None]:
     first, engine = files[0], engines.engine(engine_name)
-    packed = [PackedPanel(file.payload, file.header.quality, file.seed) for file in files]
+    packed = [PackedPanel(file.payload, file.header.quality, file.seed, file.header.is_small) for file in files]
     latent, elements = panels.decode_alike(first.model, engine, packing, first.size, packed)
     if not first.has_remainder:
         return elements, None
@@ -205,7 +208,7 @@ class Joined:
                 (Section(container.REMAINDER, remainder_section.join(self.max_error, [part])),) for part in packed
             ]
         headers = [
-            container.write_header(replace(header, quality=quality, sections=some))
+            replace(header, quality=quality, sections=some)
             for quality, some in zip(coding.qualities.tolist(), sections, strict=True)
         ]
         return lossy.assemble(headers, header.packing, model.tables, coding.elements)

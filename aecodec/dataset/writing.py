@@ -27,7 +27,7 @@ from aecodec.dataset.runs import MOST_PICTURES
 from aecodec.dataset.waiting_files import WaitingFiles
 from aecodec.decoding.parsed_file import ParsedFile
 from aecodec.encoding.options import EncodeOptions
-from aecodec.errors import InvalidValue
+from aecodec.errors import AecError, InvalidValue
 from aecodec.images.source import ImageLike
 
 CHUNK_PICTURES: Final = 2048  # that are encoded at once
@@ -141,7 +141,11 @@ class Writer:
 
     def _parsed(self, number: int, file: bytes) -> ParsedFile | None:
         """The file of a picture, or None for one that the data set has already."""
-        return ParsedFile.parse(file, None)
+        try:
+            return ParsedFile.parse(file, None)
+        except AecError as error:
+            error.add_note(f"in the file of picture {number}")
+            raise
 
     def _encoded(self, chunk: Sequence[Encodable]) -> list[bytes]:
         images = [item for item in chunk if not isinstance(item, bytes)]

@@ -59,7 +59,7 @@ def samples_alike(files: Sequence[ParsedFile], engine_name: str) -> list[Picture
     if first.grid.count > 1:
         return [_area(file, engine_name, Box(0, file.size[0], 0, file.size[1]), None) for file in files]
     engine, packing = engines.engine(engine_name), first.header.packing
-    packed = [PackedPanel(file.payload, file.header.quality, file.seed) for file in files]
+    packed = [PackedPanel(file.payload, file.header.quality, file.seed, file.header.is_small) for file in files]
     latent, _ = panels.decode_alike(first.model, engine, packing, first.size, packed)
     stack = ladder.synthesize(first.model, engine, latent)
     samples = list(stack[:, : first.size[0], : first.size[1]])

@@ -6,7 +6,6 @@ overlapping windows, and the pixels are the same as if they ran on the whole can
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -15,8 +14,8 @@ import numpy as np
 
 from aecodec.engines import Engine
 from aecodec.engines.threads import in_threads
-from aecodec.format import panels
-from aecodec.format.panels import PanelGrid, Progress, check_bytes, seed_of
+from aecodec.format import check, panels
+from aecodec.format.panels import PanelGrid, Progress, checksums, seed_of
 from aecodec.images.regions import Box
 from aecodec.models import finishing, ladder
 from aecodec.models.ladder import Latent, Prediction
@@ -43,22 +42,30 @@ def elements_of(model: Model, size: tuple[int, int]) -> int:
 
 @dataclass(frozen=True)
 class PackedPanel:
-    """A picture of one panel, or a panel of one picture: its payload, and the value from which its checksum starts."""
+    """A picture of one panel, or a panel of one picture: its payload, and the value from which its checksum starts.
+
+    is_small: whether it is that of a file in the small form.
+    """
 
     payload: bytes
     quality: int
     seed: int
+    is_small: bool = False
 
 
 def decode_alike(
     model: Model, engine: Engine, packing: str, size: tuple[int, int], packed: Sequence[PackedPanel]
 ) -> Walked:
     """Decode and check the latents of pictures, or panels, of the same size (height, width). Raises AecError."""
-    payloads, qualities = [panel.payload for panel in packed], np.array([panel.quality for panel in packed])
+    unsealed = [check.unsealed(panel.payload) if panel.is_small else (panel.payload, 0) for panel in packed]
+    payloads, qualities = [payload for payload, _ in unsealed], np.array([panel.quality for panel in packed])
     decoder = unpacker(packing, model.tables, payloads, elements_of(model, size))
     latent, coded = walk(model, engine, qualities, size, decoder.read)
-    bodies = check_bytes(coded.residuals)
-    decoder.finish([zlib.crc32(body, panel.seed) for body, panel in zip(bodies, packed, strict=True)])
+    checks = checksums(coded.residuals, [panel.seed for panel in packed])
+    decoder.finish([0 if panel.is_small else found for panel, found in zip(packed, checks, strict=True)])
+    for panel, found, (_, bits) in zip(packed, checks, unsealed, strict=True):
+        if panel.is_small:
+            check.require_bits(bits, found)
     return latent, coded
 
 

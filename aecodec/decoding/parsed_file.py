@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from aecodec import packing
 from aecodec.errors import InvalidValue, LimitExceeded
 from aecodec.format import container, metadata_sections
+from aecodec.format.check import CHECK_BYTES, require_check
 from aecodec.format.container import Header
 from aecodec.format.panels import PanelGrid
 from aecodec.images.metadata import Metadata
 from aecodec.images.source import Picture, require_within_limit
-from aecodec.lossless import opacity_section, plain, remainder_section
+from aecodec.lossless import opacity_section, plain, planes, remainder_section
 from aecodec.lossless.plain import Precision
 from aecodec.lossless.remainder_section import PackedRemainder
-from aecodec.models import registry
+from aecodec.models import ladder, registry
 from aecodec.models.model import Model
 
 if TYPE_CHECKING:
@@ -33,8 +35,8 @@ class Info:
     width, height: in pixels. mode: "L", "LA", "RGB", "RGBA" or, for 16-bit gray, "I;16". bits: per sample, 8 or 16.
     model, model_id: "plain" and "" in a file without a model. quality: 1..100. max_error: the largest error of any
     sample, 0 in a lossless file, None if the file guarantees nothing. panels: their number. parts: the bytes of header,
-    sections and payload, which make up the file. sections: the bytes of each section's content by its name, or by
-    "section N" if this release does not know it.
+    sections, check, states of rans and payload, which make up the file. sections: the bytes of each section's content
+    by its name, or by "section N" if this release does not know it.
     """
 
     format_version: int
@@ -71,6 +73,8 @@ class ParsedFile:
         header, begin = container.read_header(data)
         if header.model_number == container.PLAIN:
             return cls._plain(data, header, begin, max_pixels)
+        if header.is_small:
+            require_check(data, begin)
         model = registry.by_number(header.model_number) if header.model_number else registry.by_id(header.model_id)
         d = model.description
         if header.size is not None:
@@ -81,8 +85,6 @@ class ParsedFile:
             size = d.tile
         else:
             raise InvalidValue(f"the file gives no size, and the model {model.name} has no tile")
-        if header.gray and d.channels == 1 or header.inverted and d.channels != 1:
-            raise InvalidValue(f"the file has a flag that does not apply to the model {model.name}")
         require_within_limit(size[1], size[0], max_pixels)
         file = cls(data, header, begin, size, model)
         if file.has_remainder and model.remainder is None:
@@ -94,8 +96,8 @@ class ParsedFile:
 
     @classmethod
     def _plain(cls, data: bytes, header: Header, begin: int, max_pixels: int | None) -> ParsedFile:
-        if header.quality != plain.QUALITY or header.packing != plain.PACKING or header.inverted:
-            raise InvalidValue("the file has a quality, a packing or a flag that means nothing without a model")
+        if header.quality != plain.QUALITY or header.packing != plain.PACKING:
+            raise InvalidValue("the file has a quality or a packing that means nothing without a model")
         if header.size is None:
             raise InvalidValue("the file gives no size, and it has no model whose tile could provide one")
         size = (header.size[1], header.size[0])
@@ -139,9 +141,19 @@ class ParsedFile:
         )
 
     @property
+    def is_gray(self) -> bool:
+        """Whether a file with three channels, or a plain one, holds a gray picture."""
+        return self.header.variant and (self.is_plain or self.model.description.channels > 1)
+
+    @property
+    def is_inverted(self) -> bool:
+        """Whether the file holds the negative of the picture."""
+        return self.header.variant and not self.is_gray
+
+    @property
     def one_channel(self) -> bool:
         """Whether the decoded picture is gray."""
-        return self.header.gray or not self.is_plain and self.model.description.channels == 1
+        return self.is_gray or not self.is_plain and self.model.description.channels == 1
 
     def shape_of(self, height: int, width: int) -> tuple[int, ...]:
         """The shape of the array of a part, or a reduction, of the picture without opacity."""
@@ -149,8 +161,8 @@ class ParsedFile:
 
     @property
     def payload(self) -> bytes:
-        """The bytes after header and sections."""
-        return self.data[self.begin :]
+        """The bytes after header and sections, without the check of a file in the small form."""
+        return self.data[self.begin : -CHECK_BYTES if self.header.is_small else None]
 
     @property
     def seed(self) -> int:
@@ -166,11 +178,11 @@ class ParsedFile:
 
     def finished(self, samples: Picture) -> Picture:
         """The picture (height, width[, 3]) from decoded samples (height, width, channels of the model)."""
-        if self.header.gray:
+        if self.is_gray:
             return samples[..., 1]  # the three are nearly equal; green weighs most to the eye
         if self.one_channel:
             samples = samples[..., 0]
-        return 255 - samples if self.header.inverted else samples
+        return 255 - samples if self.is_inverted else samples
 
     def alpha(self) -> Picture | None:
         """The opacity of the whole picture (height, width), or None. Raises AecError."""
@@ -199,7 +211,7 @@ class ParsedFile:
 
     def plain_samples(self) -> NDArray[Any]:
         """The samples (height, width[, 3]) of a plain file. Raises AecError."""
-        return plain.read(self.data, self.begin, self.size, self.header.gray)
+        return plain.read(self.data, self.begin, self.size, self.is_gray)
 
     def metadata(self) -> Metadata:
         """Colour profile, EXIF, XMP and resolution. Raises AecError."""
@@ -209,10 +221,28 @@ class ParsedFile:
     def _contents(self) -> dict[int, bytes]:
         return {section.tag: section.data for section in self.header.sections}
 
+    def _overhead(self) -> tuple[int, int]:
+        """The bytes of the file's checksums, sections aside, and those that are nothing but states of rans."""
+        check, states = 0, 0
+        if self.header.is_small:
+            check = CHECK_BYTES
+        elif self.is_plain:
+            check = planes.CHECK_BYTES
+        else:
+            d = self.model.description
+            for box in map(self.grid.box, range(self.grid.count)):
+                of_panel = packing.overhead(
+                    self.header.packing, ladder.elements(self.model, *d.grid(box.height, box.width))
+                )
+                check, states = check + of_panel[0], states + of_panel[1]
+        most = len(self.data) - self.begin  # of a file that has been cut
+        return min(check, most), min(states, max(0, most - check))
+
     def info(self) -> Info:
         """The public summary of the file."""
         header, (height, width) = self.header, self.size
         sections = len(container.write_sections(header.sections))
+        check, states = self._overhead()
         return Info(
             format_version=container.VERSION,
             model=self.model_name,
@@ -221,7 +251,7 @@ class ParsedFile:
             height=height,
             mode=self.mode,
             bits=self.bits,
-            inverted=header.inverted,
+            inverted=self.is_inverted,
             quality=header.quality,
             max_error=self.max_error,
             packing=header.packing,
@@ -230,7 +260,9 @@ class ParsedFile:
             parts={
                 "header": self.begin - sections,
                 "sections": sections,
-                "payload": len(self.data) - self.begin,
+                "check": check,
+                "states": states,
+                "payload": len(self.data) - self.begin - check - states,
             },
             sections={
                 container.SECTION_NAMES.get(tag, f"section {tag}"): len(content)

@@ -192,7 +192,6 @@ def header_of(
         quality=quality,
         packing=packing,
         size=None if tuple(size) == model.description.tile else (int(size[1]), int(size[0])),
-        inverted=inverted,
-        gray=candidate.gray,
+        variant=inverted or candidate.gray,
         sections=sections,
     )

@@ -12,8 +12,8 @@ from aecodec.encoding.batch import Batch
 from aecodec.encoding.candidates import Candidate, choose_residuals, header_of, inverted
 from aecodec.encoding.options import EncodeOptions
 from aecodec.engines.threads import in_threads
-from aecodec.format import container, panels
-from aecodec.format.container import Packing
+from aecodec.format import check, container, panels
+from aecodec.format.container import Header, Packing
 from aecodec.format.panels import PanelGrid
 from aecodec.images import tile_grid
 from aecodec.packing import Coded, Tables, pack
@@ -47,11 +47,11 @@ def write(
     negative = inverted(batch.stack, candidate)
 
     def files(name: Packing) -> list[bytes]:
-        headers = [
-            container.write_header(header_of(candidate, batch.size, int(quality), name, bool(i), sections))
+        fields = [
+            header_of(candidate, batch.size, int(quality), name, bool(i), sections)
             for quality, i, sections in zip(qualities, negative, batch.sections, strict=True)
         ]
-        return assemble(headers, name, candidate.model.tables, Coded(residuals, classes))
+        return assemble(fields, name, candidate.model.tables, Coded(residuals, classes))
 
     first = files(packings[0])
     if is_single_tile(batch, candidate) and max(map(len, first)) < SHORT_BYTES:
@@ -59,12 +59,16 @@ def write(
     return [better_packed(each) for each in zip(first, *map(files, packings[1:]), strict=True)]
 
 
-def assemble(headers: Sequence[bytes], packing: Packing, tables: Tables, coded: Coded) -> list[bytes]:
+def assemble(fields: Sequence[Header], packing: Packing, tables: Tables, coded: Coded) -> list[bytes]:
     """The files of single-panel pictures, from their headers, residuals and classes."""
-    bodies = panels.check_bytes(coded.residuals)
-    checks = [zlib.crc32(body, zlib.crc32(header)) for header, body in zip(headers, bodies, strict=True)]
-    payloads = pack(packing, tables, coded.residuals, coded.classes, checks)
-    return [header + payload for header, payload in zip(headers, payloads, strict=True)]
+    headers = [container.write_header(each) for each in fields]
+    checks = panels.checksums(coded.residuals, [zlib.crc32(header) for header in headers])
+    carried = [0 if each.is_small else found for each, found in zip(fields, checks, strict=True)]
+    payloads = pack(packing, tables, coded.residuals, coded.classes, carried)
+    return [
+        check.with_check(header + check.sealed(payload, found)) if each.is_small else header + payload
+        for each, header, payload, found in zip(fields, headers, payloads, checks, strict=True)
+    ]
 
 
 def is_single_tile(batch: Batch, candidate: Candidate) -> bool:
@@ -93,10 +97,10 @@ def _write_panels(batch: Batch, candidate: Candidate, grid: PanelGrid, quality: 
         choice = choose_residuals(
             part, candidate, np.array([quality]), options.engine, options.effort, negative=negative
         )
-        body = panels.check_bytes(choice.residuals)[0]
         seeds = {name: panels.seed_of(index, grid.count, zlib.crc32(header)) for name, header in headers.items()}
+        residuals, tables = choice.residuals, candidate.model.tables
         return [
-            pack(name, candidate.model.tables, choice.residuals, choice.classes, [zlib.crc32(body, seed)])[0]
+            pack(name, tables, residuals, choice.classes, panels.checksums(residuals, [seed]))[0]
             for name, seed in seeds.items()
         ]
 

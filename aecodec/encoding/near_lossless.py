@@ -107,8 +107,8 @@ def _write_panels(
     def packed(name: str, seed: int) -> list[bytes]:
         def work(index: int) -> bytes:
             choice = choices[index]
-            check = zlib.crc32(panels.check_bytes(choice.residuals)[0], panels.seed_of(index, count, seed))
-            return pack(name, model.tables, choice.residuals, choice.classes, [check])[0]
+            checks = panels.checksums(choice.residuals, [panels.seed_of(index, count, seed)])
+            return pack(name, model.tables, choice.residuals, choice.classes, checks)[0]
 
         return list(in_threads(work, range(count)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -69,7 +69,7 @@ def compare(
     """Code a picture with `codec` at a quality, and with each rival at its highest quality whose file is no larger."""
     original = item.picture
     mine = fit_budgets(Codec(codec.name, codec.encode, codec.decode, (quality,)), [original], [0], progress)[0][0]
-    found = [(codec.name, Reconstruction(mine.quality, mine.file_bytes, mine.picture, mine.psnr, True))]
+    found = [(codec.name, replace(mine, fits=True))]
     found += [
         (r.name, fit_budget(rival_codec(r, original.ndim == 2), original, mine.file_bytes, progress)) for r in rivals
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +18,8 @@ from aecodec.errors import UnsupportedImage
 from aecodec.evaluation import colours
 from aecodec.evaluation.scores import measured
 from aecodec.evaluation.sheets import Cell, Row, Section
-from aecodec.format.panels import check_bytes
+from aecodec.format.check import unsealed
+from aecodec.format.panels import checksums
 from aecodec.models import ladder
 from aecodec.models.description import COEFFICIENT_BITS
 from aecodec.models.model import Model
@@ -58,7 +58,8 @@ def levels(data: bytes) -> list[Level]:
     model, engine = file.model, engines.engine("numpy")
     d = model.description
     rows, columns = d.grid(*file.size)
-    decoder = unpacker(file.header.packing, model.tables, [file.payload], ladder.elements(model, rows, columns))
+    payload = unsealed(file.payload)[0] if file.header.is_small else file.payload
+    decoder = unpacker(file.header.packing, model.tables, [payload], ladder.elements(model, rows, columns))
     elements: dict[int, NDArray[Any]] = {}
     bits: dict[int, float] = {}
     residuals: list[NDArray[Any]] = []
@@ -72,7 +73,7 @@ def levels(data: bytes) -> list[Level]:
         return residual
 
     latent = ladder.walk(model, engine, np.array([file.header.quality]), rows, columns, code)
-    decoder.finish([zlib.crc32(part, file.seed) for part in check_bytes(residuals)])
+    decoder.finish([0] if file.header.is_small else checksums(residuals, [file.seed]))
     unit = 1 << COEFFICIENT_BITS
     found = []
     if d.vector:

@@ -108,13 +108,18 @@ def sweep(
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """The reconstruction of a picture within a budget of bytes; from the smallest file if none `fits`."""
+    """The reconstruction of a picture from a file within a budget of bytes; from the smallest file if none `fits`."""
 
     quality: int
-    file_bytes: int
+    file: bytes
     picture: Picture
     psnr: float
     fits: bool
+
+    @property
+    def file_bytes(self) -> int:
+        """The size of the file."""
+        return len(self.file)
 
 
 def fit_budgets(
@@ -137,9 +142,7 @@ def fit_budgets(
         decoded = codec.decode([data for _, data in chosen])
         rows.append(
             [
-                Reconstruction(
-                    quality, len(data), shown, point(0, [original], [data], [shown]).psnr, len(data) <= budget
-                )
+                Reconstruction(quality, data, shown, point(0, [original], [data], [shown]).psnr, len(data) <= budget)
                 for original, (quality, data), shown in zip(pictures, chosen, decoded, strict=True)
             ]
         )

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from html import escape
 
-from PIL import Image
-
 from aecodec.evaluation.comparison import CodecResult, Comparison
-from aecodec.sources.readers import Picture
+from aecodec.evaluation.embedding import aec_uri, decoder, png_uri
 
 SHOWN_WIDTH = 512  # in CSS pixels, about: what a small picture is enlarged to, by whole factors
 _STYLE = """
@@ -24,9 +20,9 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin: 2.5rem 0 .5rem; }
 p { max-width: 45rem; color: var(--pale); }
 .stage { position: relative; max-width: 100%; overflow: hidden; border: 1px solid var(--line); cursor: ew-resize;
   touch-action: pan-y; user-select: none; }
-.stage img { display: block; width: 100%; height: auto; -webkit-user-drag: none; }
-.stage img[hidden] { display: none; }
-.stage.small img { image-rendering: pixelated; }
+.stage img, .stage aec-img { display: block; width: 100%; height: auto; -webkit-user-drag: none; }
+.stage [hidden] { display: none; }
+.stage.small { image-rendering: pixelated; }
 .stage .decoded { position: absolute; inset: 0; clip-path: inset(0 0 0 var(--cut)); }
 .stage .edge { position: absolute; inset: 0 auto 0 var(--cut); width: 2px; margin-left: -1px; background: #fff;
   outline: 1px solid #000; pointer-events: none; }
@@ -67,7 +63,8 @@ for (const figure of document.querySelectorAll("section.pair")) {
 
 
 def page(found: Sequence[Comparison]) -> str:
-    """The page as HTML, with the pictures embedded as PNG."""
+    """The page as HTML, with the pictures embedded: that of aecodec as its file, the others as PNG."""
+    embedded = decoder([comparison.results[0].reconstruction.file for comparison in found])
     sections = "\n".join(_section(comparison, number) for number, comparison in enumerate(found))
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -84,6 +81,7 @@ def page(found: Sequence[Comparison]) -> str:
 {escape(found[0].results[0].name)}; PSNR and SSIM are those of the whole picture.</p>
 {sections}
 <script>{_SCRIPT}</script>
+{embedded}
 </body>
 </html>
 """
@@ -93,11 +91,10 @@ def _section(comparison: Comparison, number: int) -> str:
     original = comparison.item.picture
     width = original.shape[1]
     scale = max(1, SHOWN_WIDTH // max(original.shape[:2]))
-    images = [f'<img alt="original" src="{_data_uri(original)}">']
-    images += [
-        f'<img class="decoded" data-codec="{name}" alt="{name}" src="{_data_uri(picture)}">'
-        for name, picture in ((escape(r.name), r.reconstruction.picture) for r in comparison.results)
-    ]
+    images = [f'<img alt="original" src="{png_uri(original)}">']
+    mine, *rivals = comparison.results
+    images.append(_decoded("aec-img", mine.name, aec_uri(mine.reconstruction.file)) + "</aec-img>")
+    images += [_decoded("img", rival.name, png_uri(rival.reconstruction.picture)) for rival in rivals]
     stacked = "\n".join(images)
     rows = "\n".join(_row(result, number, index == 0) for index, result in enumerate(comparison.results))
     shown_width = f'style="width: {width * scale}px"'
@@ -118,15 +115,13 @@ def _section(comparison: Comparison, number: int) -> str:
 </section>"""
 
 
+def _decoded(tag: str, name: str, address: str) -> str:
+    return f'<{tag} class="decoded" data-codec="{escape(name)}" alt="{escape(name)}" src="{address}">'
+
+
 def _row(result: CodecResult, number: int, checked: bool) -> str:
     name = escape(result.name)
     larger = "" if result.reconstruction.fits else " (its smallest file)"
     choice = f'<input type="radio" name="codec-{number}" value="{name}"{" checked" if checked else ""}>'
     cells = "".join(f"<td>{figure}</td>" for figure in result.figures())
     return f"<tr><td><label>{choice} {name}{larger}</label></td>{cells}</tr>"
-
-
-def _data_uri(picture: Picture) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

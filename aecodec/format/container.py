@@ -1,18 +1,35 @@
 """The header and sections of an .aec file, written and read.
 
-    byte 0       0xAE
-    byte 1       0xC in the high nibble, the version of the format in the low one (0: draft)
-    byte 2       bits 0-3  number of a bundled model, 1..14; 15: plain, without a model; 0: the model's id follows
-                 bit 4     the size follows
-                 bit 5     inverted: the picture's negative was coded
-                 bit 6     gray: a colour model coded a gray picture as three equal channels
+A file has one of three forms, each for what the ones before it cannot hold.
+
+The small form: a picture that has the size of its model's tile, with a bundled model, the packing rans and no sections.
+
+    byte 0       bits 0-3  number of the model, 1..14
+                 bits 4-7  0xB
+    byte 1       bits 0-6  quality, 1..100
+                 bit 7     variant
+    payload
+    last byte    the check: a CRC-8 of all bytes before it; see `aecodec.format.check`
+
+The short form, for any other picture of at most 4096 pixels or with the size of its model's tile, and the general form
+for the rest:
+
+    1 byte       0xBF                                                    the short form
+    4 bytes      0xAE 0xC0 0xDE, the version of the format (0: draft)    the general form
+    1 byte       bits 0-3  number of a bundled model, 1..14; 15: plain, without a model; 0: the model's id follows
+                 bit 4     the size follows; always set in the general form
+                 bit 5     variant
+                 bit 6     reserved, 0
                  bit 7     sections follow
-    byte 3       bits 0-6  quality, 1..100
+    1 byte       bits 0-6  quality, 1..100
                  bit 7     packing, 0: rans, 1: zstd
     8 bytes      the model's id, if its number is 0
     2 varints    width - 1, height - 1, if bit 4 is set
     sections     if bit 7 is set: one or more of (tag, varint length, bytes), then the tag 0
-    payload      to the end of the file
+    payload      to the end of the file; its checksum covers these bytes
+
+Variant: a model of one channel coded the picture's negative; a model of three coded a gray picture as three equal
+channels; a plain picture is gray.
 
 A varint is LEB128: seven bits a byte, the lowest first, the top bit set on all bytes but the last. It is
 written in the fewest bytes, so its last byte is zero only when it is the only one; it is below 2^32, so it
@@ -26,8 +43,6 @@ Every header has exactly one encoding: `write_header(read_header(data)[0]) == da
 can be read. Some of its rules need knowledge of the models and are checked by `aecodec.decoding.parsed_file`: the size
 is omitted if and only if it is that of the model's tile, a model that has a number is not identified by its id, and a
 plain file sets nothing that only has a meaning with a model.
-
-The checksum covers these bytes; it is part of the payload, as the packings define.
 """
 
 from __future__ import annotations
@@ -43,15 +58,20 @@ PLAIN: Final = 15  # in place of a model's number
 MODEL_ID_BYTES: Final = 8
 MAX_QUALITY: Final = 100
 MAX_SIDE: Final = 1 << 32
+SHORT_PIXELS: Final = 4096  # a larger picture can afford a signature
 
-_MAGIC: Final = 0xAE  # a continuation byte in UTF-8: no text starts with it
-_MAGIC_NIBBLE: Final = 0xC0
+# The first bytes are continuation bytes in UTF-8: no text starts with them.
+SIGNATURE: Final = b"\xae\xc0\xde"  # of the general form, followed by the version
+_SHORT_FORM: Final = 0xBF
+_SMALL_FORM: Final = 0xB0
+_FORM: Final = 0xF0
 _MODEL_NUMBER: Final = 0x0F
 _HAS_SIZE: Final = 0x10
-_INVERTED: Final = 0x20
-_GRAY: Final = 0x40
+_RESERVED: Final = 0x40
+_VARIANT: Final = 0x20
 _HAS_SECTIONS: Final = 0x80
 _QUALITY: Final = 0x7F
+_SMALL_VARIANT_SHIFT: Final = 7
 _PACKING_SHIFT: Final = 7
 _IGNORABLE: Final = 0x80
 _END_OF_SECTIONS: Final = 0
@@ -102,8 +122,8 @@ class Header:
     quality: 1..100.
     packing: "rans" or "zstd".
     size: (width, height), each 1..2^32; None: the model's own tile.
-    inverted: the payload holds the picture's negative.
-    gray: a colour model coded a gray picture, only one of its channels is the picture; or a plain picture is gray.
+    variant: the payload holds the picture's negative, if the model has one channel; a gray picture in a colour model's
+    three channels; or a plain picture is gray.
     sections: strictly increasing by tag.
     """
 
@@ -112,8 +132,7 @@ class Header:
     packing: Packing
     model_id: bytes = b""
     size: tuple[int, int] | None = None
-    inverted: bool = False
-    gray: bool = False
+    variant: bool = False
     sections: tuple[Section, ...] = ()
 
     def __post_init__(self) -> None:
@@ -131,15 +150,28 @@ class Header:
         if any(first >= second for first, second in zip(tags, tags[1:], strict=False)):
             raise InvalidValue("the tags of sections must be strictly increasing")
 
+    @property
+    def is_small(self) -> bool:
+        """Whether the file has the small form, with a check of its own and none in the payload."""
+        bundled = 1 <= self.model_number < PLAIN
+        return bundled and self.size is None and self.packing == PACKINGS[0] and not self.sections
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether the file has the general form, which begins with the signature."""
+        return self.size is not None and self.size[0] * self.size[1] > SHORT_PIXELS
+
 
 def write_header(header: Header) -> bytes:
     """The bytes of `header`, which precede the payload and are covered by its checksum."""
+    if header.is_small:
+        return bytes([_SMALL_FORM | header.model_number, header.quality | header.variant << _SMALL_VARIANT_SHIFT])
     flags = header.model_number
     flags |= _HAS_SIZE if header.size else 0
-    flags |= _INVERTED if header.inverted else 0
-    flags |= _GRAY if header.gray else 0
+    flags |= _VARIANT if header.variant else 0
     flags |= _HAS_SECTIONS if header.sections else 0
-    written = bytearray([_MAGIC, _MAGIC_NIBBLE | VERSION, flags])
+    written = bytearray(SIGNATURE + bytes([VERSION]) if header.is_signed else [_SHORT_FORM])
+    written.append(flags)
     written.append(header.quality | PACKINGS.index(header.packing) << _PACKING_SHIFT)
     written += header.model_id
     if header.size:
@@ -161,13 +193,16 @@ def read_header(data: bytes) -> tuple[Header, int]:
     """
     if is_data_set(data):
         raise NotAnAecFile("this is a data set of many pictures: use aecodec.dataset.open, or aec unpack")
-    if data and data[0] != _MAGIC or len(data) > 1 and data[1] & 0xF0 != _MAGIC_NIBBLE:
-        raise NotAnAecFile("this is not an .aec file")
-    if len(data) > 1 and (version := data[1] & 0x0F) != VERSION:
-        raise UnsupportedVersion(
-            f"the file has version {version} of the format and this release reads version {VERSION}: upgrade aecodec"
-        )
-    (_, _, flags, last), at = _read_bytes(data, 0, 4)
+    (first,), at = _read_bytes(data, 0, 1)
+    if first & _FORM == _SMALL_FORM and _SMALL_FORM < first < _SHORT_FORM:
+        (last,), at = _read_bytes(data, at, 1)
+        variant = bool(last >> _SMALL_VARIANT_SHIFT)
+        return Header(first & _MODEL_NUMBER, last & _QUALITY, PACKINGS[0], variant=variant), at
+    if first != _SHORT_FORM:
+        at = _read_signature(data)
+    (flags, last), at = _read_bytes(data, at, 2)
+    if flags & _RESERVED:
+        raise InvalidValue("a reserved bit of the header is set")
     model_id = b""
     size: tuple[int, int] | None = None
     sections: tuple[Section, ...] = ()
@@ -185,11 +220,24 @@ def read_header(data: bytes) -> tuple[Header, int]:
         quality=last & _QUALITY,
         packing=PACKINGS[last >> _PACKING_SHIFT],
         size=size,
-        inverted=bool(flags & _INVERTED),
-        gray=bool(flags & _GRAY),
+        variant=bool(flags & _VARIANT),
         sections=sections,
     )
+    if header.is_small or header.is_signed != (first != _SHORT_FORM):
+        raise InvalidValue("the header has another form than its content demands")
     return header, at
+
+
+def _read_signature(data: bytes) -> int:
+    """Where the general form continues after signature and version."""
+    if data[: len(SIGNATURE)] != SIGNATURE[: len(data)]:
+        raise NotAnAecFile("this is not an .aec file")
+    (*_, version), at = _read_bytes(data, 0, len(SIGNATURE) + 1)
+    if version != VERSION:
+        raise UnsupportedVersion(
+            f"the file has version {version} of the format and this release reads version {VERSION}: upgrade aecodec"
+        )
+    return at
 
 
 def write_sections(sections: tuple[Section, ...]) -> bytes:

@@ -90,9 +90,13 @@ def seed_of(index: int, count: int, seed: int) -> int:
     return zlib.crc32(index.to_bytes(INDEX_BYTES, "little"), seed) if count > 1 else seed
 
 
-def check_bytes(residuals: Sequence[NDArray[Any]]) -> list[bytes]:
-    """The bytes that a checksum covers, for each picture: its residuals, 32-bit little-endian, in coding order."""
-    return [row.tobytes() for row in np.concatenate(residuals, axis=1).astype("<i4")]
+def checksums(residuals: Sequence[NDArray[Any]], seeds: Sequence[int]) -> list[int]:
+    """The checksum of each picture: a CRC-32 that starts from its seed, over its residuals (S, E), pass after pass.
+
+    The residuals are taken as 32-bit integers, little-endian.
+    """
+    rows = np.concatenate(residuals, axis=1).astype("<i4")
+    return [zlib.crc32(row, seed) for row, seed in zip(rows, seeds, strict=True)]
 
 
 # Payloads ---

@@ -23,6 +23,7 @@ from aecodec.decoding.parsed_file import ParsedFile
 from aecodec.encoding.options import TARGET_NAMES, EncodeOptions
 from aecodec.errors import (
     AecError,
+    ChecksumMismatch,
     InvalidValue,
     NotAnAecFile,
     TruncatedFile,
@@ -57,8 +58,9 @@ def register() -> None:
 class AecImageFile(ImageFile.ImageFile):
     """An opened .aec file, whose pixels are read and decoded when they are first needed.
 
-    Opening raises SyntaxError if the file is not an .aec file, so that Pillow tries its other plugins. Opening, loading
-    and verifying raise OSError if the file is damaged or this release cannot read it.
+    Opening raises SyntaxError if the file is not an .aec file, so that Pillow tries its other plugins; also if it may
+    be a damaged one but has no signature. Otherwise opening, loading and verifying raise OSError if the file is damaged
+    or this release cannot read it.
     """
 
     format = FORMAT
@@ -76,7 +78,9 @@ class AecImageFile(ImageFile.ImageFile):
         except NotAnAecFile as error:
             raise SyntaxError(str(error)) from error
         except AecError as error:
-            raise OSError(str(error)) from error
+            self.fp.seek(self._begin)
+            signed = self.fp.read(len(container.SIGNATURE)) == container.SIGNATURE
+            raise (OSError if signed else SyntaxError)(str(error)) from error
         self._size = file.size[1], file.size[0]
         self._mode = file.mode
         self._file = file
@@ -134,7 +138,7 @@ def _read_header(stream: IO[bytes]) -> ParsedFile:
         data += more
         try:
             return ParsedFile.parse(data, None)
-        except TruncatedFile:
+        except (TruncatedFile, ChecksumMismatch):  # the check of the small form is its last byte
             if not more:
                 raise
         block = len(data)

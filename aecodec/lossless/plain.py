@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 NAME: Final = "plain"
 QUALITY: Final = 100  # what the header of every plain file says, and
 PACKING: Final = "zstd"
-RAW_MORE_BYTES: Final = 20  # header 4, size 6, precision 1 to 3, method 1, checksum 4; and two to spare
+RAW_MORE_BYTES: Final = 22  # header 6, size 6, precision 1 to 3, method 1, checksum 4; and two to spare
 
 _NOVEL_BYTES: Final = 1  # what a pixel unlike its neighbours to the left and above takes, and rarely less
 _QUICK_LEVEL: Final = 1
@@ -100,7 +100,7 @@ def write(samples: NDArray[Any], max_error: int = 0, sections: tuple[Section, ..
     bits = 8 * samples.dtype.itemsize
     precision = Precision(bits, min(max_error, (1 << bits) - 1))
     size = samples.shape[1], samples.shape[0]
-    fields = Header(container.PLAIN, QUALITY, PACKING, size=size, gray=samples.ndim == 2, sections=sections)
+    fields = Header(container.PLAIN, QUALITY, PACKING, size=size, variant=samples.ndim == 2, sections=sections)
     header = container.write_header(fields)
     files = []
     for tried in dict.fromkeys([precision, Precision(bits, 0)]):

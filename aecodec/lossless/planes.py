@@ -41,7 +41,7 @@ _COLOUR: Final = 3
 _PALETTE: Final = 4
 _LEFT: Final = 1
 _ABOVE: Final = 2
-_CHECK_BYTES: Final = 4
+CHECK_BYTES: Final = 4
 _COLOURS: Final = 256  # of a palette at most
 _GRAY_COLOURS: Final = 128  # where a sample has 8 bits anyway, a palette must leave out half of the values to pay
 _GLANCE: Final = 4096  # pixels that a picture with too many colours is known by
@@ -95,9 +95,9 @@ def unpack(data: bytes, shape: tuple[int, int, int], dtype: DTypeLike = np.uint8
     little = native.newbyteorder("<")
     height, width, channels = shape
     pixel = channels * native.itemsize
-    if len(data) < 1 + _CHECK_BYTES:
+    if len(data) < 1 + CHECK_BYTES:
         raise TruncatedFile(f"{_WHAT} ends before its checksum")
-    method, content, check = data[0], data[1:-_CHECK_BYTES], data[-_CHECK_BYTES:]
+    method, content, check = data[0], data[1:-CHECK_BYTES], data[-CHECK_BYTES:]
     if method > _PALETTE or method == _COLOUR and channels < 3:
         raise InvalidValue(f"{_WHAT} uses an unknown packing method")
     if method == _CONSTANT:
@@ -122,7 +122,7 @@ def _level(body: bytes) -> int:
 
 
 def _check(content: bytes | memoryview, seed: int) -> bytes:
-    return zlib.crc32(content, seed).to_bytes(_CHECK_BYTES, "little")
+    return zlib.crc32(content, seed).to_bytes(CHECK_BYTES, "little")
 
 
 def _require_check(content: bytes | memoryview, seed: int, check: bytes) -> None:

@@ -14,7 +14,6 @@ payload covers the section's bytes.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -101,7 +100,7 @@ def find(
 
 def pack(name: str, found: Found, seed: int = 0) -> list[bytes]:
     """The packed elements of each picture, or of one panel of it, whose checksum starts from `seed`."""
-    checks = [zlib.crc32(body, seed) for body in panels.check_bytes(found.residuals)]
+    checks = panels.checksums(found.residuals, [seed] * len(found.residuals[0]))
     return packing.pack(name, found.tables, found.residuals, found.classes, checks)
 
 
@@ -166,7 +165,7 @@ def finish(
     quality = np.array([remainder.quality for remainder in remainders])
     error = np.array([remainder.error for remainder in remainders])
     pixels, coded = walk(model, engine, reconstructed, part.size, Bounds(quality, error), decoder.read)
-    decoder.finish([zlib.crc32(body, part.seed) for body in panels.check_bytes(coded.residuals)])
+    decoder.finish(panels.checksums(coded.residuals, [part.seed] * len(remainders)))
     return pixels, coded
 
 

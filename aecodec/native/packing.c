@@ -19,7 +19,8 @@ typedef struct {
     const int32_t *extents, *shifts; /* (64) */
     const int32_t *first;            /* (72) where the values of a kind begin */
     const uint16_t *frequencies, *starts; /* of every value of every kind */
-    const uint32_t *slots; /* (72, 4096) value (7 bits), frequency (13), slot - start (12) */
+    const uint32_t *slots; /* (72, 4096) of a slot: value (7 bits), frequency (13), rank (12) */
+    const uint16_t *ranks; /* (72, 4096) the slot of a rank of a value, which are those from its start on */
     const int32_t *root;   /* (72) the decision trees of zstd.py: nodes, */
     const int32_t *branch; /* of a node, for 0 and 1: a node, or ~value */
     const uint8_t *group;  /* of a node */
@@ -249,7 +250,7 @@ EXPORT int aec_rans_read(const aec_tables *tables, const uint8_t *data, int64_t 
 /* rANS, encoding --- */
 
 typedef struct {
-    uint16_t frequency, start;
+    uint32_t frequency, first; /* where the slots of its value begin in `ranks` */
 } event;
 
 typedef struct {
@@ -276,7 +277,7 @@ static int rans_write_round(coder *c, const uint8_t *kinds, int32_t *values, int
     }
     for (int64_t i = 0; i < n; i++) {
         int64_t row = c->tables->first[kinds[i]] + values[i];
-        w->events[w->count++] = (event){c->tables->frequencies[row], c->tables->starts[row]};
+        w->events[w->count++] = (event){c->tables->frequencies[row], (uint32_t)kinds[i] << PRECISION | c->tables->starts[row]};
     }
     w->rounds[w->round_count++] = w->count;
     return DONE;
@@ -301,11 +302,12 @@ EXPORT int aec_rans_write(const aec_tables *tables, const uint8_t *classes, int3
             int64_t begin = k ? w.rounds[k - 1] : 0;
             for (int64_t i = end - 1; i >= begin; i--) {
                 uint32_t f = w.events[i].frequency, *x = states + (i - begin) % lanes;
+                const uint16_t *slots = tables->ranks + w.events[i].first;
                 while (*x >= f << 12) {
                     *--at = (uint8_t)*x;
                     *x >>= 8;
                 }
-                *x = (*x / f << PRECISION) + w.events[i].start + *x % f;
+                *x = (*x / f << PRECISION) + slots[*x % f];
             }
             end = begin;
         }

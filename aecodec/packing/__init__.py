@@ -10,7 +10,7 @@ must be given whole. `Decoder.read` returns exactly the residuals that `pack` wa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
 from aecodec import native
@@ -27,6 +27,7 @@ __all__ = [
     "Tables",
     "ideal_bits",
     "least_bytes",
+    "overhead",
     "pack",
     "parametric",
     "quantize_probabilities",
@@ -76,15 +77,16 @@ class EntropyCoder:
     pack: Callable[[Tables, Sequence[Integers], Sequence[Integers], Sequence[int], int | None], list[bytes]]
     unpacker: Callable[[Tables, Sequence[bytes], int, int | None], Decoder]
     least_bytes: Callable[[int], int]
+    overhead: Callable[[int], tuple[int, int]]
 
 
 CODERS: dict[str, EntropyCoder] = {
-    "zstd": EntropyCoder(zstd.pack, zstd.Decoder, zstd.least_bytes),
-    "rans": EntropyCoder(rans.pack, rans.Decoder, rans.least_bytes),
+    "zstd": EntropyCoder(zstd.pack, zstd.Decoder, zstd.least_bytes, zstd.overhead),
+    "rans": EntropyCoder(rans.pack, rans.Decoder, rans.least_bytes, rans.overhead),
 }
 if native.library() is not None:
-    CODERS["zstd"] = EntropyCoder(native_coders.pack_phrases, native_coders.PhraseDecoder, zstd.least_bytes)
-    CODERS["rans"] = EntropyCoder(native_coders.pack_rans, native_coders.RansDecoder, rans.least_bytes)
+    CODERS["zstd"] = replace(CODERS["zstd"], pack=native_coders.pack_phrases, unpacker=native_coders.PhraseDecoder)
+    CODERS["rans"] = replace(CODERS["rans"], pack=native_coders.pack_rans, unpacker=native_coders.RansDecoder)
 
 
 def _coder(name: str) -> EntropyCoder:
@@ -105,8 +107,9 @@ def pack(
     """Code residuals with the packing `name`, "zstd" or "rans"; returns S payloads.
 
     residuals: for each pass (S, E) integers within +-2^20, 0 where the class is skipped. classes: of the same shapes,
-    integers 0..63. checks: S CRC-32 values, of which a zstd payload carries all 32 bits, a rans payload 16. lanes: of
-    rans; None for as many as the number of elements asks for. Raises InvalidValue for a value out of range.
+    integers 0..63. checks: S CRC-32 values, of which a zstd payload carries all 32 bits, a rans payload 16, which
+    cost nothing if they are 0. lanes: of rans; None for as many as the number of elements asks for. Raises InvalidValue
+    for a value out of range.
     """
     return _coder(name).pack(tables, residuals, classes, checks, lanes)
 
@@ -125,3 +128,8 @@ def unpacker(
 def least_bytes(name: str, elements: int) -> int:
     """The fewest bytes of a payload of `elements` elements; a shorter one is truncated."""
     return _coder(name).least_bytes(elements)
+
+
+def overhead(name: str, elements: int) -> tuple[int, int]:
+    """In a payload of `elements` elements, the bytes of its checksum, and those of states of rans."""
+    return _coder(name).overhead(elements)

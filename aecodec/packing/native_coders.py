@@ -36,10 +36,8 @@ BEYOND: Final = 1 << 21  # a residual that is refused
 class TablesStruct(ctypes.Structure):
     """``aec_tables`` of packing.c."""
 
-    _fields_ = tuple(
-        (name, Address)
-        for name in ("extents", "shifts", "first", "frequencies", "starts", "slots", "root", "branch", "group", "path")
-    ) + (("skip", Count),)
+    _names = "extents", "shifts", "first", "frequencies", "starts", "slots", "ranks", "root", "branch", "group", "path"
+    _fields_ = (*((name, Address) for name in _names), ("skip", Count))
 
 
 class DictionaryStruct(ctypes.Structure):
@@ -60,6 +58,7 @@ def _tables(tables: Tables, use: str) -> Held:
         arrays["frequencies"] = tables.event_frequencies.astype(np.uint16)
         arrays["starts"] = tables.event_starts.astype(np.uint16)
         arrays["slots"] = rans.slots(tables)
+        arrays["ranks"] = rans.slots_of_values(tables).astype(np.uint16)
     else:
         trees = zstd.trees(tables)
         arrays |= {name: getattr(trees, name) for name in ("root", "branch", "group", "path")}

@@ -1,9 +1,10 @@
 """The short packing: interleaved range asymmetric numeral systems (rANS; Duda 2013, arXiv:1311.2540).
 
-A lane is a state x < 2^24. With M = 4096, f the frequency of an event's value, c the sum of those before it:
+A lane is a state x < 2^24. With M = 4096, every kind of event has M slots, of which a value of frequency f has f. Slot
+`x % M` belongs to some value and is the rank-th of its slots, rank = 0..f-1:
 
-    encode   x -> (x // f) * M + c + x % f
-    decode   s = x % M; the value is the one with c <= s < c + f; x -> f * (x // M) + s - c
+    encode   x -> (x // f) * M + the slot of the value whose rank is x % f
+    decode   x -> (x // M) * f + the rank of slot x % M
 
 Event i of a round belongs to lane i % lanes; every `lanes` events of a round, or the fewer at its end, are a
 step. Before each step, and once after the last, every lane in order takes bytes, x -> x * 256 + byte, while
@@ -20,13 +21,20 @@ That last freedom is why the payload of a single lane is the shortest there is: 
 in as few bytes as it needs. For one checksum and one sequence there is exactly one payload. With several
 lanes, whose states take turns in reading, every state stays at 2^16 or above: lane 0 starts at 2^16 + h,
 the others at 2^16, which costs 2.5 bytes a lane.
+
+Why the slots of a value are spread out. States far above M grow by the code length wherever the slots are. From a
+small state it matters: if a value's slots were neighbours, its first event would take x = 0 to the first of them, and
+so to some 12 bits, whatever its probability. Spread evenly, slot number `rank` is near rank * M / f, as a code length
+of log2(M / f) demands. A file whose check stands elsewhere starts at h = 0, and its payload takes 0.05 to 0.2 bytes
+more than the ideal code length, whole bytes included (neighbouring slots: 1.5); `python -m benchmarks overhead`
+measures it. Of the orders by (rank + d) / f, d = 1/4 gave the fewest bytes (1/16 to 2 were tried).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 import numpy as np
 
@@ -36,6 +44,8 @@ from aecodec.packing.tables import KINDS, PRECISION, RAW, TOTAL, Integers, Table
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    Slots: TypeAlias = npt.NDArray[np.uint32]
+
 LOW = 1 << 16  # a multiple of TOTAL, as rANS requires; states below 256 * LOW = 2^24
 ELEMENTS_PER_LANE = 12000
 MAX_LANES = 1024
@@ -44,7 +54,7 @@ SCALAR_LANES = 64  # up to here Python integers are faster than NumPy's call ove
 
 # where the parts of an entry of `slots` begin
 _FREQUENCY = 7
-_OFFSET = 20
+_RANK = 20
 
 
 def lanes_for(elements: int) -> int:
@@ -84,6 +94,46 @@ class _Steps:
         return padded
 
 
+# Slots ---
+
+
+class _Order:
+    """The slots of all kinds (72, 4096): which value each has, and the rank among the slots of that value.
+
+    frequency, value, rank: of the slots of a kind value by value. order: of a kind, the index into these of each slot.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        f = tables.event_frequencies.astype(np.int64)
+        kind = np.repeat(np.arange(KINDS), np.diff(np.append(tables.first, f.size)))
+        self.frequency, self.value = np.repeat(f, f), np.repeat(np.arange(f.size) - tables.first[kind], f)
+        self.rank = np.tile(np.arange(TOTAL), KINDS) - np.repeat(tables.event_starts, f)
+        # Different fractions of denominators up to 2^12 differ by 2^-24 or more: as integers they keep their order.
+        keys = (((4 * self.rank + 1) << 24) // self.frequency).reshape(KINDS, TOTAL)  # < 2^38
+        self.order = np.sort(keys << PRECISION | np.arange(TOTAL)) & (TOTAL - 1)
+
+
+@lru_cache(maxsize=2)
+def _order(tables: Tables) -> _Order:
+    return _Order(tables)
+
+
+@lru_cache(maxsize=16)
+def slots(tables: Tables) -> Slots:
+    """(72 * 4096,) what a kind's slot decodes to: value (7 bits), frequency (13), rank (12)."""
+    found = _order(tables)
+    entries = (found.value | found.frequency << _FREQUENCY | found.rank << _RANK).astype(np.uint32)
+    return np.take_along_axis(entries.reshape(KINDS, TOTAL), found.order, axis=1).reshape(-1)
+
+
+@lru_cache(maxsize=16)
+def slots_of_values(tables: Tables) -> Slots:
+    """(72 * 4096,) the slots of each kind value by value, those of a value by their ranks: the inverse."""
+    found = np.empty((KINDS, TOTAL), np.uint32)
+    np.put_along_axis(found, _order(tables).order, np.arange(TOTAL, dtype=np.uint32)[None], axis=1)
+    return found.reshape(-1)
+
+
 # Encoder ---
 
 
@@ -98,7 +148,7 @@ def pack(
     streams = len(checks)
     lanes = lanes or lanes_for(sum(r.shape[1] for r in residuals))
     frequencies = [np.zeros((0, streams, lanes), np.uint32)]
-    starts = [np.zeros((0, streams, lanes), np.uint32)]
+    firsts = [np.zeros((0, streams, lanes), np.uint32)]
     for r, c in zip(residuals, classes, strict=True):
         size = r.shape[1]
 
@@ -107,15 +157,16 @@ def pack(
             steps = _Steps(where, streams, size, lanes)
             row = tables.first[kinds] + values
             frequencies.append(steps.spread(tables.event_frequencies[row], TOTAL, np.uint32))
-            starts.append(steps.spread(tables.event_starts[row], 0, np.uint32))
+            firsts.append(steps.spread(kinds << PRECISION | tables.event_starts[row], IDLE << PRECISION, np.uint32))
             return values
 
         code_pass(tables, c, collect, r)
-    f, c = np.concatenate(frequencies), np.concatenate(starts)
+    f, first = np.concatenate(frequencies), np.concatenate(firsts)
     states = first_states(lanes, checks)
     if streams * lanes <= SCALAR_LANES:
-        return [_encode_scalar(states[s].tolist(), f[:, s], c[:, s]) for s in range(streams)]
-    return _encode(states, f, c)
+        slot = slots_of_values(tables)
+        return [_encode_scalar(states[s].tolist(), f[:, s], first[:, s], slot) for s in range(streams)]
+    return _encode(states, f, first, slots_of_values(tables))
 
 
 def head(states: Sequence[int]) -> bytes:
@@ -125,36 +176,35 @@ def head(states: Sequence[int]) -> bytes:
     return states[0].to_bytes((states[0].bit_length() + 7) // 8, "big")
 
 
-def _encode_scalar(states: list[int], frequencies: Integers, starts: Integers) -> bytes:
+def _encode_scalar(states: list[int], frequencies: Integers, firsts: Integers, slots: Slots) -> bytes:
     backwards = bytearray()
-    lanes = len(states)
+    lanes, slot = len(states), slots.data
     lane = lanes
-    for f, c in zip(frequencies.ravel()[::-1].tolist(), starts.ravel()[::-1].tolist(), strict=True):
+    for f, first in zip(frequencies.ravel()[::-1].tolist(), firsts.ravel()[::-1].tolist(), strict=True):
         lane = (lane or lanes) - 1
         x = states[lane]
         while x >= f << 12:
             backwards.append(x & 255)
             x >>= 8
-        states[lane] = ((x // f) << 12) + c + x % f
+        states[lane] = (x // f << 12) + slot[first + x % f]
     return head(states) + bytes(backwards[::-1])
 
 
-def _encode(states: npt.NDArray[np.uint32], frequencies: Integers, starts: Integers) -> list[bytes]:
+def _encode(states: npt.NDArray[np.uint32], frequencies: Integers, firsts: Integers, slots: Slots) -> list[bytes]:
     streams, lanes = states.shape
     steps = len(frequencies)
     x = states.reshape(-1)
     f = frequencies.reshape(steps, x.size)
-    c = starts.reshape(steps, x.size)
+    first = firsts.reshape(steps, x.size)
     limit = f << 12  # f <= 2^12, so limit <= 2^24 and x < 2^24 always
-    growth = TOTAL - f  # (x // f) * M + c + x % f = x + (x // f) * (M - f) + c
     before = np.empty(f.shape, np.uint16)  # the bytes that a state gives off are among its lowest two
     given = np.empty(f.shape, np.uint8)
     for t in range(steps - 1, -1, -1):
         before[t] = x & 0xFFFF
         count = (x >= limit[t]).view(np.uint8) + (x >> 8 >= limit[t]).view(np.uint8)
         given[t] = count
-        x = x >> (count << 3)
-        x += x // f[t] * growth[t] + c[t]
+        whole, rank = np.divmod(x >> (count << 3), f[t])
+        x = (whole << PRECISION) + slots.take(first[t] + rank)
     count = given.reshape(steps, streams, lanes).transpose(1, 0, 2)
     pair = before.reshape(steps, streams, lanes).transpose(1, 0, 2)
     written = np.stack([count == 2, count >= 1], axis=-1)
@@ -166,20 +216,15 @@ def _encode(states: npt.NDArray[np.uint32], frequencies: Integers, starts: Integ
 # Decoder ---
 
 
-@lru_cache(maxsize=16)
-def slots(tables: Tables) -> npt.NDArray[np.uint32]:
-    """(72 * 4096,) what a kind's slot decodes to: value (7 bits), frequency (13), slot - c (12)."""
-    f = tables.event_frequencies.astype(np.uint32)
-    kind = np.repeat(np.arange(KINDS), np.diff(np.append(tables.first, f.size)))
-    value = (np.arange(f.size) - tables.first[kind]).astype(np.uint32)
-    offset = np.tile(np.arange(TOTAL), KINDS) - np.repeat(tables.event_starts, f)
-    return np.asarray(np.repeat(value | f << _FREQUENCY, f) | offset.astype(np.uint32) << _OFFSET)
-
-
 def least_bytes(elements: int) -> int:
     """A payload of fewer bytes is none: several lanes have their first states in it."""
     lanes = lanes_for(elements)
     return 3 * lanes if lanes > 1 else 0
+
+
+def overhead(elements: int) -> tuple[int, int]:
+    """See `aecodec.packing.overhead`: a lane's final state has 16 bits, and that of the first holds the checksum."""
+    return 2, 2 * (lanes_for(elements) - 1)
 
 
 class Decoder:
@@ -272,7 +317,7 @@ class Decoder:
             entry = table.take(slot, out=entries[t], mode="clip")  # in range: row <= 71 * 4096, slot < 4096
             x >>= PRECISION
             x *= (entry >> _FREQUENCY) & (2 * TOTAL - 1)  # < f * 2^12 <= 2^24
-            x += entry >> _OFFSET
+            x += entry >> _RANK
         self.states = x.reshape(self.states.shape)
         return entries
 

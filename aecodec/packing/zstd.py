@@ -318,6 +318,11 @@ def least_bytes(elements: int) -> int:
     return frames.LEAST_BYTES + CHECK_BYTES
 
 
+def overhead(elements: int) -> tuple[int, int]:
+    """See `aecodec.packing.overhead`."""
+    return CHECK_BYTES, 0
+
+
 class Decoder:
     """Reads passes back in the order in which they were packed. Interface as `aecodec.packing.Decoder`."""
 

@@ -99,8 +99,8 @@ def event_table(log: Log, begin: int, end: int, names: Sequence[str]) -> str:
     rows = []
     for name, event in zip(names, log.events[begin:end], strict=True):
         taken = hexadecimal(event.taken) or "-"
-        rows.append([name, event.kind, taken, event.x, event.s, event.value, event.f, event.c, event.after])
-    return table(["element", "event kind", "bytes taken", "x", "s", "value", "f", "c", "x after"], rows)
+        rows.append([name, event.kind, taken, event.x, event.s, event.value, event.f, event.rank, event.after])
+    return table(["element", "event kind", "bytes taken", "x", "s", "value", "f", "rank", "x after"], rows)
 
 
 def element_rows(log: Log, model: Model, stage: reference.Stage, begin: int, kinds: range) -> list[list[object]]:
@@ -127,7 +127,8 @@ def example_part(short: bytes, long: bytes) -> str:
     header = log.header
     assert isinstance(header.model, int)
     model = models()[header.model]
-    assert model.tile == [28, 28] and model.channels == 1 and header.length == 4
+    assert model.tile == [28, 28] and model.channels == 1 and header.length == 2 and header.small
+    first_bytes = int.from_bytes(short[2:5], "big")
     columns = model.tile[1] // model.block
     blocks = columns * (model.tile[0] // model.block)
     elements = model.vector + blocks * model.coefficients
@@ -174,7 +175,6 @@ def example_part(short: bytes, long: bytes) -> str:
     pixels = block_pixels(picture, model, shown)
     lines = [pixels[dy * model.block :][: model.block] for dy in range(model.block)]
     last = log.events[-1]
-    folded = (log.crc ^ log.crc >> 16) & 0xFFFF
     parts = [
         f"A digit of 28 x 28 pixels, coded with {model.name} (id `{model.id().hex()}`) at quality {header.quality}"
         f" with rans, is this file of {len(short)} bytes:",
@@ -182,16 +182,16 @@ def example_part(short: bytes, long: bytes) -> str:
         table(
             ["offset", "bytes", "meaning"],
             [
-                [0, f"`{hexadecimal(short[:1])}`", "first byte of every .aec file"],
-                [1, f"`{hexadecimal(short[1:2])}`", f"C, and version {short[1] & 15}"],
-                [2, f"`{hexadecimal(short[2:3])}`", f"model {header.model}; no size, inverted, gray or sections"],
-                [3, f"`{hexadecimal(short[3:4])}`", f"quality {header.quality}; packing {header.packing}"],
-                [4, f"`{hexadecimal(short[4:])}`", f"payload, {len(short) - 4} bytes"],
+                [0, f"`{hexadecimal(short[:1])}`", f"the small form: packing rans, no sections; model {header.model}"],
+                [1, f"`{hexadecimal(short[1:2])}`", f"quality {header.quality}; no variant"],
+                [2, f"`{hexadecimal(short[2:-1])}`", f"payload, {len(short) - 3} bytes"],
+                [len(short) - 1, f"`{hexadecimal(short[-1:])}`", "check: the CRC-8 of the bytes before it"],
             ],
         ),
         f"No size is given, so the picture is one tile of 28 x 28 pixels, {blocks} blocks in {columns} columns. It has"
         f" {model.vector} + {blocks} * {model.coefficients} = {elements} elements, and floor({elements} / 12000) = 0,"
-        f" so there is one lane. Its first state is that of the bytes `{hexadecimal(short[4:7])}`: **x = {log.start}**."
+        f" so there is one lane. The bytes `{hexadecimal(short[2:5])}` are {first_bytes} = 16 * {log.start} +"
+        f" {first_bytes % 16}, so the first state is **x = {log.start}** and the four bits are {first_bytes % 16}."
         f" `tables.skip` is {model.tables.skip}.",
         f"**The vector pass.** The events of its first round:{more}",
         vector_events,
@@ -207,10 +207,10 @@ def example_part(short: bytes, long: bytes) -> str:
         table(head, pass_rows),
         *updated,
         f"**The end.** There are {len(log.events)} events in all. The last one has kind {last.kind} and value"
-        f" {last.value} (s = {last.s}, f = {last.f}, c = {last.c}) and leaves x = {last.after}; the last refill takes"
-        f" {hexadecimal(log.last_taken) or 'no byte'}. The final state is **{log.end}**. The CRC-32 of the header is"
-        f" {log.crc_header:08X}, of the header and the {elements} residuals {log.crc:08X}; folded to 16 bits that is"
-        f" {folded:04X} = {folded}, so the file is whole.",
+        f" {last.value} (s = {last.s}, f = {last.f}, rank {last.rank}) and leaves x = {last.after}; the last refill"
+        f" takes {hexadecimal(log.last_taken) or 'no byte'}. The final state is **{log.end}** and no bytes of the"
+        f" payload are left, as the small form demands. The CRC-32 of the header is {log.crc_header:08X}, of the header"
+        f" and the {elements} residuals {log.crc:08X}; its lowest four bits are {log.crc % 16}, so the file is whole.",
         f"**Pixels.** The plane of block {shown} is\n\n    {numbers(log.plane[shown])}\n\n"
         f"its correction is\n\n    {numbers(log.correction[shown])}\n\nand its pixels are\n\n"
         + "\n".join(f"    {numbers(line)}" for line in lines),
@@ -221,13 +221,16 @@ def example_part(short: bytes, long: bytes) -> str:
 
     log = Log()
     assert reference.decode(long, models(), log) == picture
-    frame = long[4:-4]
+    assert log.header.length == 3
+    frame = long[3:-4]
     rows = [[group, used, hexadecimal(taken) or "-"] for group, used, taken in log.levels[0]]
     parts += [
         f"**The same with zstd** is {len(long)} bytes:",
         f"    {hexadecimal(long[:-4])}\n    {hexadecimal(long[-4:])}",
-        f"The frame has {len(frame)} bytes, from `{hexadecimal(frame[:2])}` on; the checksum {log.crc:08X} follows. The"
-        f" body has {len(log.body)} bytes:",
+        f"It has the short form: `BF`, then the flags and model {header.model}, then quality and packing. The frame has"
+        f" {len(frame)} bytes, from `{hexadecimal(frame[:2])}` on. The CRC-32 of the header is {log.crc_header:08X}, of"
+        f" the header and the {elements} residuals {log.crc:08X}, which the file ends with. The body has"
+        f" {len(log.body)} bytes:",
         f"    {hexadecimal(log.body)}",
         "On the first level of the first round the groups take these bytes:",
         table(["group", "decisions used", "bytes taken"], rows),
@@ -288,7 +291,7 @@ def test_listed_headers_are_refused() -> None:
 
 def test_damage_is_refused_by_both() -> None:
     short, long = example_files()
-    damaged = [short[:-1], short + b"\0", short[:4], long[:-1], long[:5] + long[6:], long + b"\0"]
+    damaged = [short[:-1], short + b"\0", short[:2], long[:-1], long[:4] + long[5:], long + b"\0"]
     damaged += [data[:-1] + bytes([data[-1] ^ 1]) for data in (short, long)]
     for data in damaged:
         with pytest.raises(Refused):
@@ -341,9 +344,9 @@ CASES = [
     ("cifar-4", "disc", (5, 41, 1), 30, "rans"),  # gray
     ("mnist-2", "disc", (56, 84, 1), 50, "rans"),  # two by three tiles
     ("cifar-4", "disc", (32, 64, 3), 40, "zstd"),
-    ("photo-1", "noise", (33, 70, 3), 70, "rans"),  # odd numbers of blocks: five by nine
-    ("photo-1", "disc", (1, 1, 1), 50, "rans"),
-    ("photo-1", "disc", (60, 40, 1), 30, "zstd"),
+    ("photo-2", "noise", (33, 70, 3), 70, "rans"),  # odd numbers of blocks: five by nine
+    ("photo-2", "disc", (1, 1, 1), 50, "rans"),
+    ("photo-2", "disc", (60, 40, 1), 30, "zstd"),
 ]
 
 
@@ -361,8 +364,7 @@ def test_reference_decoder_agrees(
     log = Log()
     found = reference.decode(data, models(), log)
     assert log.header.packing == packing
-    assert log.header.inverted == (kind == "negative")
-    assert log.header.gray == (channels < model.channels)
+    assert log.header.variant == (kind == "negative" or channels < model.channels)
     assert (found.height, found.width, found.channels) == (height, width, channels)
     assert found.samples == expected.tobytes()
     if (kind, packing) == ("noise", "rans"):

@@ -21,6 +21,7 @@ from aecodec.dataset import framing, runs
 from aecodec.dataset.framing import Block
 from aecodec.dataset.runs import Runs
 from aecodec.errors import AecError
+from aecodec.format import check
 
 PICTURES = [*DIGITS[:12], *COLOUR[:6]]
 
@@ -186,13 +187,14 @@ def file_of(*blocks: Block) -> bytes:
 
 
 HEADER = bytes([0, 0, 255, 255, 3])  # one run of 65536 pictures
+DIGIT_HEADER = check.with_check(b"\xb1\x4b")
 
 
 @pytest.mark.parametrize(
     ("block", "error"),
     [
-        (Block(framing.JOINED, bytes([0, 0, 128, 128, 4]) + b"\0\xae\xc0\x01\x4b", b""), aecodec.InvalidValue),
-        (Block(framing.JOINED, bytes([1, 0, 0, 0, 0]) + b"\0\xae\xc0\x01\x4b", b""), aecodec.InvalidValue),
+        (Block(framing.JOINED, bytes([0, 0, 128, 128, 4]) + b"\0" + DIGIT_HEADER, b""), aecodec.InvalidValue),
+        (Block(framing.JOINED, bytes([1, 0, 0, 0, 0]) + b"\0" + DIGIT_HEADER, b""), aecodec.InvalidValue),
         (Block(framing.JOINED, b"\0", b""), aecodec.TruncatedFile),
         (Block(9, b"", b""), aecodec.UnsupportedSection),
     ],
@@ -205,12 +207,12 @@ def test_impossible_blocks_are_refused_on_opening(block: Block, error: type[AecE
 @pytest.mark.parametrize(
     ("header", "error"),
     [
-        (HEADER + b"\0\xae\xc0\x13\x4b\xff\xff\x03\xff\xff\x03", aecodec.LimitExceeded),
-        (b"\0\0\x03" + b"\x04\xae\xc0\x01\x4b", aecodec.InvalidValue),
-        (b"\0\0\x03" + b"\0\xae\xc0\x5f\xe4\x1f\x1f", AecError),
-        (b"\0\0\x03" + b"\0\xae\xc0\x01\x4bmore", aecodec.InvalidValue),
+        (HEADER + b"\0\xae\xc0\xde\0\x13\x4b\xff\xff\x03\xff\xff\x03", aecodec.LimitExceeded),
+        (b"\0\0\x03" + b"\x04" + DIGIT_HEADER, aecodec.InvalidValue),
+        (b"\0\0\x03" + b"\0\xbf\x3f\xe4\x1f\x1f", AecError),
+        (b"\0\0\x03" + b"\0" + check.with_check(b"\xb1\x4bmore"), aecodec.InvalidValue),
         (b"\0\0\x03" + b"\x02", aecodec.TruncatedFile),
-        (b"\0\0\x03" + b"\0\xae\xc1\x01\x4b", aecodec.UnsupportedVersion),
+        (b"\0\0\x03" + b"\0\xae\xc0\xde\1\x13\x4b\xff\xff\x03\xff\xff\x03", aecodec.UnsupportedVersion),
     ],
 )
 def test_impossible_headers_are_refused_before_anything_is_decoded(header: bytes, error: type[AecError]) -> None:

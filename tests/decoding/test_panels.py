@@ -276,8 +276,8 @@ def test_a_coarse_thumbnail_is_what_the_specification_says(
             sums = samples.reshape(*plane.shape[1:3], d.block**2, d.channels).sum(axis=2)
             means[(file.grid.box(index) // d.block).slices] = (sums + d.block**2 // 2) // d.block**2
         seen = means[: -(-whole.shape[0] // d.block), : -(-whole.shape[1] // d.block)]
-        seen = seen[..., 1] if file.header.gray else seen[..., 0] if d.channels == 1 else seen
-        seen = 255 - seen if file.header.inverted else seen
+        seen = seen[..., 1] if file.is_gray else seen[..., 0] if d.channels == 1 else seen
+        seen = 255 - seen if file.is_inverted else seen
         side = -(-max(-(-n // limit) for n in whole.shape[:2]) // d.block)
         small = aecodec.decode(data, thumbnail=limit)
         for y, x in np.ndindex(small.shape[:2]):

@@ -59,7 +59,7 @@ def test_the_table_of_pictures_has_a_picture_and_its_files() -> None:
 
 
 def test_budgets_show_who_fits() -> None:
-    fitted = [sweeps.Reconstruction(9, 98, np.zeros((8, 8), np.uint8), 20.0, fits) for fits in (True, False)]
+    fitted = [sweeps.Reconstruction(9, bytes(98), np.zeros((8, 8), np.uint8), 20.0, fits) for fits in (True, False)]
     originals = [np.full((8, 8), 10, np.uint8)] * 2
     budget = figure.Budget("Set", 100, originals, {"aecodec": fitted[:1] * 2, "WebP": fitted})
     line = ["Set", "100 bytes", "98.0", "28.1", "2 of 2", "98.0", "28.1", "1 of 2"]

@@ -29,25 +29,33 @@ from aecodec.format.container import (
 MODEL_ID = bytes(range(0xF0, 0xF8))
 
 HEADERS = [
-    (Header(1, 75, "rans"), "AEC0 01 4B"),
-    (Header(1, 75, "zstd"), "AEC0 01 CB"),
-    (Header(15, 1, "rans"), "AEC0 0F 01"),
-    (Header(2, 100, "zstd", inverted=True), "AEC0 22 E4"),
-    (Header(3, 50, "rans", gray=True), "AEC0 43 32"),
-    (Header(3, 50, "rans", size=(1, 1)), "AEC0 13 32 00 00"),
-    (Header(3, 50, "rans", size=(128, 129)), "AEC0 13 32 7F 8001"),
-    (Header(3, 50, "zstd", size=(768, 512)), "AEC0 13 B2 FF05 FF03"),
-    (Header(3, 50, "zstd", size=(MAX_SIDE, 1)), "AEC0 13 B2 FFFFFFFF0F 00"),
-    (Header(0, 50, "rans", model_id=MODEL_ID), "AEC0 00 32 F0F1F2F3F4F5F6F7"),
-    (Header(3, 50, "rans", sections=(Section(0x81, b"abc"),)), "AEC0 83 32 81 03 616263 00"),
-    (Header(3, 50, "rans", sections=(Section(ALPHA, b"!"),)), "AEC0 83 32 01 01 21 00"),
+    (Header(1, 75, "rans"), "B1 4B"),
+    (Header(14, 1, "rans"), "BE 01"),
+    (Header(2, 100, "rans", variant=True), "B2 E4"),
+    (Header(1, 75, "zstd"), "BF 01 CB"),
+    (Header(15, 1, "rans"), "BF 0F 01"),
+    (Header(2, 100, "zstd", variant=True), "BF 22 E4"),
+    (Header(3, 50, "rans", size=(1, 1)), "BF 13 32 00 00"),
+    (Header(3, 50, "rans", size=(64, 64)), "BF 13 32 3F 3F"),
+    (Header(3, 50, "rans", size=(4096, 1)), "BF 13 32 FF1F 00"),
+    (Header(3, 50, "rans", size=(64, 65)), "AEC0DE 00 13 32 3F 40"),
+    (Header(3, 50, "rans", size=(128, 129)), "AEC0DE 00 13 32 7F 8001"),
+    (Header(3, 50, "zstd", size=(768, 512)), "AEC0DE 00 13 B2 FF05 FF03"),
+    (Header(3, 50, "zstd", size=(MAX_SIDE, 1)), "AEC0DE 00 13 B2 FFFFFFFF0F 00"),
+    (Header(0, 50, "rans", model_id=MODEL_ID), "BF 00 32 F0F1F2F3F4F5F6F7"),
+    (Header(3, 50, "rans", sections=(Section(0x81, b"abc"),)), "BF 83 32 81 03 616263 00"),
+    (Header(3, 50, "rans", sections=(Section(ALPHA, b"!"),)), "BF 83 32 01 01 21 00"),
     (
         Header(3, 50, "rans", sections=(Section(0x80, b""), Section(0xFF, b"\0" * 200))),
-        "AEC0 83 32 80 00 FF C801" + "00" * 200 + "00",
+        "BF 83 32 80 00 FF C801" + "00" * 200 + "00",
     ),
     (
-        Header(0, 9, "zstd", MODEL_ID, (3, 4), True, True, (Section(0x90, b"!"),)),
-        "AEC0 F0 89 F0F1F2F3F4F5F6F7 02 03 90 01 21 00",
+        Header(0, 9, "zstd", MODEL_ID, (3, 4), True, (Section(0x90, b"!"),)),
+        "BF B0 89 F0F1F2F3F4F5F6F7 02 03 90 01 21 00",
+    ),
+    (
+        Header(0, 9, "zstd", MODEL_ID, (99, 98), True, (Section(0x90, b"!"),)),
+        "AEC0DE 00 B0 89 F0F1F2F3F4F5F6F7 62 61 90 01 21 00",
     ),
 ]
 
@@ -66,31 +74,46 @@ REFUSED = [
     ("", TruncatedFile),
     ("AE", TruncatedFile),
     ("AEC0", TruncatedFile),
-    ("AEC0 01", TruncatedFile),
+    ("AEC0DE", TruncatedFile),
+    ("AEC0DE 00", TruncatedFile),
+    ("AEC0DE 00 13", TruncatedFile),
     ("89504E470D0A1A0A", NotAnAecFile),
-    ("AE", TruncatedFile),
-    ("AED0 01 4B", NotAnAecFile),
-    ("00C0 01 4B", NotAnAecFile),
-    ("AEC1 01 4B", UnsupportedVersion),
-    ("AECF", UnsupportedVersion),
-    ("AEC0 01 00", InvalidValue),  # quality 0
-    ("AEC0 01 65", InvalidValue),  # quality 101
-    ("AEC0 01 FF", InvalidValue),  # quality 127
-    ("AEC0 00 32 F0F1F2F3F4F5F6", TruncatedFile),  # seven bytes of an id
-    ("AEC0 13 32 8000 00", InvalidValue),  # 0 in two bytes
-    ("AEC0 13 32 FF8000 00", InvalidValue),  # 127 in three
-    ("AEC0 13 32 FFFFFFFF10 00", InvalidValue),  # 2^32 and more
-    ("AEC0 13 32 FFFFFFFFFF01 00", InvalidValue),  # six bytes
-    ("AEC0 13 32 00", TruncatedFile),
-    ("AEC0 83 32 00", InvalidValue),  # sections announced, none there
-    ("AEC0 83 32", TruncatedFile),
-    ("AEC0 83 32 81 00", TruncatedFile),  # no end of sections
-    ("AEC0 83 32 81 FFFFFFFF0F 00", TruncatedFile),  # a length beyond the file
-    ("AEC0 83 32 81 8000 00", InvalidValue),  # a length in more bytes than it needs
-    ("AEC0 83 32 81 00 81 00 00", InvalidValue),  # the same tag twice
-    ("AEC0 83 32 82 00 81 00 00", InvalidValue),  # falling tags
-    ("AEC0 83 32 03 00 00", UnsupportedSection),  # critical and unknown
-    ("AEC0 83 32 7F 00 81 00 00", UnsupportedSection),
+    ("AED0", NotAnAecFile),
+    ("AEC0DF 00 13 32 3F 40", NotAnAecFile),
+    ("00C0DE 00 13 32 3F 40", NotAnAecFile),
+    ("AEC0DE 01 13 32 3F 40", UnsupportedVersion),
+    ("AEC0DE FF", UnsupportedVersion),
+    ("AEC0 01 4B", NotAnAecFile),  # an early draft
+    ("B0 4B", NotAnAecFile),  # a small form without a model
+    ("B1", TruncatedFile),
+    ("B1 00", InvalidValue),  # quality 0
+    ("B1 65", InvalidValue),  # quality 101
+    ("B1 FF", InvalidValue),  # quality 127
+    ("BF", TruncatedFile),
+    ("BF 01", TruncatedFile),
+    ("BF 01 80", InvalidValue),  # quality 0
+    ("BF 01 E5", InvalidValue),  # quality 101
+    ("BF 41 CB", InvalidValue),  # the reserved bit
+    ("AEC0DE 00 53 B2 3F 40", InvalidValue),
+    ("BF 01 4B", InvalidValue),  # small, in the short form
+    ("BF 13 32 3F 40", InvalidValue),  # 64x65 in the short form
+    ("AEC0DE 00 13 32 3F 3F", InvalidValue),  # 64x64 in the general form
+    ("AEC0DE 00 03 B2", InvalidValue),  # no size in the general form
+    ("BF 00 32 F0F1F2F3F4F5F6", TruncatedFile),  # seven bytes of an id
+    ("BF 13 32 8000 00", InvalidValue),  # 0 in two bytes
+    ("BF 13 32 FF8000 00", InvalidValue),  # 127 in three
+    ("BF 13 32 FFFFFFFF10 00", InvalidValue),  # 2^32 and more
+    ("BF 13 32 FFFFFFFFFF01 00", InvalidValue),  # six bytes
+    ("BF 13 32 00", TruncatedFile),
+    ("BF 83 32 00", InvalidValue),  # sections announced, none there
+    ("BF 83 32", TruncatedFile),
+    ("BF 83 32 81 00", TruncatedFile),  # no end of sections
+    ("BF 83 32 81 FFFFFFFF0F 00", TruncatedFile),  # a length beyond the file
+    ("BF 83 32 81 8000 00", InvalidValue),  # a length in more bytes than it needs
+    ("BF 83 32 81 00 81 00 00", InvalidValue),  # the same tag twice
+    ("BF 83 32 82 00 81 00 00", InvalidValue),  # falling tags
+    ("BF 83 32 03 00 00", UnsupportedSection),  # critical and unknown
+    ("BF 83 32 7F 00 81 00 00", UnsupportedSection),
 ]
 
 sections = st.lists(
@@ -106,9 +129,8 @@ headers = st.integers(0, 15).flatmap(
         quality=st.integers(1, 100),
         packing=st.sampled_from(["rans", "zstd"]),
         model_id=st.just(b"") if number else st.binary(min_size=8, max_size=8),
-        size=st.none() | st.tuples(st.integers(1, MAX_SIDE), st.integers(1, MAX_SIDE)),
-        inverted=st.booleans(),
-        gray=st.booleans(),
+        size=st.none() | st.tuples(*[st.integers(1, 99) | st.integers(1, MAX_SIDE)] * 2),
+        variant=st.booleans(),
         sections=sections,
     )
 )
@@ -159,8 +181,8 @@ def test_reading_inverts_writing(header: Header, payload: bytes) -> None:
     assert read_header(data + payload) == (header, len(data))
 
 
-@given(st.binary(max_size=60) | st.binary(max_size=60).map(lambda rest: b"\xae\xc0" + rest))
-@example(b"\xae\xc0\x83\x32" + b"\xff" * 50)
+@given(st.sampled_from([b"", b"\xb1", b"\xbf", b"\xae\xc0\xde\0"]).flatmap(lambda b: st.binary().map(b.__add__)))
+@example(b"\xbf\x83\x32" + b"\xff" * 50)
 def test_any_bytes_are_a_header_in_canonical_form_or_an_aec_error(data: bytes) -> None:
     try:
         header, length = read_header(data)

@@ -88,7 +88,8 @@ def test_even_opacity_costs_next_to_nothing(shape: tuple[int, ...], value: int) 
     picture[..., :-1] = np.arange(shape[1])[None, :, None]
     with_alpha = aecodec.encode(picture, exact_transparent=True)
     without = aecodec.encode(picture[..., :-1])
-    assert len(with_alpha) <= len(without) + 12
+    # a section of 9 bytes, the end of sections, and no longer the small form
+    assert len(with_alpha) <= len(without) + 14
     assert (aecodec.decode(with_alpha)[..., -1] == value).all()
 
 

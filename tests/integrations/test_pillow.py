@@ -17,6 +17,7 @@ from samples import COLOUR, DIGITS, mosaic
 
 import aecodec
 import aecodec.pillow
+from aecodec.format import container
 from aecodec.images.source import Picture
 
 ICC = b"a profile, as far as anybody here knows"
@@ -43,6 +44,9 @@ def registered() -> Iterator[None]:
 
 def file_of(picture: np.ndarray, **options: Any) -> io.BytesIO:
     return io.BytesIO(aecodec.encode(picture, **options))
+
+
+LARGE = mosaic(70, 80)
 
 
 def damaged(data: bytes) -> bytes:
@@ -218,22 +222,30 @@ def test_every_truncation_is_an_oserror() -> None:
 @pytest.mark.parametrize("allowed", [False, True])
 def test_damage_is_an_oserror_when_loaded_and_not_before(allowed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", allowed)  # half a picture cannot be had from these files
-    with Image.open(io.BytesIO(damaged(file_of(COLOUR[0]).getvalue()))) as image:
-        assert image.size == (32, 32)
+    with Image.open(io.BytesIO(damaged(file_of(LARGE).getvalue()))) as image:
+        assert image.size == (80, 70)
         for _ in range(2):
             with pytest.raises(OSError):
                 image.load()
 
 
+def test_a_small_file_that_is_damaged_may_be_of_another_format() -> None:
+    data = file_of(DIGITS[0]).getvalue()
+    assert not data.startswith(container.SIGNATURE)
+    for at in range(len(data)):
+        with pytest.raises(UnidentifiedImageError):
+            Image.open(io.BytesIO(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]))
+
+
 def test_a_newer_format_is_an_error_with_advice() -> None:
-    data = bytearray(file_of(DIGITS[0]).getvalue())
-    data[1] |= 0x0F
+    data = bytearray(file_of(LARGE).getvalue())
+    data[len(container.SIGNATURE)] += 1
     with pytest.raises(OSError, match="upgrade aecodec"):
         Image.open(io.BytesIO(bytes(data)))
 
 
 def test_verify_finds_damage_that_opening_cannot(tmp_path: Path) -> None:
-    data = file_of(COLOUR[0]).getvalue()
+    data = file_of(LARGE).getvalue()
     with Image.open(io.BytesIO(data)) as image:
         image.verify()
     with Image.open(io.BytesIO(damaged(data))) as image, pytest.raises(OSError):

@@ -286,14 +286,13 @@ def test_sections_are_kept_and_sealed() -> None:
     [
         ({"quality": 99}, "means nothing without a model"),
         ({"packing": "rans"}, "means nothing without a model"),
-        ({"inverted": True}, "means nothing without a model"),
         ({"size": None}, "gives no size"),
     ],
 )
 def test_a_header_says_nothing_that_only_a_model_could_mean(fields: dict[str, object], sentence: str) -> None:
     data = plain.write(DIGITS[0])
     header, begin = read_header(data)
-    assert (header.model_number, header.quality, header.packing, header.gray) == (container.PLAIN, 100, "zstd", True)
+    assert (header.model_number, header.quality, header.packing, header.variant) == (container.PLAIN, 100, "zstd", True)
     said = write_header(Header(**{**header.__dict__, **fields}))
     for read in (aecodec.decode, aecodec.inspect):
         with pytest.raises(InvalidValue, match=sentence):
@@ -301,7 +300,7 @@ def test_a_header_says_nothing_that_only_a_model_could_mean(fields: dict[str, ob
 
 
 def test_a_precision_that_there_is_not_is_refused() -> None:
-    header = write_header(Header(container.PLAIN, 100, "zstd", size=(1, 1), gray=True))
+    header = write_header(Header(container.PLAIN, 100, "zstd", size=(1, 1), variant=True))
     with pytest.raises(InvalidValue, match="larger than the largest sample"):
         aecodec.inspect(header + b"\x80\x04" + b"\0" * 9)
     with pytest.raises(TruncatedFile):
@@ -313,7 +312,7 @@ def test_steps_beyond_the_largest_sample_are_refused() -> None:
 
     from aecodec.lossless import planes
 
-    begin = write_header(Header(container.PLAIN, 100, "zstd", size=(2, 1), gray=True)) + b"\x02"
+    begin = write_header(Header(container.PLAIN, 100, "zstd", size=(2, 1), variant=True)) + b"\x02"
     assert Precision(8, 1).levels == 86
     for largest, allowed in ((85, True), (86, False)):
         steps = np.array([[[0], [largest]]], np.uint8)

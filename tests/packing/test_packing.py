@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import zlib
+from fractions import Fraction
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -163,7 +164,7 @@ def test_the_bytes_of_a_small_sequence() -> None:
     residuals = [np.array([[0, 1, -1, 0]], np.int32), np.array([[5, -40, 300, 0, 2000, -1 << 20]], np.int32)]
     classes = [np.array([[0, 17, 12, 3]], np.uint8), np.array([[22, 30, 50, 17, 5, 63]], np.uint8)]
     golden = {
-        "rans": "088aa26517fdf7bcb72e8b0120067013",
+        "rans": "089c7f861e56c1fef7f26e5809006c00",
         "zstd": "00007100005fa9b9c06f0840737fcf37f75fe00df0feca",
     }
     for name, literal in golden.items():
@@ -344,6 +345,31 @@ def test_the_ideal_code_length_counts_escapes_and_raw_bits() -> None:
     assert tables.bits(r, np.zeros((1, 5), int)).tolist() == [[2, 2, 2 + 1 + 1, 2 + 1 + 3, 2 + 1 + 19 * 2 + 1]]
     assert tables.bits(np.array([7]), np.array([1])) == pytest.approx(3 + 12 - np.log2(4095))
     assert dataclasses.replace(tables, skip=1).bits(r * 0, np.zeros((1, 5), int)).sum() == 0
+
+
+def test_every_slot_is_one_rank_of_one_value() -> None:
+    for tables in TABLES.values():
+        entries = rans.slots(tables).reshape(72, 4096)
+        value, f, rank = entries & 127, entries >> 7 & 8191, entries >> 20
+        inverse = rans.slots_of_values(tables).reshape(72, 4096)
+        for kind, first in enumerate(tables.first):
+            np.testing.assert_array_equal(f[kind], tables.event_frequencies[first + value[kind]])
+            at = tables.event_starts[first + value[kind]] + rank[kind]
+            np.testing.assert_array_equal(inverse[kind][at], np.arange(4096))
+
+
+def test_slots_are_in_the_order_of_their_fractions() -> None:
+    entries = rans.slots(PLAIN).reshape(72, 4096)[9]
+    keys = [(Fraction(4 * (entry >> 20) + 1, entry >> 7 & 8191), entry & 127) for entry in entries.tolist()]
+    assert keys == sorted(keys)
+
+
+def test_short_payloads_without_a_checksum_cost_less_than_a_third_of_a_byte() -> None:
+    rng = np.random.default_rng(9)
+    for sizes in ([16, 16, 40], [16, 16, 40, 40, 88], [24, 64, 64, 300]):
+        residuals, classes = draw(rng, 1000, sizes)
+        payloads = pack("rans", LOGISTIC, residuals, classes, [0] * 1000)
+        assert np.mean([len(p) for p in payloads]) < 0.33 + ideal_bits(LOGISTIC, residuals, classes).mean() / 8
 
 
 def test_short_payloads_cost_less_than_half_a_byte_and_one_percent_beyond_the_ideal() -> None:

@@ -1,0 +1,82 @@
+/** Models: found by number or id, loaded once, and verified by their id. */
+
+import { BUNDLED } from "./bundled.js";
+import { AecError, InvalidModelFile, UnknownModel } from "./errors.js";
+import { type Model, readModel } from "./model.js";
+
+/** A model that a file needs. */
+export interface ModelRequest {
+  /** In hexadecimal. */
+  id: string;
+  /** 1..14 of a bundled model, else 0. */
+  number: number;
+  /** Of a bundled model, for example "photo-2"; else empty. */
+  name: string;
+}
+
+/** A model file, or where it is. */
+export type ModelFile = Uint8Array | ArrayBuffer | string | URL;
+
+/** A folder with files `NAME.safetensors`, named by id where a model has no name; or a function that finds one. */
+export type ModelSource = string | URL | ((request: ModelRequest) => ModelFile | Promise<ModelFile>);
+
+/** The files beside the package; each is written out, for bundlers to find. */
+const FILES: Readonly<Record<string, () => URL>> = {
+  "mnist-2": () => new URL("../models/mnist-2.safetensors", import.meta.url),
+  "alphabet-2": () => new URL("../models/alphabet-2.safetensors", import.meta.url),
+  "cifar-4": () => new URL("../models/cifar-4.safetensors", import.meta.url),
+  "photo-2": () => new URL("../models/photo-2.safetensors", import.meta.url),
+};
+
+export function requestFor(id: string): ModelRequest {
+  const { number = 0, name = "" } = BUNDLED.find((model) => model.id === id) ?? {};
+  return { id, number, name };
+}
+
+async function fetched(url: string | URL): Promise<Uint8Array> {
+  const location = String(url);
+  if (location.startsWith("file:") && typeof process === "object") {
+    const { readFile } = await import(/* webpackIgnore: true */ /* @vite-ignore */ "node:fs/promises");
+    return readFile(new URL(location));
+  }
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${location}: ${response.status} ${response.statusText}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+/** The bytes of a model file, from where the caller says, or from beside the package. */
+export async function loadBytes(request: ModelRequest, source: ModelSource | undefined): Promise<Uint8Array> {
+  try {
+    let file: ModelFile;
+    if (typeof source === "function") file = await source(request);
+    else if (source !== undefined)
+      file = `${String(source).replace(/\/$/, "")}/${request.name || request.id}.safetensors`;
+    else if (FILES[request.name]) file = FILES[request.name]();
+    else throw new Error("it is not a bundled model, and the option `models` is not set");
+    if (file instanceof Uint8Array) return file;
+    return file instanceof ArrayBuffer ? new Uint8Array(file) : await fetched(file);
+  } catch (error) {
+    if (error instanceof AecError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UnknownModel(`the model ${request.name || request.id} is not available: ${why}`, { cause: error });
+  }
+}
+
+const loaded = new Map<string, Promise<Model>>();
+
+/** The model of an id; `load`: gives the bytes of its file, and is asked once. */
+export function loadModel(id: string, load: (request: ModelRequest) => Promise<Uint8Array>): Promise<Model> {
+  let model = loaded.get(id);
+  if (!model) {
+    model = load(requestFor(id)).then((bytes) => verified(bytes, id));
+    model.catch(() => loaded.delete(id));
+    loaded.set(id, model);
+  }
+  return model;
+}
+
+function verified(bytes: Uint8Array, id: string): Model {
+  const model = readModel(bytes);
+  if (model.id !== id) throw new InvalidModelFile(`the model file has the id ${model.id} instead of ${id}`);
+  return model;
+}

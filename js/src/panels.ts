@@ -1,0 +1,86 @@
+/** Section 16: large canvases in several parts. */
+
+import { Reader } from "./bytes.js";
+import type { PackingName } from "./container.js";
+import { TruncatedFile } from "./errors.js";
+import * as phrases from "./phrases.js";
+import * as rans from "./rans.js";
+import type { Tables } from "./tables.js";
+
+const SIDE = 512;
+
+export interface PanelGrid {
+  /** Of the canvas, in pixels; they can be beyond 2^32. */
+  height: number;
+  width: number;
+  panelHeight: number;
+  panelWidth: number;
+  down: number;
+  across: number;
+}
+
+/** A part of the canvas, in pixels. */
+export interface Panel {
+  index: number;
+  top: number;
+  left: number;
+  height: number;
+  width: number;
+}
+
+export function panelGrid(height: number, width: number, unit: [number, number]): PanelGrid {
+  const [panelHeight, panelWidth] = unit.map((side) => Math.max(1, Math.floor(SIDE / side)) * side);
+  const canvas = { height: Math.ceil(height / unit[0]) * unit[0], width: Math.ceil(width / unit[1]) * unit[1] };
+  const [down, across] = [Math.ceil(canvas.height / panelHeight), Math.ceil(canvas.width / panelWidth)];
+  return { ...canvas, panelHeight, panelWidth, down, across };
+}
+
+export function panelAt(grid: PanelGrid, row: number, column: number): Panel {
+  const [top, left] = [row * grid.panelHeight, column * grid.panelWidth];
+  return {
+    index: row * grid.across + column,
+    top,
+    left,
+    height: Math.min(grid.panelHeight, grid.height - top),
+    width: Math.min(grid.panelWidth, grid.width - left),
+  };
+}
+
+/** The packed elements of all panels; `elements`: how many a panel has. */
+export function splitPayload(payload: Uint8Array, packing: PackingName, elements: number[]): Uint8Array[] {
+  const r = new Reader(payload);
+  const lengths = elements.slice(1).map(() => r.varint());
+  const sum = lengths.reduce((a, b) => a + b, 0);
+  if (sum > r.left) throw new TruncatedFile("the file ends before its panels do");
+  lengths.push(r.left - sum);
+  return lengths.map((length, i) => {
+    if (length < (packing === "rans" ? rans.leastBytes(elements[i]) : phrases.LEAST_BYTES))
+      throw new TruncatedFile("a panel of the file is too short");
+    return r.take(length);
+  });
+}
+
+/** Reads the residuals of packed elements, pass by pass. */
+export interface Unpacker {
+  read(classes: Uint8Array): Int32Array;
+  finish(crc: number): void;
+}
+
+/** `small`: whether the file has the small form. */
+export function unpacker(
+  packing: PackingName,
+  tables: Tables,
+  payload: Uint8Array,
+  elements: number,
+  small = false,
+): Unpacker {
+  if (packing === "zstd") return new phrases.PhraseDecoder(tables, payload, elements);
+  return new rans.RansDecoder(tables, payload, elements, small);
+}
+
+/** The bytes of a panel's number, which its checksum covers. */
+export function numberBytes(index: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, index, true);
+  return bytes;
+}

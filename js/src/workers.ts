@@ -1,0 +1,196 @@
+/** Decoding in workers: a few of them, made when needed, each with one job at a time. */
+
+import type { Picture } from "./decoder.js";
+import { LimitExceeded, errorOf } from "./errors.js";
+import { type EngineName, type LoadBytes, decodeLocally } from "./local.js";
+import type { ModelRequest } from "./models.js";
+
+const MOST_WORKERS = 4;
+
+export interface Job {
+  data: Uint8Array;
+  maxPixels: number;
+  engine: EngineName;
+}
+
+export type ToWorker =
+  | { type: "decode"; job: Job }
+  | { type: "model"; bytes: Uint8Array | null } // null: it cannot be loaded
+  | { type: "abort" };
+export type FromWorker =
+  | { type: "model"; request: ModelRequest }
+  | { type: "done"; picture: Picture }
+  | { type: "failed"; name: string; message: string };
+
+interface Task {
+  job: Job;
+  load: LoadBytes;
+  resolve: (picture: Picture) => void;
+  reject: (error: unknown) => void;
+}
+
+/** A worker as both browsers and Node have it. */
+interface Host {
+  post(message: ToWorker): void;
+  end(): void;
+}
+
+/** How many pictures are decoded at once. */
+export function workers(): number {
+  const cores = globalThis.navigator?.hardwareConcurrency ?? 2;
+  return Math.max(1, Math.min(MOST_WORKERS, cores));
+}
+
+async function start(
+  make: (() => Worker) | undefined,
+  listener: (message: FromWorker) => void,
+  failed: (error: unknown) => void,
+): Promise<Host> {
+  if (typeof Worker !== "function" && !make) {
+    const threads = await import(/* webpackIgnore: true */ /* @vite-ignore */ "node:worker_threads");
+    const thread = new threads.Worker(new URL("./worker.js", import.meta.url));
+    thread.on("message", (message: FromWorker) => {
+      if (message.type !== "model") thread.unref(); // a process does not wait for idle workers
+      listener(message);
+    });
+    thread.on("error", failed);
+    const post = (message: ToWorker): void => {
+      thread.ref();
+      thread.postMessage(message);
+    };
+    return { post, end: () => void thread.terminate() };
+  }
+  const worker = make ? make() : new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  worker.addEventListener("message", (event: MessageEvent<FromWorker>) => listener(event.data));
+  worker.addEventListener("error", (event) => failed(new Error(event.message || "the worker does not start")));
+  return { post: (message) => worker.postMessage(message), end: () => worker.terminate() };
+}
+
+class Pool {
+  readonly #waiting: Task[] = [];
+  readonly #idle: Member[] = [];
+  #members = 0;
+
+  constructor(readonly make: (() => Worker) | undefined) {}
+
+  add(task: Task): void {
+    this.#waiting.push(task);
+    this.#next();
+  }
+
+  /** Takes a task back; false if it is being decoded. */
+  remove(task: Task): boolean {
+    const index = this.#waiting.indexOf(task);
+    if (index >= 0) this.#waiting.splice(index, 1);
+    return index >= 0;
+  }
+
+  #next(): void {
+    if (!this.#waiting.length) return;
+    let member = this.#idle.pop();
+    if (!member && this.#members < workers()) {
+      this.#members++;
+      member = new Member(this.make);
+    }
+    const task = member && this.#waiting.shift();
+    if (!member || !task) return;
+    const own = member;
+    void own.work(task).then((alive) => {
+      if (alive) this.#idle.push(own);
+      else this.#members--;
+      this.#next();
+    });
+  }
+}
+
+class Member {
+  #host: Promise<Host> | undefined;
+  #task: Task | null = null;
+  /** Whether the worker has ever answered. */
+  #heard = false;
+  /** Why a model could not be loaded. */
+  #reason: unknown;
+  #finish: (alive: boolean) => void = () => {};
+
+  constructor(readonly make: (() => Worker) | undefined) {}
+
+  /** Whether the worker is alive afterwards. */
+  async work(task: Task): Promise<boolean> {
+    this.#task = task;
+    running.set(task, this);
+    const finished = new Promise<boolean>((resolve) => (this.#finish = resolve));
+    this.#host ??= start(
+      this.make,
+      (message) => void this.#hear(message),
+      (error) => this.#die(error),
+    );
+    this.#host.then((host) => host.post({ type: "decode", job: task.job })).catch((error: unknown) => this.#die(error));
+    return finished;
+  }
+
+  abort(): void {
+    void this.#host?.then((host) => host.post({ type: "abort" }));
+  }
+
+  async #hear(message: FromWorker): Promise<void> {
+    const task = this.#task;
+    this.#heard = true;
+    if (!task) return;
+    if (message.type === "model") {
+      const bytes = await task.load(message.request).catch((error: unknown) => {
+        this.#reason = error;
+        return null;
+      });
+      (await this.#host)?.post({ type: "model", bytes });
+      return;
+    }
+    this.#task = null;
+    if (message.type === "done") task.resolve(message.picture);
+    else task.reject(this.#reason ?? errorOf(message.name, message.message));
+    this.#reason = undefined;
+    this.#finish(true);
+  }
+
+  /** A worker that never answered may not be allowed here: this thread decodes instead. */
+  #die(error: unknown): void {
+    const task = this.#task;
+    this.#task = null;
+    void this.#host?.then((host) => host.end()).catch(() => {});
+    if (task && this.#heard) task.reject(new LimitExceeded(`the worker died: ${String(error)}`, { cause: error }));
+    else if (task) {
+      const { data, maxPixels, engine } = task.job;
+      decodeLocally(data, maxPixels, task.load, engine, undefined).then(task.resolve, task.reject);
+    }
+    this.#finish(false);
+  }
+}
+
+const pools = new Map<(() => Worker) | undefined, Pool>();
+const running = new WeakMap<Task, Member>();
+
+export function decodeInWorker(
+  job: Job,
+  load: LoadBytes,
+  signal: AbortSignal | undefined,
+  make: (() => Worker) | undefined,
+): Promise<Picture> {
+  let pool = pools.get(make);
+  if (!pool) pools.set(make, (pool = new Pool(make)));
+  const own = pool;
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    const task = { job, load, resolve, reject };
+    signal?.addEventListener(
+      "abort",
+      () => {
+        if (!own.remove(task)) running.get(task)?.abort();
+        reject(signal.reason);
+      },
+      { once: true },
+    );
+    own.add(task);
+  });
+}

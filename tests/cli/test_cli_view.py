@@ -1,0 +1,90 @@
+"""`aec view`: the page that it writes, and what it refuses."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import aec, succeeds
+from PIL import Image
+from samples import COLOUR, DIGITS
+
+import aecodec
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("a.aec").write_bytes(aecodec.encode(DIGITS[0], model="mnist", quality=20))
+    Path("b.aec").write_bytes(aecodec.encode(COLOUR[0], lossless=True, model="cifar"))
+    Image.fromarray(COLOUR[0]).save("b.png")
+    Image.fromarray(np.zeros((5, 7), np.uint8)).save("small.png")
+    return tmp_path
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The addresses that a browser was asked to show."""
+    found: list[str] = []
+
+    def show(address: str) -> bool:
+        found.append(address)
+        return True
+
+    monkeypatch.setattr(webbrowser, "open", show)
+    return found
+
+
+def refuses(*arguments: str, code: int = 1) -> str:
+    before = sorted(Path().rglob("*"))
+    result = aec("view", *arguments)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert sorted(Path().rglob("*")) == before
+    return result.stderr
+
+
+def test_the_page_is_written(opened: list[str]) -> None:
+    succeeds("view", "a.aec", "b.aec", "-o", "new/page.html")
+    page = Path("new/page.html").read_text()
+    assert '"name": "a.aec"' in page and '"name": "b.aec"' in page and opened == []
+
+
+def test_the_page_is_opened_where_it_was_written(opened: list[str]) -> None:
+    succeeds("view", "a.aec", "--open", "-o", "page.html")
+    assert opened == [Path("page.html").absolute().as_uri()]
+
+
+def test_without_an_output_the_page_is_opened_from_a_temporary_file(opened: list[str]) -> None:
+    before = sorted(Path().rglob("*"))
+    succeeds("view", "a.aec", "--open")
+    (address,) = opened
+    page = Path(address.removeprefix("file://"))
+    assert "a.aec" in page.read_text() and sorted(Path().rglob("*")) == before
+    page.unlink()
+
+
+def test_a_missing_browser_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webbrowser, "open", lambda address: False)
+    result = aec("view", "a.aec", "--open", "-o", "page.html")
+    assert result.exit_code == 1 and result.stderr == "aec: no browser was found: open page.html in one\n"
+
+
+def test_originals_are_put_beside_their_files() -> None:
+    succeeds("view", "b.aec", "--against", "b.png", "-o", "page.html")
+    assert '"against": {"name": "b.png", "src": "data:image/png;base64,' in Path("page.html").read_text()
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    assert "-o FILE.html, --open, or both" in refuses("a.aec", code=2)
+    assert "once for each" in refuses("a.aec", "b.aec", "--against", "b.png", "-o", "p.html", code=2)
+    said = refuses("b.aec", "--against", "small.png", "-o", "p.html")
+    assert said == "aec: small.png: the picture is 7x5, and the file decodes to 32x32\n"
+    assert refuses("b.png", "-o", "p.html").startswith("aec: b.png: ")
+    assert refuses("no.aec", "-o", "p.html").startswith("aec: no.aec: ")
+    assert refuses("b.aec", "--against", "a.aec", "-o", "p.html").startswith("aec: a.aec: ")
+    Path("p.html").write_text("mine")
+    assert "already exists" in refuses("a.aec", "-o", "p.html")
+    assert Path("p.html").read_text() == "mine"
+    succeeds("view", "a.aec", "-o", "p.html", "--force")
