@@ -131,4 +131,4 @@ def _panels(file: ParsedFile, engine_name: str) -> Panels:
     header = file.header
     payloads = panels.split(file.payload, file.grid, file.model, header.packing)
     engine = engines.engine(engine_name)
-    return Panels(file.grid, file.model, engine, header.packing, header.quality, file.seed, payloads)
+    return Panels(file.grid, file.model, engine, header.packing, header.quality, file.seed, payloads, header.is_small)

@@ -90,13 +90,14 @@ class Panels:
     quality: int
     seed: int
     payloads: Sequence[bytes]
+    is_small: bool = False  # a file in the small form
 
     def latent(self, index: int) -> Latent:
         """The latent of one panel, checked. Raises AecError."""
         box = self.grid.box(index)
         size = (box.height, box.width)
         seed = seed_of(index, self.grid.count, self.seed)
-        packed = PackedPanel(self.payloads[index], self.quality, seed)
+        packed = PackedPanel(self.payloads[index], self.quality, seed, self.is_small)
         return decode_alike(self.model, self.engine, self.packing, size, [packed])[0]
 
     def means(self, progress: Progress | None) -> Iterator[tuple[Box, NDArray[np.uint8]]]:

@@ -22,7 +22,7 @@ from imageio.core.v3_plugin_api import ImageProperties, PluginV3
 
 import aecodec
 from aecodec.decoding.parsed_file import ParsedFile
-from aecodec.errors import AecError, InvalidValue
+from aecodec.errors import AecError, InvalidValue, NotAnAecFile
 from aecodec.images.source import Picture
 
 NAME: Final = "aecodec"
@@ -53,8 +53,10 @@ class AecPlugin(PluginV3):
             self._data = request.get_file().read()
             try:
                 ParsedFile.parse(self._data, None)
-            except AecError as error:
+            except NotAnAecFile as error:
                 raise InitializationError(str(error)) from error
+            except AecError as error:
+                raise OSError(str(error)) from error
         elif SUFFIX not in (request.extension, request.format_hint):
             raise InitializationError(f"aecodec writes {SUFFIX} files only")
 

@@ -1,0 +1,18 @@
+"""Files in the small form are decoded in parts and reduced like any other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from samples import COLOUR, DIGITS
+
+import aecodec
+
+
+@pytest.mark.parametrize("picture", [DIGITS[0], COLOUR[0]], ids=["digit", "colour"])
+def test_a_tile_has_regions_and_thumbnails(picture: np.ndarray) -> None:
+    data = aecodec.encode(picture, quality=60)
+    whole = aecodec.decode(data)
+    assert np.array_equal(aecodec.decode(data, region=(3, 5, 9, 7)), whole[5:12, 3:12])
+    for longest in (1, 2, 4, 7, 8, 14, 16):
+        assert max(aecodec.decode(data, thumbnail=longest).shape[:2]) <= longest
