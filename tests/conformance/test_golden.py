@@ -93,4 +93,4 @@ def test_the_golden_data_set_has_blocks_of_every_kind() -> None:
     assert {block.own_qualities for block in blocks} == {False, True}
     assert {block.max_error for block in blocks} == {None, 0}
     assert {block.shown.header.packing for block in blocks} == {"rans", "zstd"}
-    assert {block.shown.header.inverted for block in blocks} == {False, True}
+    assert {block.shown.header.variant for block in blocks} == {False, True}
