@@ -78,7 +78,10 @@ def header_changed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes
             {"variant": not header.variant},
         ]
     )
-    return container.write_header(replace(header, **other)) + data[begin:]
+    changed = bytearray(container.write_header(replace(header, **other)) + data[begin:])
+    if changed.startswith(container.SIGNATURE) and random.random() < 0.1:
+        changed[len(container.SIGNATURE)] = random.randint(1, 255)  # the version
+    return bytes(changed)
 
 
 def varints_changed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
