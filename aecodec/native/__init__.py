@@ -83,9 +83,7 @@ PROTOTYPES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "aec_free": (None, (Address,)),
     "aec_classes": (None, (Address, *(Count,) * 5, Address, Address)),
     "aec_settle": (None, (Address, *(Count,) * 4, *(Address,) * 4, Count, *(Address, Count) * 2)),
-    "aec_sample_means": (None, (Address, Count, Address, Address)),
-    "aec_settle_samples": (None, (Address, Count, Address, Address)),
-    "aec_fold": (None, (Address, Address, *(Count,) * 4, Address, Count, *(Address,) * 3)),
+    "aec_code_samples": (ctypes.c_int, (Address,) * 5),
     "aec_choose": (None, (Address,) * 6),
     "aec_pixels": (None, (Address, *(Count,) * 5, Address)),
     "aec_rans_read": (

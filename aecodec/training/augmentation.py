@@ -40,6 +40,17 @@ def colour(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return tiles
 
 
+def scale(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Enlarge a third of the tiles up to twice; then as ``colour``.
+
+    So smooth pictures, which have more pixels than their lens or film could fill, are as common as sharp ones.
+    """
+    tiles = tiles.copy()
+    for index in np.flatnonzero(random.random(len(tiles)) < 1.0 / 3.0):
+        tiles[index] = enlarge(tiles[index], random)
+    return colour(tiles, random)
+
+
 def photograph(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Transpose a quarter of the crops, enlarge some up to twice, brighten or darken some; then as ``colour``."""
     tiles = tiles.copy()
@@ -145,6 +156,7 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     "mirror": mirror,
     "colour": colour,
     "photograph": photograph,
+    "scale": scale,
     "shift": shift,
     "pen": pen,
 }

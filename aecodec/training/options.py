@@ -1,4 +1,4 @@
-"""Options of a training run, checked in one place and shared by ladders, remainders and classics."""
+"""Options of a training run, checked in one place and shared by ladders, lossless stages and classics."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class TrainingOptions:
     of the model, by default those of the file. ``validation``: tiles to hold out of the first source. ``crops``: crops
     of each picture that is larger than a tile. ``balance``: draw every class equally often. ``init``: model file to
     start from; its shape replaces the preset's unless ``reshape`` is set. ``distort``, ``denoise``: specification of a
-    distortion, see ``aecodec.images.distortions``. ``base``: model file whose remainder is trained, without touching
-    the rest. ``checkpoints``: folder of the checkpoint and the log. ``latent``: elements of a classic's dense latent.
-    ``note``: a remark for the card.
+    distortion, see ``aecodec.images.distortions``. ``base``: model file whose lossless stage is trained; the rest
+    stays as it is. ``checkpoints``: folder of the checkpoint and the log. ``latent``: elements of a classic's dense
+    latent. ``note``: a remark for the card.
 
-    Raises ``ValueError`` for ``reshape`` without ``init``, and for options that a remainder does not have.
+    Raises ``ValueError`` for ``reshape`` without ``init``, and for options that a lossless stage does not have.
     """
 
     data: tuple[str, ...]
@@ -67,7 +67,7 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         for option in ("init", "reshape", "distort", "denoise") if self.base else ():
             if getattr(self, option):
-                raise ValueError(f"--remainder trains on a model as it is: leave out --{option}")
+                raise ValueError(f"--lossless trains on a model as it is: leave out --{option}")
         if self.reshape and not self.init:
             raise ValueError("--reshape is for a model to start from: name it with --init")
 

@@ -1,9 +1,9 @@
-"""The entry point to training: a run of a ladder, a remainder or a classic, depending on the options."""
+"""The entry point to training: a run of a ladder, a lossless stage or a classic, depending on the options."""
 
 from __future__ import annotations
 
 from aecodec.models.model import Model
-from aecodec.training import classic_run, ladder_run, remainder_run
+from aecodec.training import classic_run, ladder_run, lossless_run
 from aecodec.training.classics import CLASSICS, DENSE_LATENT
 from aecodec.training.ladder_run import Done, nothing
 from aecodec.training.options import TrainingOptions
@@ -15,7 +15,7 @@ def run(options: TrainingOptions, done: Done = nothing) -> Model:
     ``done``: called at the end of a run that creates a new model; see ``ladder_run.run``.
     """
     if options.base:
-        return remainder_run.run(options)
+        return lossless_run.run(options)
     if options.preset in CLASSICS:
         return classic_run.run(options, done)
     if options.latent is not None:

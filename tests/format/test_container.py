@@ -74,7 +74,7 @@ REFUSED = [
     ("AEC1 01 4B", UnsupportedVersion),
     ("AECF", UnsupportedVersion),
     ("AEC0 01 00", InvalidValue),  # quality 0
-    ("AEC0 01 65", InvalidValue),  # quality 101
+    ("AEC0 01 67", InvalidValue),  # quality 103
     ("AEC0 01 FF", InvalidValue),  # quality 127
     ("AEC0 00 32 F0F1F2F3F4F5F6", TruncatedFile),  # seven bytes of an id
     ("AEC0 13 32 8000 00", InvalidValue),  # 0 in two bytes
@@ -190,7 +190,7 @@ def test_a_damaged_header_is_another_one_in_canonical_form_or_an_aec_error(heade
         {"model_number": 0, "model_id": b"1234567"},
         {"model_id": MODEL_ID},
         {"quality": 0},
-        {"quality": 101},
+        {"quality": 103},
         {"packing": "gzip"},
         {"size": (0, 1)},
         {"size": (1, MAX_SIDE + 1)},

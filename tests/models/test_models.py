@@ -66,9 +66,10 @@ def test_every_layer_of_a_bundled_model_is_proven(name: str) -> None:
     model = registry.by_name(name)
     inputs: dict[int, int] = {}
     updates = [network for network in model.update_networks if network]
-    remainders = model.remainder.networks if model.remainder else ()
+    stage = model.lossless
+    lossless = (stage.trunk, *stage.heads) if stage else ()
     ladders = (model.vector_network, *model.pass_networks, *updates, model.correction_network, model.synthesis)
-    for network in (*ladders, *remainders):
+    for network in (*ladders, *lossless):
         reach = [1023 if network is not model.synthesis else 2 * 32767] * network.inputs
         for layer, single in zip(network.layers, network.single, strict=True):
             # By Python's integers, which know no limit.
