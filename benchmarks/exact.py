@@ -56,7 +56,7 @@ def rivals() -> tuple[dict[str, Encoder], list[str]]:
 
 
 def jpeg_ls(picture: Picture, max_error: int) -> int:
-    """The bytes of a JPEG-LS file; those of colour pictures are coded as differences from green, as is usual."""
+    """The bytes of a JPEG-LS file; the package codes the channels as they are, without a colour transform."""
     from imagecodecs import jpegls_encode
 
     return len(jpegls_encode(np.ascontiguousarray(picture), level=max_error))
