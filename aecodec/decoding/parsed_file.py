@@ -230,11 +230,9 @@ class ParsedFile:
             check = planes.CHECK_BYTES
         else:
             d = self.model.description
-            for box in map(self.grid.box, range(self.grid.count)):
-                of_panel = packing.overhead(
-                    self.header.packing, ladder.elements(self.model, *d.grid(box.height, box.width))
-                )
-                check, states = check + of_panel[0], states + of_panel[1]
+            for size, count in self.grid.sizes().items():
+                of_panel = packing.overhead(self.header.packing, ladder.elements(self.model, *d.grid(*size)))
+                check, states = check + count * of_panel[0], states + count * of_panel[1]
         most = len(self.data) - self.begin  # of a file that has been cut
         return min(check, most), min(states, max(0, most - check))
 

@@ -68,6 +68,15 @@ class PanelGrid:
         y, x = index // self.columns * self.side[0], index % self.columns * self.side[1]
         return Box(y, min(y + self.side[0], self.height), x, min(x + self.side[1], self.width))
 
+    def sizes(self) -> dict[tuple[int, int], int]:
+        """How many panels have each size (height, width): at most four, however many panels there are."""
+        last = self.box(self.count - 1)
+        found: dict[tuple[int, int], int] = {}
+        for height, down in ((self.side[0], self.rows - 1), (last.height, 1)):
+            for width, across in ((self.side[1], self.columns - 1), (last.width, 1)):
+                found[height, width] = found.get((height, width), 0) + down * across
+        return {size: count for size, count in found.items() if count}
+
     def around(self, area: Box, margin: int) -> Box:
         """The rows and columns of the panels that contain an area of pixels and `margin` pixels around it."""
         return Box(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,6 +70,8 @@ def test_panels_cover_the_canvas_once(size: tuple[int, int], unit: tuple[int, in
         assert (box.y1 - box.y0) % unit[0] == 0 and (box.x1 - box.x0) % unit[1] == 0
         assert box.y1 - box.y0 <= max(panels.SIDE, unit[0]) and box.x1 - box.x0 <= max(panels.SIDE, unit[1])
     assert (seen == 1).all()
+    boxes = [layout.box(index) for index in range(layout.count)]
+    assert layout.sizes() == dict(Counter((box.height, box.width) for box in boxes))
     assert layout.height - unit[0] < size[0] <= layout.height
     assert layout.width - unit[1] < size[1] <= layout.width
 

@@ -67,9 +67,11 @@ def test_every_layer_of_a_bundled_model_is_proven(name: str) -> None:
     inputs: dict[int, int] = {}
     updates = [network for network in model.update_networks if network]
     remainders = model.remainder.networks if model.remainder else ()
+    finish = [model.finish.synthesis, model.finish.network] if model.finish else []
     ladders = (model.vector_network, *model.pass_networks, *updates, model.correction_network, model.synthesis)
-    for network in (*ladders, *remainders):
-        reach = [1023 if network is not model.synthesis else 2 * 32767] * network.inputs
+    for network in (*ladders, *finish, *remainders):
+        inverse = network is model.synthesis or bool(finish) and network is finish[0]
+        reach = [2 * 32767 if inverse else 1023] * network.inputs
         for layer, single in zip(network.layers, network.single, strict=True):
             # By Python's integers, which know no limit.
             tiled = reach * layer.kernel**2
@@ -79,7 +81,8 @@ def test_every_layer_of_a_bundled_model_is_proven(name: str) -> None:
                 assert bound < (FLOAT32_EXACT if single else FLOAT64_EXACT)
             reach = layer.limit.tolist()
             inputs[id(layer)] = layer.units
-    assert len(inputs) == sum(1 for array in model.arrays if array.endswith(".weight"))
+    twice = bool(finish)  # the inverse transform, with and without fraction bits
+    assert len(inputs) == twice + sum(1 for array in model.arrays if array.endswith(".weight"))
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -1,4 +1,4 @@
-"""Files in the small form are decoded in parts and reduced like any other."""
+"""Files in each form are decoded in parts, reduced and inspected like any other."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 from samples import COLOUR, DIGITS
 
 import aecodec
+from aecodec.format import container
 
 
 @pytest.mark.parametrize("picture", [DIGITS[0], COLOUR[0]], ids=["digit", "colour"])
@@ -16,3 +17,9 @@ def test_a_tile_has_regions_and_thumbnails(picture: np.ndarray) -> None:
     assert np.array_equal(aecodec.decode(data, region=(3, 5, 9, 7)), whole[5:12, 3:12])
     for longest in (1, 2, 4, 7, 8, 14, 16):
         assert max(aecodec.decode(data, thumbnail=longest).shape[:2]) <= longest
+
+
+def test_a_header_that_announces_billions_of_panels_is_inspected_at_once() -> None:
+    data = container.write_header(container.Header(4, 50, "rans", size=(1 << 32, 1 << 32)))
+    info = aecodec.inspect(data)
+    assert (info.width, info.panels) == (1 << 32, (1 << 23) ** 2)
