@@ -84,6 +84,8 @@ def read_aec(name: str) -> bytes:
     data = read(name)
     if is_aec(data):
         return data
+    if container.is_data_set(data):
+        raise NotAnAecFile(f"this is a data set of many pictures: use `aec unpack {shlex.quote(name)}`")
     other = recognized_format(data)
     if other is None:
         raise NotAnAecFile("this is not an .aec file")

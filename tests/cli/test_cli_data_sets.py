@@ -273,3 +273,10 @@ def test_pictures_left_out_by_an_interrupted_run_keep_their_places(
     assert ds.columns["name"].tolist() == names
     whole = aecodec.decode_many(aecodec.encode_many([str(folder / name) for name in names], quality=40, effort=0))
     assert np.array_equal(ds[:], np.stack(whole))
+
+
+def test_decompress_names_the_command_for_data_sets(folder: Path, tmp_path: Path) -> None:
+    data_set = tmp_path / "set.aecs"
+    succeeds("pack", str(folder), "-o", str(data_set), *FAST)
+    result = aec("decompress", str(data_set), "-o", str(tmp_path / "x.png"))
+    assert (result.exit_code, f"use `aec unpack {data_set}`" in result.stderr) == (1, True)
