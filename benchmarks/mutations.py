@@ -281,38 +281,38 @@ def several(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
 
 
 Mutation = Callable[[Random, bytes, Sequence[bytes]], bytes]
-MUTATIONS: dict[str, Mutation] = {
-    mutation.__name__.replace("_", " "): mutation
-    for mutation in (
-        truncated,
-        extended,
-        bits_flipped,
-        bytes_changed,
-        bytes_moved,
-        header_changed,
-        varints_changed,
-        sections_changed,
-        sections_sealed,
-        planes_changed,
-        payload_changed,
-        frame_changed,
-        small_sealed,
-        spliced,
-    )
-}
-SET_MUTATIONS: dict[str, Mutation] = {
-    mutation.__name__.replace("_", " "): mutation
-    for mutation in (
-        truncated,
-        extended,
-        bits_flipped,
-        bytes_changed,
-        bytes_moved,
-        blocks_sealed,
-        index_sealed,
-        spliced,
-    )
-}
+
+
+def _named(*mutations: Mutation) -> dict[str, Mutation]:
+    return {mutation.__name__.replace("_", " "): mutation for mutation in mutations}
+
+
+MUTATIONS = _named(
+    truncated,
+    extended,
+    bits_flipped,
+    bytes_changed,
+    bytes_moved,
+    header_changed,
+    varints_changed,
+    sections_changed,
+    sections_sealed,
+    planes_changed,
+    payload_changed,
+    frame_changed,
+    small_sealed,
+    spliced,
+)
+SET_MUTATIONS = _named(
+    truncated,
+    extended,
+    bits_flipped,
+    bytes_changed,
+    bytes_moved,
+    blocks_sealed,
+    index_sealed,
+    spliced,
+)
 
 
 def mutations_of(data: bytes) -> dict[str, Mutation]:

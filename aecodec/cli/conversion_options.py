@@ -1,4 +1,4 @@
-"""Options that `aec compress` and `aec decompress` share: inputs, outputs, limits, messages."""
+"""Options that commands which convert pictures share: inputs, outputs, limits, messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aecodec.cli.batches import Verbosity, available_cores
 from aecodec.cli.byte_files import require_writable
 from aecodec.cli.file_pairs import PIPE, FilePair
 from aecodec.cli.option_groups import Decorator, all_of
-from aecodec.cli.option_values import whole_number
+from aecodec.cli.option_values import tile_size, whole_number
 from aecodec.images.source import MAX_PIXELS
 
 max_pixels_option: Final = click.option(
@@ -24,18 +24,28 @@ max_pixels_option: Final = click.option(
     help="Refuse pictures of more than N pixels.",
 )
 force_option: Final = click.option("--force", is_flag=True, help="Overwrite existing files.")
+sample_options: Final = all_of(  # what `aec pack` and `aec shard` make pictures and labels of
+    click.option("--tile", type=tile_size, metavar="N|WxH", help="Treat pictures as sheets of tiles of this size."),
+    click.option("--labels", metavar="FILE", help="Labels of the pictures of an idx file or sheet: an idx file."),
+)
 quiet_option: Final = click.option("--quiet", is_flag=True, help="Report failures only.")
 
-conversion_options: Final = all_of(
-    click.option("-r", "--recursive", is_flag=True, help="Process folders, and keep their structure in OUT."),
-    click.option(
+
+def jobs_option(text: str) -> Decorator:
+    """``--jobs``, as many as there are cores by default; ``text``: what they are."""
+    return click.option(
         "-j",
         "--jobs",
         type=whole_number(1),
         default=available_cores,
         metavar="N",
-        help="Number of processes.  [default: number of cores]",
-    ),
+        help=f"{text}  [default: number of cores]",
+    )
+
+
+conversion_options: Final = all_of(
+    click.option("-r", "--recursive", is_flag=True, help="Process folders, and keep their structure in OUT."),
+    jobs_option("Number of processes."),
     max_pixels_option,
     force_option,
     click.option("--skip-existing", is_flag=True, help="Skip inputs whose output exists, to resume a run."),

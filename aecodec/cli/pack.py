@@ -19,13 +19,13 @@ import numpy as np
 import aecodec
 from aecodec.cli.batches import available_cores
 from aecodec.cli.byte_files import require_writable
-from aecodec.cli.conversion_options import force_option, max_pixels_option, quiet_option
+from aecodec.cli.conversion_options import force_option, jobs_option, max_pixels_option, quiet_option, sample_options
 from aecodec.cli.encoder_options import encoder_options, parse_encoder_options
 from aecodec.cli.failures import Failure, expected_errors
 from aecodec.cli.file_pairs import PIPE
 from aecodec.cli.library_messages import collected, summary
 from aecodec.cli.option_groups import all_of, take
-from aecodec.cli.option_values import tile_size, whole_number
+from aecodec.cli.option_values import whole_number
 from aecodec.cli.picture_files import is_aec, read_picture
 from aecodec.cli.progress import StatusLine, on_terminal, readable_bytes
 from aecodec.dataset.reading import BLOCK_PICTURES
@@ -132,8 +132,7 @@ class PackOptions:
 
 
 pack_options: Final = all_of(
-    click.option("--tile", type=tile_size, metavar="N|WxH", help="Treat pictures as sheets of tiles of this size."),
-    click.option("--labels", metavar="FILE", help="Labels of the pictures of an idx file or sheet: an idx file."),
+    sample_options,
     click.option("--names/--no-names", default=True, help="Keep the names of files as a column.  [default: names]"),
     click.option(
         "--block-pictures",
@@ -144,14 +143,7 @@ pack_options: Final = all_of(
         help="Code N pictures together: more take fewer bytes, and a single one is read more slowly.",
     ),
     click.option("--keep-metadata", is_flag=True, help="Keep ICC profile, EXIF, XMP and resolution of every picture."),
-    click.option(
-        "-j",
-        "--jobs",
-        type=whole_number(1),
-        default=available_cores,
-        metavar="N",
-        help="Number of processes.  [default: number of cores]",
-    ),
+    jobs_option("Number of processes."),
     click.option("--resume", is_flag=True, help="Continue an interrupted run."),
     max_pixels_option,
     force_option,

@@ -13,12 +13,11 @@ from typing import Any, Final
 import click
 
 from aecodec import urls
-from aecodec.cli.batches import available_cores
-from aecodec.cli.conversion_options import force_option, quiet_option
+from aecodec.cli.conversion_options import force_option, jobs_option, quiet_option, sample_options
 from aecodec.cli.encoder_options import encoder_options, parse_encoder_options
 from aecodec.cli.failures import Failure, expected_errors
 from aecodec.cli.option_groups import all_of, take
-from aecodec.cli.option_values import tile_size, whole_number
+from aecodec.cli.option_values import whole_number
 from aecodec.cli.progress import on_terminal
 from aecodec.dataset import shard_path
 from aecodec.sources.labelled import Sample, open_source
@@ -42,16 +41,8 @@ class ShardOptions:
 shard_options: Final = all_of(
     click.option("--shards", type=whole_number(1), required=True, metavar="N", help="Number of files to write."),
     click.option("--ray", metavar="ADDRESS", help="Address of a Ray cluster.  [default: a new one on this machine]"),
-    click.option(
-        "-j",
-        "--jobs",
-        type=whole_number(1),
-        default=available_cores,
-        metavar="N",
-        help="Processes of the cluster on this machine.  [default: number of cores]",
-    ),
-    click.option("--tile", type=tile_size, metavar="N|WxH", help="Treat pictures as sheets of tiles of this size."),
-    click.option("--labels", metavar="FILE", help="Labels of the pictures of an idx file or sheet: an idx file."),
+    jobs_option("Processes of the cluster on this machine."),
+    sample_options,
     force_option,
     quiet_option,
 )

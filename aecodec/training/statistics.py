@@ -84,7 +84,7 @@ def separate(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         mean += np.outer(centre, axis).ravel() if plane == 0 else 0.0  # the mean colour is zero, that is gray
         directions.append((found[:, :, None] * axis).reshape(len(found), -1))
         spread.append(own)
-        rank.append(np.where(np.arange(len(own)) == 0, np.inf, own) if len(own) else own)
+        rank.append(np.where(np.arange(len(own)) == 0, np.inf, own))
     every = np.concatenate(spread)
     order = np.argsort(-np.concatenate(rank), kind="stable")
     return mean, np.concatenate(directions)[order], every[order]
