@@ -250,7 +250,7 @@ def decode_many(
         with _noted(index, len(blobs)):
             parsed.append(ParsedFile.parse(file_bytes(data), max_pixels))
     decoded: list[Picture] = [np.zeros(0, np.uint8)] * len(parsed)
-    for _, indices in _alike([(f.model_name, f.size, f.header.packing) for f in parsed]):
+    for _, indices in _alike([f.kind for f in parsed]):
         grid = parsed[indices[0]].grid
 
         def work(part: list[int]) -> list[Picture]:

@@ -17,6 +17,7 @@ BENCHMARKS = {
     "data-sets": "data sets beside other stores of many small pictures, and a million thumbnails",
     "detail": "a detail of one picture as several codecs decode it, at equal file sizes",
     "distributed": "a data set from a Ray cluster that loses workers, beside one process",
+    "exact": "lossless and near-lossless files of several data sets in one table",
     "figure": "originals and what their files decode to, at one quality or within budgets of bytes",
     "fuzz": "damaged and hostile files: a picture or an AecError, within limits of time and memory",
     "loaders": "pictures a second through plain Python, PyTorch and tf.data, beside PNG and WebP",

@@ -129,12 +129,13 @@ def joined_pictures(block: Block, models: Mapping[int | bytes, Model]) -> dict[i
     r = Reader(block.header)
     numbers = numbers_of(r)
     flags = r.take(1)[0]
-    require(flags < 4, "unknown flags")
-    error = r.take(1)[0] if flags & 2 else None
     data = r.data[r.at :]
     header = read_header(data)
-    require(header.model != 15 and header.remainder is None, "no header to be shared")
-    require(header.length + header.small == len(data), "more than a header, and the check of the small form")
+    lossless = header.quality > 100
+    require(flags < (1 if lossless else 2), "flags")
+    require(header.model != 15, "no header to be shared")
+    most = header.length + (header.quality == 102) + header.small
+    require(most == len(data), "more than a header, a largest error, and the check of the small form")
     require(header.small or not data[4 if data[0] == 0xAE else 1] & 0x80, "sections")
     require(header.model in models, "unknown model")
     model, count = models[header.model], len(numbers)
@@ -150,26 +151,22 @@ def joined_pictures(block: Block, models: Mapping[int | bytes, Model]) -> dict[i
     if flags & 1:
         qualities = list(unframed(body.take(body.varint())))
         require(len(qualities) == count and all(1 <= q <= 100 for q in qualities), "qualities")
-    parts = [body.take(body.varint())] if error is not None else []
-    parts.append(body.data[body.at :])
-    payloads = [Payload(header.packing, model.tables, parts[0], count * elements)]
-    if error is not None:
-        m = model.remainder
-        if m is None:
-            raise Refused("a remainder that the model does not have")
-        cells = -(-height // m.block) * -(-width // m.block)
-        payloads.append(Payload(header.packing, m.tables, parts[1], count * cells * m.samples))
-    for payload in payloads:
-        payload.open(Log(), lanes=1)
-    readers = [Together(payload, count) for payload in payloads]
+    tables = model.tables
+    if lossless:
+        stage = model.lossless
+        if stage is None:
+            raise Refused("lossless pictures of a model that has none")
+        tables, elements = stage.tables, height * width * model.channels
+    payload = Payload(header.packing, tables, body.data[body.at :], count * elements)
+    payload.open(Log(), lanes=1)
+    shared = Together(payload, count)
+    samples = [bytearray() for _ in range(count)]
 
     def work(index: int) -> Picture:
         try:
-            reads = [shared.reader(index) for shared in readers]
-            return decode(data, models, None, Joined(qualities[index], error, reads[0], reads[-1]))
+            return decode(data, models, None, Joined(qualities[index], shared.reader(index), samples[index]))
         except BaseException:
-            for shared in readers:
-                shared.barrier.abort()
+            shared.barrier.abort()
             raise
 
     try:
@@ -177,8 +174,9 @@ def joined_pictures(block: Block, models: Mapping[int | bytes, Model]) -> dict[i
             pictures = list(pool.map(work, range(count)))
     except threading.BrokenBarrierError:
         raise Refused("the payload of a block is damaged") from None
-    for payload in payloads:
-        payload.finish()
+    if lossless:
+        payload.crc = zlib.crc32(b"".join(samples))
+    payload.finish()
     return dict(zip(numbers, pictures, strict=True))
 
 

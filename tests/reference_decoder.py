@@ -42,7 +42,6 @@ class Header(NamedTuple):
     variant: bool
     length: int
     small: bool  # the form
-    remainder: bytes | None = None  # content of that section
 
 
 class Reader:
@@ -84,22 +83,20 @@ def read_header(data: bytes) -> Header:
     if model == 0:
         model = r.take(8)
     size = (r.varint() + 1, r.varint() + 1) if flags & 0x10 else None
-    remainder = None
     if flags & 0x80:
         previous = 0
         while (tag := r.take(1)[0]) != 0:
             require(tag > previous, "sections out of order")
-            content = r.take(r.varint())
-            require(tag >= 0x80 or tag == 2, "an unknown critical section")
-            remainder = content if tag == 2 else remainder
+            r.take(r.varint())
+            require(tag >= 0x80, "an unknown critical section")
             previous = tag
         require(previous != 0, "sections announced and none there")
     quality = last & 0x7F
-    require(1 <= quality <= 100, "quality")
+    require(1 <= quality <= 102, "quality")
     packing = ("rans", "zstd")[last >> 7]
     require(general == (size is not None and size[0] * size[1] > 4096), "another form")
     require(size is not None or flags & 15 in (0, 15) or packing == "zstd" or flags >= 0x80, "the small form serves")
-    return Header(model, quality, packing, size, bool(flags & 0x20), r.at, False, remainder)
+    return Header(model, quality, packing, size, bool(flags & 0x20), r.at, False)
 
 
 def crc8(data: bytes) -> int:
@@ -288,7 +285,7 @@ def places_of(p: dict[str, Any], rows: int, columns: int) -> list[int]:
     return places
 
 
-def check_passes(passes: list[Any], pass_layers: list[Any], channels: int, *, shares: bool) -> None:
+def check_passes(passes: list[Any], pass_layers: list[Any], channels: int) -> None:
     lo, hi = 0, 0
     missing: set[int] = set()
     for p, layers in zip(passes, pass_layers, strict=True):
@@ -298,7 +295,7 @@ def check_passes(passes: list[Any], pass_layers: list[Any], channels: int, *, sh
         places = set(places_of(p, 16, 16))
         require((p["lo"], p["hi"]) == (lo, hi) and hi > lo and bool(places) and places <= missing, "passes")
         count = hi - lo
-        require(layers[-1]["units"] == 2 * count + (count * (count - 1) // 2 if shares else 0), "pass_layers")
+        require(layers[-1]["units"] == 2 * count, "pass_layers")
         require(all(item["kernel"] == 1 for item in layers[1:]), "pass_layers")
         missing -= places
     require(not missing and hi == channels, "passes")
@@ -361,7 +358,7 @@ class Model:
             self.finish_network = self.network("finish", self.finish["layers"], inputs, None)
             require(min(self.synthesis.shift) >= 2, "synthesis.shift")
         self.tables = Tables(self)
-        self.remainder = Remainder(self, d["remainder"]) if "remainder" in d else None
+        self.lossless = Lossless(self, d["lossless"]) if "lossless" in d else None
         others = [name for name in self.arrays if name not in self.used and not name.startswith("analysis.")]
         require(not others, f"unknown arrays {others}")
 
@@ -369,7 +366,7 @@ class Model:
         d = self.description
         names = "block channels correction_layers cues features pass_layers passes tile update_layers vector"
         drawn = "synthesis_layers" in d
-        optional = {"finish", "remainder", "synthesis_layers"}
+        optional = {"finish", "lossless", "synthesis_layers"}
         require(set(d) - optional == {*names.split(), "vector_layers"}, "description")
         tile, block, vector, features = self.tile, self.block, self.vector, self.features
         integers = [block, self.channels, vector, features, self.cues, *(tile or [])]
@@ -400,7 +397,7 @@ class Model:
             blocks = tile[0] // block * (tile[1] // block)
             require(d["vector_layers"][-1]["units"] == blocks * features, "vector_layers")
             require(all(item["kernel"] == 1 for item in d["vector_layers"]), "vector_layers")
-        check_passes(d["passes"], d["pass_layers"], self.coefficients, shares=False)
+        check_passes(d["passes"], d["pass_layers"], self.coefficients)
         updates = d["update_layers"]
         require(len(updates) == len(d["passes"]) and not updates[-1], "update_layers")
         require(all(items[-1]["units"] == features for items in updates if items), "update_layers")
@@ -538,37 +535,40 @@ class Tables:
         return self.made[kind]
 
 
-# 19.1 Model files with a remainder ---
+# 19.1 Model files with a lossless stage ---
 
 
-class Remainder:
+def window_of(reach: int) -> list[tuple[int, int]]:
+    rows = [(-y, x) for y in range(1, reach + 1) for x in range(-reach, min(reach, 2 * y - 1) + 1)]
+    return [(0, -x) for x in range(1, reach + 1)] + rows
+
+
+class Lossless:
     def __init__(self, model: Model, shape: dict[str, Any]) -> None:
-        require(set(shape) == {"block", "cues", "order", "pass_layers", "passes"}, "remainder")
-        self.block, self.cues, self.order, self.passes = (shape[k] for k in ("block", "cues", "order", "passes"))
-        integers = [self.block, self.cues, *self.order]
-        for p in self.passes:
-            require(set(p) == PASS_KEYS and p["lattice"] == sorted(map(list, {*map(tuple, p["lattice"])})), "pass")
-            integers += [p["lo"], p["hi"], *(v for place in p["lattice"] for v in place)]
-        for item in (item for items in shape["pass_layers"] for item in items):
+        require(set(shape) == {"heads", "linear_reach", "order", "reach", "trunk"}, "lossless")
+        self.order, trunk, heads = shape["order"], shape["trunk"], shape["heads"]
+        integers = [shape["reach"], shape["linear_reach"], *self.order]
+        for item in [*trunk, *(item for items in heads for item in items)]:
             require(set(item) == LAYER_KEYS and type(item["leaky"]) is bool and item["units"] != 0, "layer")
+            require(item["kernel"] == 1, "a kernel of the lossless stage")
             integers += [item["kernel"], item["units"], 0 if item["add"] is None else item["add"]]
-        require(all(type(v) is int and v >= 0 for v in integers), "remainder: integers")
-        require(self.block in (1, 2, 4, 8, 16) and model.block % self.block == 0, "remainder: block")
-        self.samples = self.block * self.block * model.channels
-        require(sorted(self.order) == list(range(self.samples)), "remainder: order")
-        check_passes(self.passes, shape["pass_layers"], self.samples, shares=True)
-        self.offset = model.table("remainder.offset", (256, 1), -255, 255)
-        self.cue = model.table("remainder.cue", (256, self.cues), -1023, 1023)
-        self.tables = Tables(model, "remainder.", 0)
-        self.given = model.cues + self.cues + self.samples
-        self.networks, self.seen = [], []
-        decoded = 0
-        for index, (p, layers) in enumerate(zip(self.passes, shape["pass_layers"], strict=True)):
-            self.seen.append(p["hi"] if p["hi"] == decoded else p["lo"])
-            decoded = p["hi"]
-            limits = [255] * layers[-1]["units"]
-            name = f"remainder.pass{index}"
-            self.networks.append(model.network(name, layers, self.given + self.seen[-1], limits))
+        require(all(type(v) is int and v >= 0 for v in integers), "lossless: integers")
+        require(
+            sorted(self.order) == list(range(model.channels)) and len(heads) == model.channels, "lossless: channels"
+        )
+        require(2 <= shape["linear_reach"] <= shape["reach"] <= 4 and trunk, "lossless: windows")
+        self.window, self.linear_window = window_of(shape["reach"]), window_of(shape["linear_reach"])
+        taps = (len(self.linear_window) + 1) * model.channels
+        self.linear = model.table("lossless.linear", (taps, model.channels), -128, 127)
+        self.offset = model.table("lossless.offset", (256,), -255, 255)
+        self.tables = Tables(model, "lossless.", 0)
+        inputs = (len(self.window) + 7) * model.channels + 5 + (2 if model.tile else 0)
+        self.trunk = model.network("lossless.trunk", trunk, inputs, None)
+        self.heads = []
+        for c, layers in enumerate(heads):
+            require(layers and layers[-1]["units"] == 2 + c, "lossless: outputs")
+            inputs = trunk[-1]["units"] + 1 + 2 * c
+            self.heads.append(model.network(f"lossless.head{c}", layers, inputs, [1023, 255] + [255] * c))
 
 
 Events = Callable[[list[int]], list[int]]  # kinds of a round's events -> their values
@@ -794,12 +794,14 @@ class Payload:
 
 
 class Joined(NamedTuple):
-    """One picture of several that share payloads (section 20): its quality, and where its residuals come from."""
+    """One picture of several that share a payload (section 20): its quality, and where its residuals come from.
+
+    samples: those of a lossless or near-lossless picture are added to it, in the order of coding.
+    """
 
     quality: int
-    error: int | None
     read: Callable[[Sequence[int]], list[int]]
-    read_remainder: Callable[[Sequence[int]], list[int]]
+    samples: bytearray
 
 
 # 6 The ladder, 3 tiles, and the whole way ---
@@ -897,8 +899,7 @@ def decode(
     log = log or Log()
     log.header = header = read_header(data)
     if joined:
-        section = None if joined.error is None else bytes([joined.error])
-        header = header._replace(quality=joined.quality, remainder=section)
+        header = header._replace(quality=joined.quality)
     if header.model == 15:
         return decode_plain(data, header)
     require(header.model in models, "unknown model")
@@ -911,6 +912,8 @@ def decode(
         require(model.tile is not None, "no size")
         height, width = model.tile
 
+    if header.quality > 100:
+        return decode_samples(data, header, model, (height, width), joined)
     block = model.block
     unit_height, unit_width = model.tile or (block, block)
     down, across = -(-height // unit_height), -(-width // unit_width)
@@ -1019,9 +1022,6 @@ def decode(
             for index, sample in enumerate(samples):
                 y, rest = divmod(index, block * model.channels)
                 canvas[((top + y) * canvas_width + left) * model.channels + rest] = clamp(sample, 0, 255)
-    if header.remainder is not None:
-        canvas = finished(header, model, (canvas, canvas_width), (width, height), joined)
-        canvas_width = width
     pixels = bytearray()
     for y in range(height):
         begin = y * canvas_width * model.channels
@@ -1034,71 +1034,91 @@ def decode(
     return Picture(height, width, channels, bytes(pixels))
 
 
-# 19 The remainder (of pictures of a single panel) ---
+# 19 Lossless and near-lossless files (of pictures of a single panel) ---
+
+NEAR = ((0, -1), (-1, 0), (-1, 1), (-1, -1), (0, -2), (-2, 0))
 
 
-def finished(
-    header: Header, model: Model, canvas: tuple[bytearray, int], size: tuple[int, int], joined: Joined | None
-) -> bytearray:
-    """The samples of the picture, from the reconstruction."""
-    (made, made_width), (width, height) = canvas, size
-    r, content = model.remainder, header.remainder
-    if r is None or not content:
-        raise Refused("a remainder that cannot be decoded")
-    n, block, channels = content[0], r.block, model.channels
-    rows, columns = -(-height // block), -(-width // block)
-    payload = Payload(header.packing, r.tables, content[1:], rows * columns * r.samples)
+def decode_samples(data: bytes, header: Header, model: Model, size: tuple[int, int], joined: Joined | None) -> Picture:
+    (height, width), channels = size, model.channels
+    stage, packed = model.lossless, data[header.length : -1 if header.small else None]
+    require(stage is not None and header.packing == "rans", "a lossless file that cannot be decoded")
+    assert stage is not None
+    n = 0
+    if header.quality == 102:
+        require(packed[:1] > b"\0", "no largest error")
+        n, packed = packed[0], packed[1:]
+    coded = 1 if header.variant and channels == 3 else channels
+    payload = Payload("rans", stage.tables, packed, height * width * coded, small=header.small)
     if not joined:
         payload.open(Log())
-    read = joined.read_remainder if joined else payload.read
+    read = joined.read if joined else payload.read
+    value: dict[tuple[int, int, int], int] = {}  # (y, x, channel in the order of coding)
+    error: dict[tuple[int, int, int], int] = {}
 
-    def pixel(cell: int, channel: int) -> tuple[int, int, int]:
-        """Row, column and colour of a channel of the plane."""
-        place, colour = divmod(r.order[channel], channels)
-        dy, dx = divmod(place, block)
-        return cell // columns * block + dy, cell % columns * block + dx, colour
+    def base_of(y: int, x: int, c: int) -> int:
+        left, above, corner = (value.get((y + dy, x + dx, c)) for dy, dx in ((0, -1), (-1, 0), (-1, -1)))
+        if left is None or above is None or corner is None:
+            return left if left is not None else above if above is not None else 128
+        return sorted((left, above, left + above - corner))[1]
 
-    q = header.quality - 1
-    cues = [*model.cue[q * model.cues : (q + 1) * model.cues], *r.cue[n * r.cues : (n + 1) * r.cues]]
-    base: Grid = []
-    for cell in range(rows * columns):
-        places = [pixel(cell, c) for c in range(r.samples)]
-        base.append([made[(y * made_width + x) * channels + colour] for y, x, colour in places])
-    context = [[*cues, *(8 * b - 1020 for b in known), *[0] * r.samples] for known in base]
-    values = [list(known) for known in base]
-    for p, network, seen in zip(r.passes, r.networks, r.seen, strict=True):
-        lo, hi = p["lo"], p["hi"]
-        count = hi - lo
-        cells = [c for c in range(rows * columns) if [c // columns % 2, c % columns % 2] in p["lattice"]]
-        outputs = run(network, [channels_[: r.given + seen] for channels_ in context], rows, columns, cells)
-        off: list[list[int]] = [[] for _ in cells]
-        for k in range(count):
-            means = []
-            for cell, out, before in zip(cells, outputs, off, strict=True):
-                first = 2 * count + k * (k - 1) // 2
-                shared = sum(map(mul, out[first : first + k], before))
-                means.append(clamp(base[cell][lo + k] + out[k] + (shared + 32 >> 6 if k else 0), 0, 255))
-            classes = [clamp(out[count + k] + r.offset[n], 0, 63) for out in outputs]
+    for t in range(width + 2 * height - 2):
+        pixels = [(y, t - 2 * y) for y in range(height) if 0 <= t - 2 * y < width]
+        known = []
+        for y, x in pixels:
+            base = [base_of(y, x, c) for c in range(channels)]
+            window = {
+                (dy, dx, c): value.get((y + dy, x + dx, c), base[c]) - base[c]
+                for dy, dx in stage.window
+                for c in range(channels)
+            }
+            off = [error.get((y + dy, x + dx, c), 0) for dy, dx in NEAR for c in range(channels)]
+            level = min(9, (sum(map(abs, off)) // (3 * channels) + 1).bit_length() - 1)
+            row = [d * 128 >> level for d in window.values()] + [e * 64 >> level for e in off]
+            row += [2 * b - 256 for b in base] + [32 * min(d, 3) for d in (x, y, width - 1 - x)]
+            row += [32 * level - 96, 64 * n.bit_length()]
+            if model.tile:
+                row += [8 * (y % model.tile[0] - model.tile[0] // 2), 8 * (x % model.tile[1] - model.tile[1] // 2)]
+            (hidden,) = run(stage.trunk, [[clamp(v, -1023, 1023) for v in row]], 1, 1, [0])
+            near = [window[dy, dx, c] for dy, dx in stage.linear_window for c in range(channels)]
+            known.append((base, level, hidden, near))
+        for c in range(coded):
+            linear, means, classes = [], [], []
+            for (y, x), (base, level, hidden, near) in zip(pixels, known, strict=True):
+                weights = stage.linear[c::channels]
+                regressors = near + [value[y, x, k] - base[k] for k in range(c)]
+                linear.append(clamp(4 * base[c] + (sum(map(mul, regressors, weights)) + 8 >> 4), 0, 1020))
+                row = [(linear[-1] - 4 * base[c]) * 32 >> level]
+                for k in range(c):
+                    row += [error[y, x, k] * 64 >> level, error[y, x, k] * 32]
+                (out,) = run(stage.heads[c], [[*hidden, *(clamp(v, -1023, 1023) for v in row)]], 1, 1, [0])
+                added = out[0] * 2 ** (level + 1) + sum(out[2 + k] * error[y, x, k] for k in range(c))
+                means.append(clamp(linear[-1] + (added >> 6), 0, 1020))
+                scale = clamp(out[1] + 3 * level + stage.offset[n], 0, 31)
+                classes.append(2 * scale + (means[-1] % 4 in (1, 2) if n == 0 else 0))
             residuals = read(classes)
-            for cell, mean, residual, before in zip(cells, means, residuals, off, strict=True):
-                room = (min(mean, 255 - mean) + n) // (2 * n + 1)
-                steps = residual
-                if residual > room:
-                    steps = 2 * residual - room - 1
-                elif residual < -room:
-                    steps = -2 * residual - room
-                value = clamp(mean + (steps if mean < 128 else -steps) * (2 * n + 1), 0, 255)
-                values[cell][lo + k] = value
-                before.append(value - mean)
-        for cell in cells:
-            for c in range(lo, hi):
-                context[cell][r.given + c] = 4 * (values[cell][c] - base[cell][c])
-    if not joined:
+            for (y, x), predicted, mean, residual in zip(pixels, linear, means, residuals, strict=True):
+                centre, sign = (mean + 2) // 4, -1 if mean % 4 >= 2 else 1
+                down, up = (centre + n) // (2 * n + 1), (255 - centre + n) // (2 * n + 1)
+                low, high = (up, down) if sign < 0 else (down, up)
+                room, steps = min(low, high), residual
+                if abs(residual) > room:
+                    steps = 2 * residual - room - 1 if residual > 0 else -2 * residual - room
+                    steps = steps if high > low else -steps
+                found = clamp(centre + sign * steps * (2 * n + 1), 0, 255)
+                for k in [c] if coded == channels else range(channels):
+                    value[y, x, k], error[y, x, k] = found, 4 * found - predicted
+    ordered = bytes(value[y, x, c] for y in range(height) for x in range(width) for c in range(coded))
+    if joined:
+        joined.samples.extend(ordered)
+    else:
+        payload.crc = zlib.crc32(ordered, zlib.crc32(data[: header.length]))
         payload.finish()
-    pixels = bytearray(height * width * channels)
-    for cell, found in enumerate(values):
-        for c, value in enumerate(found):
-            y, x, colour = pixel(cell, c)
-            if y < height and x < width:
-                pixels[(y * width + x) * channels + colour] = value
-    return pixels
+    made = bytearray()
+    for y in range(height):
+        for x in range(width):
+            pixel = [value[y, x, stage.order.index(c)] for c in range(channels)]
+            made += bytes(pixel[:1] if coded < channels else pixel)
+    if header.variant and channels == 1:
+        made = bytearray(255 - sample for sample in made)
+    return Picture(height, width, coded, bytes(made))

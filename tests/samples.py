@@ -16,10 +16,9 @@ from aecodec.models.description import (
     Description,
     Finish,
     Layer,
+    Lossless,
     Pass,
-    Remainder,
     SynthesisLayer,
-    pairs,
 )
 from aecodec.models.safetensors import Arrays
 from aecodec.packing import parametric
@@ -66,18 +65,14 @@ def psnr(pairs: list[tuple[np.ndarray, np.ndarray]]) -> float:
     return float(10 * np.log10(255**2 / error)) if error else float("inf")
 
 
-def tiny_remainder(channels: int) -> Remainder:
-    """A group in two passes, and one of several channels in a single pass: samples from the last to the first."""
-    samples = 4 * channels
-    at = CHECKERBOARD[0] + CHECKERBOARD[1]
-    passes = (*(Pass(0, 1, lattice) for lattice in CHECKERBOARD), Pass(1, samples, tuple(sorted(at))))
-    counts = [p.hi - p.lo for p in passes]
-    return Remainder(
-        block=2,
-        cues=1,
-        order=tuple(range(samples - 1, -1, -1)),
-        passes=passes,
-        pass_layers=tuple((Layer(3, 4, leaky=True), Layer(1, 4, add=0), Layer(1, 2 * n + pairs(n))) for n in counts),
+def tiny_lossless(channels: int) -> Lossless:
+    """Few and narrow layers, one of which adds another, and channels from the last to the first."""
+    return Lossless(
+        order=tuple(range(channels - 1, -1, -1)),
+        reach=3,
+        linear_reach=2,
+        trunk=(Layer(1, 6, leaky=True), Layer(1, 6, add=0)),
+        heads=tuple((Layer(1, 3, leaky=True), Layer(1, 2 + channel)) for channel in range(channels)),
     )
 
 
@@ -85,7 +80,7 @@ def tiny_description(
     tile: tuple[int, int] | None,
     channels: int = 1,
     updates: bool = True,
-    remainder: bool = False,
+    lossless: bool = False,
     finish: bool = False,
 ) -> Description:
     """A ladder of few and narrow layers, with every kind of layer in it.
@@ -126,8 +121,8 @@ def tiny_description(
         pass_layers=tuple((Layer(3, width, leaky=True), Layer(1, 2 * (p.hi - p.lo))) for p in passes),
         update_layers=update_layers,
         correction_layers=(Layer(3, width, leaky=True), Layer(1, width, leaky=True, add=0), Layer(1, coefficients)),
-        remainder=tiny_remainder(channels) if remainder else None,
-        finish=tiny_finish(block // 2 if remainder else block, channels) if finish else None,
+        lossless=tiny_lossless(channels) if lossless else None,
+        finish=tiny_finish(block // 2 if lossless else block, channels) if finish else None,
     )
 
 
@@ -151,25 +146,23 @@ def random_network(
     return arrays
 
 
-def remainder_arrays(random: np.random.Generator, d: Description) -> Arrays:
-    """Random arrays of the description's remainder, if it has one."""
-    r = d.remainder
-    if r is None:
+def lossless_arrays(random: np.random.Generator, d: Description) -> Arrays:
+    """Random arrays of the description's lossless stage, if it has one."""
+    shape = d.lossless
+    if shape is None:
         return {}
-    arrays: Arrays = {}
-    for index, layers in enumerate(r.pass_layers):
-        inputs = d.cues + r.cues + len(r.order) + r.seen(index)
-        arrays |= random_network(random, f"remainder.pass{index}", layers, inputs, 8)
-    errors = np.arange(256)[:, None]
+    arrays: Arrays = random_network(random, "lossless.trunk", shape.trunk, shape.inputs(d), 8)
+    for channel, layers in enumerate(shape.heads):
+        inputs = shape.trunk[-1].units + 1 + 2 * channel
+        arrays |= random_network(random, f"lossless.head{channel}", layers, inputs, 8)
     exact = parametric()
     return arrays | {
-        "remainder.offset": np.round(-5 * np.log2(2 * errors + 1)).astype(np.int16) + 40,
-        "remainder.cue": (errors * 2).astype(np.int16),
-        "remainder.tables.extents": exact.extents.astype(np.uint8),
-        "remainder.tables.shifts": exact.shifts.astype(np.uint8),
-        "remainder.tables.skip": np.array([0], np.uint8),
-        "remainder.tables.frequencies": exact.frequencies.astype(np.uint16),
-        "analysis.remainder_quality": np.full(256, 50, np.float32),
+        "lossless.linear": random.integers(-20, 20, shape.weights(d)).astype(np.int8),
+        "lossless.offset": np.round(-3 * np.log2(2 * np.arange(256) + 1)).astype(np.int16) + 20,
+        "lossless.tables.extents": exact.extents.astype(np.uint8),
+        "lossless.tables.shifts": exact.shifts.astype(np.uint8),
+        "lossless.tables.skip": np.array([0], np.uint8),
+        "lossless.tables.frequencies": exact.frequencies.astype(np.uint16),
     }
 
 
@@ -210,7 +203,7 @@ def tiny_arrays(d: Description) -> Arrays:
         network("finish", d.finish.layers, d.finish.cell**2 * d.channels + d.finish.places + d.cues, 8)
         cells = (d.block // d.finish.cell) ** 2
         arrays["finish.place"] = random.integers(-200, 201, (cells, d.finish.places), dtype=np.int16)
-    arrays |= remainder_arrays(random, d)
+    arrays |= lossless_arrays(random, d)
     samples = d.channels * (d.tile[0] * d.tile[1] if d.tile else 0)
     arrays["analysis.tile_mean"] = np.full(samples, 128, np.float32)
     arrays["analysis.tile"] = random.choice(np.array([-1, 1], np.float32), (samples, d.vector))
@@ -222,12 +215,12 @@ def tiny_file(
     tile: tuple[int, int] | None = (4, 6),
     channels: int = 1,
     updates: bool = True,
-    remainder: bool = False,
+    lossless: bool = False,
     finish: bool = False,
     **metadata: str,
 ) -> bytes:
     """A model file; its name is tiny-1 unless `metadata` says otherwise."""
-    d = tiny_description(tile, channels, updates, remainder, finish)
+    d = tiny_description(tile, channels, updates, lossless, finish)
     return safetensors.dump(tiny_arrays(d), {"name": "tiny-1", "description": d.to_json(), **metadata})
 
 
@@ -285,7 +278,7 @@ def planeless_file(channels: int = 1, d: Description | None = None, changed: Arr
         "analysis.0.scale": ones,
         "analysis.0.shift": zeros,
     }
-    arrays |= remainder_arrays(random, d)
+    arrays |= lossless_arrays(random, d)
     metadata = {"name": "planeless-1", "description": d.to_json()}
     analysis = analysis_network.to_json([analysis_network.EncoderLayer("none", dense=True)])
     return safetensors.dump(arrays | (changed or {}), metadata | {"analysis": analysis})

@@ -34,7 +34,7 @@ SMALL = Preset(
     "tests",
     "none",
     steps=4 * STEPS_PER_EPOCH,
-    remainder=presets.remainder(channels=1, first=8, width=8),
+    lossless=presets.lossless(channels=1, first=8, width=8, head=4),
     finish=presets.finish(channels=1, width=4, places=2),
     tiles=12,
     larger=1,

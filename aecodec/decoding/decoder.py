@@ -16,8 +16,10 @@ from aecodec.format.panels import Progress, seed_of
 from aecodec.images import regions, scaling
 from aecodec.images.regions import Box, Region
 from aecodec.images.source import Picture, joined
-from aecodec.lossless import remainder_section
+from aecodec.lossless import samples as coded_samples
+from aecodec.lossless.samples import PackedSamples
 from aecodec.models import ladder
+from aecodec.models.causal import Coding
 
 
 def decode(
@@ -58,20 +60,32 @@ def samples_alike(files: Sequence[ParsedFile], engine_name: str) -> list[Picture
         return [file.plain_samples() for file in files]
     if first.grid.count > 1:
         return [_area(file, engine_name, Box(0, file.size[0], 0, file.size[1]), None) for file in files]
+    if first.is_predictive:
+        return _predicted_alike(files, engine_name)
     engine, packing = engines.engine(engine_name), first.header.packing
     packed = [PackedPanel(file.payload, file.header.quality, file.seed, file.header.is_small) for file in files]
     latent, _ = panels.decode_alike(first.model, engine, packing, first.size, packed)
     stack = ladder.synthesize(first.model, engine, latent)
-    samples = list(stack[:, : first.size[0], : first.size[1]])
-    unfinished = [index for index, file in enumerate(files) if file.has_remainder]
-    if unfinished:
-        part = remainder_section.Part(first.size)
-        remainders = [files[index].remainders()[0] for index in unfinished]
-        lossy = stack[unfinished] if len(unfinished) < len(files) else stack
-        finished, _ = remainder_section.finish(first.model, engine, packing, lossy, part, remainders)
-        for index, picture in zip(unfinished, finished, strict=True):
-            samples[index] = picture
-    return [file.finished(part) for file, part in zip(files, samples, strict=True)]
+    return [file.finished(part) for file, part in zip(files, stack[:, : first.size[0], : first.size[1]], strict=True)]
+
+
+def _predicted_alike(files: Sequence[ParsedFile], engine_name: str) -> list[Picture]:
+    """The samples of lossless and near-lossless files of one panel that share model, size and largest error."""
+    return [file.finished(part) for file, part in zip(files, coded_alike(files, engine_name), strict=True)]
+
+
+def coded_alike(files: Sequence[ParsedFile], engine_name: str) -> Picture:
+    """The samples (S, H, W, channels of the model) of such files, before they are finished."""
+    coding = coding_of(files[0], engine_name)
+    parts = [coded_samples.split(file.payload, coding.max_error, file.grid, coding.coded)[0] for file in files]
+    packed = [PackedSamples(part, file.seed, file.header.is_small) for part, file in zip(parts, files, strict=True)]
+    return coded_samples.unpack(coding, files[0].size, packed)
+
+
+def coding_of(file: ParsedFile, engine_name: str) -> Coding:
+    """How the samples of a lossless or near-lossless file are coded."""
+    assert file.max_error is not None
+    return Coding(file.model, engines.engine(engine_name), file.is_gray, file.max_error)
 
 
 def _area(file: ParsedFile, engine_name: str, area: Box, progress: Progress | None) -> Picture:
@@ -91,28 +105,22 @@ def _area(file: ParsedFile, engine_name: str, area: Box, progress: Progress | No
 
 def _parts(file: ParsedFile, engine_name: str, area: Box, progress: Progress | None) -> Iterator[tuple[Box, Picture]]:
     """Rectangles that together cover an area, with their samples (height, width, channels of the model)."""
-    lossy = _panels(file, engine_name)
-    if not file.has_remainder:
-        yield from lossy.pixels(area, progress)
+    if not file.is_predictive:
+        yield from _panels(file, engine_name).pixels(area, progress)
         return
-    remainders, grid, model = file.remainders(), file.grid, file.model
-    engine = engines.engine(engine_name)
-    indices, whole = grid.covering(area)
-    decoded = np.empty((whole.height, whole.width, model.description.channels), np.uint8)
-    for box, pixels in lossy.pixels(whole, progress):
-        common = box.intersection(whole)
-        if common:
-            decoded[common.within(whole).slices] = pixels[common.within(box).slices]
+    coding, grid = coding_of(file, engine_name), file.grid
+    parts = coded_samples.split(file.payload, coding.max_error, grid, coding.coded)
+    indices, _ = grid.covering(area)
 
     def work(index: int) -> tuple[Box, Picture]:
         box = grid.box(index)
-        size = remainder_section.size_of_part(grid, index, file.size)
-        part = remainder_section.Part(size, seed_of(index, grid.count, 0))
-        given = decoded[None, *box.within(whole).slices]
-        found, _ = remainder_section.finish(model, engine, file.header.packing, given, part, [remainders[index]])
-        return Box(box.y0, box.y0 + size[0], box.x0, box.x0 + size[1]), found[0]
+        packed = PackedSamples(parts[index], seed_of(index, grid.count, file.seed))
+        return box, coded_samples.unpack(coding, (box.height, box.width), [packed])[0]
 
-    yield from in_threads(work, indices)
+    for done, made in enumerate(in_threads(work, indices)):
+        if progress:
+            progress(done + 1, len(indices))
+        yield made
 
 
 def _means(file: ParsedFile, engine_name: str, progress: Progress | None) -> Picture:

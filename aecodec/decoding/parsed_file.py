@@ -15,9 +15,8 @@ from aecodec.format.container import Header
 from aecodec.format.panels import PanelGrid
 from aecodec.images.metadata import Metadata
 from aecodec.images.source import Picture, require_within_limit
-from aecodec.lossless import opacity_section, plain, planes, remainder_section
+from aecodec.lossless import opacity_section, plain, planes, samples
 from aecodec.lossless.plain import Precision
-from aecodec.lossless.remainder_section import PackedRemainder
 from aecodec.models import ladder, registry
 from aecodec.models.model import Model
 
@@ -87,8 +86,12 @@ class ParsedFile:
             raise InvalidValue(f"the file gives no size, and the model {model.name} has no tile")
         require_within_limit(size[1], size[0], max_pixels)
         file = cls(data, header, begin, size, model)
-        if file.has_remainder and model.remainder is None:
-            raise InvalidValue(f"the file has a remainder, which the model {model.name} cannot decode")
+        if file.is_predictive:
+            if model.lossless is None:
+                raise InvalidValue(f"the file is lossless, and the model {model.name} has no stage to decode it")
+            if header.packing != samples.PACKING:
+                raise InvalidValue("the file is lossless and has a packing that lossless files do not have")
+            samples.read_max_error(header.quality, file.payload)
         pixels = file.grid.height * file.grid.width
         if max_pixels is not None and pixels > PADDED_LIMIT * max_pixels + d.unit[0] * d.unit[1]:
             raise LimitExceeded(f"the picture's tiles hold {pixels} pixels, far beyond the limit of {max_pixels}")
@@ -103,8 +106,6 @@ class ParsedFile:
         size = (header.size[1], header.size[0])
         require_within_limit(size[1], size[0], max_pixels)
         file = cls(data, header, begin, size, plain.read_precision(data, begin)[0])
-        if file.has_remainder:
-            raise InvalidValue("the file has a remainder but no model to decode it")
         return file
 
     @property
@@ -125,8 +126,8 @@ class ParsedFile:
 
     @property
     def block(self) -> int | None:
-        """The side of a block in pixels, whose mean a thumbnail can use without full decoding; None in a plain file."""
-        return None if self.is_plain else self.model.description.block
+        """The side of a block in pixels, whose mean a thumbnail can use without full decoding; None without blocks."""
+        return None if self.is_plain or self.is_predictive else self.model.description.block
 
     @property
     def bits(self) -> int:
@@ -135,10 +136,14 @@ class ParsedFile:
 
     @cached_property
     def grid(self) -> PanelGrid:
-        """The panels of the picture, which is grown to whole units; a plain picture is one panel."""
-        return (
-            PanelGrid(*self.size, self.size) if self.is_plain else PanelGrid.of(self.size, self.model.description.unit)
-        )
+        """The panels of the picture.
+
+        A plain picture is one panel; a lossy picture is grown to whole units.
+        """
+        if self.is_plain:
+            return PanelGrid(*self.size, self.size)
+        grid = PanelGrid.of(self.size, self.model.description.unit)
+        return PanelGrid(*self.size, grid.side) if self.is_predictive else grid
 
     @property
     def is_gray(self) -> bool:
@@ -192,22 +197,22 @@ class ParsedFile:
         return opacity_section.unpack(packed, self.size, self.bits)
 
     @property
-    def has_remainder(self) -> bool:
-        """Whether a remainder follows the lossy part."""
-        return container.REMAINDER in self._contents
+    def kind(self) -> tuple[Any, ...]:
+        """What files have in common that are decoded together."""
+        own = (self.is_gray, self.max_error) if self.is_predictive else ()
+        return (self.model_name, self.size, self.header.packing, *own)
 
-    def remainders(self) -> list[PackedRemainder]:
-        """The remainder of each panel of a file that has one. Raises AecError."""
-        content = self._contents[container.REMAINDER]
-        parts = remainder_section.split(content, self.grid, self.size, self.model, self.header.packing)
-        return [PackedRemainder(part, self.header.quality, content[0]) for part in parts]
+    @property
+    def is_predictive(self) -> bool:
+        """Whether the payload holds samples that a model predicts, lossless or nearly so."""
+        return not self.is_plain and self.header.quality > container.MAX_QUALITY
 
     @property
     def max_error(self) -> int | None:
         """The largest error of any sample; None if the file guarantees nothing."""
         if isinstance(self.coding, Precision):
             return self.coding.max_error
-        return next(iter(self._contents.get(container.REMAINDER, b"")), None)
+        return samples.read_max_error(self.header.quality, self.payload) if self.is_predictive else None
 
     def plain_samples(self) -> NDArray[Any]:
         """The samples (height, width[, 3]) of a plain file. Raises AecError."""
@@ -229,12 +234,18 @@ class ParsedFile:
         elif self.is_plain:
             check = planes.CHECK_BYTES
         else:
-            d = self.model.description
             for size, count in self.grid.sizes().items():
-                of_panel = packing.overhead(self.header.packing, ladder.elements(self.model, *d.grid(*size)))
+                of_panel = packing.overhead(self.header.packing, self._elements_of(size))
                 check, states = check + count * of_panel[0], states + count * of_panel[1]
         most = len(self.data) - self.begin  # of a file that has been cut
         return min(check, most), min(states, max(0, most - check))
+
+    def _elements_of(self, size: tuple[int, int]) -> int:
+        """The number of residuals of a panel (height, width)."""
+        d = self.model.description
+        if self.is_predictive:
+            return size[0] * size[1] * (1 if self.one_channel else d.channels)
+        return ladder.elements(self.model, *d.grid(*size))
 
     def info(self) -> Info:
         """The public summary of the file."""
@@ -250,7 +261,7 @@ class ParsedFile:
             mode=self.mode,
             bits=self.bits,
             inverted=self.is_inverted,
-            quality=header.quality,
+            quality=min(header.quality, container.MAX_QUALITY),
             max_error=self.max_error,
             packing=header.packing,
             panels=self.grid.count,

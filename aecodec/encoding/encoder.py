@@ -47,6 +47,6 @@ def _with_bounded_error(
     files = [b""] * len(batch)
     fits = batch.stack.dtype == np.uint8 and max_error <= near_lossless.MOST_ERROR and not is_flat(batch)
     if able and fits:
-        best = ranked(batch.stack, able, TRIAL_QUALITY, options.engine)[0]
-        files = near_lossless.encode(batch, able, best, max_error, options)
+        order = ranked(batch.stack, able, TRIAL_QUALITY, options.engine)
+        files = near_lossless.encode(batch, able, order, max_error, options)
     return or_plain(batch, files, options.allows_plain, max_error)

@@ -40,7 +40,7 @@ class NativeEngine:
         if library is None:
             raise ImportError(f"the native engine is missing: {native.reason()}", name="aecodec.native")
         self._library = library
-        self._compiled: WeakKeyDictionary[Network, tuple[_Chain, ...] | None] = WeakKeyDictionary()
+        self._compiled: WeakKeyDictionary[Network, tuple[Chain, ...] | None] = WeakKeyDictionary()
         self._numpy = NumpyEngine()
 
     def run(
@@ -63,6 +63,13 @@ class NativeEngine:
             outputs.append(chain.run(grid, where, outputs))
             grid = outputs[-1].reshape(n, height, width, -1) if positions is None else grid
         return outputs[-1]
+
+    def layers(self, network: Network) -> Chain | None:
+        """What the library runs for a network that looks at no neighbours; None if it cannot."""
+        if network not in self._compiled:
+            self._compiled[network] = _compile(network)
+        chains = self._compiled[network]
+        return chains[0] if chains and len(chains) == 1 and chains[0].kernel == 1 else None
 
     def classes(self, output: Tensor, first: int, offset: NDArray[np.int32]) -> NDArray[np.uint8]:
         """As `Engine.classes`."""
@@ -123,7 +130,7 @@ class NativeEngine:
 
 
 @dataclass(frozen=True, eq=False)
-class _Chain:
+class Chain:
     """A first layer, which may look at neighbours, and those after it, which do not, as the library wants them.
 
     ``earlier``: of layers that add the output of an earlier chain, which one.
@@ -137,10 +144,12 @@ class _Chain:
 
     @cached_property
     def kernel(self) -> int:
+        """That of the first layer."""
         return self.layers[0].kernel
 
     @cached_property
     def multiply_adds(self) -> int:
+        """Multiply-adds for one position."""
         return sum(layer.weight.size for layer in self.layers)
 
     def run(
@@ -193,11 +202,11 @@ class _Chain:
         return flat, width + 2, size
 
 
-def _compile(network: Network) -> tuple[_Chain, ...] | None:
+def _compile(network: Network) -> tuple[Chain, ...] | None:
     """The chains of a network, or None for one that the library cannot run."""
     begins = [0, *(i for i, layer in enumerate(network.layers) if i and layer.kernel > 1), len(network.layers)]
     inputs = network.inputs
-    chains: list[_Chain] = []
+    chains: list[Chain] = []
     ends = {end - 1: number for number, end in enumerate(begins[1:])}  # the chain that a layer is the last of
     for begin, end in zip(begins, begins[1:], strict=False):
         layers = network.layers[begin:end]
@@ -218,7 +227,7 @@ def _compile(network: Network) -> tuple[_Chain, ...] | None:
             structures.append(_structure(layer, seen, made, begin))
             seen = layer.units
         links = {layer: ends[add] for layer, add in earlier.items()}
-        chains.append(_Chain(layers, tuple(arrays), (LayerStruct * len(structures))(*structures), inputs, links))
+        chains.append(Chain(layers, tuple(arrays), (LayerStruct * len(structures))(*structures), inputs, links))
         inputs = layers[-1].units
     return tuple(chains)
 

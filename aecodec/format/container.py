@@ -6,7 +6,7 @@ The small form: a picture that has the size of its model's tile, with a bundled 
 
     byte 0       bits 0-3  number of the model, 1..14
                  bits 4-7  0xB
-    byte 1       bits 0-6  quality, 1..100
+    byte 1       bits 0-6  quality, 1..100; or 101, lossless, 102, near-lossless: the payload holds samples
                  bit 7     variant
     payload
     last byte    the check: a CRC-8 of all bytes before it; see `aecodec.format.check`
@@ -21,7 +21,7 @@ for the rest:
                  bit 5     variant
                  bit 6     reserved, 0
                  bit 7     sections follow
-    1 byte       bits 0-6  quality, 1..100
+    1 byte       bits 0-6  quality, as in the small form
                  bit 7     packing, 0: rans, 1: zstd
     8 bytes      the model's id, if its number is 0
     2 varints    width - 1, height - 1, if bit 4 is set
@@ -57,6 +57,8 @@ DATA_SET: Final = b"\xae\xd0aecs"  # how a data set begins, which is another for
 PLAIN: Final = 15  # in place of a model's number
 MODEL_ID_BYTES: Final = 8
 MAX_QUALITY: Final = 100
+LOSSLESS: Final = 101  # in place of a quality: the payload holds samples, as `aecodec.lossless.samples` packs them,
+NEAR_LOSSLESS: Final = 102  # and before them their largest error
 MAX_SIDE: Final = 1 << 32
 SHORT_PIXELS: Final = 4096  # a larger picture can afford a signature
 
@@ -81,14 +83,12 @@ Packing = Literal["rans", "zstd"]
 PACKINGS: Final[tuple[Packing, Packing]] = ("rans", "zstd")  # the index is the bit
 
 ALPHA: Final = 1  # opacity, as `aecodec.lossless.planes` packs it
-REMAINDER: Final = 2  # what takes the decoded picture to the original, as `aecodec.lossless.remainder_section` packs it
 ICC: Final = 128
 EXIF: Final = 129
 XMP: Final = 130
 RESOLUTION: Final = 131
 SECTION_NAMES: Final = {
     ALPHA: "alpha",
-    REMAINDER: "remainder",
     ICC: "icc",
     EXIF: "exif",
     XMP: "xmp",
@@ -119,7 +119,7 @@ class Header:
 
     model_number: 1..14, a bundled model; PLAIN, no model; 0: the model is named by model_id.
     model_id: 8 bytes if model_number is 0, empty otherwise.
-    quality: 1..100.
+    quality: 1..100, LOSSLESS or NEAR_LOSSLESS.
     packing: "rans" or "zstd".
     size: (width, height), each 1..2^32; None: the model's own tile.
     variant: the payload holds the picture's negative, if the model has one channel; a gray picture in a colour model's
@@ -140,7 +140,7 @@ class Header:
             raise InvalidValue(f"a model's number must be 0..15, not {self.model_number}")
         if len(self.model_id) != (MODEL_ID_BYTES if self.model_number == 0 else 0):
             raise InvalidValue("a model is named either by its number or by an id of 8 bytes")
-        if not 1 <= self.quality <= MAX_QUALITY:
+        if not 1 <= self.quality <= NEAR_LOSSLESS:
             raise InvalidValue(f"quality must be 1..100, not {self.quality}")
         if self.packing not in PACKINGS:
             raise InvalidValue(f"packing must be rans or zstd, not {self.packing}")

@@ -1,1 +1,1 @@
-"""Lossless and near-lossless coding of samples: plain files, opacity, and the remainder of lossy files."""
+"""Lossless and near-lossless coding of samples: plain files, opacity, and the samples of a model's lossless files."""

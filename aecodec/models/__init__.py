@@ -1,4 +1,4 @@
-"""Models: their description, file and networks, and the ladder and remainder that run them.
+"""Models: their description, file and networks, and the ladder and the lossless stage that run them.
 
 `aecodec.models` was once the function that lists models, which is `aecodec.list_models` now. Calling this package still
 lists them, with a DeprecationWarning.

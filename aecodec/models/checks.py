@@ -6,15 +6,15 @@ from aecodec.errors import InvalidModelFile
 from aecodec.models import vector_synthesis
 from aecodec.models.description import (
     ACTIVATIONS,
+    MOST_REACH,
     QUALITIES,
     QUARTERS,
     SPACINGS,
     Description,
     Finish,
     Layer,
+    Lossless,
     Pass,
-    Remainder,
-    pairs,
 )
 
 
@@ -24,13 +24,12 @@ def check_types(d: Description) -> None:
     layers = [*d.vector_layers, *inner, *d.correction_layers]
     integers = [d.channels, d.block, d.vector, d.features, d.cues, *(d.tile or ())]
     passes = d.passes
-    if d.remainder:
-        integers += [d.remainder.block, d.remainder.cues, *d.remainder.order]
-        layers += [layer for items in d.remainder.pass_layers for layer in items]
-        passes += d.remainder.passes
     if d.finish:
         integers += [d.finish.cell, d.finish.places]
         layers += d.finish.layers
+    if d.lossless:
+        integers += [d.lossless.reach, d.lossless.linear_reach, *d.lossless.order]
+        layers += [layer for items in (d.lossless.trunk, *d.lossless.heads) for layer in items]
     integers += [v for stage in passes for v in (stage.lo, stage.hi, *(v for place in stage.lattice for v in place))]
     integers += [v for layer in layers for v in (layer.kernel, layer.units, 0 if layer.add is None else layer.add)]
     if any(type(v) is not int or v < 0 for v in integers):
@@ -65,8 +64,8 @@ def check_shape(d: Description) -> None:
         vector_synthesis.check(d)
     else:
         check_ladder(d)
-    if d.remainder:
-        check_remainder(d, d.remainder)
+    if d.lossless:
+        check_lossless(d, d.lossless)
 
 
 def check_ladder(d: Description) -> None:
@@ -79,7 +78,7 @@ def check_ladder(d: Description) -> None:
         raise InvalidModelFile("an update does not compute the features of every block")
     if d.update_layers and d.update_layers[-1]:
         raise InvalidModelFile("there is an update after the last pass")
-    check_passes(d.passes, d.pass_layers, d.block**2 * d.channels, shares=False)  # no passes are no plane, and refused
+    check_passes(d.passes, d.pass_layers, d.block**2 * d.channels)  # no passes are no plane, and refused
     if any(stage.quality_offset and len(stage.quality_offset) != stage.hi - stage.lo for stage in d.passes):
         raise InvalidModelFile("a pass does not have a quality offset for each of its channels")
     if d.correction_layers[-1].units != d.coefficients:
@@ -96,21 +95,19 @@ def check_finish(d: Description, shape: Finish) -> None:
         raise InvalidModelFile("the finishing network does not have one output per sample of a cell")
 
 
-def check_remainder(d: Description, shape: Remainder) -> None:
-    """Raise ``InvalidModelFile`` unless the remainder's passes cover the samples of a block."""
-    if shape.block not in (1, 2, 4, 8, 16) or d.block % shape.block:
-        raise InvalidModelFile("the blocks of the model are not made of those of its remainder")
-    samples = shape.block**2 * d.channels
-    if sorted(shape.order) != list(range(samples)):
-        raise InvalidModelFile("the remainder does not have every sample of a block once")
-    if any(stage.spacing != 1 or stage.quality_offset for stage in shape.passes):
-        raise InvalidModelFile("a pass of the remainder has a spacing or a quality offset")
-    check_passes(shape.passes, shape.pass_layers, samples, shares=True)
+def check_lossless(d: Description, shape: Lossless) -> None:
+    """Raise ``InvalidModelFile`` unless the lossless stage has a window, and a network for each channel."""
+    if sorted(shape.order) != list(range(d.channels)) or len(shape.heads) != d.channels:
+        raise InvalidModelFile("the lossless stage does not have every channel once")
+    if not 2 <= shape.linear_reach <= shape.reach <= MOST_REACH:
+        raise InvalidModelFile(f"the windows of the lossless stage must reach from 2 to {MOST_REACH} samples")
+    if not shape.trunk or any(layer.kernel != 1 for items in (shape.trunk, *shape.heads) for layer in items):
+        raise InvalidModelFile("a layer of the lossless stage must have a kernel of 1")
+    if any(not items or items[-1].units != 2 + channel for channel, items in enumerate(shape.heads)):
+        raise InvalidModelFile("a channel of the lossless stage needs a mean, a class and shares of those before it")
 
 
-def check_passes(
-    passes: tuple[Pass, ...], pass_layers: tuple[tuple[Layer, ...], ...], channels: int, shares: bool
-) -> None:
+def check_passes(passes: tuple[Pass, ...], pass_layers: tuple[tuple[Layer, ...], ...], channels: int) -> None:
     """Raise ``InvalidModelFile`` unless the passes cover all channels of a plane, with the outputs that they need."""
     if any(layer.kernel != 1 for layers in pass_layers for layer in layers[1:]):
         raise InvalidModelFile("only the first layer of a pass may have a kernel of 3")
@@ -123,7 +120,7 @@ def check_passes(
         cells = not places or any(max(place) > 1 for place in stage.lattice)
         if (stage.lo, stage.hi) != (lo, hi) or hi <= lo or seen & places or cells:
             raise InvalidModelFile("the passes do not cover the plane exactly once, group after group")
-        if layers[-1].units != 2 * (hi - lo) + (pairs(hi - lo) if shares else 0):
+        if layers[-1].units != 2 * (hi - lo):
             raise InvalidModelFile("a pass needs a mean and a class for every channel")
         seen |= places
     if seen != whole or hi != channels:

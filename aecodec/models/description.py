@@ -13,7 +13,7 @@ of the tile, like the decoder of an autoencoder.
 
 A finishing network may adjust the samples that the inverse transform gives, across the edges of blocks.
 
-A model may have a second stage, the *remainder*: the difference between picture and reconstruction, sample by sample.
+A model may have a second stage, *lossless*, which codes the samples of a picture instead of its elements.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from aecodec.engines.arithmetic import ACTIVATION_LIMIT as ACTIVATION_LIMIT
@@ -33,14 +34,15 @@ CLASS_OF_ONE = 17  # the class whose standard deviation is one step
 CLASS_LIMIT = 255  # largest magnitude of a class before the quality's offset is added
 QUALITIES = 100
 SAMPLE_BITS = 2  # fraction bits of the samples that a finishing network sees and adjusts
-SAMPLE_LIMIT = 255  # largest sample; also the largest magnitude of what is added to a reconstructed one
-SHARE_BITS = 6  # a share of 64: a sample is off by as much as another one of its pass was
-SHARE_LIMIT = 255
-ERRORS = 256  # largest errors 0..255 that a remainder may leave
+SHARE_LIMIT = 255  # in the lossless stage, of the share of a channel's error that is added to another; 64 is all of it
+ERRORS = 256  # largest errors 0..255 that a file of the lossless stage may leave
+ERROR_NEIGHBOURS, EDGES, SITUATION = 6, 3, 2  # inputs of the lossless stage beside its window, see `models.causal`
+MOST_REACH = 4
 LEAK = 8  # what a leaky layer of a network divides negative outputs by
 LEAKS = {"leaky5": 5, "leaky8": 8}  # what a synthesis layer does, by its activation
 ACTIVATIONS = ("none", "relu", *LEAKS)
 
+Offset: TypeAlias = tuple[int, int]
 Lattice: TypeAlias = tuple[tuple[int, int], ...]  # (y, x) modulo two
 CHECKERBOARD: tuple[Lattice, ...] = (((0, 0), (1, 1)), ((0, 1), (1, 0)))
 SPACINGS = (1, 2, 4, 8)
@@ -124,28 +126,45 @@ class Finish:
 
 
 @dataclass(frozen=True)
-class Remainder:
-    """The shape of the stage that turns a reconstruction into the picture itself, or to within a largest error of it.
+class Lossless:
+    """The shape of the stage that codes every sample of a picture, `aecodec.models.causal`.
 
-    It has its own grid of blocks, ``block`` x ``block`` pixels, whose samples are the channels of its plane:
-    channel c is sample ``order[c]`` of the block, samples counted in (y, x, channel) order. ``cues``: constant planes
-    that convey the largest error. A pass gives each channel a mean and a class, and each pair of its channels a share.
+    ``order``: the channels in the order of coding. ``reach``: how far the window of a pixel's neighbours reaches
+    upwards and to both sides; ``linear_reach``: the same for the linear prediction. ``trunk``: the layers of the
+    network that sees a pixel's neighbours. ``heads``: those of the network of each channel, which sees the trunk's
+    outputs and the channels before it.
     """
 
-    block: int
-    cues: int
     order: tuple[int, ...]
-    passes: tuple[Pass, ...]
-    pass_layers: tuple[tuple[Layer, ...], ...]
+    reach: int
+    linear_reach: int
+    trunk: tuple[Layer, ...]
+    heads: tuple[tuple[Layer, ...], ...]
 
-    def seen(self, index: int) -> int:
-        """Channels of the plane that pass ``index`` sees."""
-        return seen(self.passes, index)
+    @cached_property
+    def window(self) -> tuple[Offset, ...]:
+        """The neighbours (rows down, columns to the right) that are decoded before a pixel, row by row upwards."""
+        return window(self.reach)
+
+    @cached_property
+    def linear_window(self) -> tuple[Offset, ...]:
+        """Those that the linear prediction uses."""
+        return window(self.linear_reach)
+
+    def inputs(self, d: Description) -> int:
+        """Inputs of the trunk."""
+        return (len(self.window) + ERROR_NEIGHBOURS + 1) * d.channels + EDGES + SITUATION + (2 if d.tile else 0)
+
+    def weights(self, d: Description) -> tuple[int, int]:
+        """The shape of the linear prediction's weights."""
+        return (len(self.linear_window) + 1) * d.channels, d.channels
 
 
-def pairs(count: int) -> int:
-    """The number of shares in a remainder's pass of this many channels: one for each pair of channels."""
-    return count * (count - 1) // 2
+def window(reach: int) -> tuple[Offset, ...]:
+    """The neighbours of a pixel within a reach that are decoded in earlier steps."""
+    row = [(0, -x) for x in range(1, reach + 1)]
+    rows = [(-y, x) for y in range(1, reach + 1) for x in range(-reach, min(reach, 2 * y - 1) + 1)]
+    return (*row, *rows)
 
 
 def seen(passes: Sequence[Pass], index: int) -> int:
@@ -178,8 +197,8 @@ class Description:
     update_layers: tuple[tuple[Layer, ...], ...]
     correction_layers: tuple[Layer, ...]
     synthesis_layers: tuple[SynthesisLayer, ...] = ()
-    remainder: Remainder | None = None
     finish: Finish | None = None
+    lossless: Lossless | None = None
 
     @property
     def coefficients(self) -> int:
@@ -221,14 +240,14 @@ class Description:
     def to_json(self) -> str:
         """The canonical JSON text, which is part of the model's id."""
         raw = asdict(self)
-        for stage in [*raw["passes"], *(raw["remainder"]["passes"] if self.remainder else ())]:
+        for stage in raw["passes"]:
             if stage["spacing"] == 1:
                 del stage["spacing"]
             if not stage["quality_offset"]:
                 del stage["quality_offset"]
         if not self.synthesis_layers:
             del raw["synthesis_layers"]
-        for name in ("remainder", "finish"):
+        for name in ("finish", "lossless"):
             if raw[name] is None:
                 del raw[name]
         return json.dumps(raw, separators=(",", ":"), sort_keys=True)
@@ -250,8 +269,8 @@ class Description:
             update_layers=tuple(_layers(items) for items in raw["update_layers"]),
             correction_layers=_layers(raw["correction_layers"]),
             synthesis_layers=tuple(SynthesisLayer(**item) for item in raw.get("synthesis_layers", [])),
-            remainder=_remainder(raw["remainder"]) if "remainder" in raw else None,
             finish=_finish(raw["finish"]) if "finish" in raw else None,
+            lossless=_lossless(raw["lossless"]) if "lossless" in raw else None,
         )
 
 
@@ -259,13 +278,13 @@ def _finish(raw: dict[str, Any]) -> Finish:
     return Finish(raw["cell"], raw["places"], _layers(raw["layers"]))
 
 
-def _remainder(raw: dict[str, Any]) -> Remainder:
-    return Remainder(
-        block=raw["block"],
-        cues=raw["cues"],
+def _lossless(raw: dict[str, Any]) -> Lossless:
+    return Lossless(
         order=tuple(raw["order"]),
-        passes=_passes(raw["passes"]),
-        pass_layers=tuple(_layers(items) for items in raw["pass_layers"]),
+        reach=raw["reach"],
+        linear_reach=raw["linear_reach"],
+        trunk=_layers(raw["trunk"]),
+        heads=tuple(_layers(items) for items in raw["heads"]),
     )
 
 

@@ -16,9 +16,11 @@ Arrays, all normative but those of ``analysis``:
     context_exponent                      (kinds,): an element times two to this is its context value
     cue                                   (100, cues): the values of the constant planes at each quality
     tables.extents, .shifts, .skip, .frequencies    the distributions of the 64 classes
-    remainder.passI.J.weight, .bias, .shift         if the model has a remainder: layers of the network of its pass I
-    remainder.offset, .cue                (256, 1), (256, remainder.cues): as above, by the largest error
-    remainder.tables.*                    the distributions of its classes
+    lossless.trunk.I.weight, .bias, .shift          if the model has a lossless stage: layers of its trunk
+    lossless.headC.I.weight, .bias, .shift          and of the network of channel C
+    lossless.linear                       (taps, channels): weights of the linear prediction
+    lossless.offset                       (256,): what a largest error adds to a scale class
+    lossless.tables.*                     the distributions of its classes
     analysis.*                            float32: block_mean, block, tile_mean, tile, the forward transforms; without
                                           a plane the encoder's layers: ``aecodec.models.analysis_network``
 """
@@ -47,13 +49,11 @@ from aecodec.models.description import (
     ERRORS,
     QUALITIES,
     SAMPLE_BITS,
-    SAMPLE_LIMIT,
     SHARE_LIMIT,
     Description,
     Finish,
     Layer,
-    Remainder,
-    pairs,
+    Lossless,
 )
 from aecodec.models.safetensors import Arrays
 from aecodec.packing.tables import CLASSES, Tables
@@ -64,14 +64,15 @@ if TYPE_CHECKING:
 TABLE_ARRAYS = ("extents", "shifts", "skip", "frequencies")
 
 
-@dataclass(frozen=True)
-class RemainderStage:
-    """The networks and tables of a model's remainder."""
+@dataclass(frozen=True, eq=False)
+class LosslessStage:
+    """The networks, weights and tables of a model's lossless stage."""
 
-    shape: Remainder
-    networks: tuple[Network, ...]
-    offset: NDArray[np.int64]
-    cue: NDArray[np.float32]
+    shape: Lossless
+    trunk: Network
+    heads: tuple[Network, ...]
+    linear: NDArray[np.int8]
+    offset: NDArray[np.int32]
     tables: Tables
 
 
@@ -105,8 +106,8 @@ class Model:
     context_exponent: NDArray[np.int64]
     cue: NDArray[np.float32]
     tables: Tables
-    remainder: RemainderStage | None
     finish: FinishStage | None
+    lossless: LosslessStage | None
 
     @property
     def name(self) -> str:
@@ -156,13 +157,13 @@ class Model:
             self.synthesis,
             *self.drawing,
             *((self.finish.network,) if self.finish else ()),
-            *(self.remainder.networks if self.remainder else ()),
+            *((self.lossless.trunk, *self.lossless.heads) if self.lossless else ()),
         )
         return sum(part.parameters for part in every if part)
 
     @property
     def macs_per_pixel(self) -> float:
-        """Multiply-adds per pixel for decoding a picture of whole tiles, without the remainder."""
+        """Multiply-adds per pixel for decoding a lossy picture of whole tiles."""
         d = self.description
         pixels = d.block**2
         if d.synthesis_layers and d.tile is not None:
@@ -178,13 +179,12 @@ class Model:
         return per_block / pixels
 
     @property
-    def remainder_macs_per_pixel(self) -> float:
-        """Multiply-adds per pixel for the remainder; 0 if the model has none."""
-        if self.remainder is None:
+    def lossless_macs_per_pixel(self) -> float:
+        """Multiply-adds per pixel of the lossless stage; 0 if the model has none."""
+        if self.lossless is None:
             return 0.0
-        shape = self.remainder.shape
-        shares = zip(shape.passes, self.remainder.networks, strict=True)
-        return sum(net.multiply_adds * p.share for p, net in shares) / shape.block**2
+        networks = self.lossless.trunk, *self.lossless.heads
+        return float(sum(net.multiply_adds for net in networks) + self.lossless.linear.size)
 
 
 def load(data: bytes) -> Model:
@@ -250,8 +250,8 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
         context_exponent=arrays["context_exponent"].astype(np.int64),
         cue=arrays["cue"].astype(np.float32),
         tables=read_tables(arrays, "tables", CLASSES),
-        remainder=read_remainder(d, arrays) if d.remainder else None,
         finish=read_finish(d, arrays, inverse[0], reach) if d.finish else None,
+        lossless=read_lossless(d, arrays) if d.lossless else None,
     )
 
 
@@ -278,24 +278,25 @@ def read_tables(arrays: Arrays, prefix: str, skipped: int) -> Tables:
     return Tables(extents, shifts, int(skip[0]), frequencies)
 
 
-def read_remainder(d: Description, arrays: Arrays) -> RemainderStage:
-    """The remainder of a model of this shape. Raises ``InvalidModelFile``."""
-    shape = d.remainder
+def read_lossless(d: Description, arrays: Arrays) -> LosslessStage:
+    """The lossless stage of a model of this shape. Raises ``InvalidModelFile``."""
+    shape = d.lossless
     assert shape is not None
-    expect(arrays, "remainder.offset", (ERRORS, 1), -CLASS_LIMIT, CLASS_LIMIT)
-    expect(arrays, "remainder.cue", (ERRORS, shape.cues), -ACTIVATION_LIMIT, ACTIVATION_LIMIT)
-    nets = []
-    for index, (stage, layers) in enumerate(zip(shape.passes, shape.pass_layers, strict=True)):
-        count = stage.hi - stage.lo
-        limits = np.repeat([SAMPLE_LIMIT, CLASS_LIMIT, SHARE_LIMIT], [count, count, pairs(count)]).astype(np.int64)
-        inputs = d.cues + shape.cues + len(shape.order) + shape.seen(index)
-        nets.append(read_network(arrays, f"remainder.pass{index}", layers, inputs, limits))
-    return RemainderStage(
+    expect(arrays, "lossless.linear", shape.weights(d), -128, 127)
+    expect(arrays, "lossless.offset", (ERRORS,), -CLASS_LIMIT, CLASS_LIMIT)
+    trunk = read_network(arrays, "lossless.trunk", shape.trunk, shape.inputs(d))
+    heads = []
+    for channel, layers in enumerate(shape.heads):
+        limits = np.array([ACTIVATION_LIMIT, CLASS_LIMIT] + [SHARE_LIMIT] * channel, np.int64)
+        inputs = shape.trunk[-1].units + 1 + 2 * channel
+        heads.append(read_network(arrays, f"lossless.head{channel}", layers, inputs, limits))
+    return LosslessStage(
         shape=shape,
-        networks=tuple(nets),
-        offset=arrays["remainder.offset"].astype(np.int64)[:, 0],
-        cue=arrays["remainder.cue"].astype(np.float32),
-        tables=read_tables(arrays, "remainder.tables", 0),  # whatever the sample, it can be coded
+        trunk=trunk,
+        heads=tuple(heads),
+        linear=arrays["lossless.linear"].astype(np.int8),
+        offset=arrays["lossless.offset"].astype(np.int32),
+        tables=read_tables(arrays, "lossless.tables", 0),  # whatever the sample, it can be coded
     )
 
 
@@ -312,9 +313,8 @@ def known(d: Description) -> set[str]:
     if d.finish:
         names |= {"finish.place"}
         layers += [f"finish.{i}" for i in range(len(d.finish.layers))]
-    if d.remainder:
-        names |= {"remainder.offset", "remainder.cue", *(f"remainder.tables.{part}" for part in TABLE_ARRAYS)}
-        layers += [
-            f"remainder.pass{p}.{i}" for p, items in enumerate(d.remainder.pass_layers) for i in range(len(items))
-        ]
+    if d.lossless:
+        names |= {"lossless.linear", "lossless.offset", *(f"lossless.tables.{part}" for part in TABLE_ARRAYS)}
+        layers += [f"lossless.trunk.{i}" for i in range(len(d.lossless.trunk))]
+        layers += [f"lossless.head{c}.{i}" for c, items in enumerate(d.lossless.heads) for i in range(len(items))]
     return names | {f"{layer}.{part}" for layer in layers for part in LAYER_ARRAYS}

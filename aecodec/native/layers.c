@@ -12,38 +12,7 @@
 
 #include "aecodec.h"
 
-enum { TILE = 16, BLOCK = 8, MAX_LAYERS = 16, NOTHING = -1 };
-
-/* Layers --- */
-
-typedef struct {
-    int32_t segments, units;
-    int64_t pairs;           /* of a segment; an odd last input has a partner of weight zero */
-    int32_t add, leak;       /* the number of the layer to add, or NOTHING; the divisor of negative sums, or 0 */
-    int32_t wide, inputs;    /* wide: sums in 64 bits, of `inputs` inputs a segment */
-    const int16_t *weight;   /* packed */
-    const int16_t *low;      /* packed, or NULL: weights are 256 * weight + low, and sums have 64 bits */
-    const int32_t *wide_weight; /* (segments * inputs, units) */
-    const int64_t *wide_bias;   /* (units rounded up to tiles) */
-    const int32_t *bias, *shift, *limit; /* (units rounded up to tiles) */
-} aec_layer;
-
-/* Positions are counted through all grids: i is position i % count of grid i / count. */
-typedef struct {
-    const int64_t *places; /* of the positions of one grid, in values */
-    int64_t count, grid;   /* positions of a grid; values from one grid to the next */
-} aec_places;
-
-typedef struct {
-    int32_t count, unused;
-    const aec_layer *layers;
-    const int16_t *const *earlier; /* of each layer: outputs at all positions of an earlier chain, to add, or NULL */
-    const int16_t *grid;
-    int64_t stride; /* values from one segment of the first layer to the next */
-    aec_places from;
-    int16_t *out;
-    aec_places to;
-} aec_chain;
+enum { BLOCK = 8, MAX_LAYERS = 16 };
 
 /* A position, counted through all grids: that number of that grid. Both places of a chain have the same counts. */
 typedef struct {

@@ -15,7 +15,7 @@ enum {
     GROUPS = 9
 };
 
-typedef struct {
+struct aec_tables {
     const int32_t *extents, *shifts; /* (64) */
     const int32_t *first;            /* (72) where the values of a kind begin */
     const uint16_t *frequencies, *starts; /* of every value of every kind */
@@ -26,7 +26,7 @@ typedef struct {
     const uint8_t *group;  /* of a node */
     const uint32_t *path;  /* of every value of every kind */
     int64_t skip;
-} aec_tables;
+};
 
 /* Codes a round of n events: reads values when encoding, writes them when decoding. */
 typedef struct coder coder;

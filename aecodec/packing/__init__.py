@@ -56,6 +56,8 @@ class Coded:
 class Decoder(Protocol):
     """The residuals of S streams, pass after pass. Messages name the stream by its index if S > 1."""
 
+    streams: int
+
     def read(self, classes: Integers) -> Integers:
         """The residuals of the next pass: (S, E) int32, for its classes, (S, E) integers 0..63.
 

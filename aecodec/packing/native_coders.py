@@ -46,6 +46,11 @@ class DictionaryStruct(ctypes.Structure):
     _fields_ = tuple((name, Address) for name in ("lengths", "begins", "decisions", "step", "lowest"))
 
 
+def rans_tables(tables: Tables) -> Held:
+    """The tables as the functions of the packing rans want them."""
+    return _tables(tables, "rans")
+
+
 @lru_cache(maxsize=32)
 def _tables(tables: Tables, use: str) -> Held:
     """The tables as a packing's functions want them; the others' arrays stay out, as they take time to make."""

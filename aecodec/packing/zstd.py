@@ -328,21 +328,22 @@ class Decoder:
 
     def __init__(self, tables: Tables, payloads: Sequence[bytes], elements: int, lanes: int | None = None) -> None:
         self.tables = tables
-        self.streams: list[Stream] = []
+        self.streams = len(payloads)
+        self.each: list[Stream] = []
         for s, payload in enumerate(payloads):
             try:
-                self.streams.append(Stream(tables, payload, elements))
+                self.each.append(Stream(tables, payload, elements))
             except AecError as error:
-                _fail(error, s, len(payloads))
+                _fail(error, s, self.streams)
 
     def read(self, classes: Integers) -> Integers:
         """The residuals of the next pass: (S, E) int32, for its classes, (S, E) integers 0..63."""
         residuals = np.zeros(classes.shape, np.int32)
-        for s, stream in enumerate(self.streams):
+        for s, stream in enumerate(self.each):
             try:
                 residuals[s] = self.read_stream(stream, classes[s])
             except AecError as error:
-                _fail(error, s, len(self.streams))
+                _fail(error, s, self.streams)
         return residuals
 
     def read_stream(self, stream: Stream, classes: Integers) -> Integers:
@@ -354,11 +355,11 @@ class Decoder:
 
         Raises TrailingBytes, ChecksumMismatch, or InvalidValue for an end that the encoder does not write.
         """
-        for s, (stream, check) in enumerate(zip(self.streams, checks, strict=True)):
+        for s, (stream, check) in enumerate(zip(self.each, checks, strict=True)):
             try:
                 stream.finish(check)
             except AecError as error:
-                _fail(error, s, len(self.streams))
+                _fail(error, s, self.streams)
 
 
 def _fail(error: AecError, stream: int, streams: int) -> NoReturn:

@@ -40,6 +40,20 @@ def colour(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return tiles
 
 
+def scale(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Enlarge a third of the tiles up to twice, and halve the resolution of colour in a third; then as ``colour``.
+
+    So smooth pictures, which have more pixels than their lens or film could fill, are as common as sharp ones, and so
+    are those whose colours were once stored with fewer pixels, as cameras and photo CDs do.
+    """
+    tiles = tiles.copy()
+    for index in np.flatnonzero(random.random(len(tiles)) < 1.0 / 3.0):
+        tiles[index] = coarse_colour(tiles[index])
+    for index in np.flatnonzero(random.random(len(tiles)) < 1.0 / 3.0):
+        tiles[index] = enlarge(tiles[index], random)
+    return colour(tiles, random)
+
+
 def photograph(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Transpose a quarter of the crops, enlarge some up to twice, brighten or darken some; then as ``colour``."""
     tiles = tiles.copy()
@@ -61,6 +75,13 @@ def enlarge(tile: np.ndarray, random: np.random.Generator) -> np.ndarray:
     y, x = random.integers(height - h + 1), random.integers(width - w + 1)
     part = Image.fromarray(tile[y : y + h, x : x + w].squeeze())
     return np.asarray(part.resize((width, height), Image.Resampling.BICUBIC)).reshape(tile.shape)
+
+
+def coarse_colour(tile: np.ndarray) -> np.ndarray:
+    """Halve the resolution of the two colour differences of a tile (H, W, 3), and interpolate them."""
+    luma, *differences = Image.fromarray(tile).convert("YCbCr").split()
+    coarse = [part.reduce(2).resize(luma.size, Image.Resampling.BILINEAR) for part in differences]
+    return np.asarray(Image.merge("YCbCr", [luma, *coarse]).convert("RGB"))
 
 
 def saturate(tile: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -145,6 +166,7 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     "mirror": mirror,
     "colour": colour,
     "photograph": photograph,
+    "scale": scale,
     "shift": shift,
     "pen": pen,
 }

@@ -43,7 +43,7 @@ def markdown(model: Model) -> str:
     ]
     lines += _classic(card) if "float" in card else _exactness(card)
     lines += _finish(card["finish"]) if "finish" in card else []
-    lines += _remainder(model, card["remainder"]) if "remainder" in card else []
+    lines += _lossless(model, card["lossless"]) if "lossless" in card else []
     return "\n".join(lines) + "\n"
 
 
@@ -109,20 +109,20 @@ def _finish(entry: dict[str, Any]) -> list[str]:
     ]
 
 
-def _remainder(model: Model, entry: dict[str, Any]) -> list[str]:
-    """Section on the remainder: its training, and the bytes of lossless and near-lossless files."""
+def _lossless(model: Model, entry: dict[str, Any]) -> list[str]:
+    """Section on the lossless stage: its training, and the bytes of lossless and near-lossless files."""
     return [
         "",
-        "## Remainder",
+        "## Lossless stage",
         "",
-        f"For lossless files: {model.remainder_macs_per_pixel:,.0f} more multiply-adds per pixel. Ideal bytes of"
-        " held-out pictures, at the quality with the smallest sum.",
+        f"For lossless and near-lossless files: {model.lossless_macs_per_pixel:,.0f} multiply-adds per pixel. Ideal"
+        " bytes of held-out pictures.",
         "",
         f"- Command: `{entry['command']}`",
         f"- {entry['hours_of_training']} hours.",
         *([f"- {entry['note']}"] if entry["note"] else []),
         "",
-        "| largest error | quality | lossy part | remainder |",
-        "|---:|---:|---:|---:|",
-        *(f"| {f['error']} | {f['quality']} | {f['lossy']:.1f} | {f['remainder']:.1f} |" for f in entry["figures"]),
+        "| largest error | bytes |",
+        "|---:|---:|",
+        *(f"| {f['error']} | {f['bytes']:,.1f} |" for f in entry["figures"]),
     ]

@@ -96,7 +96,7 @@ class ExactConvolution(keras.layers.Layer):
         return kernel, bias, bits
 
     def call(self, x: Tensor, add: Tensor | None = None, every: tuple[int, int] | None = None) -> Tensor:
-        """Convolve ``x`` (N, H, W, C).
+        """Convolve ``x`` (N, H, W, C), or rows (N, C) if the kernel is 1.
 
         ``add``: added before the activation. ``every``: (y, x) of 0 or 1; only the outputs at every second row from y
         and every second column from x.
@@ -104,7 +104,9 @@ class ExactConvolution(keras.layers.Layer):
         kernel, bias = self.kernel, self.bias
         if self.exact:
             kernel, bias, _ = self.quantized()
-        if every is None:
+        if every is None and self.kernel_size == 1:
+            y = ops.matmul(x, kernel[0, 0]) + bias
+        elif every is None:
             y = ops.conv(x, kernel, strides=1, padding="same") + bias
         else:
             edge = self.kernel_size // 2

@@ -141,7 +141,7 @@ def train(
         source_passes(description, init)  # raises before anything is built
         statistics = replace(of_model(init, tiles), steps=nominal_steps(description))
     else:
-        description, statistics = replace(init.description, remainder=None), of_model(init, tiles)
+        description, statistics = replace(init.description, lossless=None), of_model(init, tiles)
     network = TrainableLadder(description, statistics, name="objective")  # the name in the paths of a checkpoint
     network.build()
     if init is not None:

@@ -1,4 +1,4 @@
-"""Options of a training run, checked in one place and shared by ladders, remainders and classics."""
+"""Options of a training run, checked in one place and shared by ladders, lossless stages and classics."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class TrainingOptions:
     of the model, by default those of the file. ``validation``: tiles to hold out of the first source. ``crops``: crops
     of each picture that is larger than a tile. ``balance``: draw every class equally often. ``init``: model file to
     start from; its shape replaces the preset's unless ``reshape`` is set. ``distort``, ``denoise``: specification of a
-    distortion, see ``aecodec.images.distortions``. ``base``, ``finish``: model file whose remainder, or finishing
-    network, is trained, without touching the rest. ``checkpoints``: folder of the checkpoint and the log. ``latent``:
+    distortion, see ``aecodec.images.distortions``. ``base``, ``finish``: model file whose lossless stage, or finishing
+    network, is trained; the rest stays as it is. ``checkpoints``: folder of the checkpoint and the log. ``latent``:
     elements of a classic's dense latent. ``note``: a remark for the card.
 
-    Raises ``ValueError`` for ``reshape`` without ``init``, and for options that a stage on top of a ladder lacks.
+    Raises ``ValueError`` for ``reshape`` without ``init``, and for options that such a stage on top of a model lacks.
     """
 
     data: tuple[str, ...]
@@ -66,12 +66,12 @@ class TrainingOptions:
     progress: bool = True
 
     def __post_init__(self) -> None:
-        stage = "remainder" if self.base else "finish"
+        stage = "lossless" if self.base else "finish"
         for option in ("init", "reshape", "distort", "denoise") if self.base or self.finish else ():
             if getattr(self, option):
                 raise ValueError(f"--{stage} trains on a model as it is: leave out --{option}")
         if self.base and self.finish:
-            raise ValueError("--finish and --remainder are two runs, in this order")
+            raise ValueError("--finish and --lossless are two runs, in any order")
         if self.reshape and not self.init:
             raise ValueError("--reshape is for a model to start from: name it with --init")
 

@@ -12,9 +12,8 @@ from aecodec.models.description import (
     Finish,
     Lattice,
     Layer,
+    Lossless,
     Pass,
-    Remainder,
-    pairs,
 )
 
 CUES = 4  # constant planes that tell the quality
@@ -33,8 +32,9 @@ class Preset:
     purpose: str
     augmentation: str
     steps: int
-    remainder: Remainder
-    remainder_steps: int = 20000
+    lossless: Lossless
+    lossless_steps: int = 20000
+    lossless_augmentation: str = "none"
     finish: Finish | None = None
     finish_steps: int = 10000
     tiles: int = 24
@@ -122,27 +122,20 @@ class LadderShape:
         return stages + [Pass(0, hi, lattice) for lattice in self.first[self.spacing > 1 :]]
 
 
-def remainder(*, channels: int, first: int, width: int) -> Remainder:
-    """Return a remainder over 2x2 blocks.
+def lossless(*, channels: int, first: int, width: int, head: int = 32, reach: int = 3) -> Lossless:
+    """Return a lossless stage.
 
-    The first pixel of a block is decoded in four passes, then the one diagonal to it and the two others in one pass
-    each. ``first``: units of the layer that sees neighbours; ``width``: units of the two layers that follow.
+    ``first``: units of the layer that sees neighbours; ``width``: of the two layers that follow; ``head``: of the
+    hidden layer of each channel.
     """
-    colours = (1, 0, 2) if channels == 3 else (0,)  # green first: it says most about the others
-    everywhere = tuple(sorted(place for part in QUARTERS for place in part))
-    order: list[int] = []
-    passes: list[Pass] = []
-    for number, pixel in enumerate((0, 3, 1, 2)):
-        order += [pixel * channels + colour for colour in colours]
-        lattices = QUARTERS if number == 0 else (everywhere,)
-        passes += [Pass(number * channels, (number + 1) * channels, lattice) for lattice in lattices]
-    layers = (
-        Layer(3, first, leaky=True),
-        Layer(1, width, leaky=True),
-        Layer(1, width, leaky=True, add=1),
-        Layer(1, 2 * channels + pairs(channels)),
+    trunk = Layer(1, first, leaky=True), Layer(1, width, leaky=True), Layer(1, width, leaky=True, add=1)
+    return Lossless(
+        order=(1, 0, 2) if channels == 3 else (0,),  # green first: it says most about the others
+        reach=reach,
+        linear_reach=2,
+        trunk=trunk,
+        heads=tuple((Layer(1, head, leaky=True), Layer(1, 2 + channel)) for channel in range(channels)),
     )
-    return Remainder(block=2, cues=1, order=tuple(order), passes=tuple(passes), pass_layers=(layers,) * len(passes))
 
 
 GRAY_28 = LadderShape(side=28, channels=1, vector=16, groups=(0, 4), features=32, width=32)
@@ -176,8 +169,8 @@ def finish(*, channels: int, width: int, cell: int = 2, places: int = 6) -> Fini
 
 GRAY = GRAY_28.description()
 
-GRAY_REMAINDER = remainder(channels=1, first=64, width=48)
-COLOUR_REMAINDER = remainder(channels=3, first=96, width=64)
+GRAY_LOSSLESS = lossless(channels=1, first=192, width=96, head=48, reach=4)
+COLOUR_LOSSLESS = lossless(channels=3, first=192, width=96)
 
 PRESETS = {
     "mnist": Preset(
@@ -185,7 +178,7 @@ PRESETS = {
         "handwritten digits, 28x28 gray",
         "none",
         100000,
-        GRAY_REMAINDER,
+        GRAY_LOSSLESS,
         tiles=28,
         larger=1,
         finish=finish(channels=1, width=16),
@@ -195,7 +188,7 @@ PRESETS = {
         "handwritten capital letters, 28x28 gray",
         "pen",
         100000,
-        GRAY_REMAINDER,
+        GRAY_LOSSLESS,
         tiles=28,
         larger=1,
         finish=finish(channels=1, width=16),
@@ -205,7 +198,8 @@ PRESETS = {
         "small colour pictures; any colour or gray picture",
         "colour",
         50000,
-        COLOUR_REMAINDER,
+        COLOUR_LOSSLESS,
+        lossless_augmentation="colour",
         finish=finish(channels=3, width=40),
     ),
     "photo": Preset(
@@ -213,7 +207,8 @@ PRESETS = {
         "photographs of any size",
         "photograph",
         60000,
-        COLOUR_REMAINDER,
+        COLOUR_LOSSLESS,
+        lossless_augmentation="scale",
         tiles=4,
         larger=0,
         crop=128,

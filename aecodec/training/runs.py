@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aecodec.models.model import Model
-from aecodec.training import classic_run, finish_run, ladder_run, remainder_run
+from aecodec.training import classic_run, finish_run, ladder_run, lossless_run
 from aecodec.training.classics import CLASSICS, DENSE_LATENT
 from aecodec.training.ladder_run import Done, nothing
 from aecodec.training.options import TrainingOptions
@@ -15,7 +15,7 @@ def run(options: TrainingOptions, done: Done = nothing) -> Model:
     ``done``: called at the end of a run that creates a new model; see ``ladder_run.run``.
     """
     if options.base:
-        return remainder_run.run(options)
+        return lossless_run.run(options)
     if options.finish:
         return finish_run.run(options)
     if options.preset in CLASSICS:

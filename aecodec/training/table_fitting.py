@@ -39,27 +39,28 @@ def fit(start: Tables, residuals: list[np.ndarray], classes: list[np.ndarray]) -
     return Tables(start.extents, start.shifts, min(skip, MOST_SKIPPED), np.concatenate(rows))
 
 
-def fit_freely(start: Tables, residuals: list[np.ndarray], classes: list[np.ndarray]) -> Tables:
-    """As ``fit``, with extents, shifts and asymmetric frequencies of each class fitted too, and without skipping.
+def fit_freely(spreads: np.ndarray, residuals: list[np.ndarray], classes: list[np.ndarray]) -> Tables:
+    """Tables with asymmetric frequencies, an extent and a shift fitted for each class, without skipping.
 
-    Each class gets the shift with which the code of its residuals is shortest.
+    ``spreads`` (64,): the standard deviation of each class in steps, as expected. Each class gets the shift with which
+    the code of its residuals is shortest.
     """
     r = np.concatenate([part.reshape(-1) for part in residuals]).astype(np.int64)
     c = np.concatenate([part.reshape(-1) for part in classes]).astype(np.int64)
     order = np.argsort(c, kind="stable")
     bounds = np.searchsorted(c[order], np.arange(CLASSES + 1))
-    extents, shifts, rows = start.extents.copy(), start.shifts.copy(), []
+    extents, shifts, rows = np.zeros(CLASSES, int), np.zeros(CLASSES, int), []
     for index in range(CLASSES):
         mine = r[order[bounds[index] : bounds[index + 1]]]
-        tried = [_fit_class(index, mine, shift) for shift in range(MOST_SHIFT + 1)]
+        tried = [_fit_class(float(spreads[index]), mine, shift) for shift in range(MOST_SHIFT + 1)]
         _, extents[index], shifts[index], frequencies = min(tried, key=lambda item: item[0])
         rows.append(frequencies)
     return Tables(extents, shifts, 0, np.concatenate(rows))
 
 
-def _fit_class(index: int, mine: np.ndarray, shift: int) -> tuple[float, int, int, np.ndarray]:
+def _fit_class(expected: float, mine: np.ndarray, shift: int) -> tuple[float, int, int, np.ndarray]:
     """Bits, prior included, extent, shift and frequencies for the residuals ``mine`` of a class with a shift."""
-    spread = max(1.0, 2.0 ** ((index - 17) / 5.0))  # standard deviation of the class in steps
+    spread = max(0.25, expected)
     widest = int(np.abs(mine).max(initial=0)) >> shift
     extent = min(MAX_EXTENT, max(widest, int(4.0 * spread) >> shift))
     # The prior is logistic.

@@ -116,7 +116,7 @@ def test_panels_smaller_than_what_correction_and_finish_see(
     (own_folder / "tiny-1.safetensors").write_bytes(tiny_file())
     (own_folder / "wide-1.safetensors").write_bytes(tiny_file(None, 3, name="wide-1"))
     (own_folder / "finished-1.safetensors").write_bytes(tiny_file(finish=True, name="finished-1"))
-    (own_folder / "finer-1.safetensors").write_bytes(tiny_file(None, 3, remainder=True, finish=True, name="finer-1"))
+    (own_folder / "finer-1.safetensors").write_bytes(tiny_file(None, 3, lossless=True, finish=True, name="finer-1"))
     monkeypatch.setattr(panels, "SIDE", side)
     monkeypatch.setattr("aecodec.encoding.plain_fallback.MOST_MORE", 1e9)
     gray, colour = waves(17, 20, 1), waves(17, 20)

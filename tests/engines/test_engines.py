@@ -103,7 +103,7 @@ SMALL_FILES = {
     "colour-1": tiny_file((6, 2), 3, name="colour-1"),
     "wide-1": tiny_file(None, 3, name="wide-1"),
     "finished-1": tiny_file((6, 4), 1, finish=True, name="finished-1"),
-    "finer-1": tiny_file(None, 3, remainder=True, finish=True, name="finer-1"),  # on cells of a pixel
+    "finer-1": tiny_file(None, 3, lossless=True, finish=True, name="finer-1"),  # on cells of a pixel
 }
 SMALL_MODELS = {name: load(data) for name, data in SMALL_FILES.items()}
 

@@ -212,7 +212,7 @@ def test_a_damaged_header_is_another_one_in_canonical_form_or_an_aec_error(heade
         {"model_number": 0, "model_id": b"1234567"},
         {"model_id": MODEL_ID},
         {"quality": 0},
-        {"quality": 101},
+        {"quality": 103},
         {"packing": "gzip"},
         {"size": (0, 1)},
         {"size": (1, MAX_SIDE + 1)},

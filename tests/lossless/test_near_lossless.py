@@ -1,4 +1,4 @@
-"""Files with a remainder: whatever the picture, every sample comes back, a part is a crop, and damage is an error."""
+"""Lossless files of models: whatever the picture, every sample comes back, a part is a crop, and damage is an error."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import COLOUR, DIGITS, LETTERS, mosaic
+from samples import COLOUR, DIGITS, LETTERS, mosaic, tiny_file
 
 import aecodec
-from aecodec.errors import AecError, InvalidValue
-from aecodec.format.container import REMAINDER, Section, read_header, write_header
+from aecodec.errors import AecError, InvalidValue, TruncatedFile
+from aecodec.format.container import LOSSLESS, NEAR_LOSSLESS, Header, read_header, write_header
+from aecodec.models.model import load
 
 
 @contextmanager
@@ -31,10 +32,10 @@ def no_plain_files() -> Iterator[None]:
     channels=st.sampled_from([0, 3]),
     kind=st.sampled_from(["noise", "black", "white", "mosaic"]),
     max_error=st.sampled_from([0, 0, 1, 5, 128, 255]),
-    packing=st.sampled_from(["rans", "zstd"]),
+    model=st.sampled_from(["cifar", "photo"]),
 )
 def test_no_picture_is_off_by_more_than_was_allowed(
-    height: int, width: int, channels: int, kind: str, max_error: int, packing: str
+    height: int, width: int, channels: int, kind: str, max_error: int, model: str
 ) -> None:
     shape = (height, width, channels) if channels else (height, width)
     picture = {
@@ -44,9 +45,9 @@ def test_no_picture_is_off_by_more_than_was_allowed(
         "mosaic": np.ascontiguousarray(mosaic(height, width)[..., slice(3) if channels else 1]),
     }[kind]
     with no_plain_files():
-        data = aecodec.encode(picture, model="cifar", max_error=max_error, packing=packing)
-    assert "remainder" in aecodec.inspect(data).sections
-    assert aecodec.inspect(data).max_error == max_error
+        data = aecodec.encode(picture, model=model, max_error=max_error)
+    assert read_header(data)[0].quality == (NEAR_LOSSLESS if max_error else LOSSLESS)
+    assert (aecodec.inspect(data).max_error, aecodec.inspect(data).quality) == (max_error, 100)
     again = aecodec.decode(data)
     assert again.shape == picture.shape
     assert int(np.abs(again.astype(int) - picture).max()) <= max_error
@@ -61,10 +62,11 @@ def test_digits_and_letters_come_back_either_way_round(size: tuple[int, int]) ->
         assert np.array_equal(picture, again)
 
 
-def test_files_with_and_without_a_remainder_are_decoded_together() -> None:
+def test_files_of_every_kind_are_decoded_together() -> None:
     files = [aecodec.encode(tile, model="cifar", quality=20, packing="rans") for tile in COLOUR[:2]]
     files.insert(1, aecodec.encode(COLOUR[2], max_error=0))
-    files.append(aecodec.encode(COLOUR[3], max_error=2))
+    files += [aecodec.encode(COLOUR[3], max_error=error) for error in (0, 2, 3)]
+    files += [aecodec.encode(COLOUR[4][..., 1], model="cifar", max_error=error) for error in (0, 2)]
     for file, again in zip(files, aecodec.decode_many(files), strict=True):
         assert np.array_equal(again, aecodec.decode(file))
     assert np.array_equal(aecodec.decode(files[1]), COLOUR[2])
@@ -83,34 +85,56 @@ def test_a_part_is_the_crop_of_the_whole(max_error: int) -> None:
         assert np.array_equal(part, whole[y : y + height, x : x + width])
 
 
-def test_every_damaged_byte_of_a_remainder_is_noticed() -> None:
+def test_a_thumbnail_of_a_lossless_file_is_made_of_its_samples() -> None:
+    picture = mosaic(64, 96)
+    with no_plain_files():
+        data = aecodec.encode(picture, model="cifar", lossless=True)
+    means = picture.reshape(8, 8, 12, 8, 3).sum(axis=(1, 3), dtype=int)
+    assert np.array_equal(aecodec.decode(data, thumbnail=12), (means + 32) // 64)
+
+
+def test_every_damaged_byte_is_noticed() -> None:
     data = aecodec.encode(DIGITS[0], lossless=True)
-    content = next(s for s in read_header(data)[0].sections if s.tag == REMAINDER).data
-    begin = data.index(content)
-    for at in range(begin, begin + len(content), 7):
-        damaged = data[:at] + bytes([data[at] ^ 64]) + data[at + 1 :]
+    for at in range(read_header(data)[1], len(data), 3):
         with pytest.raises(AecError):
-            aecodec.decode(damaged)
+            aecodec.decode(data[:at] + bytes([data[at] ^ 64]) + data[at + 1 :])
     for length in range(0, len(data), 11):
         with pytest.raises(AecError):
             aecodec.decode(data[:length])
 
 
-def test_a_remainder_needs_a_model_that_has_one() -> None:
-    data = aecodec.encode(np.zeros((9, 9), np.uint8), lossless=True)
-    header, begin = read_header(data)
-    assert aecodec.inspect(data).model == "plain"
-    said = write_header(type(header)(**{**header.__dict__, "sections": (Section(REMAINDER, b"\0"),)}))
-    with pytest.raises(InvalidValue, match="no model to decode it"):
-        aecodec.inspect(said + data[begin:])
+def test_panels_cannot_change_places() -> None:
+    tile = mosaic(16, 512)
+    data = aecodec.encode(np.concatenate([tile, tile], axis=1), model="cifar", lossless=True)
+    _, begin = read_header(data)
+    length = data[begin] & 127 | data[begin + 1] << 7
+    first, second = data[begin + 2 : begin + 2 + length], data[begin + 2 + length :]
+    assert len(first) == len(second) and first != second
+    with pytest.raises(AecError):
+        aecodec.decode(data[: begin + 2] + second + first)
+
+
+@pytest.mark.parametrize(
+    ("header", "payload", "error"),
+    [
+        (Header(1, LOSSLESS, "zstd"), b"", InvalidValue),
+        (Header(1, NEAR_LOSSLESS, "rans"), b"", TruncatedFile),
+        (Header(1, NEAR_LOSSLESS, "rans"), b"\0\1", InvalidValue),
+    ],
+)
+def test_a_header_that_no_encoder_writes_is_refused(header: Header, payload: bytes, error: type[AecError]) -> None:
+    with pytest.raises(error):
+        aecodec.inspect(write_header(header) + payload)
+
+
+def test_a_model_without_a_lossless_stage_decodes_no_lossless_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    without = load(tiny_file((4, 6)))
+    monkeypatch.setattr("aecodec.models.registry.by_number", lambda number: without)
+    with pytest.raises(InvalidValue, match="has no stage"):
+        aecodec.inspect(write_header(Header(1, LOSSLESS, "rans")) + b"\1")
 
 
 def test_no_lossless_file_is_much_larger_than_the_samples() -> None:
     noise = np.random.default_rng(3).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     for model, packing in (("auto", "auto"), ("cifar", "auto"), ("auto", "zstd")):
         assert len(aecodec.encode(noise, model=model, packing=packing, lossless=True)) <= 1.01 * noise.nbytes + 32
-
-
-def test_more_effort_makes_no_file_larger() -> None:
-    sizes = [[len(f) for f in aecodec.encode_many(COLOUR[:6], lossless=True, effort=e)] for e in (0, 3, 9)]
-    assert all(a >= b >= c for a, b, c in zip(*sizes, strict=True))

@@ -66,10 +66,11 @@ def test_every_layer_of_a_bundled_model_is_proven(name: str) -> None:
     model = registry.by_name(name)
     inputs: dict[int, int] = {}
     updates = [network for network in model.update_networks if network]
-    remainders = model.remainder.networks if model.remainder else ()
     finish = [model.finish.synthesis, model.finish.network] if model.finish else []
+    stage = model.lossless
+    lossless = (stage.trunk, *stage.heads) if stage else ()
     ladders = (model.vector_network, *model.pass_networks, *updates, model.correction_network, model.synthesis)
-    for network in (*ladders, *finish, *remainders):
+    for network in (*ladders, *finish, *lossless):
         inverse = network is model.synthesis or bool(finish) and network is finish[0]
         reach = [2 * 32767 if inverse else 1023] * network.inputs
         for layer, single in zip(network.layers, network.single, strict=True):

@@ -60,8 +60,9 @@ def test_networks_of_the_models_on_extreme_grids(name: str, end: str, path: str)
     model, random = registry.by_name(name), np.random.default_rng(3)
     several = [model.correction_network, *(net for net in model.update_networks if net)]
     first = [model.vector_network] if model.description.vector else []
-    assert model.remainder is not None
-    for net in [*several, *first, model.synthesis, *model.pass_networks, *model.remainder.networks]:
+    stage = model.lossless
+    assert stage is not None
+    for net in [*several, *first, model.synthesis, *model.pass_networks, stage.trunk, *stage.heads]:
         shape = (2, 1, 1) if net is model.vector_network else (2, 3, 5)
         x = ENDS[end](random.choice([-1.0, 0.0, 1.0], (*shape, net.inputs))) * net.reach
         assert np.array_equal(engine("native").run(net, x.astype(np.int32)), Reference().run(net, x))

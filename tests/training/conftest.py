@@ -21,13 +21,14 @@ def tiny_presets() -> Iterator[pytest.MonkeyPatch]:
     """The preset "mnist" and the lengths of runs made so small that a run takes seconds."""
     import tiny_ladders as tiny
 
-    from aecodec.training import finish_run, fitting, held_out, ladder_run, presets, remainder_run
+    from aecodec.training import finish_run, fitting, held_out, ladder_run, lossless_run, presets
 
     with pytest.MonkeyPatch.context() as patch:
-        for trainable in (fitting.TrainableLadder, finish_run.TrainableFinish, remainder_run.TrainableRemainder):
+        for trainable in (fitting.TrainableLadder, finish_run.TrainableFinish, lossless_run.TrainableStage):
             patch.setattr(trainable, "compile", eagerly(trainable.compile))
         patch.setitem(presets.PRESETS, "mnist", tiny.TINY)
-        patch.setattr(fitting, "STEPS_PER_EPOCH", tiny.STEPS_PER_EPOCH)
+        for module in (fitting, lossless_run):
+            patch.setattr(module, "STEPS_PER_EPOCH", tiny.STEPS_PER_EPOCH)
         for module in (fitting, finish_run, held_out):
             patch.setattr(module, "REPORTED_QUALITIES", (10, 90))
         patch.setattr(ladder_run, "TABLE_PIXELS", 100 * 28 * 28)

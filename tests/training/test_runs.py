@@ -17,7 +17,7 @@ from tiny_ladders import LARGER, STEPS_PER_EPOCH, TILES, TINY, TINY_SHAPE, logge
 import aecodec
 from aecodec.models import registry
 from aecodec.models.model import load
-from aecodec.training import finish_run, fitting, presets, remainder_run, runs
+from aecodec.training import finish_run, fitting, lossless_run, presets, runs
 
 Array = NDArray[Any]
 pytestmark = pytest.mark.slow
@@ -120,16 +120,21 @@ def test_an_interrupted_run_goes_on_where_it_was(
 def test_a_run_finishes_a_model_for_lossless_files(
     trained: Path, own_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, few in {"RECONSTRUCTED": 60, "BATCH": 8, "MEASURED": 10, "TABLE_TILES": 60}.items():
-        monkeypatch.setattr(remainder_run, name, few)
-    monkeypatch.setattr(remainder_run, "MEASURED_QUALITIES", (10, 50, 90))
+    for name, few in {
+        "BATCH": 64,
+        "DRAWN": 20_000,
+        "FITTED": 20_000,
+        "MEASURED": 8_000,
+        "TABLE_PIXELS": 20_000,
+    }.items():
+        monkeypatch.setattr(lossless_run, name, few)
     output = own_folder / "small-2.safetensors"
     runs.run(options_for(trained.parent / "digits", output, base=trained, steps=2 * STEPS_PER_EPOCH))
     before, after = load(trained.read_bytes()), load(output.read_bytes())
-    assert before.remainder is None and after.remainder is not None
+    assert before.lossless is None and after.lossless is not None
     for name, array in before.arrays.items():  # the ladder stays what it was
         assert np.array_equal(after.arrays[name], array)
-    assert [figure["error"] for figure in after.card["remainder"]["figures"]] == [0, 1, 2, 4]
+    assert [figure["error"] for figure in after.card["lossless"]["figures"]] == [0, 1, 2, 4]
     encoded = aecodec.encode(DIGITS[1], model="small", lossless=True)
     assert aecodec.inspect(encoded).model_id == after.id.hex()
     assert np.array_equal(aecodec.decode(encoded), DIGITS[1])

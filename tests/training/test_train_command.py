@@ -66,9 +66,9 @@ def test_an_existing_model_is_kept_unless_forced(tmp_path: Path) -> None:
     [
         ("--init", planeless_file(), "has no plane: training starts from models that have one"),
         ("--init", tiny_file(), "is for other pictures than the preset mnist"),
-        ("--remainder", tiny_file(), "is for other pictures than the preset mnist"),
+        ("--lossless", tiny_file(), "is for other pictures than the preset mnist"),
     ],
-    ids=["no plane", "other pictures", "a remainder for other pictures"],
+    ids=["no plane", "other pictures", "a lossless stage for other pictures"],
 )
 def test_models_that_no_training_can_start_from_are_refused_with_one_sentence(
     tmp_path: Path, option: str, contents: bytes, sentence: str, tiny_presets: pytest.MonkeyPatch
@@ -90,14 +90,14 @@ def test_a_ladder_is_not_trained_for_less_than_two_epochs(tmp_path: Path, tiny_p
     assert not (tmp_path / "x-1.safetensors").exists()
 
 
-def test_a_preset_without_a_remainder_and_a_shape_without_a_model_are_refused(tmp_path: Path) -> None:
+def test_a_preset_without_a_lossless_stage_and_a_shape_without_a_model_are_refused(tmp_path: Path) -> None:
     (tmp_path / "digits").write_bytes(idx(TILES))
     (tmp_path / "other-1.safetensors").write_bytes(tiny_file())
     words = ["train", str(tmp_path / "digits"), "-o", str(tmp_path / "x-1.safetensors"), "--quiet"]
     result = CliRunner().invoke(
-        main, [*words, "--preset", "vector16", "--remainder", str(tmp_path / "other-1.safetensors")]
+        main, [*words, "--preset", "vector16", "--lossless", str(tmp_path / "other-1.safetensors")]
     )
-    assert (result.exit_code, "vector16 has no remainder to train" in result.output) == (1, True)
+    assert (result.exit_code, "vector16 has no lossless stage to train" in result.output) == (1, True)
     result = CliRunner().invoke(main, [*words, "--preset", "mnist", "--reshape"])
     assert (result.exit_code, "--reshape is for a model to start from" in result.output) == (2, True)
 

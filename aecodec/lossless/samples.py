@@ -1,0 +1,134 @@
+"""The payload of lossless and near-lossless files of a model: its samples, panel by panel.
+
+    1 byte              in a near-lossless file: N, 1..255; no sample is off by more
+    panels - 1 varints  lengths of the packed samples of all panels but the last
+    the rest            packed samples, always with the packing rans
+
+Only the picture itself is coded, not the canvas to which a lossy file grows it. The checksum of a panel covers the
+header, its number if there are several, and its decoded samples; of it, the small form carries what
+`aecodec.format.check` says.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from aecodec import packing
+from aecodec.errors import InvalidValue, TruncatedFile
+from aecodec.format import check, container, panels
+from aecodec.format.panels import PanelGrid
+from aecodec.models import causal_walk
+from aecodec.models.causal import Coding
+from aecodec.packing import joined, least_bytes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from aecodec.images.source import Picture
+
+PACKING: Final = "rans"
+MOST_ERROR: Final = 255
+
+
+def head(max_error: int) -> bytes:
+    """The bytes of a payload before those of panels."""
+    return bytes([max_error]) if max_error else b""
+
+
+def read_max_error(quality: int, payload: bytes) -> int:
+    """The largest error of the samples of a file with this quality. Raises TruncatedFile, InvalidValue."""
+    if quality == container.LOSSLESS:
+        return 0
+    if not payload:
+        raise TruncatedFile("the file ends before its largest error")
+    if not payload[0]:
+        raise InvalidValue("the file states a largest error of 0, which needs no statement")
+    return payload[0]
+
+
+def split(payload: bytes, max_error: int, grid: PanelGrid, coded: int) -> list[bytes]:
+    """The packed samples of each panel, of as many channels. Raises AecError."""
+    boxes = [grid.box(index) for index in range(grid.count)]
+    least = [least_bytes(PACKING, box.height * box.width * coded) for box in boxes]
+    return panels.split(payload[len(head(max_error)) :], least)
+
+
+@dataclass(frozen=True)
+class PackedSamples:
+    """The packed samples of a picture or panel, and the value from which its checksum starts.
+
+    is_small: whether they are those of a file in the small form.
+    """
+
+    packed: bytes
+    seed: int
+    is_small: bool = False
+
+
+def pack(coding: Coding, stack: Picture, seeds: Sequence[int], small: Sequence[bool]) -> list[bytes]:
+    """The packed samples of pictures, or panels, (S, H, W, channels), whose checksums start from `seeds`.
+
+    small: which of them are for files in the small form.
+    """
+    made = coded(coding, stack)
+    checks = _checks(made.decoded, seeds)
+    carried = [0 if is_small else found for is_small, found in zip(small, checks, strict=True)]
+    packed = packing.pack(PACKING, coding.stage.tables, made.residuals, made.classes, carried)
+    return [
+        check.sealed(part, found) if is_small else part
+        for is_small, part, found in zip(small, packed, checks, strict=True)
+    ]
+
+
+def coded(coding: Coding, stack: Picture) -> causal_walk.Coded:
+    """What is packed of pictures, or panels, (S, H, W, channels)."""
+    ordered = stack[..., list(coding.stage.shape.order)[: coding.coded]]
+    return causal_walk.encode(coding, np.ascontiguousarray(ordered, np.uint8))
+
+
+def unpack(coding: Coding, size: tuple[int, int], parts: Sequence[PackedSamples]) -> Picture:
+    """The pictures, or panels, (S, H, W, channels) of a size (height, width). Raises AecError."""
+    unsealed = [check.unsealed(part.packed) if part.is_small else (part.packed, 0) for part in parts]
+    elements = size[0] * size[1] * coding.coded
+    decoder = packing.unpacker(PACKING, coding.stage.tables, [packed for packed, _ in unsealed], elements)
+    decoded = causal_walk.decode(coding, (len(parts), *size), decoder)
+    checks = _checks(decoded, [part.seed for part in parts])
+    decoder.finish([0 if part.is_small else found for part, found in zip(parts, checks, strict=True)])
+    for part, found, (_, bits) in zip(parts, checks, unsealed, strict=True):
+        if part.is_small:
+            check.require_bits(bits, found)
+    return of_model(coding, decoded)
+
+
+def pack_joined(coding: Coding, stack: Picture) -> bytes:
+    """The samples of pictures (S, H, W, channels) as one stream, which has one checksum: of all decoded samples."""
+    made = coded(coding, stack)
+    residuals, classes = ([part.reshape(1, -1) for part in parts] for parts in (made.residuals, made.classes))
+    check = zlib.crc32(made.decoded.tobytes())
+    return packing.pack(PACKING, coding.stage.tables, residuals, classes, [check], lanes=joined.LANES)[0]
+
+
+def unpack_joined(coding: Coding, size: tuple[int, int, int], payload: bytes) -> Picture:
+    """The pictures (S, H, W, channels) of a size (S, H, W) that share a stream. Raises AecError."""
+    elements = math.prod(size) * coding.coded
+    decoder = packing.unpacker(PACKING, coding.stage.tables, [payload], elements, lanes=joined.LANES)
+    decoded = causal_walk.decode(coding, size, decoder)
+    decoder.finish([zlib.crc32(decoded.tobytes())])
+    return of_model(coding, decoded)
+
+
+def of_model(coding: Coding, decoded: NDArray[np.uint8]) -> Picture:
+    """Decoded samples (S, H, W, coded), in the order of coding, as those of the model, (S, H, W, channels)."""
+    made = np.empty((*decoded.shape[:3], coding.model.description.channels), np.uint8)
+    made[..., list(coding.stage.shape.order)] = decoded  # a single channel is all of a gray picture's
+    return made
+
+
+def _checks(decoded: NDArray[np.uint8], seeds: Sequence[int]) -> list[int]:
+    return [zlib.crc32(part.tobytes(), seed) for part, seed in zip(decoded, seeds, strict=True)]
