@@ -43,6 +43,14 @@ export interface RemainderShape {
   samples: number;
 }
 
+export interface LosslessShape {
+  heads: LayerShape[][];
+  linear_reach: number;
+  order: number[];
+  reach: number;
+  trunk: LayerShape[];
+}
+
 export interface Description {
   block: number;
   channels: number;
@@ -50,6 +58,7 @@ export interface Description {
   cues: number;
   features: number;
   finish: FinishShape | null;
+  lossless: LosslessShape | null;
   pass_layers: LayerShape[][];
   passes: Pass[];
   remainder: RemainderShape | null;
@@ -67,6 +76,7 @@ export interface Description {
 export const LEAKS: Readonly<Record<string, number>> = { none: 0, relu: 0, leaky5: 5, leaky8: 8 };
 const QUALITIES = 100;
 const SPACINGS = [1, 2, 4, 8];
+const MOST_REACH = 4;
 const REQUIRED = [
   "block",
   "channels",
@@ -176,6 +186,30 @@ function remainder(value: unknown, block: number, channels: number): RemainderSh
   return shape;
 }
 
+function lossless(value: unknown, channels: number): LosslessShape {
+  const fields = object(value, ["heads", "linear_reach", "order", "reach", "trunk"]);
+  const [reach, linear_reach] = [count(fields.reach), count(fields.linear_reach)];
+  require(2 <= linear_reach && linear_reach <= reach && reach <= MOST_REACH, "the windows of the lossless stage");
+  const order = list(fields.order, count);
+  require(order.length === channels && new Set(order).size === channels, "the order of the lossless stage");
+  require(order.every((channel) => channel < channels), "the order of the lossless stage");
+  const trunk = network(fields.trunk);
+  const heads = list(fields.heads, network);
+  require(trunk.length >= 1 && heads.length === channels, "the networks of the lossless stage");
+  require([trunk, ...heads].flat().every(({ kernel }) => kernel === 1), "a kernel of the lossless stage");
+  require(heads.every((items, c) => items.at(-1)?.units === 2 + c), "the outputs of the lossless stage");
+  return { heads, linear_reach, order, reach, trunk };
+}
+
+/** The neighbours [rows down, columns to the right] of a pixel that are decoded before it: section 19.1. */
+export function windowOf(reach: number): [number, number][] {
+  const found: [number, number][] = [];
+  for (let dx = -1; dx >= -reach; dx--) found.push([0, dx]);
+  for (let dy = -1; dy >= -reach; dy--)
+    for (let dx = -reach; dx <= Math.min(reach, -2 * dy - 1); dx++) found.push([dy, dx]);
+  return found;
+}
+
 /** That passes cover a plane once, group after group, and that each network has the outputs that it needs. */
 function checkPasses(passes: Pass[], layers: LayerShape[][], channels: number, units: (count: number) => number): void {
   require(layers.length === passes.length, "the number of networks");
@@ -262,7 +296,7 @@ export function readDescription(text: unknown): Description {
   } catch (error) {
     throw new InvalidModelFile("the description of the model is not canonical JSON", { cause: error });
   }
-  const fields = object(raw, REQUIRED, ["finish", "remainder", "synthesis_layers"]);
+  const fields = object(raw, REQUIRED, ["finish", "lossless", "remainder", "synthesis_layers"]);
   const [block, channels, cues, features, vector] = ["block", "channels", "cues", "features", "vector"].map((key) =>
     count(fields[key]),
   );
@@ -284,6 +318,7 @@ export function readDescription(text: unknown): Description {
     cues,
     features,
     finish: "finish" in fields ? finish(fields.finish, block, channels) : null,
+    lossless: "lossless" in fields ? lossless(fields.lossless, channels) : null,
     pass_layers: list(fields.pass_layers, network),
     passes: list(fields.passes, pass),
     remainder: "remainder" in fields ? remainder(fields.remainder, block, channels) : null,

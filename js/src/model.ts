@@ -5,10 +5,12 @@ import {
   type Description,
   type FinishShape,
   type LayerShape,
+  type LosslessShape,
   type RemainderShape,
   LEAKS,
   readDescription,
   seen,
+  windowOf,
 } from "./description.js";
 import { InvalidModelFile } from "./errors.js";
 import { ACTIVATION_LIMIT, COEFFICIENT_LIMIT, type Layer, type Network, boundOf } from "./network.js";
@@ -33,6 +35,20 @@ export interface RemainderStage {
   /** By the largest error: what it adds to a class, and (256, cues). */
   offset: Int32Array;
   cue: Int32Array;
+  tables: Tables;
+}
+
+export interface LosslessStage {
+  shape: LosslessShape;
+  /** Neighbours [rows down, columns to the right]. */
+  window: [number, number][];
+  linearWindow: [number, number][];
+  trunk: Network;
+  heads: Network[];
+  /** ((linear window + 1) * channels, channels). */
+  linear: Int32Array;
+  /** By the largest error: what it adds to a scale. */
+  offset: Int32Array;
   tables: Tables;
 }
 
@@ -71,6 +87,7 @@ export interface Model {
   drawing: Network[];
   tone: Int32Array;
   tables: Tables;
+  lossless: LosslessStage | null;
   remainder: RemainderStage | null;
 }
 
@@ -197,6 +214,30 @@ function remainderOf(arrays: Arrays, d: Description, shape: RemainderShape): Rem
   };
 }
 
+/** Inputs of the trunk beside the channels of its window: errors and bases of each channel, and of all together. */
+const INPUTS_PER_CHANNEL = 7;
+const OTHER_INPUTS = 5;
+
+function losslessOf(arrays: Arrays, d: Description, shape: LosslessShape): LosslessStage {
+  const [window, linearWindow] = [windowOf(shape.reach), windowOf(shape.linear_reach)];
+  const { channels } = d;
+  const inputs = (window.length + INPUTS_PER_CHANNEL) * channels + OTHER_INPUTS + (d.tile ? 2 : 0);
+  const hidden = shape.trunk[shape.trunk.length - 1].units;
+  return {
+    shape,
+    window,
+    linearWindow,
+    trunk: arrays.network("lossless.trunk", shape.trunk, inputs),
+    heads: shape.heads.map((layers, c) => {
+      const limits = filled(2 + c, CLASS_LIMIT).fill(ACTIVATION_LIMIT, 0, 1);
+      return arrays.network(`lossless.head${c}`, layers, hidden + 1 + 2 * c, limits);
+    }),
+    linear: arrays.small("lossless.linear", [(linearWindow.length + 1) * channels, channels], -128, 127),
+    offset: arrays.small("lossless.offset", [ERRORS], -CLASS_LIMIT, CLASS_LIMIT),
+    tables: arrays.tables("lossless.", 0),
+  };
+}
+
 /** The model of a file. Throws InvalidModelFile. */
 export function readModel(data: Uint8Array): Model {
   const file = readModelFile(data);
@@ -230,6 +271,7 @@ export function readModel(data: Uint8Array): Model {
     drawing: drawingOf(arrays, d),
     tone: plane ? new Int32Array() : arrays.small("tone", [TONES], 0, SAMPLE_LIMIT),
     tables: arrays.tables("", CLASSES),
+    lossless: d.lossless && losslessOf(arrays, d, d.lossless),
     remainder: d.remainder && remainderOf(arrays, d, d.remainder),
   };
   return { description: d, name, id: arrays.id(), unseen, ...parts };

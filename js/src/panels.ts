@@ -28,11 +28,16 @@ export interface Panel {
   width: number;
 }
 
+/** The panels of the canvas of a picture, which consists of whole units. */
 export function panelGrid(height: number, width: number, unit: [number, number]): PanelGrid {
+  return panelsOf(Math.ceil(height / unit[0]) * unit[0], Math.ceil(width / unit[1]) * unit[1], unit);
+}
+
+/** The panels of a canvas of this size; `unit` gives their sides. */
+export function panelsOf(height: number, width: number, unit: [number, number]): PanelGrid {
   const [panelHeight, panelWidth] = unit.map((side) => Math.max(1, Math.floor(SIDE / side)) * side);
-  const canvas = { height: Math.ceil(height / unit[0]) * unit[0], width: Math.ceil(width / unit[1]) * unit[1] };
-  const [down, across] = [Math.ceil(canvas.height / panelHeight), Math.ceil(canvas.width / panelWidth)];
-  return { ...canvas, panelHeight, panelWidth, down, across };
+  const [down, across] = [Math.ceil(height / panelHeight), Math.ceil(width / panelWidth)];
+  return { height, width, panelHeight, panelWidth, down, across };
 }
 
 export function panelAt(grid: PanelGrid, row: number, column: number): Panel {

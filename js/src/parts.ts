@@ -6,4 +6,7 @@ export { crc32 } from "./crc32.js";
 export { SOURCES } from "./layers_wasm.js";
 export { readModel } from "./model.js";
 export { describe } from "./phrases.js";
+export { LOSSLESS, NEAR_LOSSLESS, PanelWalk, decodeSamples } from "./samples.js";
+export { ScalarEngine } from "./scalar_engine.js";
 export { sha256 } from "./sha256.js";
+export { WasmEngine } from "./wasm_engine.js";

@@ -15,7 +15,17 @@ import {
   inspect,
 } from "../dist/index.js";
 import { readModel } from "../dist/parts.js";
-import { ROWS, bytesOf, continued, damaged, goldenFile, modelFile, randomNumbers, sha256 } from "./files.mjs";
+import {
+  ROWS,
+  bytesOf,
+  changedHead,
+  continued,
+  damaged,
+  goldenFile,
+  modelFile,
+  randomNumbers,
+  sha256,
+} from "./files.mjs";
 
 const MUTATIONS = +(process.env.MUTATIONS ?? 4000);
 const SMALL = 120; // bytes of a file: decoded in a millisecond or two
@@ -99,18 +109,6 @@ test("a damaged model file is refused", () => {
   }
 });
 
-function changedHead(change) {
-  const file = modelFile("mnist-2");
-  const length = new DataView(file.buffer, file.byteOffset).getUint32(0, true);
-  const text = change(new TextDecoder().decode(file.subarray(8, 8 + length)));
-  const head = new TextEncoder().encode(text);
-  const out = new Uint8Array(8 + head.length + file.length - 8 - length);
-  new DataView(out.buffer).setUint32(0, head.length, true);
-  out.set(head, 8);
-  out.set(file.subarray(8 + length), 8 + head.length);
-  return out;
-}
-
 for (const [why, change] of Object.entries({
   "not JSON": (head) => head.replace("{", "["),
   "a name twice": (head) => head.replace('"shape":', '"dtype":"U8","shape":'),
@@ -124,7 +122,7 @@ for (const [why, change] of Object.entries({
   "no description": (head) => head.replace('"description"', '"descriptive"'),
 }))
   test(`a model file is refused: ${why}`, () => {
-    const file = changedHead(change);
+    const file = changedHead(modelFile("mnist-2"), change);
     assert.notDeepEqual(file, modelFile("mnist-2"));
     assert.throws(() => readModel(file), InvalidModelFile);
   });

@@ -56,6 +56,18 @@ export function continued(bytes, more) {
   return out;
 }
 
+/** A model file whose head has been changed as text. */
+export function changedHead(file, change) {
+  const length = new DataView(file.buffer, file.byteOffset).getUint32(0, true);
+  const text = change(new TextDecoder().decode(file.subarray(8, 8 + length)));
+  const head = new TextEncoder().encode(text);
+  const out = new Uint8Array(8 + head.length + file.length - 8 - length);
+  new DataView(out.buffer).setUint32(0, head.length, true);
+  out.set(head, 8);
+  out.set(file.subarray(8 + length), 8 + head.length);
+  return out;
+}
+
 /** A file that was cut off, continued, changed or moved about. */
 export function damaged(file, random) {
   const bytes = Uint8Array.from(file);
