@@ -13,13 +13,14 @@ import {
 export const VERSION = 0;
 /** The model number of a picture without a model. */
 export const PLAIN = 15;
+/** In place of a quality: the payload holds samples, section 19. */
+export const LOSSLESS = 101;
+export const NEAR_LOSSLESS = 102;
 export const ALPHA = 1;
-export const REMAINDER = 2;
 
 /** The names of the sections that this version defines, by tag: section 17. */
 export const SECTION_NAMES: Readonly<Record<number, string>> = {
   [ALPHA]: "alpha",
-  [REMAINDER]: "remainder",
   128: "icc",
   129: "exif",
   130: "xmp",
@@ -73,7 +74,7 @@ function crc8(bytes: Uint8Array): number {
 
 function qualityOf(byte: number): number {
   const quality = byte & 0x7f;
-  if (quality < 1 || quality > 100) throw new InvalidValue(`quality ${quality} is not within 1..100`);
+  if (quality < 1 || quality > NEAR_LOSSLESS) throw new InvalidValue(`quality ${quality} is not within 1..100`);
   return quality;
 }
 
@@ -110,6 +111,7 @@ export function readFront(r: Reader): Front {
   const couldBeSmall = !size && modelNumber !== 0 && modelNumber !== PLAIN && packing === "rans" && !hasSections;
   if (large !== (form === "general") || couldBeSmall) throw new InvalidValue("the file has another form than it must");
   const quality = qualityOf(last);
+  if (quality > 100 && packing === "zstd") throw new InvalidValue("the file is lossless and has the packing zstd");
   return { form, modelNumber, modelId, size, variant: (flags & 0x20) !== 0, hasSections, quality, packing };
 }
 

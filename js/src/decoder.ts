@@ -1,6 +1,6 @@
 /** From a parsed file to its samples, panel by panel. */
 
-import { ALPHA, REMAINDER, payloadOf } from "./container.js";
+import { ALPHA, LOSSLESS, payloadOf } from "./container.js";
 import { crc32, littleEndian } from "./crc32.js";
 import { type Strip, Walk, elementsOf, newStrip } from "./ladder.js";
 import type { Model } from "./model.js";
@@ -9,7 +9,7 @@ import { type PanelGrid, numberBytes, panelAt, panelGrid, splitPayload, unpacker
 import { type ParsedFile, requireWithinLimit } from "./parsed_file.js";
 import { readPlain } from "./plain.js";
 import { type Samples, readPlanes } from "./planes.js";
-import { finishPicture } from "./remainder.js";
+import { decodeSamples } from "./samples.js";
 import { type Canvas, margin, synthesize } from "./synthesis.js";
 
 /** A decoded picture. */
@@ -38,7 +38,7 @@ export interface Decoding {
 export async function decodeFile(file: ParsedFile, model: Model | null, decoding: Decoding): Promise<Picture> {
   const { width, height, channels, precision, header } = file;
   const samples: Samples = model
-    ? finished(file, model, await decodeCanvas(file, model, decoding))
+    ? await decodeWithModel(file, model, decoding)
     : readPlain(file.data, precision as NonNullable<typeof precision>, height, width, channels);
   const bits = precision?.bits ?? 8;
   const alpha = header.sections.get(ALPHA);
@@ -51,6 +51,15 @@ export async function decodeFile(file: ParsedFile, model: Model | null, decoding
     data[to++] = opacity[pixel];
   }
   return { width, height, channels: both, bits, data };
+}
+
+async function decodeWithModel(file: ParsedFile, model: Model, decoding: Decoding): Promise<Uint8Array> {
+  const { data, header } = file;
+  if (header.quality < LOSSLESS) return finished(file, model, await decodeCanvas(file, model, decoding));
+  const seed = crc32(data.subarray(0, header.length));
+  const picture = { ...file, quality: header.quality, small: header.form === "small", seed };
+  const samples = await decodeSamples(model, decoding.engine, picture, payloadOf(data, header), decoding.pause);
+  return file.inverted ? samples.map((sample) => 255 - sample) : samples;
 }
 
 /** The picture on a canvas: cropped, one channel of a gray one, and not inverted: section 6.6. */
@@ -72,13 +81,7 @@ async function decodeCanvas(file: ParsedFile, model: Model, decoding: Decoding):
   const grid = panelGrid(file.height, file.width, unit);
   const limit = CANVAS_LIMIT * decoding.maxPixels + unit[0] * unit[1];
   requireWithinLimit(grid.height * grid.width, limit, "the tiles of the picture have");
-  const canvas = await decodeLossy(file, model, grid, channels, decoding);
-  const remainder = file.header.sections.get(REMAINDER);
-  if (remainder) {
-    const picture = { height: file.height, width: file.width, grid };
-    await finishPicture(model, decoding.engine, file.header, remainder, picture, canvas, decoding.pause);
-  }
-  return canvas;
+  return decodeLossy(file, model, grid, channels, decoding);
 }
 
 async function decodeLossy(

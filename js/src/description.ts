@@ -33,16 +33,6 @@ export interface SynthesisLayerShape {
   units: number;
 }
 
-export interface RemainderShape {
-  block: number;
-  cues: number;
-  order: number[];
-  pass_layers: LayerShape[][];
-  passes: Pass[];
-  /** Derived: block * block * channels. */
-  samples: number;
-}
-
 export interface LosslessShape {
   heads: LayerShape[][];
   linear_reach: number;
@@ -61,7 +51,6 @@ export interface Description {
   lossless: LosslessShape | null;
   pass_layers: LayerShape[][];
   passes: Pass[];
-  remainder: RemainderShape | null;
   /** Empty in a model with a plane. */
   synthesis_layers: SynthesisLayerShape[];
   tile: [number, number] | null;
@@ -165,27 +154,6 @@ function synthesisLayer(value: unknown): SynthesisLayerShape {
   return { activation, crop, grow, kernel, units };
 }
 
-function remainder(value: unknown, block: number, channels: number): RemainderShape {
-  const fields = object(value, ["block", "cues", "order", "pass_layers", "passes"]);
-  const own = count(fields.block);
-  const samples = own * own * channels;
-  const order = list(fields.order, count);
-  require([1, 2, 4, 8, 16].includes(own) && block % own === 0, "the block of the remainder");
-  require(order.length === samples && new Set(order).size === samples && order.every((o) => o < samples), "an order");
-  const shape = {
-    block: own,
-    cues: count(fields.cues),
-    order,
-    pass_layers: list(fields.pass_layers, network),
-    passes: list(fields.passes, pass),
-    samples,
-  };
-  const bare = list(fields.passes, (p) => !["quality_offset", "spacing"].some((key) => key in (p as Json)));
-  require(bare.every(Boolean), "a spacing or a quality offset in the remainder");
-  checkPasses(shape.passes, shape.pass_layers, samples, (n) => 2 * n + (n * (n - 1)) / 2);
-  return shape;
-}
-
 function lossless(value: unknown, channels: number): LosslessShape {
   const fields = object(value, ["heads", "linear_reach", "order", "reach", "trunk"]);
   const [reach, linear_reach] = [count(fields.reach), count(fields.linear_reach)];
@@ -211,7 +179,7 @@ export function windowOf(reach: number): [number, number][] {
 }
 
 /** That passes cover a plane once, group after group, and that each network has the outputs that it needs. */
-function checkPasses(passes: Pass[], layers: LayerShape[][], channels: number, units: (count: number) => number): void {
+function checkPasses(passes: Pass[], layers: LayerShape[][], channels: number): void {
   require(layers.length === passes.length, "the number of networks");
   const period = 2 * SPACINGS[SPACINGS.length - 1];
   let missing = new Set<number>();
@@ -224,7 +192,7 @@ function checkPasses(passes: Pass[], layers: LayerShape[][], channels: number, u
     require(stage.lo === lo && stage.hi === hi && hi > lo, "the channels of a pass");
     for (const place of positions(stage, period, period)) require(missing.delete(place), "a block is decoded twice");
     const last = layers[index].at(-1);
-    require(last?.units === units(hi - lo), "the outputs of a pass");
+    require(last?.units === 2 * (hi - lo), "the outputs of a pass");
     require(layers[index].slice(1).every((each) => each.kernel === 1), "a kernel of a pass");
   }
   require(missing.size === 0 && hi === channels, "the passes do not cover the plane");
@@ -256,7 +224,7 @@ function checkLadder(d: Description): void {
   require(d.vector > 0 || d.features === 0 || d.update_layers.some((items) => items.length > 0), "features of nothing");
   require(d.update_layers.length === d.passes.length && d.update_layers.at(-1)?.length === 0, "the updates");
   require(d.update_layers.every((items) => !items.length || items.at(-1)?.units === d.features), "an update");
-  checkPasses(d.passes, d.pass_layers, d.coefficients, (n) => 2 * n);
+  checkPasses(d.passes, d.pass_layers, d.coefficients);
   require(d.correction_layers.at(-1)?.units === d.coefficients, "the correction");
 }
 
@@ -296,7 +264,7 @@ export function readDescription(text: unknown): Description {
   } catch (error) {
     throw new InvalidModelFile("the description of the model is not canonical JSON", { cause: error });
   }
-  const fields = object(raw, REQUIRED, ["finish", "lossless", "remainder", "synthesis_layers"]);
+  const fields = object(raw, REQUIRED, ["finish", "lossless", "synthesis_layers"]);
   const [block, channels, cues, features, vector] = ["block", "channels", "cues", "features", "vector"].map((key) =>
     count(fields[key]),
   );
@@ -321,7 +289,6 @@ export function readDescription(text: unknown): Description {
     lossless: "lossless" in fields ? lossless(fields.lossless, channels) : null,
     pass_layers: list(fields.pass_layers, network),
     passes: list(fields.passes, pass),
-    remainder: "remainder" in fields ? remainder(fields.remainder, block, channels) : null,
     synthesis_layers,
     tile,
     update_layers: list(fields.update_layers, network),

@@ -6,7 +6,6 @@ import {
   type FinishShape,
   type LayerShape,
   type LosslessShape,
-  type RemainderShape,
   LEAKS,
   readDescription,
   seen,
@@ -28,15 +27,6 @@ const SAMPLE_LIMIT = 255;
 export const FINE_BITS = 2;
 /** The number of values that an output of the last synthesis layer can have. */
 const TONES = 2 * ACTIVATION_LIMIT + 1;
-
-export interface RemainderStage {
-  shape: RemainderShape;
-  networks: Network[];
-  /** By the largest error: what it adds to a class, and (256, cues). */
-  offset: Int32Array;
-  cue: Int32Array;
-  tables: Tables;
-}
 
 export interface LosslessStage {
   shape: LosslessShape;
@@ -88,7 +78,6 @@ export interface Model {
   tone: Int32Array;
   tables: Tables;
   lossless: LosslessStage | null;
-  remainder: RemainderStage | null;
 }
 
 function filled(length: number, value: number): Int32Array {
@@ -199,21 +188,6 @@ function finishOf(arrays: Arrays, d: Description, shape: FinishShape): FinishSta
   };
 }
 
-function remainderOf(arrays: Arrays, d: Description, shape: RemainderShape): RemainderStage {
-  const networks = shape.passes.map((_, p) => {
-    const layers = shape.pass_layers[p];
-    const inputs = d.cues + shape.cues + shape.samples + seen(shape.passes, p);
-    return arrays.network(`remainder.pass${p}`, layers, inputs, filled(layers[layers.length - 1].units, SAMPLE_LIMIT));
-  });
-  return {
-    shape,
-    networks,
-    offset: arrays.small("remainder.offset", [ERRORS, 1], -CLASS_LIMIT, CLASS_LIMIT),
-    cue: arrays.small("remainder.cue", [ERRORS, shape.cues], -ACTIVATION_LIMIT, ACTIVATION_LIMIT),
-    tables: arrays.tables("remainder.", 0),
-  };
-}
-
 /** Inputs of the trunk beside the channels of its window: errors and bases of each channel, and of all together. */
 const INPUTS_PER_CHANNEL = 7;
 const OTHER_INPUTS = 5;
@@ -272,7 +246,6 @@ export function readModel(data: Uint8Array): Model {
     tone: plane ? new Int32Array() : arrays.small("tone", [TONES], 0, SAMPLE_LIMIT),
     tables: arrays.tables("", CLASSES),
     lossless: d.lossless && losslessOf(arrays, d, d.lossless),
-    remainder: d.remainder && remainderOf(arrays, d, d.remainder),
   };
   return { description: d, name, id: arrays.id(), unseen, ...parts };
 }

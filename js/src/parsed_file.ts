@@ -5,16 +5,17 @@ import {
   ALPHA,
   type Front,
   type Header,
+  LOSSLESS,
   PLAIN,
   type PackingName,
-  REMAINDER,
   SECTION_NAMES,
   VERSION,
+  payloadOf,
   readHeader,
 } from "./container.js";
 import { InvalidValue, LimitExceeded, UnknownModel } from "./errors.js";
 import { type Precision, readPrecision, requirePlain } from "./plain.js";
-import { maxErrorOf } from "./remainder.js";
+import { readMaxError } from "./samples.js";
 
 /** The default of `maxPixels`, that of Pillow. */
 export const MAX_PIXELS = 89_478_485;
@@ -99,7 +100,6 @@ export async function parse(
   if (header.modelNumber === PLAIN) {
     const precision = readPrecision(data, header.length);
     const found = requirePlain(header);
-    if (header.sections.has(REMAINDER)) throw new InvalidValue("the file has a remainder but no model to decode it");
     return { data, header, ...found, model: null, precision, channels: header.variant ? 1 : 3, inverted: false };
   }
   const { modelId, modelNumber } = header;
@@ -115,7 +115,8 @@ export async function parse(
 
 export function infoOf(file: ParsedFile): Info {
   const { header, model, precision } = file;
-  const remainder = header.sections.get(REMAINDER);
+  const { quality } = header;
+  const maxError = quality < LOSSLESS ? null : readMaxError(quality, payloadOf(file.data, header)).maxError;
   const names = [...header.sections].map(([tag, { length }]) => [SECTION_NAMES[tag] ?? `section ${tag}`, length]);
   return {
     version: VERSION,
@@ -126,9 +127,9 @@ export function infoOf(file: ParsedFile): Info {
     model: model?.name ?? "plain",
     modelId: model?.id ?? "",
     inverted: file.inverted,
-    quality: header.quality,
+    quality: Math.min(quality, 100),
     packing: header.packing,
-    maxError: precision ? precision.maxError : remainder ? maxErrorOf(remainder) : null,
+    maxError: precision ? precision.maxError : maxError,
     sections: Object.fromEntries(names) as Record<string, number>,
     fileBytes: file.data.length,
   };

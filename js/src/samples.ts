@@ -1,14 +1,11 @@
 /** Section 19: lossless and near-lossless files, whose payload holds the samples of the picture. */
 
+import { LOSSLESS } from "./container.js";
 import { crc32 } from "./crc32.js";
 import { InvalidValue, TruncatedFile } from "./errors.js";
 import type { LosslessStage, Model } from "./model.js";
 import { ACTIVATION_LIMIT, type Engine, type Network } from "./network.js";
 import { type Panel, numberBytes, panelAt, panelsOf, splitPayload, unpacker } from "./panels.js";
-
-/** In place of a quality. */
-export const LOSSLESS = 101;
-export const NEAR_LOSSLESS = 102;
 
 const LAST_SAMPLE = 255;
 /** Means are in quarters of a level. */
