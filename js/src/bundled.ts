@@ -10,8 +10,8 @@ export interface BundledModel {
 }
 
 export const BUNDLED: readonly BundledModel[] = [
-  { number: 1, name: "mnist-2", id: "c4b98a9d9a450785", tile: [28, 28], channels: 1 },
-  { number: 2, name: "alphabet-2", id: "f594a9f61d2356a8", tile: [28, 28], channels: 1 },
-  { number: 3, name: "cifar-4", id: "938997bd083050a7", tile: [32, 32], channels: 3 },
-  { number: 4, name: "photo-2", id: "9788c4d895c78408", tile: null, channels: 3 },
+  { number: 1, name: "mnist-2", id: "a1ed37aec32e5460", tile: [28, 28], channels: 1 },
+  { number: 2, name: "alphabet-2", id: "117279221e3726b1", tile: [28, 28], channels: 1 },
+  { number: 3, name: "cifar-4", id: "3df29653ba9b0dad", tile: [32, 32], channels: 3 },
+  { number: 4, name: "photo-2", id: "f147d5460ead4049", tile: null, channels: 3 },
 ];

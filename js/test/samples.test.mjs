@@ -14,7 +14,7 @@ import {
   decodeSamples,
   readModel,
 } from "../dist/parts.js";
-import { changedHead, continued, damaged, modelFile, randomNumbers } from "./files.mjs";
+import { changedHead, continued, damaged, randomNumbers } from "./files.mjs";
 
 const bytesOf = (base64) => new Uint8Array(Buffer.from(base64, "base64"));
 const { models, cases } = JSON.parse(readFileSync(new URL("samples.json", import.meta.url), "utf8"));
@@ -94,8 +94,6 @@ test("a model without a lossless stage is refused", async () => {
   const model = { ...MODELS.grid, lossless: null };
   await assert.rejects(decoded(LARGER, { model }), InvalidValue);
 });
-
-test("models need no lossless stage", () => assert.equal(readModel(modelFile("photo-2")).lossless, null));
 
 for (const [why, from, to, said] of [
   ["a window that is too wide", '\\"reach\\":3', '\\"reach\\":5', "the windows"],

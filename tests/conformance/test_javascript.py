@@ -76,11 +76,11 @@ def noise(height: int, width: int, channels: int) -> np.ndarray:
 
 
 TINY: dict[str, dict[str, Any]] = {
-    "tile": {"tile": (4, 6), "remainder": True},
+    "tile": {"tile": (4, 6), "lossless": True},
     "colour": {"tile": (4, 6), "channels": 3, "updates": False},
-    "grid": {"tile": None, "channels": 3, "remainder": True},
+    "grid": {"tile": None, "channels": 3, "lossless": True},
     "gray-grid": {"tile": None, "updates": False},
-    "finished": {"tile": (4, 6), "finish": True, "remainder": True},
+    "finished": {"tile": (4, 6), "finish": True, "lossless": True},
     "finished-grid": {"tile": None, "channels": 3, "finish": True},
 }
 
@@ -98,7 +98,7 @@ def test_files_of_any_ladder_decode_to_the_same_pixels(name: str, engine: str, o
                 picture = noise(height, width, channels) if quality > 60 else waves(height, width, channels)
                 files.append(aecodec.encode(picture, model=name, quality=quality, packing=packing, effort=0))
         files.append(aecodec.encode(waves(70, 1040, channels), model=name, quality=80, packing=packing, effort=0))
-        if "remainder" in TINY[name]:
+        if "lossless" in TINY[name]:
             for error in (0, 7):
                 picture = waves(14, 530, channels)
                 files.append(aecodec.encode(picture, model=name, max_error=error, packing=packing, effort=0))
