@@ -33,6 +33,7 @@ RAW_MORE_BYTES: Final = 22  # header 6, size 6, precision 1 to 3, method 1, chec
 
 _NOVEL_BYTES: Final = 1  # what a pixel unlike its neighbours to the left and above takes, and rarely less
 _QUICK_LEVEL: Final = 1
+TINY: Final = 256  # samples that are packed faster than anything can be said of them
 _QUICK_MARGIN: Final = 0.85  # predictors and slow levels rarely make less than this of what zstd's fastest makes
 _BAND: Final = 1 << 20  # samples that are looked at, or quantized, at once
 
@@ -134,11 +135,13 @@ def read(data: bytes, begin: int, size: tuple[int, int], gray: bool) -> NDArray[
 
 
 def promising(stack: NDArray[np.uint8], most_bytes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which pictures (S, H, W, C) might fit into the given numbers of bytes (S,) as plain files: (S,).
+    """Which pictures (S, H, W, C) might fit into the given numbers of bytes (S,) as plain files: (S,). All tiny ones.
 
     Two cheap estimates, so that pictures that suit a model need not be packed to find out: the number of pixels that
     differ from those to the left and above, and, if that is promising, zstd's fastest level.
     """
+    if stack[0].size <= TINY:
+        return np.ones(len(stack), np.bool_)
     rows = max(1, _BAND // max(1, stack[:, 0].size))
     novel = np.zeros(len(stack), np.int64)
     for begin in range(1, stack.shape[1], rows):

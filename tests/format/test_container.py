@@ -87,12 +87,12 @@ REFUSED = [
     ("B0 4B", NotAnAecFile),  # a small form without a model
     ("B1", TruncatedFile),
     ("B1 00", InvalidValue),  # quality 0
-    ("B1 65", InvalidValue),  # quality 101
+    ("B1 67", InvalidValue),  # quality 103
     ("B1 FF", InvalidValue),  # quality 127
     ("BF", TruncatedFile),
     ("BF 01", TruncatedFile),
     ("BF 01 80", InvalidValue),  # quality 0
-    ("BF 01 E5", InvalidValue),  # quality 101
+    ("BF 01 E7", InvalidValue),  # quality 103
     ("BF 41 CB", InvalidValue),  # the reserved bit
     ("AEC0DE 00 53 B2 3F 40", InvalidValue),
     ("BF 01 4B", InvalidValue),  # small, in the short form

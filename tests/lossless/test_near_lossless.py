@@ -13,8 +13,15 @@ from samples import COLOUR, DIGITS, LETTERS, mosaic, tiny_file
 
 import aecodec
 from aecodec.errors import AecError, InvalidValue, TruncatedFile
+from aecodec.format import check
 from aecodec.format.container import LOSSLESS, NEAR_LOSSLESS, Header, read_header, write_header
 from aecodec.models.model import load
+
+
+def file_of(header: Header, payload: bytes) -> bytes:
+    """A file, with its check in the small form."""
+    file = write_header(header) + payload
+    return check.with_check(file) if header.is_small else file
 
 
 @contextmanager
@@ -120,18 +127,19 @@ def test_panels_cannot_change_places() -> None:
         (Header(1, LOSSLESS, "zstd"), b"", InvalidValue),
         (Header(1, NEAR_LOSSLESS, "rans"), b"", TruncatedFile),
         (Header(1, NEAR_LOSSLESS, "rans"), b"\0\1", InvalidValue),
+        (Header(1, NEAR_LOSSLESS, "rans", size=(9, 9)), b"", TruncatedFile),
     ],
 )
 def test_a_header_that_no_encoder_writes_is_refused(header: Header, payload: bytes, error: type[AecError]) -> None:
     with pytest.raises(error):
-        aecodec.inspect(write_header(header) + payload)
+        aecodec.inspect(file_of(header, payload))
 
 
 def test_a_model_without_a_lossless_stage_decodes_no_lossless_file(monkeypatch: pytest.MonkeyPatch) -> None:
     without = load(tiny_file((4, 6)))
     monkeypatch.setattr("aecodec.models.registry.by_number", lambda number: without)
     with pytest.raises(InvalidValue, match="has no stage"):
-        aecodec.inspect(write_header(Header(1, LOSSLESS, "rans")) + b"\1")
+        aecodec.inspect(file_of(Header(1, LOSSLESS, "rans"), b"\1"))
 
 
 def test_no_lossless_file_is_much_larger_than_the_samples() -> None:

@@ -20,10 +20,16 @@ from aecodec.format import container
 from aecodec.format.container import Header, read_header, write_header
 from aecodec.lossless import plain
 from aecodec.lossless.plain import Precision
+from aecodec.models import registry
 
 MOST_MORE, MOST_MORE_BYTES = 1.01, 32
 PLAIN_MORE_BYTES = 20
 ALPHA_MORE_BYTES = 12
+
+REFERENCE_MODELS: dict[int | bytes, reference.Model] = {
+    number: reference.Model((registry.folder() / f"{name}.safetensors").read_bytes())
+    for number, name in enumerate(registry.names(), 1)
+}
 
 Dtype: TypeAlias = type[np.unsignedinteger]
 
@@ -72,8 +78,10 @@ def test_lossless_files_give_every_sample_back(picture: np.ndarray) -> None:
     assert (info.max_error, info.bits) == (0, 8 * picture.dtype.itemsize)
     assert (info.height, info.width) == picture.shape[:2]
     assert sum(info.parts.values()) == len(data)
-    if picture.ndim == 2 or picture.shape[2] in (1, 3):  # a model codes it only in fewer bytes
-        assert info.model == "plain" or len(data) < len(plain.write(squeezed(picture)))
+    if info.model != "plain" and (picture.ndim == 2 or picture.shape[2] in (1, 3)):
+        most = len(plain.write(squeezed(picture)))
+        # A model codes it only in fewer bytes; above a size, that is an estimate.
+        assert len(data) < (most if picture.size <= plain.TINY else 1.2 * most)
 
 
 @given(pictures, st.sampled_from([0, 1, 2, 5, 40, 127, 128, 254, 255, 256, 1000, 40000, 65535]))
@@ -117,7 +125,7 @@ def test_a_decoder_by_the_specification_agrees(picture: np.ndarray, most: int) -
     picture = picture[..., 0] if picture.shape[2:] == (2,) else picture[..., :3]
     data = aecodec.encode(picture, max_error=most)
     decoded = aecodec.decode(data)
-    found = reference.decode(data, {})
+    found = reference.decode(data, REFERENCE_MODELS)
     assert (found.height, found.width) == decoded.shape[:2]
     assert found.samples == decoded.astype(decoded.dtype.newbyteorder("<")).tobytes()
 

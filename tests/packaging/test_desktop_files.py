@@ -72,7 +72,9 @@ def test_file_recognises_every_golden_file_and_no_other() -> None:
 
 
 @pytest.mark.skipif(EXECUTABLE is None, reason="needs file(1)")
-@pytest.mark.parametrize("name", ["mnist-2-q75-rans", "small-zstd", "plain-gray", "colour-mosaic-rans", "near-colour"])
+@pytest.mark.parametrize(
+    "name", ["mnist-2-q75-rans", "small-zstd", "plain-gray", "colour-mosaic-rans", "near-colour", "lossless-photo"]
+)
 def test_file_describes_what_the_header_says(name: str) -> None:
     assert EXECUTABLE
     path = ROOT / "tests" / "golden" / f"{name}.aec"
@@ -84,7 +86,8 @@ def test_file_describes_what_the_header_says(name: str) -> None:
         expected.append("without a model")
     else:
         expected.append(f"model {header.model_number}" if header.model_number else "model given by its id")
-        expected.append(f"quality {header.quality}")
+        lossless = {container.LOSSLESS: "lossless", container.NEAR_LOSSLESS: "near-lossless"}
+        expected.append(lossless.get(header.quality, f"quality {header.quality}"))
     assert found == ", ".join(expected)
 
 
