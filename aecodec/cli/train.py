@@ -98,8 +98,8 @@ def command(data: tuple[str, ...], output: Path, base: Path | None, force: bool,
       aec train train-images-idx3-ubyte.gz -o digits-1.safetensors --preset mnist
       aec train digits.gz -o noisy-1.safetensors --preset mnist --distort gaussian:0.05-0.3,none
       aec train letters.gz@0.7 digits.gz@0.3 -o letters-1.safetensors --preset alphabet --balance
-        aec train photos -o photo-2.safetensors --preset photo --finish photo-1.safetensors
-        aec train digits.gz -o digits-2.safetensors --preset mnist --lossless digits-1.safetensors
+      aec train photos -o photo-2.safetensors --preset photo --finish photo-1.safetensors
+      aec train digits.gz -o digits-2.safetensors --preset mnist --lossless digits-1.safetensors
     """
     from aecodec.training.options import TrainingOptions
 

@@ -194,13 +194,13 @@ def test_pages_without_their_data_are_skipped(tmp_path: Path) -> None:
 
 
 def test_a_page_is_renewed_by_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    Image.new("L", (28, 28)).save(tmp_path / "a.png")
     output = tmp_path / "page.md"
-    page = Page((str(output),), f"python -m benchmarks lossless {{a.png}} -m mnist -e 0 --without jxl -o {output}")
+    page = Page((str(output),), f"python -m benchmarks overhead --set A {{a.png}} mnist -n 1 --damaged 1 -o {output}")
     monkeypatch.setattr(__main__, "PAGES", (page,))
     assert CliRunner().invoke(__main__.main, ["all", "--data", str(tmp_path)]).exit_code == 0
-    assert "python -m benchmarks lossless a.png -m mnist -e 0 --without jxl -o page.md" in output.read_text()
-    failing = Page((str(output),), "python -m benchmarks lossless nothing -m mnist")
+    assert "python -m benchmarks overhead --set A a.png mnist -n 1 --damaged 1 -o page.md" in output.read_text()
+    failing = Page((str(output),), "python -m benchmarks overhead --set A nothing mnist")
     monkeypatch.setattr(__main__, "PAGES", (failing,))
     done = CliRunner().invoke(__main__.main, ["all", "--data", str(tmp_path)])
     assert done.exit_code == 1 and "failed: page" in done.output
