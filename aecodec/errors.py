@@ -36,8 +36,8 @@ class UnknownModel(AecError):
         self.model_id = model_id
         super().__init__(
             message
-            or f"unknown model {model_id}: upgrade aecodec if it is a bundled one,"
-            " or ask whoever made the file for its model"
+            or f"unknown model {model_id}: upgrade aecodec if it is a bundled one, or ask whoever made the file for its"
+            " model, and add it with aec models add"
         )
 
 

@@ -1,14 +1,15 @@
 """The registry of models, by name, number or id; each is loaded on first use.
 
 The bundled models are in one folder. More are found in the folders listed in the environment variable
-``AECODEC_MODELS``, separated as in ``PATH``. A model file is called NAME-VERSION.safetensors and contains the same
-name.
+``AECODEC_MODELS``, separated as in ``PATH``, and in the folder of those that the user has added. A model file is called
+NAME-VERSION.safetensors and contains the same name.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -33,11 +34,23 @@ def folder() -> Path:
     return inside if inside.is_dir() else package.parent / "weights"
 
 
+def own_folder() -> Path:
+    """The folder of the models that a user has added: among the user's data, where the system wants these."""
+    home = Path(os.path.expanduser("~"))
+    if sys.platform == "win32":
+        data = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        data = home / "Library" / "Application Support"
+    else:
+        data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
+    return data / "aecodec" / "models"
+
+
 @cache
 def files() -> dict[str, Path]:
     """The file of every model by name, bundled models first; the first file found for a name counts."""
     found: dict[str, Path] = {}
-    for place in [folder(), *(Path(p) for p in os.environ.get(VARIABLE, "").split(os.pathsep) if p)]:
+    for place in [folder(), *(Path(p) for p in os.environ.get(VARIABLE, "").split(os.pathsep) if p), own_folder()]:
         mine = {path.name.removesuffix(SUFFIX): path for path in place.glob("*" + SUFFIX)}
         for name in sorted(mine, key=_order):
             if re.fullmatch(r".+-[0-9]+", name):

@@ -1,0 +1,117 @@
+"""`aec models add` and `remove`: only sound models, under their own names, and only with the right id."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import aec, succeeds
+from PIL import Image
+from samples import tiny_file
+
+import aecodec
+from aecodec.models import registry
+from aecodec.models.model import load
+
+MODEL = tiny_file(name="tiny-1")
+ID = load(MODEL).id.hex()
+
+
+@pytest.fixture
+def kept(own_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The folder of the models that a user adds; the working folder has tiny-1.safetensors."""
+    monkeypatch.delenv(registry.VARIABLE)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.chdir(tmp_path)
+    Path("tiny-1.safetensors").write_bytes(MODEL)
+    return tmp_path / "data" / "aecodec" / "models"
+
+
+def forget() -> None:
+    """As a new process would begin."""
+    registry.files.cache_clear()
+    registry.by_name.cache_clear()
+
+
+def refused(*arguments: str) -> str:
+    result = aec("models", *arguments)
+    assert result.exit_code == 1
+    assert result.stdout == "" and len(result.stderr.splitlines()) == 1
+    return result.stderr
+
+
+def test_an_added_model_codes_and_a_removed_one_is_unknown(kept: Path) -> None:
+    Image.fromarray(np.arange(24, dtype=np.uint8).reshape(4, 6) * 9).save("a.png")
+    assert "tiny" in aec("compress", "a.png", "-m", "tiny").stderr  # unknown
+    assert ID in succeeds("models", "add", "tiny-1.safetensors").stdout
+    forget()
+    assert [path.name for path in kept.iterdir()] == ["tiny-1.safetensors"]
+    succeeds("compress", "a.png", "-m", "tiny", "-q", "40", "-o", "a.aec")
+    assert aecodec.inspect(Path("a.aec").read_bytes()).model_id == ID
+    succeeds("models", "add", "tiny-1.safetensors", "--id", ID.upper())  # again
+    succeeds("models", "remove", "tiny-1")
+    forget()
+    assert list(kept.iterdir()) == []
+    result = aec("decompress", "a.aec", "-o", "b.png")
+    assert result.exit_code == 1 and "aec models add" in result.stderr and not Path("b.png").exists()
+
+
+def test_a_model_with_another_id_is_refused(kept: Path) -> None:
+    assert f"{ID}, not 0123456789abcdef" in refused("add", "tiny-1.safetensors", "--id", "0123456789abcdef")
+    assert not kept.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "why"),
+    [
+        ("damaged-1", MODEL[:-9], "no sound model file"),
+        ("text-1", b"not a model", "no sound model file"),
+        ("photo-2", tiny_file(name="photo-2"), "a bundled model"),
+        ("photo-77", tiny_file(name="photo-77"), "the name of a bundled model"),
+        ("unnumbered", tiny_file(name="unnumbered"), "ends with a version"),
+    ],
+)
+def test_what_must_not_be_added_is_refused(name: str, data: bytes, why: str, kept: Path) -> None:
+    Path(f"{name}.safetensors").write_bytes(data)
+    assert why in refused("add", f"{name}.safetensors")
+    assert not kept.exists()
+
+
+def test_a_name_is_not_given_to_another_model(kept: Path) -> None:
+    succeeds("models", "add", "tiny-1.safetensors")
+    forget()
+    Path("other.safetensors").write_bytes(tiny_file(updates=False, name="tiny-1"))
+    assert "another model tiny-1 is installed" in refused("add", "other.safetensors")
+    assert (kept / "tiny-1.safetensors").read_bytes() == MODEL
+
+
+def test_what_was_not_added_is_not_removed(kept: Path) -> None:
+    assert "it lies in" in refused("remove", "photo-2")
+    assert "not a model that was added" in refused("remove", "../tiny-1")
+    assert Path("tiny-1.safetensors").exists()
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    """Where the working folder is served."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_model_comes_from_the_web(kept: Path, address: str) -> None:
+    succeeds("models", "add", f"{address}/tiny-1.safetensors", "--id", ID)
+    assert (kept / "tiny-1.safetensors").read_bytes() == MODEL
+    assert "404" in refused("add", f"{address}/missing-1.safetensors")
