@@ -55,7 +55,7 @@ AUGMENTATIONS = ("none", "mirror", "colour", "photograph", "scale", "shift", "pe
     "--init",
     type=click.Path(exists=True, path_type=Path),
     metavar="FILE",
-    help="Start from this model, with its shape.",
+    help="Start from this model, with its shape; with --finish or --lossless, from its network of that kind.",
 )
 @click.option("--reshape", is_flag=True, help="With --init: use the preset's shape, and copy the weights that fit.")
 @click.option("--distort", metavar="SPEC", help="Train on distorted pictures, like gaussian:0.1-0.3,none.")

@@ -10,7 +10,9 @@ from keras import ops
 
 from aecodec.engines.arithmetic import FINE_MIDDLE
 from aecodec.models.description import ACTIVATION_BITS, SAMPLE_BITS, Description
+from aecodec.models.model import Model
 from aecodec.training.exact_layers import constant, round_half_up, straight_through
+from aecodec.training.initialization import continue_from
 from aecodec.training.ladder_network import network, quality_tables, run
 
 Tensor = Any  # of the backend of Keras
@@ -45,6 +47,15 @@ class FinishNetwork(keras.Model):
             layer.build((None, None, None, channels))
             channels = layer.units
         self.built = True
+
+    def start_from(self, model: Model) -> None:
+        """Copy the finishing network of a model, rounded as it is. Raises ``ValueError`` for one of another shape."""
+        old, new = model.description, self.description
+        same = all(getattr(old, key) == getattr(new, key) for key in ("finish", "block", "channels", "cues"))
+        if not same:
+            raise ValueError(f"{model.name} has no finishing network of the shape to be trained")
+        continue_from(self.net, model, "finish", self.finish.layers)
+        self.place.assign(model.arrays["finish.place"].astype(np.float32) / 2.0**ACTIVATION_BITS)
 
     def call(self, inputs: tuple[Tensor, ...], training: bool = False) -> Tensor:
         """Finish samples; see the class."""

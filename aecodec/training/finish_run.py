@@ -91,7 +91,8 @@ def with_arrays(data: bytes, network: FinishNetwork, name: str) -> bytes:
 def run(options: TrainingOptions) -> Model:
     """Train a finishing network for the model file ``options.finish``; write that file with it, and its card.
 
-    An existing one is replaced. Raises ``ValueError`` for a preset without a finishing network or with other tiles.
+    An existing one is replaced; ``options.init`` is a model with one to start from. Raises ``ValueError`` for a preset
+    without a finishing network or with other tiles, and for one of another shape to start from.
     """
     if options.preset not in PRESETS or PRESETS[options.preset].finish is None:
         raise ValueError(f"{options.preset} has no finishing network to train")
@@ -104,6 +105,8 @@ def run(options: TrainingOptions) -> Model:
     keras.utils.set_random_seed(options.seed)
     network = TrainableFinish(replace(base.description, finish=preset.finish), name="objective")
     network.build()
+    if options.init:
+        network.start_from(models.load(options.init.read_bytes()))
     by, random = engine(), np.random.default_rng(options.seed)
     model = models.load(with_arrays(data, network, options.model_name))
     augment = AUGMENTATIONS[options.augmentation or preset.augmentation]

@@ -64,6 +64,18 @@ def initialize(network: LadderNetwork, model: Model) -> None:
     _copy(network.correction_net, layers, inputs)
 
 
+def continue_from(
+    net: list[ExactConvolution],
+    model: Model,
+    name: str,
+    specs: Sequence[Layer],
+    output_bits: Sequence[int] | None = None,
+) -> None:
+    """Copy the rounded weights of a model's network of the same shape; ``output_bits``: as for the built network."""
+    layers = _layers(model, name, specs, output_bits)
+    _copy(net, layers, Correspondence.of_first(layers[0][0].shape[2]))
+
+
 def source_passes(new: Description, model: Model) -> list[int]:
     """Return, for each pass of a shape, the pass of the model from which it starts.
 

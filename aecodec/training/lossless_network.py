@@ -25,9 +25,11 @@ from aecodec.models.description import (
     SHARE_LIMIT,
     Description,
 )
+from aecodec.models.model import Model
 from aecodec.models.safetensors import Arrays
 from aecodec.packing.tables import CLASSES
 from aecodec.training.exact_layers import round_half_up, straight_through
+from aecodec.training.initialization import continue_from
 from aecodec.training.ladder_network import CLASS_BITS, LOGISTIC_SPREAD, logistic_bits, network, run
 
 Tensor = Any  # of the backend of Keras
@@ -160,9 +162,8 @@ class LosslessNetwork(keras.Model):
         self.trunk = network(self.stage.trunk, "trunk")
         self.heads = []
         for channel, layers in enumerate(self.stage.heads):
-            bits = [ACTIVATION_BITS, CLASS_BITS] + [ACTIVATION_BITS] * channel
             limits = [ACTIVATION_LIMIT, CLASS_LIMIT] + [SHARE_LIMIT] * channel
-            self.heads.append(network(layers, f"head{channel}", bits, limits))
+            self.heads.append(network(layers, f"head{channel}", self._head_bits(channel), limits))
 
     def build(self, shape: Any = None) -> None:
         """Create the weights; ``shape`` is not needed, as the description has it."""
@@ -172,6 +173,20 @@ class LosslessNetwork(keras.Model):
             bias = [0.0, SCALE_AT_START / 2.0**CLASS_BITS] + [0.0] * channel
             net[-1].bias.assign(np.array(bias, np.float32))
         self.built = True
+
+    def start_from(self, model: Model) -> None:
+        """Copy the networks of a model's lossless stage, rounded as they are. Raises ``ValueError`` for another shape."""
+        old, new = model.description, self.description
+        if (old.lossless, old.channels, bool(old.tile)) != (new.lossless, new.channels, bool(new.tile)):
+            raise ValueError(f"{model.name} has no lossless stage of the shape to be trained")
+        continue_from(self.trunk, model, "lossless.trunk", self.stage.trunk)
+        for channel, (net, layers) in enumerate(zip(self.heads, self.stage.heads, strict=True)):
+            continue_from(net, model, f"lossless.head{channel}", layers, self._head_bits(channel))
+
+    @staticmethod
+    def _head_bits(channel: int) -> list[int]:
+        """Fraction bits of the outputs of a channel's network."""
+        return [ACTIVATION_BITS, CLASS_BITS] + [ACTIVATION_BITS] * channel
 
     @staticmethod
     def _build_net(net: Any, channels: int) -> None:

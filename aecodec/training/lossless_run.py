@@ -103,6 +103,10 @@ def train(
     weights = fit_linear(description, draw(pools, max(1, FITTED // pixels), random), random)
     network = TrainableStage(description, name="objective")
     network.build()
+    if options.init:
+        start = models.load(options.init.read_bytes())
+        network.start_from(start)
+        weights = start.arrays["lossless.linear"]
     some = held_out[: max(1, MEASURED // pixels)]
     planes = Planes.of(description, weights, some, np.zeros(len(some), int), random)
 
@@ -178,7 +182,8 @@ def figures(model: Model, tiles: Array, random: np.random.Generator) -> list[dic
 def run(options: TrainingOptions) -> Model:
     """Train a lossless stage for the model file ``options.base``; write that file with it, and its card.
 
-    An existing one is replaced. Raises ``ValueError`` for a preset without one or with other tiles.
+    An existing one is replaced; ``options.init`` is a model with one to start from. Raises ``ValueError`` for a preset
+    without one or with other tiles, and for one of another shape to start from.
     """
     if options.preset not in PRESETS:
         presets = ", ".join(PRESETS)

@@ -67,7 +67,7 @@ class TrainingOptions:
 
     def __post_init__(self) -> None:
         stage = "lossless" if self.base else "finish"
-        for option in ("init", "reshape", "distort", "denoise") if self.base or self.finish else ():
+        for option in ("reshape", "distort", "denoise") if self.base or self.finish else ():
             if getattr(self, option):
                 raise ValueError(f"--{stage} trains on a model as it is: leave out --{option}")
         if self.base and self.finish:

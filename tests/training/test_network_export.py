@@ -73,6 +73,12 @@ def test_an_exported_finishing_network_computes_what_the_trained_one_does() -> N
     samples = finish_run.samples_of(model, by, tiles, quality)
     assert np.array_equal(np.asarray(network.call((samples, quality))), expected)
     assert np.abs(expected - (samples >> 2)).mean() > 1  # it did something
+    again = finish_run.TrainableFinish(model.description)
+    again.build()
+    again.start_from(model)
+    assert np.array_equal(np.asarray(again.call((samples, quality))), expected)
+    with pytest.raises(ValueError, match="no finishing network of the shape"):
+        again.start_from(base)
 
 
 def require_agreement(

@@ -17,7 +17,7 @@ from tiny_ladders import LARGER, STEPS_PER_EPOCH, TILES, TINY, TINY_SHAPE, logge
 import aecodec
 from aecodec.models import registry
 from aecodec.models.model import load
-from aecodec.training import finish_run, fitting, lossless_run, presets, runs
+from aecodec.training import finish_run, fitting, lossless_network, lossless_run, presets, runs
 
 Array = NDArray[Any]
 pytestmark = pytest.mark.slow
@@ -138,6 +138,13 @@ def test_a_run_finishes_a_model_for_lossless_files(
     encoded = aecodec.encode(DIGITS[1], model="small", lossless=True)
     assert aecodec.inspect(encoded).model_id == after.id.hex()
     assert np.array_equal(aecodec.decode(encoded), DIGITS[1])
+    again = lossless_run.TrainableStage(after.description)
+    again.build()
+    again.start_from(after)
+    made = lossless_network.arrays_of(again, after.arrays["lossless.linear"])
+    assert all(np.array_equal(after.arrays[name], array) for name, array in made.items())
+    with pytest.raises(ValueError, match="no lossless stage of the shape"):
+        again.start_from(before)
 
 
 def test_a_run_adds_a_finishing_network_to_a_model(
