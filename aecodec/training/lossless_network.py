@@ -175,7 +175,7 @@ class LosslessNetwork(keras.Model):
         self.built = True
 
     def start_from(self, model: Model) -> None:
-        """Copy the networks of a model's lossless stage, rounded as they are. Raises ``ValueError`` for another shape."""
+        """Copy the networks of a model's lossless stage. Raises ``ValueError`` for one of another shape."""
         old, new = model.description, self.description
         if (old.lossless, old.channels, bool(old.tile)) != (new.lossless, new.channels, bool(new.tile)):
             raise ValueError(f"{model.name} has no lossless stage of the shape to be trained")
