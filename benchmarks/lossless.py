@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 import aecodec
+from aecodec.cli.option_values import number_list
 from aecodec.evaluation.pages import environment, number, table
 from aecodec.evaluation.rivals import RIVALS, available
 from aecodec.sources.readers import Picture
@@ -42,15 +43,15 @@ def only(bits: int, encode: Encoder) -> Encoder:
     return lambda picture: encode(picture) if picture.dtype.itemsize * 8 <= bits else 0
 
 
-def rivals() -> tuple[dict[str, Encoder], list[str]]:
-    """The encoders of lossless files that are installed, and a note for each that is not."""
+def rivals(efforts: Sequence[int]) -> tuple[dict[str, Encoder], list[str]]:
+    """The encoders of lossless files that are installed, JPEG XL at each of the efforts; a note for each that is not."""
     found: dict[str, Encoder] = {"PNG": partial(size_with_pillow, format_="PNG", optimize=True)}
     chosen, notes = available(("webp", "jxl"))
     if RIVALS["webp"] in chosen:
         webp = partial(size_with_pillow, format_="WEBP", lossless=True, quality=100, method=6, exact=True)
         found["WebP"] = only(8, webp)
     if RIVALS["jxl"] in chosen:
-        for effort in (7, 9):
+        for effort in efforts:
             found[f"JPEG XL, effort {effort}"] = partial(size_with_pillow, format_="JXL", lossless=True, effort=effort)
     return found, notes
 
@@ -144,8 +145,11 @@ def near_rows(sets: dict[str, Sequence[Picture]], effort: int) -> tuple[list[str
 @click.option("--photographs", multiple=True, metavar="DATA", help="Colour photographs; gray and 16 bits follow.")
 @click.option("-n", "--limit", type=int, help="The first pictures of each. [default: all]")
 @click.option("-e", "--effort", type=int, default=1, show_default=True, help="Of aecodec.")
+@click.option("--jxl-efforts", type=number_list(1, 9), default="7", show_default=True, help="Of JPEG XL.")
 @output_option()
-def command(limit: int | None, effort: int, output: Path | None, **data: tuple[str, ...]) -> None:
+def command(
+    limit: int | None, effort: int, jxl_efforts: list[int], output: Path | None, **data: tuple[str, ...]
+) -> None:
     """Compare lossless files of several data sets. Every file of ours is decoded and compared with its picture."""
     require_folders(output)
     sets: dict[str, Sequence[Picture]] = {name: datasets.load(data[name], limit=limit) for name in SETS if data[name]}
@@ -155,7 +159,7 @@ def command(limit: int | None, effort: int, output: Path | None, **data: tuple[s
         sets["photographs, sensor of 12 bits"] = [deep(picture) for picture in photographs]
         sets["photographs, smooth, 16 bits"] = [depth(picture) for picture in photographs]
     sets |= {name: [picture] for name, picture in graphics().items()}
-    codecs, notes = rivals()
+    codecs, notes = rivals(jxl_efforts)
     rows = rows_of(sets, codecs, effort)
     head, near_table, more = near_rows(near, effort)
     page = [
