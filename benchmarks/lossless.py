@@ -44,7 +44,7 @@ def only(bits: int, encode: Encoder) -> Encoder:
 
 
 def rivals(efforts: Sequence[int]) -> tuple[dict[str, Encoder], list[str]]:
-    """The encoders of lossless files that are installed, JPEG XL at each of the efforts; a note for each that is not."""
+    """The encoders of lossless files that are installed, JPEG XL at these efforts; a note for each that is not."""
     found: dict[str, Encoder] = {"PNG": partial(size_with_pillow, format_="PNG", optimize=True)}
     chosen, notes = available(("webp", "jxl"))
     if RIVALS["webp"] in chosen:
