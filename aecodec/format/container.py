@@ -53,7 +53,7 @@ from typing import Final, Literal
 from aecodec.errors import InvalidValue, NotAnAecFile, TruncatedFile, UnsupportedSection, UnsupportedVersion
 
 VERSION: Final = 0
-DATA_SET: Final = b"\xae\xd0aecs"  # how a data set begins, which is another format: spec/FORMAT.md, section 20
+DATA_SET: Final = b"\xae\xd0aecs"  # how a data set begins, which is another format: spec/FORMAT.md, section 15
 PLAIN: Final = 15  # in place of a model's number
 MODEL_ID_BYTES: Final = 8
 MAX_QUALITY: Final = 100

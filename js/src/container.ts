@@ -13,12 +13,12 @@ import {
 export const VERSION = 0;
 /** The model number of a picture without a model. */
 export const PLAIN = 15;
-/** In place of a quality: the payload holds samples, section 19. */
+/** In place of a quality: the payload holds samples, section 12. */
 export const LOSSLESS = 101;
 export const NEAR_LOSSLESS = 102;
 export const ALPHA = 1;
 
-/** The names of the sections that this version defines, by tag: section 17. */
+/** The names of the sections that there are, by tag: section 14. */
 export const SECTION_NAMES: Readonly<Record<number, string>> = {
   [ALPHA]: "alpha",
   128: "icc",

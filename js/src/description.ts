@@ -169,7 +169,7 @@ function lossless(value: unknown, channels: number): LosslessShape {
   return { heads, linear_reach, order, reach, trunk };
 }
 
-/** The neighbours [rows down, columns to the right] of a pixel that are decoded before it: section 19.1. */
+/** The neighbours [rows down, columns to the right] of a pixel that are decoded before it: section 12.1. */
 export function windowOf(reach: number): [number, number][] {
   const found: [number, number][] = [];
   for (let dx = -1; dx >= -reach; dx--) found.push([0, dx]);

@@ -1,5 +1,5 @@
 /**
- * The errors of a decoder: one class for each kind of failure in section 11, all under AecError.
+ * The errors of a decoder: one class for each kind of failure in section 16, all under AecError.
  *
  * Whatever bytes `decode` and `inspect` are given, they give a value or one of these, nothing else.
  */

@@ -1,4 +1,4 @@
-/** Section 16: large canvases in several parts. */
+/** Section 11: large canvases in several parts. */
 
 import { Reader } from "./bytes.js";
 import type { PackingName } from "./container.js";

@@ -1,4 +1,4 @@
-/** A file whose header has been read and checked: sections 2, 11, 17 and 18. Nothing is decoded yet. */
+/** A file whose header has been read and checked: sections 2, 13, 14 and 16. Nothing is decoded yet. */
 
 import { BUNDLED, type BundledModel } from "./bundled.js";
 import {

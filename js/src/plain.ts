@@ -1,4 +1,4 @@
-/** Section 18: pictures without a model. */
+/** Section 13.2: pictures without a model. */
 
 import { Reader } from "./bytes.js";
 import type { Front } from "./container.js";

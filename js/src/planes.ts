@@ -1,4 +1,4 @@
-/** Section 17.1: lossless planes. */
+/** Section 13.1: lossless planes. */
 
 import { crc32, littleEndian } from "./crc32.js";
 import { ChecksumMismatch, InvalidValue, TruncatedFile } from "./errors.js";

@@ -1,4 +1,4 @@
-/** Section 19: lossless and near-lossless files, whose payload holds the samples of the picture. */
+/** Section 12: lossless and near-lossless files, whose payload holds the samples of the picture. */
 
 import { LOSSLESS } from "./container.js";
 import { crc32 } from "./crc32.js";
@@ -39,7 +39,7 @@ function median(left: number, above: number, corner: number): number {
   return clamp(left + above - corner, low, high);
 }
 
-/** The sample of a residual: the end of section 19.4. */
+/** The sample of a residual: the end of section 12.4. */
 function sampleOf(residual: number, mean: number, error: number): number {
   const step = 2 * error + 1;
   const centre = (mean + 2) >> 2;
@@ -137,7 +137,7 @@ export class PanelWalk {
     return out;
   }
 
-  /** Section 19.3, for pixel `p` of a step. */
+  /** Section 12.3, for pixel `p` of a step. */
   #gather(p: number, y: number, x: number): void {
     const channels = this.#channels;
     const { tile } = this.model.description;

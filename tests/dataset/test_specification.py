@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import reference_data_set as reference
-from reference_decoder import Model, Refused
+from decoder import Model, Refused, read_data_set
 from samples import tiny_file, waves
 
 import aecodec
@@ -63,7 +62,7 @@ def test_both_readers_see_the_same_pictures(
     made[3] = 255 - made[3]
     dataset.write(tmp_path / "set.aecs", made, model=model, block_pictures=3, **target)
     data = (tmp_path / "set.aecs").read_bytes()
-    found, ds = reference.read(data, models), dataset.open(data)
+    found, ds = read_data_set(data, models), dataset.open(data)
     assert sorted(found.pictures) == list(range(7))
     assert any(entry.kind == 1 for entry in ds.entries)
     for number, picture in found.pictures.items():
@@ -84,7 +83,7 @@ def test_both_readers_see_the_same_columns_files_and_gaps(models: dict[int | byt
     dataset.write(path, [clear] * 3, labels=["a", "b", "a"], columns=columns, metadata={"x": 1}, lossless=True)
     more = {name: [values[0]] for name, values in columns.items()}
     dataset.append(path, pictures(1, 4, 6, 1), labels=["c"], columns=more, model="gray", quality=50)
-    found, ds = reference.read(path.read_bytes(), models), dataset.open(path)
+    found, ds = read_data_set(path.read_bytes(), models), dataset.open(path)
     for name, values in columns.items():
         assert [found.columns[name][number] for number in range(4)] == [*values, values[0]] == ds.columns[name].tolist()
     assert [found.columns["label"][number] for number in range(4)] == [0, 1, 0, 2]
@@ -98,7 +97,7 @@ def test_a_real_model_is_read_alike(tmp_path: Path) -> None:
     dataset.write(tmp_path / "set.aecs", digits, model="mnist-2", quality=30)
     data = (tmp_path / "set.aecs").read_bytes()
     file = registry.folder() / "mnist-2.safetensors"
-    found = reference.read(data, {1: Model(file.read_bytes())})
+    found = read_data_set(data, {1: Model(file.read_bytes())})
     assert [found.pictures[i].samples for i in range(2)] == [p.tobytes() for p in dataset.open(data)]
 
 
@@ -110,7 +109,7 @@ def test_damage_is_refused_by_both(models: dict[int | bytes, Model], tmp_path: P
     changes = [data[:at] + bytes([data[at] ^ step]) + data[at + 1 :] for at in range(len(data))]
     for changed in [*changes, data[:-1], data + b"\0", data[:6], b""]:
         with pytest.raises(Refused):
-            reference.read(changed, models)
+            read_data_set(changed, models)
         try:
             assert dataset.open(changed).verify()
         except AecError:
@@ -126,6 +125,6 @@ def test_an_index_that_is_a_bomb_is_refused_by_both(models: dict[int | bytes, Mo
     block = framing.Block(framing.INDEX, write_varint(len(content)), frames.compress(content, (19,))).to_bytes()
     data = framing.head() + block + len(block).to_bytes(4, "little") + b"\xae\xde"
     with pytest.raises(Refused):
-        reference.read(data, models)
+        read_data_set(data, models)
     with pytest.raises(aecodec.InvalidValue):
         dataset.open(data)

@@ -13,12 +13,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import decoder as reference
 import numpy as np
 import pytest
-import reference_decoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference_decoder import Log
 from reference_engine import ENGINES, Reference, left_out, needs_tensorflow
 from samples import DIGITS, MODELS, mosaic, tiny_arrays, tiny_description, tiny_file, waves
 
@@ -353,14 +352,15 @@ def test_small_models_decode_alike_with_every_engine_and_by_the_specification(
     name: str, down: int, across: int, cut: int, packing: str, own_folder: Path
 ) -> None:
     (own_folder / f"{name}.safetensors").write_bytes(SMALL_FILES[name])
-    read = reference_decoder.Model(SMALL_FILES[name])
+    read = reference.Model(SMALL_FILES[name])
     d = SMALL_MODELS[name].description
     height, width = (down * d.unit[0] - cut, across * d.unit[1] - cut)
     picture = np.random.default_rng(down).integers(0, 256, (height, width, d.channels)).astype(np.uint8)
-    log = Log()
+    logs: list[reference.Log] = []
     data = aecodec.encode(picture.squeeze(2) if d.channels == 1 else picture, model=name, quality=20, packing=packing)
     assert aecodec.inspect(data).model == name
-    expected = reference_decoder.decode(data, {read.id(): read}, log)
+    expected = reference.decode(data, {read.id(): read}, logs)
+    (log,) = logs
     samples = np.frombuffer(expected.samples, np.uint8).reshape(picture.shape)
     for by in sorted({"native", "numpy", "tensorflow"} - left_out()):
         assert np.array_equal(aecodec.decode(data, engine=by).reshape(picture.shape), samples)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tracemalloc
 
+import decoder as reference
 import numpy as np
 import pytest
-import reference_decoder as reference
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays

@@ -6,9 +6,9 @@ import dataclasses
 import os
 from pathlib import Path
 
+import decoder as reference
 import numpy as np
 import pytest
-import reference_decoder as reference
 from samples import GRAY_SCENES, mosaic, planeless_description, planeless_file, tiny_lossless
 
 import aecodec
@@ -125,7 +125,7 @@ IMPOSSIBLE = {
 def test_a_description_that_leads_to_no_pixels_is_refused(d: Description) -> None:
     with pytest.raises(InvalidModelFile):
         load(planeless_file(d=d) if d.tile and all(p.grow for p in d.synthesis_layers) else renamed(d))
-    with pytest.raises((reference.Refused, KeyError, IndexError, ZeroDivisionError)):
+    with pytest.raises(reference.Refused):
         reference.Model(renamed(d))
 
 

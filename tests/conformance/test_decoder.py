@@ -1,0 +1,136 @@
+"""The decoder in one file, as a command: samples of 16 bits on success, one sentence and no file on refusal."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import decoder as reference
+import numpy as np
+import pytest
+from decoder import Model, Refused
+from samples import mosaic, tiny_file, waves
+from specification import ROOT, models
+
+import aecodec
+from aecodec import dataset
+from aecodec.format import panels
+from aecodec.models import registry
+
+GOLDEN = ROOT / "tests" / "golden"
+
+
+def run(source: Path, target: Path, folders: str = "") -> subprocess.CompletedProcess[str]:
+    """The command without anything of the package on its path."""
+    environment = {**os.environ, "AECODEC_MODELS": folders, "PYTHONPATH": ""}
+    command = [sys.executable, str(ROOT / "conformance" / "decoder.py"), str(source), str(target)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def wide(picture: np.ndarray) -> bytes:
+    return picture.astype("<u2").tobytes()
+
+
+@pytest.mark.parametrize("name", ["small-rans", "plain-alpha", "plain-gray-16", "colour-5x7-zstd"])
+def test_the_command_writes_samples_of_16_bits(name: str, tmp_path: Path) -> None:
+    source, target = GOLDEN / f"{name}.aec", tmp_path / "samples"
+    done = run(source, target)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert target.read_bytes() == wide(aecodec.decode(source.read_bytes()))
+
+
+def test_the_command_refuses_in_one_sentence_and_writes_nothing(tmp_path: Path) -> None:
+    source, target = tmp_path / "cut.aec", tmp_path / "samples"
+    source.write_bytes((GOLDEN / "small-rans.aec").read_bytes()[:-1])
+    for file in (source, tmp_path / "missing.aec"):
+        done = run(file, target)
+        assert done.returncode == 1 and done.stdout == "" and not target.exists()
+        assert done.stderr.startswith(f"{file}: ") or str(file) in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_the_command_finds_models_by_their_id(own_folder: Path, tmp_path: Path) -> None:
+    (own_folder / "tiny-1.safetensors").write_bytes(tiny_file())
+    (own_folder / "broken-1.safetensors").write_bytes(b"?")
+    picture = waves(4, 6, 1)
+    source, target = tmp_path / "tiny.aec", tmp_path / "samples"
+    source.write_bytes(aecodec.encode(picture, model="tiny", quality=50, packing="rans"))
+    assert run(source, target, f"{tmp_path / 'nothing'}{os.pathsep}{own_folder}").returncode == 0
+    assert target.read_bytes() == wide(aecodec.decode(source.read_bytes()))
+    done = run(source, tmp_path / "other")
+    assert done.returncode == 1 and "is not known" in done.stderr
+
+
+def test_the_command_writes_the_pictures_of_a_data_set_one_after_the_other(tmp_path: Path) -> None:
+    source, target = tmp_path / "set.aecs", tmp_path / "samples"
+    dataset.write(source, [waves(28, 28, 1), waves(5, 9, 1), 255 - waves(28, 28, 1)], model="mnist-2", quality=20)
+    assert run(source, target).returncode == 0
+    assert target.read_bytes() == b"".join(wide(picture) for picture in dataset.open(source))
+
+
+def test_the_bundled_models_are_those_of_the_package() -> None:
+    assert {number: name for number, (name, _) in reference.BUNDLED.items()} == registry.NUMBERS
+    assert {number: known for number, (_, known) in reference.BUNDLED.items()} == registry.IDS
+    assert models().keys() == reference.BUNDLED.keys()
+
+
+@pytest.mark.parametrize("options", [{"quality": 60}, {"quality": 60, "packing": "rans"}, {"max_error": 3}], ids=str)
+@pytest.mark.parametrize("finish", [False, True])
+@pytest.mark.parametrize(("tile", "channels"), [((6, 4), 1), (None, 3)])
+def test_panels_decode_alike(
+    tile: tuple[int, int] | None,
+    channels: int,
+    finish: bool,
+    options: dict[str, int | str],
+    own_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("aecodec.encoding.encoder.or_plain", lambda batch, files, *others: files)
+    for module in (panels, reference):
+        monkeypatch.setattr(module, "SIDE", 12)
+    file = tiny_file(tile, channels, lossless=True, finish=finish, name="tiny-1")
+    (own_folder / "tiny-1.safetensors").write_bytes(file)
+    model = Model(file)
+    data = aecodec.encode(waves(17, 30, channels), model="tiny", **options)  # type: ignore[arg-type]
+    assert aecodec.inspect(data).panels == 6
+    logs: list[reference.Log] = []
+    assert reference.decode(data, {model.id(): model}, logs).samples == aecodec.decode(data).tobytes()
+    assert len(logs) == 6
+    swapped = bytearray(data)
+    swapped[-1] ^= 1
+    with pytest.raises(Refused):
+        reference.decode(bytes(swapped), {model.id(): model})
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_opacity_decodes_alike(bits: int) -> None:
+    picture = np.dstack([mosaic(9, 11), np.arange(99, dtype=np.uint8).reshape(9, 11)])
+    if bits == 16:
+        picture = picture.astype(np.uint16) * 257
+    for channels in ([0, 1, 2, 3], [1, 3]):
+        data = aecodec.encode(picture[..., channels], lossless=True)
+        found = reference.decode(data, models())
+        assert (found.channels, found.bits) == (len(channels), bits)
+        assert found.samples == aecodec.decode(data).astype(f"<u{bits // 8}").tobytes()
+
+
+@pytest.mark.slow  # several minutes in plain Python
+@pytest.mark.parametrize("file", sorted(GOLDEN.glob("*.aec")), ids=lambda file: file.stem)
+def test_golden_files_decode_alike(file: Path) -> None:
+    data = file.read_bytes()
+    decoded = aecodec.decode(data)
+    found = reference.decode(data, models())
+    assert found.samples == decoded.astype(decoded.dtype.newbyteorder("<")).tobytes()
+
+
+@pytest.mark.slow
+def test_the_golden_data_set_decodes_alike() -> None:
+    data = (GOLDEN / "set.aecs").read_bytes()
+    ds = dataset.open(data)
+    found = reference.read_data_set(data, models())
+    assert sorted(found.pictures) == list(range(len(ds)))
+    for number, picture in found.pictures.items():
+        decoded = ds[number]
+        assert picture.samples == decoded.astype(decoded.dtype.newbyteorder("<")).tobytes()
