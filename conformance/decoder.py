@@ -1346,7 +1346,7 @@ def decode_plain(data: bytes, header: Header, most_pixels: int | None) -> Pictur
     return Picture(height, width, channels, samples, 8 + 8 * wide)
 
 
-# 14 Sections ---
+# 14 Opacity and metadata, of which this decoder delivers the opacity ---
 
 ALPHA = 1
 
@@ -1360,122 +1360,6 @@ def with_opacity(picture: Picture, section: bytes) -> Picture:
         picture.samples[i * pixel : (i + 1) * pixel] + value.to_bytes(size, "little") for i, value in enumerate(opacity)
     )
     return picture._replace(channels=picture.channels + 1, samples=samples)
-
-
-# 16 Limits, and the whole way of a picture (section 15, data sets, follows below) ---
-
-MOST_PIXELS = 89_478_485
-
-
-def require_within(height: int, width: int, most: int | None) -> None:
-    require(most is None or height * width <= most, f"the picture has {width}x{height} pixels, which is over the limit")
-
-
-def require_canvas_within(model: Model, height: int, width: int, most: int | None) -> None:
-    (high, wide), canvas = model.unit, Canvas.covering(model, height, width)
-    pixels = canvas.down * high * canvas.across * wide
-    require(most is None or pixels <= 4 * most + high * wide, "the canvas has too many pixels")
-
-
-def find_model(header: Header, models: Mapping[int | bytes, Model]) -> Model:
-    key = header.model
-    try:
-        model = models[key]
-    except KeyError:
-        raise Refused(f"the model {key.hex() if isinstance(key, bytes) else key} is not known") from None
-    require(not (isinstance(key, bytes) and model.number), "a model that has a number is identified by its id")
-    return model
-
-
-def size_of(header: Header, model: Model) -> tuple[int, int]:
-    """The height and the width of the picture."""
-    if header.size is None:
-        require(model.tile, "the file gives no size, and its model has no tile")
-        return model.unit
-    width, height = header.size
-    require([height, width] != model.tile, "the file gives the size of its model's tile")
-    return height, width
-
-
-def picture_of(header: Header, model: Model, size: tuple[int, int], pixels: Grid, across: int) -> Picture:
-    """The picture in a canvas whose rows have `across` pixels: cropped; gray and inverted as section 2 says."""
-    height, width = size
-    pixels = [pixel for y in range(height) for pixel in pixels[y * across : y * across + width]]
-    if header.variant:
-        pixels = [[pixel[1]] if model.channels == 3 else [255 - pixel[0]] for pixel in pixels]
-    return Picture(height, width, len(pixels[0]), bytes(sample for pixel in pixels for sample in pixel))
-
-
-def decode(
-    data: bytes,
-    models: Mapping[int | bytes, Model],
-    logs: list[Log] | None = None,
-    most_pixels: int | None = MOST_PIXELS,
-) -> Picture:
-    """The picture in an .aec file.
-
-    models: by number or id. logs: what happened on the way is appended, a log for each panel. most_pixels: the limit,
-    if there is to be one.
-    """
-    logs = [] if logs is None else logs
-    header = read_header(data)
-    if header.model == PLAIN:
-        picture = decode_plain(data, header, most_pixels)
-    else:
-        model = find_model(header, models)
-        size = size_of(header, model)
-        require_within(*size, most_pixels)
-        require_canvas_within(model, *size, most_pixels)
-        if header.quality > 100:
-            pixels, across = decode_lossless(data, header, model, size, logs), size[1]
-        else:
-            pixels = decode_lossy(data, header, model, size, logs)
-            across = Canvas.covering(model, *size).columns * model.block
-        picture = picture_of(header, model, size, pixels, across)
-    if ALPHA in header.sections:
-        picture = with_opacity(picture, header.sections[ALPHA])
-    return picture
-
-
-class Event(NamedTuple):
-    """An event of rans: the bytes taken before it, the state, its slot, and the state after it."""
-
-    kind: int
-    taken: bytes
-    x: int
-    s: int
-    value: int
-    f: int
-    rank: int
-    after: int
-
-
-class Stage(NamedTuple):
-    """A pass as it was decoded."""
-
-    means: list[int]
-    classes: list[int]
-    steps: list[int]
-    residuals: list[int]
-    elements: list[int]
-    events: int  # of this pass and all before it
-
-
-class Log:
-    """What happened in a panel, for the worked examples of the document. Nothing is decoded with it."""
-
-    def __init__(self, header: Header) -> None:
-        self.header = header
-        self.lanes, self.start, self.end, self.crc = 1, 0, 0, 0
-        self.events: list[Event] = []
-        self.last_taken = self.body = b""
-        self.levels: list[list[tuple[int, int, bytes]]] = []  # of zstd: (group, decisions, bytes taken)
-        self.stages: list[Stage] = []
-        self.known: list[list[int]] = []  # inputs of the vector network, tile by tile
-        self.features: list[Grid] = []  # the first ones, and those of every update
-        self.latent = Latent([], [])
-        self.pixels: list[tuple[tuple[int, int], Known]] = []  # with row and column
-        self.samples: list[tuple[Prediction, int, int]] = []  # with the residual and the sample
 
 
 # 15 Data sets ---
@@ -1551,9 +1435,7 @@ def numbers_of(r: Reader) -> list[int]:
     return numbers
 
 
-def joined_pictures(
-    block: Block, models: Mapping[int | bytes, Model], most_pixels: int | None = MOST_PIXELS
-) -> dict[int, Picture]:
+def joined_pictures(block: Block, models: Mapping[int | bytes, Model], most_pixels: int | None) -> dict[int, Picture]:
     """15.3."""
     r = Reader(block.header)
     numbers, flags = numbers_of(r), r.byte()
@@ -1671,6 +1553,81 @@ def metadata_of(block: Block) -> dict[str, Any]:
     return {key: found[key] for key in ("metadata", "label_names")}
 
 
+# 16 Limits; and the whole way of a file ---
+
+MOST_PIXELS = 89_478_485
+
+
+def require_within(height: int, width: int, most: int | None) -> None:
+    require(most is None or height * width <= most, f"the picture has {width}x{height} pixels, which is over the limit")
+
+
+def require_canvas_within(model: Model, height: int, width: int, most: int | None) -> None:
+    (high, wide), canvas = model.unit, Canvas.covering(model, height, width)
+    pixels = canvas.down * high * canvas.across * wide
+    require(most is None or pixels <= 4 * most + high * wide, "the canvas has too many pixels")
+
+
+def find_model(header: Header, models: Mapping[int | bytes, Model]) -> Model:
+    key = header.model
+    try:
+        model = models[key]
+    except KeyError:
+        raise Refused(f"the model {key.hex() if isinstance(key, bytes) else key} is not known") from None
+    require(not (isinstance(key, bytes) and model.number), "a model that has a number is identified by its id")
+    return model
+
+
+def size_of(header: Header, model: Model) -> tuple[int, int]:
+    """The height and the width of the picture."""
+    if header.size is None:
+        require(model.tile, "the file gives no size, and its model has no tile")
+        return model.unit
+    width, height = header.size
+    require([height, width] != model.tile, "the file gives the size of its model's tile")
+    return height, width
+
+
+def picture_of(header: Header, model: Model, size: tuple[int, int], pixels: Grid, across: int) -> Picture:
+    """The picture in a canvas whose rows have `across` pixels: cropped; gray and inverted as section 2 says."""
+    height, width = size
+    pixels = [pixel for y in range(height) for pixel in pixels[y * across : y * across + width]]
+    if header.variant:
+        pixels = [[pixel[1]] if model.channels == 3 else [255 - pixel[0]] for pixel in pixels]
+    return Picture(height, width, len(pixels[0]), bytes(sample for pixel in pixels for sample in pixel))
+
+
+def decode(
+    data: bytes,
+    models: Mapping[int | bytes, Model],
+    logs: list[Log] | None = None,
+    most_pixels: int | None = MOST_PIXELS,
+) -> Picture:
+    """The picture in an .aec file.
+
+    models: by number or id. logs: what happened on the way is appended, a log for each panel. most_pixels: the limit,
+    if there is to be one.
+    """
+    logs = [] if logs is None else logs
+    header = read_header(data)
+    if header.model == PLAIN:
+        picture = decode_plain(data, header, most_pixels)
+    else:
+        model = find_model(header, models)
+        size = size_of(header, model)
+        require_within(*size, most_pixels)
+        require_canvas_within(model, *size, most_pixels)
+        if header.quality > 100:
+            pixels, across = decode_lossless(data, header, model, size, logs), size[1]
+        else:
+            pixels = decode_lossy(data, header, model, size, logs)
+            across = Canvas.covering(model, *size).columns * model.block
+        picture = picture_of(header, model, size, pixels, across)
+    if ALPHA in header.sections:
+        picture = with_opacity(picture, header.sections[ALPHA])
+    return picture
+
+
 def read_data_set(data: bytes, models: Mapping[int | bytes, Model], most_pixels: int | None = MOST_PIXELS) -> DataSet:
     """Everything in an .aecs file."""
     found = DataSet({}, {}, {})
@@ -1687,6 +1644,50 @@ def read_data_set(data: bytes, models: Mapping[int | bytes, Model], most_pixels:
             found.description.clear()
             found.description.update(metadata_of(block))
     return found
+
+
+# What the worked examples show ---
+
+
+class Event(NamedTuple):
+    """An event of rans: the bytes taken before it, the state, its slot, and the state after it."""
+
+    kind: int
+    taken: bytes
+    x: int
+    s: int
+    value: int
+    f: int
+    rank: int
+    after: int
+
+
+class Stage(NamedTuple):
+    """A pass as it was decoded."""
+
+    means: list[int]
+    classes: list[int]
+    steps: list[int]
+    residuals: list[int]
+    elements: list[int]
+    events: int  # of this pass and all before it
+
+
+class Log:
+    """What happened in a panel, for the worked examples of the document. Nothing is decoded with it."""
+
+    def __init__(self, header: Header) -> None:
+        self.header = header
+        self.lanes, self.start, self.end, self.crc = 1, 0, 0, 0
+        self.events: list[Event] = []
+        self.last_taken = self.body = b""
+        self.levels: list[list[tuple[int, int, bytes]]] = []  # of zstd: (group, decisions, bytes taken)
+        self.stages: list[Stage] = []
+        self.known: list[list[int]] = []  # inputs of the vector network, tile by tile
+        self.features: list[Grid] = []  # the first ones, and those of every update
+        self.latent = Latent([], [])
+        self.pixels: list[tuple[tuple[int, int], Known]] = []  # with row and column
+        self.samples: list[tuple[Prediction, int, int]] = []  # with the residual and the sample
 
 
 # The command line ---

@@ -270,7 +270,7 @@ def panels_part(data: bytes) -> str:
         (3, "near-lossless, packing rans"),
         (3 + len(varint(header.size[0] - 1)), "width - 1 = 519"),
         (sections, "height - 1 = 1"),
-        (sections + 2, "section 131, the resolution, of 6 bytes"),
+        (sections + 2, "the section with the tag 131, resolution, has 6 bytes"),
         (sections + 8, "72000 and 72000 thousandths of a pixel per inch"),
         (header.length, "no further section"),
         (header.length + 1, f"N = {n}"),
