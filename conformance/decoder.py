@@ -385,10 +385,10 @@ def check_synthesis(d: dict[str, Any]) -> None:
 
 # 4.6 Bundled models: number, name, id
 BUNDLED = {
-    1: ("mnist-2", "a1ed37aec32e5460"),
-    2: ("alphabet-2", "117279221e3726b1"),
+    1: ("mnist-2", "7985efce35f2b2ef"),
+    2: ("alphabet-2", "92cb833264e735ff"),
     3: ("cifar-4", "3df29653ba9b0dad"),
-    4: ("photo-2", "f147d5460ead4049"),
+    4: ("photo-3", "416b6099b5714d9f"),
 }
 
 

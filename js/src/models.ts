@@ -10,7 +10,7 @@ export interface ModelRequest {
   id: string;
   /** 1..14 of a bundled model, else 0. */
   number: number;
-  /** Of a bundled model, for example "photo-2"; else empty. */
+  /** Of a bundled model, for example "photo-3"; else empty. */
   name: string;
 }
 
@@ -25,7 +25,7 @@ const FILES: Readonly<Record<string, () => URL>> = {
   "mnist-2": () => new URL("../models/mnist-2.safetensors", import.meta.url),
   "alphabet-2": () => new URL("../models/alphabet-2.safetensors", import.meta.url),
   "cifar-4": () => new URL("../models/cifar-4.safetensors", import.meta.url),
-  "photo-2": () => new URL("../models/photo-2.safetensors", import.meta.url),
+  "photo-3": () => new URL("../models/photo-3.safetensors", import.meta.url),
 };
 
 export function requestFor(id: string): ModelRequest {

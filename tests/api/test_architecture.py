@@ -105,5 +105,5 @@ def test_no_module_names_a_model() -> None:
                     "alphabet-2",
                     "cifar-4",
                     "photo",
-                    "photo-2",
+                    "photo-3",
                 }, path
