@@ -13,9 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
-from samples import COLOUR, DIGITS, GRAY_SCENES, LETTERS, MODELS, mosaic, psnr, squared_error, tiny_file, waves
+from samples import COLOUR, DIGITS, GRAY_SCENES, LETTERS, MODELS, mosaic, psnr, squared_error, waves
 
 import aecodec
+from aecodec.conformance.tiny_models import tiny_file
 from aecodec.errors import (
     AecError,
     InvalidValue,

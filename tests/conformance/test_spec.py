@@ -25,9 +25,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for running this
 
 import reference_decoder as reference  # noqa: E402
 from reference_decoder import Log, Model, Refused  # noqa: E402
-from samples import tiny_arrays, tiny_description, tiny_file  # noqa: E402
 
 import aecodec  # noqa: E402
+from aecodec.conformance.tiny_models import tiny_arrays, tiny_description, tiny_file  # noqa: E402
 from aecodec.errors import AecError, InvalidModelFile  # noqa: E402
 from aecodec.models import registry, safetensors  # noqa: E402
 from aecodec.models.description import Layer  # noqa: E402

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import reference_data_set as reference
 from reference_decoder import Model, Refused
-from samples import tiny_file, waves
+from samples import waves
 
 import aecodec
 from aecodec import dataset
+from aecodec.conformance.tiny_models import tiny_file
 from aecodec.errors import AecError
 from aecodec.models import registry
 

@@ -20,9 +20,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference_decoder import Log
 from reference_engine import ENGINES, Reference, left_out, needs_tensorflow
-from samples import DIGITS, MODELS, mosaic, tiny_arrays, tiny_description, tiny_file, waves
+from samples import DIGITS, MODELS, mosaic, waves
 
 import aecodec
+from aecodec.conformance.tiny_models import tiny_arrays, tiny_description, tiny_file
 from aecodec.engines import Engine, blas, engine
 from aecodec.engines.arithmetic import decoded
 from aecodec.engines.network import ExactLayer, prove
