@@ -1,4 +1,7 @@
-"""Which sections of the specification a file needs, by their titles, which last longer than their numbers."""
+"""Which sections of the specification a file needs, by their titles, which last longer than their numbers.
+
+Not those that every file needs, such as the one on headers, and every file of a model, such as the one on networks.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ BLOCKS = {
 
 def sections_of_file(file: ParsedFile) -> list[str]:
     """The titles of the sections that decoding this file takes, in no order."""
-    found = {"Container", "Limits and errors"}
+    found: set[str] = set()
     tags = {section.tag for section in file.header.sections}
     if tags:
         found |= {"Sections"}
@@ -27,13 +30,11 @@ def sections_of_file(file: ParsedFile) -> list[str]:
     if file.is_plain:
         return sorted(found | {"Plain pictures"})
     d = file.model.description
-    found |= {"Checksum", "Tables and events", "Layers", PACKINGS[file.header.packing]}
-    found |= {"Bundled models" if file.header.model_number else "Id"}
+    found |= {PACKINGS[file.header.packing], "Bundled models" if file.header.model_number else "Model files"}
     if file.grid.count > 1:
         found |= {"Panels"}
     if file.is_predictive:
         return sorted(found | {"Lossless files"})
-    found |= {"Canvas, tiles, blocks", "Elements and passes", "Context"}
     if d.vector:
         found |= {"The vector pass"}
     if d.synthesis_layers:

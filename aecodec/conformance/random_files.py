@@ -131,14 +131,23 @@ def drawn_sections(random: Random, size: tuple[int, int], bits: int) -> list[Sec
     found = []
     if happens(random, WITH_ALPHA):
         alpha = drawn_picture(random, size, 1)[..., 0]
-        wide = alpha.astype(np.uint16) * 257 if bits == 16 else alpha
-        found.append(Section(container.ALPHA, opacity_section.pack(wide, 100)))
+        found.append(alpha_section(alpha.astype(np.uint16) * 257 if bits == 16 else alpha))
     if happens(random, WITH_METADATA):
-        metadata = Metadata(icc=bytes(300), exif=b"MM\0*\0\0\0\x08\0\0", xmp=b"<x/>" * 20, dpi=(300.0, 72.5))
-        found += metadata_sections.write(metadata)
+        found += metadata_sections_of()
     if happens(random, WITH_UNKNOWN):
         found.append(Section(int(random.integers(200, 256)), random.bytes(int(random.integers(20)))))
     return found
+
+
+def alpha_section(alpha: NDArray[Any]) -> Section:
+    """The section of this opacity (H, W)."""
+    return Section(container.ALPHA, opacity_section.pack(alpha, 100))
+
+
+def metadata_sections_of() -> list[Section]:
+    """Sections of metadata, framed and as they are."""
+    metadata = Metadata(icc=bytes(300), exif=b"MM\0*\0\0\0\x08\0\0", xmp=b"<x/>" * 20, dpi=(300.0, 72.5))
+    return list(metadata_sections.write(metadata))
 
 
 # Plain files ---

@@ -29,6 +29,7 @@ Random = np.random.Generator
 
 PLACES: Lattice = tuple(sorted(place for quarter in QUARTERS for place in quarter))
 WITHOUT_PLANE = 0.15  # how many models have no plane, and so on
+WIDE = 0.05
 WITH_TILE, WITH_UPDATES, WITH_FINISH, WITH_LOSSLESS, WITH_OFFSETS = 0.5, 0.4, 0.4, 0.5, 0.4
 
 
@@ -192,8 +193,11 @@ def planeless_shape(random: Random) -> Description:
 # Arrays ---
 
 
-def varied(random: Random, arrays: Arrays, d: Description) -> Arrays:
-    """Arrays with everything random that those of `tiny_models` have regular, and of dtypes that are not the least."""
+def varied(random: Random, arrays: Arrays, d: Description, wide: float = WIDE) -> Arrays:
+    """Arrays with everything random that those of `tiny_models` have regular, and of dtypes that are not the least.
+
+    wide: how many layers have weights that single precision is not exact for.
+    """
     kinds = d.kinds
     steepness = random.uniform(2, 8, kinds)
     quality = np.arange(100)[:, None]
@@ -213,8 +217,7 @@ def varied(random: Random, arrays: Arrays, d: Description) -> Arrays:
         mixed = weight + random.integers(-2000, 2001, weight.shape)
         made["synthesis.weight"] = mixed.astype(np.int32)
     for name, array in made.items():
-        if name.endswith(".weight") and not name.startswith("analysis.") and happens(random, 0.05):
-            # beyond what single precision is exact for
+        if name.endswith(".weight") and not name.startswith("analysis.") and happens(random, wide):
             made[name] = array.astype(np.int32) << 14
             shift = name.removesuffix("weight") + "shift"
             made[shift] = np.minimum(made[shift] + 14, 30).astype(np.uint8)
