@@ -29,12 +29,13 @@ import aecodec
 from aecodec import dataset, native
 from aecodec.cli.batches import available_cores
 from aecodec.cli.process_pool import map_unordered
+from aecodec.conformance.suite import FILES, default_folder
 from aecodec.evaluation.pages import environment, table
 from aecodec.format import container
 from benchmarks.mutations import MUTATIONS, SET_MUTATIONS, mutations_of, several
 from benchmarks.reporting import command_line, output_option, progress, publish, require_folders
 
-GOLDEN = Path(__file__).resolve().parent.parent / "tests" / "golden"
+GOLDEN = default_folder() / FILES  # those that need models of the suite are left out
 CHUNK = 500
 ATTEMPTS = 3  # at an input that took too long: another process may have been in its way
 SEVERAL, PICTURE = "several", "picture"

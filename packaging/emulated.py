@@ -1,4 +1,4 @@
-"""Decodes the golden files on another processor: `python packaging/emulated.py aarch64`, or s390x, on Debian.
+"""Runs the conformance suite on another processor: `python packaging/emulated.py aarch64`, or s390x, on Debian.
 
 QEMU's user-mode emulation runs Debian's Python of that processor, which is unpacked into a temporary folder; nothing is
 installed. On aarch64 NumPy, Pillow, zstandard and click are those of PyPI, and aecodec is the wheel in dist/ that
@@ -20,23 +20,20 @@ ROOT = Path(__file__).resolve().parents[1]
 PYTHON = "python3.11"
 PLATFORMS = ("manylinux_2_17_aarch64", "manylinux2014_aarch64", "manylinux_2_27_aarch64", "manylinux_2_28_aarch64")
 PROGRAM = """
-import hashlib, json, os, pathlib, platform, sys
-import numpy, aecodec
+import platform, sys
+from pathlib import Path
+import numpy
 from aecodec import native
+from aecodec.conformance import runner
+from aecodec.conformance.suite import Suite
 if native.library() is None:
     sys.exit(native.reason())
-folder = pathlib.Path(sys.argv[1])
-rows = json.loads((folder / "golden.json").read_text())
-wrong = []
-for name, row in rows.items():
-    pixels = aecodec.decode((folder / f"{name}.aec").read_bytes())
-    little = pixels.astype(pixels.dtype.newbyteorder("<"))
-    if hashlib.sha256(little.tobytes()).hexdigest() != row["sha256"]:
-        wrong.append(name)
+suite = Suite.read(Path(sys.argv[1]))
+wrong = runner.run_own(suite, suite.rows, ["native", "numpy"], lambda *done: None)
 path = native.paths()[native.path()]
 where = f"{platform.machine()}, {sys.byteorder}-endian, Python {platform.python_version()}, NumPy {numpy.__version__}"
-print(f"{where}, code path {path}: {len(rows) - len(wrong)} of {len(rows)} golden files decode to their pixels")
-sys.exit(f"wrong: {', '.join(wrong)}" if wrong else 0)
+print(f"{where}, code path {path}: {len(wrong)} failures in the {len(suite.rows)} files of the conformance suite")
+sys.exit("\\n".join(f"{failure.file}: {failure.what}" for failure in wrong) or 0)
 """
 
 
@@ -99,7 +96,7 @@ def checkout_compiled(folder: Path) -> dict[str, str]:
 
 
 def main() -> None:
-    """Run the golden files by every code path."""
+    """Run the suite by every code path."""
     name = sys.argv[1] if len(sys.argv) == 2 else ""
     if name not in MACHINES:
         sys.exit(f"usage: python packaging/emulated.py {'|'.join(MACHINES)}")
@@ -119,7 +116,7 @@ def main() -> None:
             root / "usr/bin" / PYTHON,
             "-c",
             PROGRAM,
-            ROOT / "tests/golden",
+            str(max(ROOT.glob("conformance/[0-9]"))),
         ]
         for path in machine.paths:
             environment = {**os.environ, **variables, "AECODEC_NATIVE_PATH": path}

@@ -12,10 +12,9 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
-import decoder as reference
-from decoder import Log, Model
-
 from aecodec.models import registry
+from conformance import decoder as reference
+from conformance.decoder import Log, Model
 
 ROOT = Path(__file__).resolve().parents[1]
 SPEC = ROOT / "spec" / "FORMAT.md"

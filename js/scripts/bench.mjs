@@ -9,9 +9,10 @@ import { cpus, tmpdir } from "node:os";
 import { basename, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { VERSION } from "../dist/parts.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const golden = (name) => join(root, "tests/golden", `${name}.aec`);
+const golden = (name) => join(root, `conformance/${VERSION}/files`, `${name}.aec`);
 const { values, positionals } = parseArgs({
   options: {
     chromium: { type: "boolean" },

@@ -1,7 +1,7 @@
 /** Parts that only the tests look at: dist/parts.js is not in the package. */
 
 export { BUNDLED } from "./bundled.js";
-export { LOSSLESS, NEAR_LOSSLESS, readHeader } from "./container.js";
+export { LOSSLESS, NEAR_LOSSLESS, VERSION, readHeader } from "./container.js";
 export { crc32 } from "./crc32.js";
 export { SOURCES } from "./layers_wasm.js";
 export { readModel } from "./model.js";

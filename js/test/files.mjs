@@ -2,18 +2,24 @@
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { VERSION } from "../dist/parts.js";
 
 const repository = new URL("../../", import.meta.url);
-const golden = new URL("tests/golden/", repository);
+const suite = new URL(`conformance/${VERSION}/`, repository);
+const { valid, models } = JSON.parse(readFileSync(new URL("manifest.json", suite), "utf8"));
+const own = new Set(models.map(({ name }) => name));
 
-export const ROWS = JSON.parse(readFileSync(new URL("golden.json", golden), "utf8"));
+/** The golden files: rows of the conformance suite by name, but for those that need other models than the bundled ones. */
+export const ROWS = Object.fromEntries(
+  valid.filter(({ model }) => !own.has(model)).map((row) => [row.file.slice("files/".length, -".aec".length), row]),
+);
 export const SPECIFICATION = readFileSync(new URL("spec/FORMAT.md", repository), "utf8");
 
-export const goldenFile = (name) => new Uint8Array(readFileSync(new URL(`${name}.aec`, golden)));
+export const goldenFile = (name) => new Uint8Array(readFileSync(new URL(ROWS[name].file, suite)));
 export const modelFile = (name) => new Uint8Array(readFileSync(new URL(`weights/${name}.safetensors`, repository)));
 export const nativeSource = (name) => readFileSync(new URL(`aecodec/native/${name}`, repository));
 
-/** The SHA-256 of the samples of a picture, little-endian, as golden.json has it. */
+/** The SHA-256 of the samples of a picture, little-endian, as the manifest has it. */
 export function sha256({ data }) {
   return createHash("sha256")
     .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))

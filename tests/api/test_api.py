@@ -7,15 +7,17 @@ from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 
+import golden
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
-from samples import COLOUR, DIGITS, GRAY_SCENES, LETTERS, MODELS, mosaic, psnr, squared_error, tiny_file, waves
+from samples import COLOUR, DIGITS, GRAY_SCENES, LETTERS, MODELS, mosaic, psnr, squared_error, waves
 
 import aecodec
+from aecodec.conformance.tiny_models import tiny_file
 from aecodec.errors import (
     AecError,
     InvalidValue,
@@ -433,10 +435,6 @@ def test_a_model_without_a_tile_has_no_size_of_its_own(own_models: Path) -> None
 # Damage ---
 
 
-def golden(name: str) -> bytes:
-    return (Path(__file__).parents[1] / "golden" / f"{name}.aec").read_bytes()
-
-
 def fate(data: bytes) -> np.ndarray | None:
     """The picture of a file, or None if it is refused: any other exception is the test's failure."""
     try:
@@ -461,7 +459,7 @@ LARGER = ["colour-5x7", "gray-5x70", "noise"]
 
 @pytest.mark.parametrize("packing", ["rans", "zstd"])
 def test_every_truncation_is_an_error(packing: str) -> None:
-    data = golden(f"small-{packing}")
+    data = golden.data(f"small-{packing}")
     for length in range(len(data)):
         assert fate(data[:length]) is None
 
@@ -469,7 +467,7 @@ def test_every_truncation_is_an_error(packing: str) -> None:
 @pytest.mark.parametrize("packing", ["rans", "zstd"])
 @pytest.mark.parametrize("name", LARGER)
 def test_truncations_of_larger_files_are_errors(name: str, packing: str) -> None:
-    data = golden(f"{name}-{packing}")
+    data = golden.data(f"{name}-{packing}")
     for length in {*range(14), *range(14, len(data), len(data) // 20), *range(len(data) - 9, len(data))}:
         assert fate(data[:length]) is None
 
@@ -483,7 +481,7 @@ def test_truncations_of_larger_files_are_errors(name: str, packing: str) -> None
     ],
 )
 def test_every_damage_to_a_byte_is_an_error(changes: Iterable[int], packing: str) -> None:
-    data = golden(f"small-{packing}")
+    data = golden.data(f"small-{packing}")
     assert len(data) < 60
     picture = aecodec.decode(data)
     for at, change in product(range(len(data)), changes):
@@ -495,7 +493,7 @@ def test_every_damage_to_a_byte_is_an_error(changes: Iterable[int], packing: str
 @pytest.mark.parametrize("packing", ["rans", "zstd"])
 @pytest.mark.parametrize("name", LARGER)
 def test_damage_to_a_byte_of_a_larger_file_is_an_error(name: str, packing: str) -> None:
-    data = golden(f"{name}-{packing}")
+    data = golden.data(f"{name}-{packing}")
     picture = aecodec.decode(data)
     random = np.random.default_rng(len(data))
     for at in {*range(12), *random.integers(0, len(data), 30).tolist(), *range(len(data) - 4, len(data))}:
@@ -530,7 +528,7 @@ def test_any_header_before_any_payload_is_a_picture_or_an_aec_error(
     header: Header, source: str, payload: bytes
 ) -> None:
     if source:
-        data = golden(source)
+        data = golden.data(source)
         payload = data[read_header(data)[1] :]
     decoded = fate(write_header(header) + payload)
     assert decoded is None or decoded.dtype in (np.uint8, np.uint16)

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import golden
 import numpy as np
 import pytest
 from browsers import until
@@ -20,7 +21,6 @@ from browsers import until
 import aecodec
 
 REPOSITORY = Path(__file__).parents[2]
-GOLDEN = REPOSITORY / "tests" / "golden"
 DIST = REPOSITORY / "js" / "dist"
 HELD = ("dist", "models")  # of the package
 
@@ -58,11 +58,11 @@ def show(browser: Any, tmp_path: Path) -> Iterator[Callable[[str], Any]]:
     site.mkdir()
     for folder in HELD:
         (site / folder).symlink_to(REPOSITORY / "js" / folder)
-    for file in GOLDEN.glob("*.aec"):
+    for file in golden.paths():
         shutil.copy(file, site)
-    whole = (GOLDEN / "small-rans.aec").read_bytes()
+    whole = golden.data("small-rans")
     (site / "damaged.aec").write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    shutil.copy(GOLDEN / "colour-mosaic-rans.aec", site / "slow.aec")
+    shutil.copy(golden.path("colour-mosaic-rans"), site / "slow.aec")
     Handler.go_on.clear()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(site)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -107,7 +107,7 @@ def test_elements_show_the_decoded_pixels_in_workers(show: Callable[[str], Any])
     browser = show("".join(f'<aec-img id="{name}" src="{name}.aec" alt=""></aec-img>' for name in names))
     until(browser, COMPLETE)
     for name in names:
-        decoded = aecodec.decode((GOLDEN / f"{name}.aec").read_bytes())
+        decoded = aecodec.decode(golden.data(name))
         shown = pixels_of(browser, f"#{name}")
         if name == "plain-alpha":  # a canvas forgets the colours of transparent pixels
             assert (shown[..., 3] == decoded[..., 3]).all()

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from command_line import aec, succeeds
 from PIL import Image
-from samples import tiny_file
 
 import aecodec
+from aecodec.conformance.tiny_models import tiny_file
 from aecodec.models import registry
 from aecodec.models.model import load
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from command_line import aec, succeeds
-from samples import tiny_file
 
 import aecodec
 from aecodec import engines
 from aecodec.cli import doctor
+from aecodec.conformance.tiny_models import tiny_file
 from aecodec.models import registry
 
 

@@ -7,17 +7,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-import decoder as reference
 import numpy as np
 import pytest
-from decoder import Model, Refused
-from samples import mosaic, tiny_file, waves
+from samples import mosaic, waves
 from specification import ROOT, models
 
 import aecodec
 from aecodec import dataset
+from aecodec.conformance.tiny_models import tiny_file
 from aecodec.format import panels
 from aecodec.models import registry
+from conformance import decoder as reference
+from conformance.decoder import Model, Refused
 
 GOLDEN = ROOT / "tests" / "golden"
 

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from samples import COLOUR, DIGITS, mosaic, planeless_file, tiny_file, waves
+from samples import COLOUR, DIGITS, mosaic, waves
 
 import aecodec
+from aecodec.conformance.tiny_models import planeless_file, tiny_file
 from aecodec.lossless import plain
 from benchmarks import fuzz
 

@@ -11,17 +11,16 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-import decoder as reference
 import numpy as np
 import pytest
 import specification
-from decoder import Log, Model, Refused
 from PIL import Image
-from samples import tiny_arrays, tiny_description, tiny_file, waves
+from samples import waves
 from specification import ROOT, SPEC, example_files, models, written
 
 import aecodec
 from aecodec import dataset
+from aecodec.conformance.tiny_models import tiny_arrays, tiny_description, tiny_file
 from aecodec.dataset import framing
 from aecodec.errors import AecError, InvalidModelFile, InvalidValue, LimitExceeded
 from aecodec.format import check, container
@@ -29,6 +28,8 @@ from aecodec.format.container import Header, write_header, write_varint
 from aecodec.models import registry, safetensors
 from aecodec.models.model import load
 from aecodec.packing import frames, pack, unpacker
+from conformance import decoder as reference
+from conformance.decoder import Log, Model, Refused
 
 STALE = "stale: run python tests/conformance/test_spec.py and look at the difference"
 PLAIN_PIXEL = Header(container.PLAIN, 100, "zstd", size=(3, 2))

@@ -18,19 +18,19 @@ import pytest
 from PIL import Image
 
 TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS), str(TESTS.parent / "conformance")]  # for running this file as a script
+sys.path[:0] = [str(TESTS), str(TESTS.parent)]  # for running this file as a script
 
-import decoder as reference  # noqa: E402
 import specification  # noqa: E402
-from decoder import Log, Model, Refused  # noqa: E402
-from samples import tiny_arrays, tiny_description, tiny_file  # noqa: E402
 from specification import ROOT, SPEC, decoded, example_files, models, part, written  # noqa: E402
 
 import aecodec  # noqa: E402
+from aecodec.conformance.tiny_models import tiny_arrays, tiny_description, tiny_file  # noqa: E402
 from aecodec.errors import AecError, InvalidModelFile  # noqa: E402
 from aecodec.models import registry, safetensors  # noqa: E402
 from aecodec.models.description import Layer  # noqa: E402
 from aecodec.models.model import load  # noqa: E402
+from conformance import decoder as reference  # noqa: E402
+from conformance.decoder import Log, Model, Refused  # noqa: E402
 
 EXAMPLE_MODEL, EXAMPLE_QUALITY = "mnist-2", 20
 PANELS_MODEL, PANELS_ERROR = "cifar-4", 4

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from decoder import Model, Refused, read_data_set
-from samples import tiny_file, waves
+from samples import waves
 
 import aecodec
 from aecodec import dataset
+from aecodec.conformance.tiny_models import tiny_file
 from aecodec.errors import AecError
 from aecodec.models import registry
+from conformance.decoder import Model, Refused, read_data_set
 
 RANDOM = np.random.default_rng(5)
 

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import COLOUR, DIGITS, MODELS, mosaic, psnr, tiny_file, waves
+from samples import COLOUR, DIGITS, MODELS, mosaic, psnr, waves
 
 import aecodec
 from aecodec import engines
+from aecodec.conformance.tiny_models import tiny_file
 from aecodec.decoding import decoder
 from aecodec.decoding import panels as decoding_panels
 from aecodec.decoding.parsed_file import ParsedFile

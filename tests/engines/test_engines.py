@@ -13,15 +13,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import decoder as reference
+import golden
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference_engine import ENGINES, Reference, left_out, needs_tensorflow
-from samples import DIGITS, MODELS, mosaic, tiny_arrays, tiny_description, tiny_file, waves
+from samples import DIGITS, MODELS, mosaic, waves
 
 import aecodec
+from aecodec.conformance.tiny_models import tiny_arrays, tiny_description, tiny_file
 from aecodec.engines import Engine, blas, engine
 from aecodec.engines.arithmetic import decoded
 from aecodec.engines.network import ExactLayer, prove
@@ -30,6 +31,7 @@ from aecodec.models import ladder, registry, safetensors
 from aecodec.models.ladder import Latent, Prediction
 from aecodec.models.model import Model, load
 from aecodec.packing.tables import MAX_RESIDUAL
+from conformance import decoder as reference
 
 
 @dataclass
@@ -384,7 +386,7 @@ def test_a_model_whose_first_pass_sees_nothing_can_be_walked(by: str) -> None:
 
 @needs_tensorflow
 def test_golden_files_decode_the_same_in_tensorflow() -> None:
-    files = [path.read_bytes() for path in sorted((Path(__file__).parents[1] / "golden").glob("*.aec"))]
+    files = [golden.data(name) for name in golden.ROWS]
     assert files
     for one, other in zip(aecodec.decode_many(files), aecodec.decode_many(files, engine="tensorflow"), strict=True):
         assert np.array_equal(one, other)

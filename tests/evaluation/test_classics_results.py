@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from markdown_tables import cells
 from PIL import Image
-from samples import COLOUR, planeless_description, planeless_file
+from samples import COLOUR
 
 import aecodec
 from aecodec import metrics
+from aecodec.conformance.tiny_models import planeless_description, planeless_file
 from aecodec.models import registry
 from aecodec.models.description import SynthesisLayer
 from benchmarks import __main__, classics

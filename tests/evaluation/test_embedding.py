@@ -7,9 +7,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import golden
 import numpy as np
 import pytest
 from browsers import until
+from golden import ROWS
 from samples import COLOUR, DIGITS
 
 import aecodec
@@ -18,8 +20,6 @@ from aecodec.evaluation.viewer import Original, ViewedFile
 from aecodec.models import registry
 
 REPOSITORY = Path(__file__).parents[2]
-GOLDEN = REPOSITORY / "tests" / "golden"
-ROWS: dict[str, dict[str, Any]] = json.loads((GOLDEN / "golden.json").read_text())
 DECODE = """
 const done = arguments[arguments.length - 1], {engine, worker} = arguments[0];
 const hex = (buffer) => [...new Uint8Array(buffer)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -56,7 +56,7 @@ def test_the_script_loads_nothing_and_can_stand_in_a_page() -> None:
 
 
 def page_of(names: list[str]) -> str:
-    return viewer.page([ViewedFile(name, (GOLDEN / f"{name}.aec").read_bytes()) for name in names])
+    return viewer.page([ViewedFile(name, golden.data(name)) for name in names])
 
 
 def models_in(page: str) -> set[str]:
@@ -71,7 +71,7 @@ def test_a_page_holds_just_the_models_that_it_needs() -> None:
 
 def test_names_and_pictures_cannot_break_out_of_the_page() -> None:
     name = '</script><script>alert("&")</script>.aec'
-    file = ViewedFile(name, (GOLDEN / "plain-alpha.aec").read_bytes(), Original(name, COLOUR[0]))
+    file = ViewedFile(name, golden.data("plain-alpha"), Original(name, COLOUR[0]))
     page = viewer.page([file])
     assert page.count("<script") == page.count("</script>") == 2
     held = re.search(r'id="files">(.*?)</script>', page)
@@ -102,7 +102,7 @@ def shown(browser: Any, tmp_path: Path) -> Any:
 @pytest.mark.parametrize("worker", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_chromium_decodes_the_golden_files_to_their_pixels(shown: Any, engine: str, worker: bool) -> None:
     found = shown(page_of(list(ROWS))).execute_async_script(DECODE, {"engine": engine, "worker": worker})
-    assert found == {name: row["sha256"] for name, row in ROWS.items()}
+    assert found == {name: row.pixels for name, row in ROWS.items()}
 
 
 def canvas_of(browser: Any) -> np.ndarray:
@@ -122,11 +122,11 @@ FACTS = "return [...document.querySelectorAll('dt')].map((d) => [d.textContent, 
 def test_the_page_shows_a_file_and_what_is_known_of_it(shown: Any) -> None:
     browser = shown(page_of(["small-rans", "plain-alpha"]))
     until(browser, SHOWN)
-    decoded = aecodec.decode((GOLDEN / "small-rans.aec").read_bytes())
+    decoded = aecodec.decode(golden.data("small-rans"))
     assert (canvas_of(browser)[..., :3] == decoded[..., None]).all()
     facts = dict(browser.execute_script(FACTS))
     assert (
-        facts["File"] == f"{ROWS['small-rans']['bytes']} bytes"
+        facts["File"] == f"{ROWS['small-rans'].file_bytes} bytes"
         and facts["Size"] == "28 × 28"
         and facts["Quality"] == "20"
     )
@@ -157,7 +157,7 @@ def test_the_page_enlarges_without_smoothing_and_keeps_the_pixel_under_the_point
     assert stage.size["width"] > before
     move = "new PointerEvent('pointermove', {clientX: arguments[0], clientY: arguments[1]})"
     browser.execute_script(f"document.querySelector('.stage').dispatchEvent({move})", x, y)
-    decoded = aecodec.decode((GOLDEN / "colour-mosaic-rans.aec").read_bytes())
+    decoded = aecodec.decode(golden.data("colour-mosaic-rans"))
     at = " ".join(map(str, decoded[60, 70]))
     assert browser.find_element("css selector", "footer").text == f"x 70, y 60: {at}"
     browser.find_element("xpath", "//button[text()='1:1']").click()
@@ -194,7 +194,7 @@ def test_a_dropped_file_whose_model_is_not_in_the_page_is_explained(shown: Any) 
     dispatchEvent(new DragEvent("drop", {dataTransfer: transfer, cancelable: true}));
     """
     for name in ("small-rans", "plain-palette"):
-        file = (GOLDEN / f"{name}.aec").read_bytes()
+        file = golden.data(name)
         browser.execute_script(script, embedding.base64_text(file))
         if name == "small-rans":
             said = until(browser, "return document.querySelector('.notice.bad')?.textContent")

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import COLOUR, DIGITS, LETTERS, mosaic, tiny_file
+from samples import COLOUR, DIGITS, LETTERS, mosaic
 
 import aecodec
+from aecodec.conformance.tiny_models import tiny_file
 from aecodec.errors import AecError, InvalidValue, TruncatedFile
 from aecodec.format import check
 from aecodec.format.container import LOSSLESS, NEAR_LOSSLESS, Header, read_header, write_header

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from typing import TypeAlias
 
-import decoder as reference
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,6 +20,7 @@ from aecodec.format.container import Header, read_header, write_header
 from aecodec.lossless import plain
 from aecodec.lossless.plain import Precision
 from aecodec.models import registry
+from conformance import decoder as reference
 
 MOST_MORE, MOST_MORE_BYTES = 1.01, 32
 PLAIN_MORE_BYTES = 20

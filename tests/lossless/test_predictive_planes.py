@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tracemalloc
 
-import decoder as reference
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 from aecodec.errors import AecError, ChecksumMismatch, InvalidValue, TrailingBytes, TruncatedFile
 from aecodec.lossless.planes import pack, unpack
 from aecodec.packing import frames
+from conformance import decoder as reference
 
 MOST_MORE = 5  # bytes beyond raw
 sides = st.integers(1, 40)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference_engine import ENGINES, Reference
-from samples import tiny_arrays, tiny_description, tiny_file
 
+from aecodec.conformance.tiny_models import tiny_arrays, tiny_description, tiny_file
 from aecodec.engines import engine
 from aecodec.errors import AecError, InvalidModelFile
 from aecodec.lossless import samples

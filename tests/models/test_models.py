@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 from hypothesis.extra.numpy import arrays as numpy_arrays
-from samples import MODELS, tiny_arrays, tiny_description, tiny_file
+from samples import MODELS
 
 import aecodec
+from aecodec.conformance.tiny_models import tiny_arrays, tiny_description, tiny_file
 from aecodec.engines import engine
 from aecodec.engines.network import FLOAT32_EXACT, FLOAT64_EXACT
 from aecodec.errors import InvalidModelFile, UnknownModel

@@ -6,16 +6,17 @@ import dataclasses
 import os
 from pathlib import Path
 
-import decoder as reference
 import numpy as np
 import pytest
-from samples import GRAY_SCENES, mosaic, planeless_description, planeless_file, tiny_lossless
+from samples import GRAY_SCENES, mosaic
 
 import aecodec
+from aecodec.conformance.tiny_models import planeless_description, planeless_file, tiny_lossless
 from aecodec.errors import InvalidModelFile
 from aecodec.format import panels
 from aecodec.models.description import Description, Layer, SynthesisLayer
 from aecodec.models.model import load
+from conformance import decoder as reference
 
 ENGINES = ("numpy",) if "AECODEC_TEST_WITHOUT_TENSORFLOW" in os.environ else ("numpy", "tensorflow")
 D = planeless_description()
@@ -160,6 +161,6 @@ def test_arrays_that_do_not_fit_are_refused(name: str, array: np.ndarray) -> Non
 
 
 def test_a_model_with_a_plane_says_nothing_of_synthesis_layers() -> None:
-    from samples import tiny_description
+    from aecodec.conformance.tiny_models import tiny_description
 
     assert "synthesis_layers" not in tiny_description((4, 6)).to_json()

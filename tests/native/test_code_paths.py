@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from threading import Lock
 
+import golden
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -27,7 +28,7 @@ from aecodec.models import registry
 
 pytestmark = needs_native
 PATHS = [] if WITHOUT_NATIVE in os.environ else native.paths()
-GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.aec"))
+GOLDEN = golden.paths()
 ENDS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "largest": lambda x: np.full_like(x, 1),
     "smallest": lambda x: np.full_like(x, -1),

@@ -11,6 +11,7 @@ from configparser import ConfigParser
 from pathlib import Path
 from xml.etree import ElementTree
 
+import golden
 import pytest
 from PIL import Image
 
@@ -21,8 +22,8 @@ from aecodec.integrations import pillow
 
 ROOT = Path(__file__).parents[2]
 PACKAGING = ROOT / "packaging"
-GOLDEN = sorted((ROOT / "tests" / "golden").glob("*.aec"))
-SIGNED = ROOT / "tests" / "golden" / "colour-mosaic-rans.aec"
+GOLDEN = golden.paths()
+SIGNED = golden.path("colour-mosaic-rans")
 OTHERS = [ROOT / "examples" / "digit.png", ROOT / "README.md", ROOT / "weights" / "mnist-2.safetensors"]
 NAMESPACE = {"mime": "http://www.freedesktop.org/standards/shared-mime-info"}
 MAGIC_FILE = str(PACKAGING / "aecodec.magic")
@@ -77,7 +78,7 @@ def test_file_recognises_every_golden_file_and_no_other() -> None:
 )
 def test_file_describes_what_the_header_says(name: str) -> None:
     assert EXECUTABLE
-    path = ROOT / "tests" / "golden" / f"{name}.aec"
+    path = golden.path(name)
     command = [EXECUTABLE, "-b", "-m", MAGIC_FILE, str(path)]
     found = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     header, _ = container.read_header(path.read_bytes())
@@ -98,7 +99,7 @@ def test_the_thumbnailer_writes_a_small_png(mime_type: ElementTree.Element, tmp_
     assert entry["MimeType"] == f"{mime_type.get('type')};"
     output = tmp_path / "made by the file manager"  # which creates it before the command runs
     output.touch()
-    fields = {"%i": str(ROOT / "tests" / "golden" / "colour-mosaic-zstd.aec"), "%o": str(output), "%s": "32"}
+    fields = {"%i": str(golden.path("colour-mosaic-zstd")), "%o": str(output), "%s": "32"}
     program, *arguments = (fields.get(word, word) for word in shlex.split(entry["Exec"]))
     assert program == entry["TryExec"]
     assert program in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]

@@ -10,6 +10,7 @@ from configparser import ConfigParser
 from pathlib import Path
 from zipfile import ZipFile
 
+import golden
 import pytest
 
 from aecodec.models import registry
@@ -72,7 +73,7 @@ def test_the_wheel_compresses_a_picture(installed: Path, tmp_path: Path) -> None
 
 
 def test_the_wheel_writes_a_page_that_decodes(installed: Path, tmp_path: Path) -> None:
-    file = ROOT / "tests" / "golden" / "plain-palette.aec"
+    file = golden.path("plain-palette")
     command = [sys.executable, "-m", "aecodec", "view", str(file), "-o", "page.html"]
     subprocess.run(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(installed)}, check=True)
     script = (ROOT / "aecodec" / "evaluation" / "page.js").read_text()

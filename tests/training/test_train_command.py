@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
-from samples import DIGITS, planeless_file, tiny_file
+from samples import DIGITS
 from tiny_ladders import STEPS_PER_EPOCH, TILES, idx
 
 from aecodec.cli import main
+from aecodec.conformance.tiny_models import planeless_file, tiny_file
 from aecodec.models.checks import check_shape
 from benchmarks import ablations
 
