@@ -24,7 +24,7 @@ def sections_of_file(file: ParsedFile) -> list[str]:
     found: set[str] = set()
     tags = {section.tag for section in file.header.sections}
     if tags:
-        found |= {"Sections"}
+        found |= {"Container"}
     if file.is_plain or container.ALPHA in tags:
         found |= {"Lossless planes"}
     if file.is_plain:

@@ -15,11 +15,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from golden import SUITE
 from samples import COLOUR, DIGITS, mosaic, waves
 
 import aecodec
+from aecodec.conformance.suite import MODELS
 from aecodec.conformance.tiny_models import planeless_file, tiny_file
+from aecodec.format.container import read_header
 from aecodec.lossless import plain
+from aecodec.models.model import load
 from benchmarks import fuzz
 
 REPOSITORY = Path(__file__).parents[2]
@@ -35,11 +39,11 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def javascript(files: list[bytes], models: list[bytes] | None = None, engine: str = "auto") -> list[Any]:
-    """What Node makes of files: [height, width, channels, bits, SHA-256] or "ERROR: message"."""
+def javascript(files: list[bytes], models: dict[str, bytes] | None = None, engine: str = "auto") -> list[Any]:
+    """What Node makes of files: [height, width, channels, bits, SHA-256] or "ERROR: message"; models by their ids."""
     given = {
         "files": [base64.b64encode(file).decode() for file in files],
-        "models": {_id(model): base64.b64encode(model).decode() for model in models or []},
+        "models": {key: base64.b64encode(model).decode() for key, model in (models or {}).items()},
         "maxPixels": MAX_PIXELS,
         "engine": engine,
     }
@@ -50,10 +54,9 @@ def javascript(files: list[bytes], models: list[bytes] | None = None, engine: st
     return found
 
 
-def _id(model: bytes) -> str:
-    from aecodec.models.model import load
-
-    return load(model).id.hex()
+def by_id(model: bytes) -> dict[str, bytes]:
+    """A model file by its id."""
+    return {load(model).id.hex(): model}
 
 
 def python(file: bytes) -> Any:
@@ -105,7 +108,7 @@ def test_files_of_any_ladder_decode_to_the_same_pixels(name: str, engine: str, o
                 files.append(aecodec.encode(picture, model=name, max_error=error, packing=packing, effort=0))
     assert sum(aecodec.inspect(file).model == f"{name}-1" for file in files) > 10
     assert max(aecodec.inspect(file).panels for file in files) > 1
-    require_same(files, models=[model], engine=engine)
+    require_same(files, models=by_id(model), engine=engine)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -117,7 +120,7 @@ def test_files_of_a_model_without_a_plane_decode_to_the_same_pixels(
     (own_folder / "planeless-1.safetensors").write_bytes(model)
     sizes = [(8, 8), (1, 1), (20, 33), (9, 700)]
     files = [aecodec.encode(waves(*size, channels), model="planeless", quality=q) for size in sizes for q in (20, 90)]
-    require_same(files, models=[model], engine=engine)
+    require_same(files, models=by_id(model), engine=engine)
 
 
 def test_large_pictures_of_bundled_models_decode_to_the_same_pixels() -> None:
@@ -164,6 +167,22 @@ def test_opacity_decodes_to_the_same_samples() -> None:
         aecodec.encode(np.dstack([wide, wide]), max_error=9),
     ]
     require_same(files)
+
+
+@pytest.mark.parametrize("engine", ["auto", pytest.param("typescript", marks=pytest.mark.slow)])
+def test_the_conformance_suite_is_passed(engine: str) -> None:
+    models = {row.id: (SUITE.folder / row.file).read_bytes() for row in SUITE.models}
+    found = javascript([SUITE.data(row) for row in SUITE.valid], models, engine)
+    for row, theirs in zip(SUITE.valid, found, strict=True):
+        assert theirs == [row.height, row.width, row.channels, row.bits, row.pixels], row.file
+    refused = [row for row in SUITE.invalid if row.file.endswith(".aec")]
+    for row in [row for row in refused if row.models != MODELS]:
+        key = read_header(SUITE.data(row))[0].model_id.hex()  # what the file asks for
+        if key in models:  # a file that cannot be parsed has no id of its own
+            refused.remove(row)
+        models[key] = next(SUITE.models_folder(row).iterdir()).read_bytes()
+    for row, theirs in zip(refused, javascript([SUITE.data(row) for row in refused], models, engine), strict=True):
+        assert isinstance(theirs, str) and theirs.partition(":")[0] in ERRORS, (row, theirs)
 
 
 def damages(count: int) -> tuple[list[fuzz.Input], list[bytes]]:
