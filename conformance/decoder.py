@@ -3,7 +3,7 @@
     python conformance/decoder.py INPUT OUTPUT
 
 writes the samples of a picture to a file: row by row, within a row pixel by pixel, within a pixel channel by channel,
-each as an unsigned integer of 16 bits, little-endian. Opacity, where there is any, is the last channel. The pictures
+those of 16 bits with the low byte first. Opacity, where there is any, is the last channel. The pictures
 of a data set follow one another in the order of their numbers. A file that must be refused leaves no output; the
 command prints one sentence and exits with 1.
 
@@ -1717,12 +1717,6 @@ class Installed(dict[int | bytes, Model]):
         raise KeyError(key)
 
 
-def samples_of_16_bits(picture: Picture) -> bytes:
-    if picture.bits == 16:
-        return picture.samples
-    return b"".join(sample.to_bytes(2, "little") for sample in picture.samples)
-
-
 def main(arguments: list[str]) -> int:
     if len(arguments) != 2:
         print("usage: python decoder.py INPUT OUTPUT", file=sys.stderr)
@@ -1735,7 +1729,7 @@ def main(arguments: list[str]) -> int:
             pictures = [found[number] for number in sorted(found)]
         else:
             pictures = [decode(data, models)]
-        target.write_bytes(b"".join(map(samples_of_16_bits, pictures)))
+        target.write_bytes(b"".join(picture.samples for picture in pictures))
     except (Refused, OSError) as error:
         print(f"{source}: {error}", file=sys.stderr)
         return 1

@@ -176,13 +176,14 @@ def test_the_conformance_suite_is_passed(engine: str) -> None:
     for row, theirs in zip(SUITE.valid, found, strict=True):
         assert theirs == [row.height, row.width, row.channels, row.bits, row.pixels], row.file
     refused = [row for row in SUITE.invalid if row.file.endswith(".aec")]
-    for row in [row for row in refused if row.models != MODELS]:
-        key = read_header(SUITE.data(row))[0].model_id.hex()  # what the file asks for
+    for wrong in [each for each in refused if each.models != MODELS]:
+        key = read_header(SUITE.data(wrong))[0].model_id.hex()  # what the file asks for
         if key in models:  # a file that cannot be parsed has no id of its own
-            refused.remove(row)
-        models[key] = next(SUITE.models_folder(row).iterdir()).read_bytes()
-    for row, theirs in zip(refused, javascript([SUITE.data(row) for row in refused], models, engine), strict=True):
-        assert isinstance(theirs, str) and theirs.partition(":")[0] in ERRORS, (row, theirs)
+            refused.remove(wrong)
+        models[key] = next(SUITE.models_folder(wrong).iterdir()).read_bytes()
+    answers = javascript([SUITE.data(each) for each in refused], models, engine)
+    for wrong, answer in zip(refused, answers, strict=True):
+        assert isinstance(answer, str) and answer.partition(":")[0] in ERRORS, (wrong, answer)
 
 
 def damages(count: int) -> tuple[list[fuzz.Input], list[bytes]]:
