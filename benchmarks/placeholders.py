@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -14,17 +14,29 @@ import numpy as np
 from PIL import Image
 
 import aecodec
+from aecodec.evaluation.pages import environment, number, table
 from aecodec.evaluation.sheets import Cell, Row, Section, draw
 from aecodec.metrics.pixelwise import psnr
 from aecodec.sources.readers import Picture, some_picture_files
-from benchmarks.reporting import require_folders
+from benchmarks.reporting import command_line, progress, publish, require_folders
 
 SIDE = 32  # pixels of the longer side of what is encoded
 SIZES = (16, 20, 24, 32)
 BLUR_COMPONENTS = ((3, 3), (4, 3), (5, 4), (6, 5))
 AEC_SIZES = (20, 25, 30)
+BESIDE = ("BlurHash 4x3", "ThumbHash")  # on the sheet
+MODULES = {"blurhash": "blurhash", "thumbhash": "thumbhash-python"}  # and the packages that have them
 SHOWN = 8  # pictures on the sheet
 SCALE = 5
+MEASURED = """\
+{count} pictures, each reduced to {side} pixels on its longer side (Lanczos). PSNR is the mean over the pictures, in
+RGB, of what is decoded to the same size. The error of the tint is the mean distance of a* and b* (CIE L\\*a\\*b\\*)
+of the pixels, brightness left out."""
+REMARKS = """\
+- A BlurHash is text of base 83, one byte a character; the others are bytes, whose base64 form is a third longer.
+- ThumbHash can hold opacity, which these pictures do not have and placeholders of aecodec cannot.
+- An `.aec` file also has a checksum. To decode one of this kind, a browser loads a model of 3.1 MB; for
+  placeholders 20 kB with all code."""
 # To L*a*b* from linear sRGB (IEC 61966-2-1), by the white point D65.
 _TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
 _WHITE = np.array([0.9505, 1.0, 1.089])
@@ -94,13 +106,13 @@ def blurhash(across: int, down: int) -> Codec:
 
 def thumbhash() -> Codec:
     """ThumbHash, decoded to the size that its library gives it, and resampled to that of the picture."""
-    library = importlib.import_module("thumbhash")
+    encoder, decoder = (importlib.import_module(f"thumbhash.{name}") for name in ("encode", "decode"))
 
     def code(picture: Picture) -> tuple[int, Picture]:
         height, width = picture.shape[:2]
         opaque = np.dstack([picture, np.full((height, width), 255, np.uint8)])
-        data = bytes(library.rgba_to_thumb_hash(width, height, opaque.ravel().tolist()))
-        w, h, samples = library.thumb_hash_to_rgba(list(data))
+        data = bytes(encoder.rgba_to_thumbhash(width, height, opaque.ravel().tolist()))
+        w, h, samples = decoder.thumbhash_to_rgba(data)
         decoded = Image.fromarray(np.array(samples, np.uint8).reshape(h, w, 4)[..., :3].copy())
         return len(data), np.asarray(decoded.resize((width, height), Image.Resampling.BICUBIC))
 
@@ -110,14 +122,15 @@ def thumbhash() -> Codec:
 def rivals() -> tuple[list[Codec], list[str]]:
     """The other kinds that are installed, and a note for each that is not."""
     found, notes = [], []
-    for package, made in (
-        ("blurhash", lambda: [blurhash(*components) for components in BLUR_COMPONENTS]),
-        ("thumbhash", lambda: [thumbhash()]),
-    ):
-        try:
+    makers: tuple[Callable[[], list[Codec]], ...] = (
+        lambda: [blurhash(*components) for components in BLUR_COMPONENTS],
+        lambda: [thumbhash()],
+    )
+    for (module, package), made in zip(MODULES.items(), makers, strict=True):
+        if find_spec(module):
             found += made()
-        except ImportError:
-            notes.append(f"{package} is not installed (`pip install {package}`) and left out.")
+        else:
+            notes.append(f"Left out, as it is not installed: {package} (`pip install {package}`).")
     return found, notes
 
 
@@ -129,13 +142,13 @@ def reduced(path: Path) -> Picture:
     return np.asarray(image.resize((size[0], size[1]), Image.Resampling.LANCZOS))
 
 
-def row_of(codec: Codec, pictures: Sequence[Picture]) -> str:
+def row_of(codec: Codec, pictures: Sequence[Picture]) -> list[str]:
     """A row of the table: mean bytes, mean PSNR, mean error of the tint."""
-    coded = [codec.code(picture) for picture in pictures]
-    sizes = np.mean([size for size, _ in coded])
-    quality = np.mean([_psnr(picture, decoded) for picture, (_, decoded) in zip(pictures, coded, strict=True)])
-    tint = np.mean([colour_error(picture, decoded) for picture, (_, decoded) in zip(pictures, coded, strict=True)])
-    return f"| {codec.name} | {sizes:.1f} | {quality:.2f} | {tint:.1f} |"
+    coded = [(picture, *codec.code(picture)) for picture in pictures]
+    sizes = np.mean([size for _, size, _ in coded])
+    quality = np.mean([_psnr(picture, decoded) for picture, _, decoded in coded])
+    tint = np.mean([colour_error(picture, decoded) for picture, _, decoded in coded])
+    return [codec.name, number(float(sizes)), number(float(quality), 2), number(float(tint))]
 
 
 def sheet(codecs: Sequence[Codec], pictures: Sequence[Picture]) -> Image.Image:
@@ -159,34 +172,23 @@ def command(folder: Path, output: Path) -> None:
     require_folders(output)
     pictures = [reduced(path) for path in some_picture_files(folder)]
     others, notes = rivals()
-    table = [row_of(codec, pictures) for codec in (*map(ours, SIZES), *others, *map(aec_file, AEC_SIZES))]
-    beside = [codec for codec in others if codec.name in ("BlurHash 4x3", "ThumbHash")]
+    codecs = [*map(ours, SIZES), *others, *map(aec_file, AEC_SIZES)]
+    rows = []
+    for done, codec in enumerate(codecs):
+        progress(codec.name, done, len(codecs))
+        rows.append(row_of(codec, pictures))
     drawn = output.with_suffix(".png")
+    beside = [codec for codec in others if codec.name in BESIDE]
     spread = [pictures[k * (len(pictures) - 1) // max(1, SHOWN - 1)] for k in range(min(SHOWN, len(pictures)))]
     sheet([*beside, ours(24)], spread).save(drawn, optimize=True)
-    installed = [
-        f"{name} {version(name)}" for name in ("blurhash", "thumbhash") if any(name in c.name.lower() for c in others)
+    installed = [f"{package} {version(package)}" for module, package in MODULES.items() if find_spec(module)]
+    page = [
+        "# Placeholders",
+        f"    {command_line()}",
+        MEASURED.format(count=len(pictures), side=SIDE),
+        table(["placeholder", "bytes", "PSNR, dB", "error of the tint"], rows),
+        f"![Pictures, and what placeholders of several kinds show of them]({drawn.name})",
+        REMARKS,
+        " ".join([*notes, f"{', '.join([environment(), *installed])}."]),
     ]
-    environment = ", ".join([f"Python {platform.python_version()}", f"NumPy {np.__version__}", *installed])
-    text = f"""# Placeholders
-
-    python -m benchmarks placeholders {folder.name} -o {output}
-
-{len(pictures)} pictures of {folder.name}, each reduced to {SIDE} pixels on its longer side (Lanczos). PSNR is the mean
-over the pictures, in RGB, of what is decoded to the same size. The error of the tint is the mean distance of a* and b*
-(CIE L\\*a\\*b\\*) of the pixels; a distance of 2 is just visible.
-
-| placeholder | bytes | PSNR, dB | error of the tint |
-|---|---:|---:|---:|
-{chr(10).join(table)}
-
-![Eight pictures, each as BlurHash, ThumbHash and the placeholder of aecodec show it]({drawn.name})
-
-- The bytes of a BlurHash are characters, of base 83; the others are bytes, whose base64 form is a third longer.
-- ThumbHash also holds opacity, which these pictures do not have; placeholders of aecodec do not.
-- An `.aec` file gives exact pixels and has a checksum, which a placeholder has not.
-
-{" ".join([*notes, environment + "."])}
-"""
-    output.write_text(text)
-    click.echo("\n".join(table))
+    publish(page, output)

@@ -43,7 +43,7 @@ class Symbols:
         self.offset = int.from_bytes((payload + bytes(4))[:4], "big")
 
     def ended(self) -> bool:
-        return self.range < 2 ** max(0, 8 * (self.taken - len(self.payload)))
+        return self.range < 1 << max(0, 8 * (self.taken - len(self.payload)))
 
     def slot(self) -> int:
         return min(self.offset // (self.range // 4096), 4095)
@@ -84,7 +84,7 @@ def decode(data: bytes, model: dict[str, list[int]], width: int = 0, height: int
     s, a = divmod(data[0], 63)
     W, H = (32, a + 1) if a < 32 else (63 - a, 32)
     coefficient: dict[Any, int] = {}
-    symbols, step = Symbols(data[1:]), (76, 108, 152, 215)[s]
+    symbols, step = Symbols(data[1:]), (54, 91, 152, 256)[s]
     gray = False
     if not symbols.ended():
         gray = symbols.slot() >= 3968
@@ -101,7 +101,7 @@ def decode(data: bytes, model: dict[str, list[int]], width: int = 0, height: int
         predicted = (model["deviation"][i] * sum(m * h for m, h in zip(mean, hidden, strict=True)) + 2048) >> 12
         drift = sum(w * v for w, v in zip(model["scale_aspect"][4 * i : 4 * i + 4], x, strict=True))
         spread = sum(w * h for w, h in zip(scale, hidden, strict=True))
-        kind = clamp((model["scale_start"][i] + drift + spread - 1024 * (2 * s - 7)) >> 10, 0, 31)
+        kind = clamp((model["scale_start"][i] + drift + spread - 1024 * (3 * s - 9)) >> 10, 0, 31)
         residual = 0 if symbols.ended() else symbols.residual(model["frequencies"][25 * kind : 25 * kind + 25])
         value = clamp(predicted + residual * step, -16383, 16383)
         coefficient[channel, row, column] = value

@@ -38,7 +38,8 @@ def cosines(pixels: int) -> NDArray[np.int64]:
     """
     angles = np.pi * np.arange(ORDERS)[:, None] * (2 * np.arange(pixels) + 1) / (2 * pixels)
     scale = np.where(np.arange(ORDERS) > 0, np.sqrt(2), 1)[:, None] * (np.arange(ORDERS) < pixels)[:, None]
-    return np.rint((1 << _COSINE_BITS) * scale * np.cos(angles)).astype(np.int64)
+    found: NDArray[np.int64] = np.rint((1 << _COSINE_BITS) * scale * np.cos(angles)).astype(np.int64)
+    return found
 
 
 def analyse(picture: NDArray[Any]) -> NDArray[np.float64]:
@@ -64,4 +65,5 @@ def synthesize(coefficients: NDArray[np.int64], height: int, width: int) -> NDAr
     columns = (centred @ cosines(width)) >> _SHIFT
     axes = cosines(height).T @ columns
     samples = np.einsum("ahw,ca->hwc", axes, np.array(WEIGHTS, np.int64))
-    return ((samples + (1 << _SCALE - 1)) >> _SCALE).clip(0, 255).astype(np.uint8)
+    picture: NDArray[np.uint8] = ((samples + (1 << _SCALE - 1)) >> _SCALE).clip(0, 255).astype(np.uint8)
+    return picture

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 LEAST_BYTES: Final = 8
 WHITE: Final = (255, 255, 255)
-_WEIGHTS: Final = np.geomspace(0.03, 0.5, 14)  # of a bit, in squared steps
+_WEIGHTS: Final = np.geomspace(0.001, 0.5, 18)  # of a bit, in squared steps
 _REFINED: Final = 24  # lanes of the second search
-_NEAR: Final = 1.25  # the range of their weights, around the best of the first
+_NEAR: Final = 1.4  # the range of their weights, around the best of the first
 _FINISHED: Final = 3  # lanes whose payloads are tried
 _TRIED: Final = 6  # payloads of each
 

@@ -12,8 +12,8 @@ MAX_SIDE: Final = 1024  # of what a placeholder is decoded to; see `coefficients
 MOST_BYTES: Final = 64
 ASPECTS: Final = 2 * LONG_SIDE - 1
 FRACTION_BITS: Final = 4  # coefficients are integers in sixteenths of a gray level
-STEPS: Final = (76, 108, 152, 215)  # geometric, by 2^(1/2): 2^(9/4), 2^(11/4), ... gray levels
-FIRST_STEP_CLASS: Final = 9  # the step's binary logarithm in quarters: 9, 11, 13, 15
+STEPS: Final = (54, 91, 152, 256)  # 2^(7/4), 2^(10/4), 2^(13/4), 2^(16/4) gray levels
+STEP_CLASSES: Final = (7, 10, 13, 16)  # their binary logarithms, in quarters
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from aecodec.placeholders.intervals import PRECISION, TOTAL
-from aecodec.placeholders.layout import ASPECTS, FIRST_STEP_CLASS, LONG_SIDE
+from aecodec.placeholders.layout import ASPECTS, LONG_SIDE, STEP_CLASSES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -99,7 +99,7 @@ class Walk:
     def __init__(self, model: Model, aspect: int, step: NDArray[Any]) -> None:
         self._a = model.arrays
         base = (self._a["scale_aspect"] @ features(aspect) + self._a["scale_start"])[:, None]
-        self._base = base - ((FIRST_STEP_CLASS + 2 * step + SMALLEST_CLASS) << 10)  # (COEFFICIENTS, lanes)
+        self._base = base - ((np.array(STEP_CLASSES)[step] + SMALLEST_CLASS) << 10)  # (COEFFICIENTS, lanes)
         self._sums = np.repeat(self._a["start"][aspect][None], step.size, axis=0)
 
     def predict(self, index: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

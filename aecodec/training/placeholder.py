@@ -16,12 +16,12 @@ import numpy as np
 from keras import ops
 from PIL import Image
 
-from aecodec.placeholders.coefficients import ORDERS, analyse
-from aecodec.placeholders.decoder import is_coded, read_coefficients
+from aecodec.placeholders.coefficients import ORDERS, analyse, synthesize
+from aecodec.placeholders.decoder import read_coefficients
 from aecodec.placeholders.encoder import encode_picture
 from aecodec.placeholders.intervals import TOTAL
-from aecodec.placeholders.layout import ASPECTS, FRACTION_BITS, LONG_SIDE, STEPS, Front, aspect_of, size_of
-from aecodec.placeholders.model import CLASSES, COEFFICIENTS, ESCAPE, HIDDEN, SMALLEST_CLASS, Model, Walk, features
+from aecodec.placeholders.layout import ASPECTS, FRACTION_BITS, LONG_SIDE, STEPS, aspect_of, size_of
+from aecodec.placeholders.model import CLASSES, COEFFICIENTS, ESCAPE, HIDDEN, SMALLEST_CLASS, Model, features
 from aecodec.sources.readers import Picture, is_sheet, picture_files, read_picture_as, sheet_tiles
 
 Array = np.ndarray[Any, Any]
@@ -31,7 +31,10 @@ HELD_OUT = 12  # one photograph in so many is held out
 TILES_OF_SHEETS = 0.25  # of the samples
 RATIOS = (1.0, 4 / 3, 3 / 2, 16 / 9)
 BATCH = 128
-DEAD_ZONE = 0.15  # how much the threshold of rounding is above one half while training
+DEAD_ZONES = (
+    0.1,
+    0.5,
+)  # how much the threshold of rounding is above one half: at random, as the search has no fixed one
 FILTERS = (Image.Resampling.LANCZOS, Image.Resampling.BOX, Image.Resampling.BICUBIC)
 UNIT = 1 << FRACTION_BITS
 WEIGHT_UNIT = 64  # integers per one of a weight
@@ -121,8 +124,8 @@ class Estimator(keras.Model):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Bits (N,) of coefficients (N, COEFFICIENTS) with features (N, 4) and steps (N,), both in gray levels."""
-        values, shapes, step = inputs
+        """Bits (N,) of coefficients (N, COEFFICIENTS) with features (N, 4), steps and dead zones (N,)."""
+        values, shapes, step, dead_zone = inputs
         ones = ops.ones_like(shapes[:, :1])
         sums = ops.matmul(ops.concatenate([ones, shapes], axis=1), self.start)
 
@@ -133,7 +136,7 @@ class Estimator(keras.Model):
             predicted = deviation * ops.matmul(hidden, mean)
             log_scale = ops.log2(deviation) + start + ops.matmul(hidden, scale) + ops.matmul(shapes, aspect)
             distance = (value - predicted) / step
-            residual = ops.sign(distance) * ops.floor(ops.absolute(distance) + 0.5 - DEAD_ZONE)
+            residual = ops.sign(distance) * ops.floor(ops.absolute(distance) + 0.5 - dead_zone)
             residual = ops.stop_gradient(residual)
             width = ops.exp2(ops.clip(log_scale - ops.log2(step), -4.0, 4.0))
             # Rounding has no gradient: the mean learns from the code length at the distance that was rounded.
@@ -184,7 +187,9 @@ class Batches(keras.utils.PyDataset):
             found *= np.where((random.random(BATCH) < share)[:, None], 1 - 2 * (orders % 2), 1)
         step = np.geomspace(STEPS[0] / 1.2, STEPS[-1] * 1.2, 1000)[random.integers(1000, size=BATCH)] / UNIT
         shapes = self.features[np.concatenate(aspects)]
-        return (found.astype(np.float32), shapes, step.astype(np.float32)), np.zeros(BATCH, np.float32)
+        dead_zone = random.uniform(*DEAD_ZONES, size=BATCH)
+        inputs = (found, shapes, step, dead_zone)
+        return tuple(part.astype(np.float32) for part in inputs), np.zeros(BATCH, np.float32)
 
 
 def order(samples: Samples) -> tuple[Array, Array]:
@@ -233,48 +238,23 @@ def integers(network: Estimator, place: Array, deviation: Array) -> Model:
     )
 
 
-def counted(model: Model, pictures: list[Picture], sizes: tuple[int, ...]) -> Model:
-    """The model with tables of the magnitudes that the encoder really makes of some pictures."""
-    counts = model.arrays["frequencies"] / TOTAL * 30
-    for number, picture in enumerate(pictures):
-        aspect = aspect_of(*picture.shape[:2])
-        data = encode_picture(picture, aspect, sizes[number % len(sizes)], model)
-        front, found = Front.parse(data), read_coefficients(data, model)
-        walk = Walk(model, aspect, np.array([front.step]))
-        for index, (channel, row, column) in enumerate(model.places):
-            if is_coded(front, False, channel, row, column):
-                mean, kind = walk.predict(index)
-                value = found[channel, row, column]
-                counts[kind[0], min(ESCAPE, abs(int(value - mean[0])) // STEPS[front.step])] += 1
-                walk.add(index, np.array([value]))
-    return Model({**model.arrays, "frequencies": frequencies(counts)})
-
-
 def figures(model: Model, pictures: list[Picture]) -> str:
     """PSNR in dB, the mean over pictures, at a few sizes."""
-    from aecodec.placeholders.decoder import decode_placeholder  # noqa: F401  (the same pixels)
-
     found = []
     for size in (8, 16, 24, 32):
         errors = []
         for picture in pictures:
             data = encode_picture(picture, aspect_of(*picture.shape[:2]), size, model)
-            errors.append(_squared_error(model, data, picture))
+            decoded = synthesize(read_coefficients(data, model), *picture.shape[:2])
+            errors.append(float(np.mean((decoded.astype(np.float64) - picture) ** 2)))
         found.append(f"{size} bytes {np.mean(10 * np.log10(255**2 / np.array(errors))):.2f} dB")
     return ", ".join(found)
-
-
-def _squared_error(model: Model, data: bytes, picture: Picture) -> float:
-    from aecodec.placeholders.coefficients import synthesize
-
-    decoded = synthesize(read_coefficients(data, model), *picture.shape[:2])
-    return float(np.mean((decoded.astype(np.float64) - picture) ** 2))
 
 
 @click.command()
 @click.argument("data", nargs=-1, required=True)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
-@click.option("--steps", default=3000, show_default=True, help="Batches.")
+@click.option("--steps", default=3500, show_default=True, help="Batches.")
 @click.option("--seed", default=0, show_default=True)
 def command(data: tuple[str, ...], output: Path, steps: int, seed: int) -> None:
     """Train the model of placeholders on DATA, folders of photographs and sheets of tiles of 32x32."""

@@ -16,7 +16,7 @@ const LONG_SIDE = 32;
 const MAX_SIDE = 1024;
 const MOST_BYTES = 64;
 const ASPECTS = 63;
-const STEPS = [76, 108, 152, 215];
+const STEPS = [54, 91, 152, 256];
 const COEFFICIENTS = 240;
 const HIDDEN = 16;
 const CLASSES = 32;
@@ -184,7 +184,7 @@ function coefficients(bytes: Uint8Array): Float64Array {
   const ratio = Math.round(64 * Math.log2(LONG_SIDE / Math.min(width, height))) * (width < height ? -1 : 1);
   const features = [ratio, Math.abs(ratio), Math.max(ratio - 32, 0), Math.max(-ratio - 32, 0)];
   const sums = Array.from({ length: HIDDEN }, (_, k) => m.start[aspect * HIDDEN + k]);
-  const offset = (9 + 2 * step - 16) * 1024;
+  const offset = (7 + 3 * step - 16) * 1024;
   let gray = false;
   if (!reader.ended) {
     gray = reader.slot() >= COLOUR_SLOTS;
