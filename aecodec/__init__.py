@@ -26,6 +26,8 @@ from aecodec.models.catalogue import ModelInfo, list_models
 if TYPE_CHECKING:
     from aecodec import dataset
     from aecodec.encoding.features import Features, anomaly_score, anomaly_scores, features, features_many
+    from aecodec.placeholders.decoder import decode_placeholder
+    from aecodec.placeholders.encoder import placeholder
 
 __all__ = [
     "AecError",
@@ -51,12 +53,14 @@ __all__ = [
     "decode",
     "decode_image",
     "decode_many",
+    "decode_placeholder",
     "encode",
     "encode_many",
     "features",
     "features_many",
     "inspect",
     "list_models",
+    "placeholder",
 ]
 
 
@@ -68,6 +72,10 @@ def __getattr__(name: str) -> Any:
         return getattr(features, name)
     if name == "dataset":
         return import_module("aecodec.dataset")
+    if name == "placeholder":
+        return import_module("aecodec.placeholders.encoder").placeholder
+    if name == "decode_placeholder":
+        return import_module("aecodec.placeholders.decoder").decode_placeholder
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

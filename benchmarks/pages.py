@@ -29,6 +29,7 @@ BENCHMARKS = {
     "overhead": "small files: which bytes are not picture, and what damage goes unseen",
     "packing": "packed size against the ideal code length, and the speed of both packings",
     "photographs": "photographs with metadata, compressed and decompressed",
+    "placeholders": "placeholders beside BlurHash and ThumbHash",
     "session": "the first minutes of a new user, as a terminal shows them",
     "startup": "time of `aec decompress` on a small file, as a whole process",
     "targets": "files of a given size or PSNR; lossless files of graphics",
@@ -183,6 +184,10 @@ PAGES = (
     _markdown("many", f"many {_DIGITS}"),
     _markdown("photographs", "photographs {data}"),
     _markdown("modes", "modes"),
+    Page(
+        ("docs/placeholders.md", "docs/placeholders.png"),
+        "python -m benchmarks placeholders {kodak} -o docs/placeholders.md",
+    ),
     _markdown("first-minutes", "session"),
     Page(
         ("docs/learning.md", "docs/learning.png"),

@@ -17,6 +17,7 @@ COMMANDS: Final = (
     "decompress",
     "info",
     "view",
+    "placeholder",
     "verify",
     "pack",
     "unpack",

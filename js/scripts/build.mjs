@@ -17,6 +17,7 @@ await build({
     index: "src/index.ts",
     element: "src/element.ts",
     auto: "src/auto.ts",
+    placeholder: "src/placeholder.ts",
     parts: "src/parts.ts",
     worker: "src/worker_entry.ts",
   },
@@ -26,6 +27,7 @@ await build({
   minify: true,
   format: "esm",
   target: "es2022",
+  loader: { ".bin": "base64" },
   external: ["node:*"],
 });
 
@@ -42,7 +44,7 @@ await build({
   banner: { js: `/* aecodec: written by "npm run build" in js/, from sources of CRC-32 ${checksum()} */` },
   define: { "import.meta.url": '""' },
   charset: "ascii",
-  external: ["node:*"],
+  external: ["node:*", "./placeholder.js"], // which the pages have no use for
 });
 execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "--project", root], {
   stdio: "inherit",

@@ -3,7 +3,8 @@
  *
  * It behaves like an image: it is loaded when it comes near the window (loading="eager": at once), takes its size from
  * the first bytes of the file, before models and pixels are there, follows `object-fit`, `object-position` and
- * `image-rendering`, and shows `alt` if the picture cannot be. It sends the events `load` and `error`.
+ * `image-rendering`, and shows `alt` if the picture cannot be. It sends the events `load` and `error`. With placeholder="..."
+ * (base64 or hexadecimal) it shows that until the picture is there, and has its aspect ratio at once.
  */
 
 import { Reader } from "./bytes.js";
@@ -13,6 +14,7 @@ import { type Options, decode, imageDataOf } from "./index.js";
 import { numbered, sizeOf } from "./parsed_file.js";
 
 const NEAR = "50% 50%";
+const BLURRED_SIDE = 128; // pixels of the longer side that a placeholder is decoded to
 const STYLE = `
 :host { display: inline-block; overflow: hidden; vertical-align: baseline; }
 :host([hidden]) { display: none; }
@@ -59,13 +61,14 @@ async function fetchBytes(
 export class AecImage extends HTMLElement {
   /** How all elements decode. */
   static options: Options = { worker: true };
-  static readonly observedAttributes = ["src", "alt", "width", "height", "loading"];
+  static readonly observedAttributes = ["src", "alt", "width", "height", "loading", "placeholder"];
 
   readonly #canvas = document.createElement("canvas");
   readonly #message = document.createElement("p");
   readonly #size = document.createElement("style");
   readonly #internals = this.attachInternals();
   #control: AbortController | null = null;
+  #blurred: HTMLCanvasElement | null = null;
   #natural = { width: 0, height: 0 };
   #complete = false;
   #error: Error | null = null;
@@ -119,6 +122,7 @@ export class AecImage extends HTMLElement {
   connectedCallback(): void {
     this.#describe();
     this.#start();
+    void this.#blur();
   }
 
   disconnectedCallback(): void {
@@ -131,17 +135,44 @@ export class AecImage extends HTMLElement {
     if (!this.isConnected || before === after) return;
     this.#describe();
     if (name === "src" || name === "loading") this.#start();
+    if (name === "src" || name === "placeholder") void this.#blur();
   }
 
   #describe(): void {
     this.#internals.ariaLabel = this.alt;
-    const { width, height } = this.#natural;
+    const { width, height } = this.#natural.width ? this.#natural : (this.#blurred ?? this.#natural);
     const sides = ["width", "height"].map((side) => {
       const value = this.getAttribute(side);
       return value !== null && /^\d+$/.test(value) ? `${side}: ${value}px; ` : "";
     });
     const ratio = width ? `aspect-ratio: ${width} / ${height};` : "";
     this.#size.textContent = `:host { ${sides.join("")}${ratio} }`;
+  }
+
+  /** Decodes the placeholder, and shows it until the picture is there. One that is invalid is left out. */
+  async #blur(): Promise<void> {
+    const text = this.getAttribute("placeholder");
+    this.#blurred = null;
+    if (text === null) return;
+    const { decodePlaceholder, placeholderAspectRatio } = await import("./placeholder.js");
+    if (this.#complete || text !== this.getAttribute("placeholder")) return;
+    try {
+      const long = placeholderAspectRatio(text) < 1 ? "height" : "width";
+      const { width, height, data } = decodePlaceholder(text, { [long]: BLURRED_SIDE });
+      this.#blurred = Object.assign(document.createElement("canvas"), { width, height });
+      this.#blurred.getContext("2d")?.putImageData(new ImageData(data, width, height), 0, 0);
+      if (!this.#natural.width) Object.assign(this.#canvas, { width, height });
+      this.#canvas.hidden = false;
+      this.#paintBlurred();
+      this.#describe();
+    } catch (error) {
+      if (!(error instanceof AecError)) throw error;
+    }
+  }
+
+  #paintBlurred(): void {
+    const { width, height } = this.#canvas;
+    if (this.#blurred) this.#canvas.getContext("2d")?.drawImage(this.#blurred, 0, 0, width, height);
   }
 
   /** Waits until the element comes near the window. */
@@ -183,6 +214,7 @@ export class AecImage extends HTMLElement {
     if (width === this.#natural.width && height === this.#natural.height && !this.#canvas.hidden) return true;
     this.#natural = { width, height };
     Object.assign(this.#canvas, { width, height, hidden: false });
+    this.#paintBlurred();
     this.#message.hidden = true;
     this.#describe();
     return true;
@@ -190,6 +222,7 @@ export class AecImage extends HTMLElement {
 
   #finish(error: Error | null): void {
     this.#complete = true;
+    this.#blurred = null;
     this.#error = error;
     this.#canvas.hidden = error !== null;
     this.#message.hidden = error === null;

@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.server
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -126,6 +127,50 @@ def test_the_place_of_a_picture_is_kept_before_its_file_is_there(show: Callable[
     Handler.go_on.set()
     until(browser, COMPLETE)
     assert before == (size_of(browser, "aec-img"), browser.find_element("css selector", "p").location)
+
+
+def canvas_colour(browser: Any, x: float, y: float) -> list[int]:
+    """Red, green, blue and opacity of the canvas of the element, at a fraction of its size."""
+    program = f"""const canvas = document.querySelector("aec-img").shadowRoot.querySelector("canvas");
+        const {{ data }} = canvas.getContext("2d").getImageData({x} * canvas.width, {y} * canvas.height, 1, 1);
+        return canvas.hidden ? [] : [...data]"""
+    found: list[int] = browser.execute_script(program)
+    return found
+
+
+def test_a_placeholder_is_shown_until_the_picture_is_there(show: Callable[[str], Any]) -> None:
+    halves = np.zeros((80, 100, 3), np.uint8)
+    halves[:, :50], halves[:, 50:] = (220, 30, 30), (20, 40, 200)
+    text = aecodec.placeholder(halves).hex()
+    browser = show(f'<aec-img src="slow.aec" alt="" width="80" placeholder="{text}"></aec-img><p>text</p>')
+    until(browser, "return document.querySelector('aec-img').naturalWidth === 160")
+    until(browser, "return document.querySelector('aec-img').shadowRoot.querySelector('canvas').hidden === false")
+    before = size_of(browser, "aec-img"), browser.find_element("css selector", "p").location
+    assert before[0] == [80, 64]
+    for _ in range(50):  # its code is loaded at the first need
+        left, right = canvas_colour(browser, 0.2, 0.5), canvas_colour(browser, 0.8, 0.5)
+        if left[3] == 255:
+            break
+        time.sleep(0.1)
+    assert left[0] > 150 > left[2] and right[2] > 150 > right[0]
+    assert browser.execute_script("return document.querySelector('aec-img').complete") is False
+    Handler.go_on.set()
+    until(browser, COMPLETE)
+    assert before == (size_of(browser, "aec-img"), browser.find_element("css selector", "p").location)
+    expected = aecodec.decode(GOLDEN / "colour-mosaic-rans.aec")
+    assert canvas_colour(browser, 0.2, 0.5) == [*expected[64, 32].tolist(), 255]
+
+
+def test_a_placeholder_gives_the_aspect_ratio_before_the_file_begins(show: Callable[[str], Any]) -> None:
+    text = aecodec.placeholder(np.zeros((20, 40), np.uint8)).hex()
+    browser = show(f'<aec-img alt="" width="80" placeholder="{text}"></aec-img>')
+    until(browser, "return document.querySelector('aec-img').offsetHeight === 40")
+
+
+def test_a_placeholder_that_is_none_is_left_out(show: Callable[[str], Any]) -> None:
+    browser = show('<aec-img src="colour-mosaic-rans.aec" alt="" placeholder="/w=="></aec-img>')
+    until(browser, COMPLETE)
+    assert browser.execute_script("return document.querySelector('aec-img').error") is None
 
 
 def test_sizes_follow_css_as_those_of_images_do(show: Callable[[str], Any]) -> None:

@@ -18,7 +18,7 @@ from PIL import Image
 import aecodec
 from aecodec.evaluation import sweeps
 from aecodec.sources import readers
-from benchmarks import __main__, crops, datasets, detail, figure, large, photographs, session, targets
+from benchmarks import __main__, crops, datasets, detail, figure, large, photographs, placeholders, session, targets
 from benchmarks.pages import BENCHMARKS, PAGES, Page
 
 ROOT = Path(__file__).parents[2]
@@ -227,3 +227,30 @@ def test_the_page_of_the_first_minutes_has_all_its_commands() -> None:
     page = (ROOT / "docs" / "first-minutes.md").read_text()
     shown = [line.removeprefix("    $ ") for line in page.splitlines() if line.startswith("    $ ")]
     assert shown == [line for part in session.PARTS for line in part.lines]
+
+
+def test_placeholders_are_measured_beside_what_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(5)
+    for number in range(2):
+        coarse = random.integers(0, 256, (3, 4, 3)).astype(np.uint8)
+        Image.fromarray(coarse).resize((80, 60), Image.Resampling.BICUBIC).save(tmp_path / f"{number}.png")
+    monkeypatch.setattr(placeholders, "SIZES", (16, 24))
+    monkeypatch.setattr(placeholders, "AEC_SIZES", ())
+    monkeypatch.setattr(placeholders, "MODULES", {"blurhash": "blurhash", "there_is_none": "there-is-none"})
+    output = tmp_path / "page.md"
+    done = CliRunner().invoke(placeholders.command, [str(tmp_path), "-o", str(output)], catch_exceptions=False)
+    assert done.exit_code == 0 and "not installed: there-is-none" in output.read_text()
+    rows = [line.split("|")[1:-1] for line in output.read_text().splitlines() if line.startswith("| aecodec")]
+    (small, large) = [[float(cell) for cell in row[1:3]] for row in rows]
+    assert (small[0], large[0]) == (16, 24) and large[1] > small[1] > 15
+    assert Image.open(output.with_suffix(".png")).width > 32 * placeholders.SCALE
+
+
+def test_the_error_of_the_tint_ignores_brightness() -> None:
+    gray = np.full((4, 4, 3), 90, np.uint8)
+    assert placeholders.colour_error(gray, gray + 50) < 0.1
+    assert placeholders.colour_error(gray, gray + np.array([20, 0, 0], np.uint8)) > 5
+    # Red, green and blue of sRGB in CIE L*a*b*, as published.
+    expected = [[53.24, 80.09, 67.20], [87.73, -86.18, 83.18], [32.30, 79.19, -107.86]]
+    found = placeholders.lab(np.eye(3, dtype=np.uint8)[None] * 255)[0]
+    assert np.abs(found - expected).max() < 0.1

@@ -1,0 +1,5 @@
+/** The model of placeholders, in base64: the build inserts the file. */
+declare module "*.bin" {
+  const text: string;
+  export default text;
+}
