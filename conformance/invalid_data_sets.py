@@ -9,7 +9,7 @@ import numpy as np
 
 from aecodec.conformance.writer import header_of, write_lossy, write_samples
 from aecodec.dataset import framing, runs
-from aecodec.dataset.framing import Block, Entry
+from aecodec.dataset.framing import Block
 from aecodec.dataset.ranges import InMemory
 from aecodec.dataset.runs import Runs
 from aecodec.format import container
@@ -29,18 +29,9 @@ from conformance.invalid_files import (
     Cases,
     failure_of,
 )
-from conformance.valid_files import typical, written
+from conformance.valid_files import of_blocks, typical, written
 
 NUMBERS = runs.write(Runs(((0, 3),)))
-
-
-def of_blocks(blocks: list[Block]) -> bytes:
-    """A data set of these blocks."""
-    data, entries = framing.head(), []
-    for block in blocks:
-        entries.append(Entry(block.kind, len(data), block.header, len(block.body)))
-        data += block.to_bytes()
-    return data + framing.index_block(entries)
 
 
 def blocks_of(data: bytes) -> list[Block]:

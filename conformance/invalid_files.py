@@ -25,8 +25,9 @@ from aecodec.engines import engine
 from aecodec.errors import AecError
 from aecodec.format import check, container, panels
 from aecodec.format.container import Header, Section, write_varint
-from aecodec.lossless import opacity_section, plain
+from aecodec.lossless import opacity_section, plain, samples
 from aecodec.models import registry
+from aecodec.models.causal import Coding
 from aecodec.models.model import Model
 from aecodec.packing import frames, rans, zstd
 from aecodec.packing.tables import MAX_RESIDUAL
@@ -134,6 +135,7 @@ def odd_sections() -> list[tuple[str, bytes, str, str]]:
         ("no-end", b"\x83\1a", TRUNCATED, "the file ends before the last tag"),
         ("no-length", b"\x83", TRUNCATED, "the file ends before a length"),
         ("too-long", b"\x83\xff\xff\xff\xff\x0fabc", TRUNCATED, "a section of 2^32 - 1 bytes in a short file"),
+        ("varint-of-six", b"\x83\x80\x80\x80\x80\x80\0", VALUE, "a length in six bytes"),
         ("overlong-varint", b"\x83\x80\0\0", VALUE, "a length in two bytes where one suffices"),
     ]
 
@@ -358,6 +360,7 @@ def of_lossless_stage(found: dict[str, Model]) -> Cases:
     yield Case("near-error-0", zero, VALUE, "a near-lossless file whose largest error is 0")
     other = close[:begin] + b"\3" + close[begin + 1 :]
     yield Case("near-another-error", other, failure_of(other), "another largest error than the samples are coded with")
+    yield Case("lossless-residual", too_large_sample(model), VALUE, "a residual of 2^20 + 1")
     flipped = replace(header, variant=True)
     changed = container.write_header(flipped) + data[begin:]
     yield Case("lossless-checksum", changed, CHECKSUM, "the variant has changed, the checksum has not")
@@ -372,6 +375,18 @@ def of_lossless_stage(found: dict[str, Model]) -> Cases:
     small = write_samples(digits, header_of(digits, (28, 28), container.LOSSLESS), np.zeros((28, 28, 1), np.uint8))
     wrong = check.with_check(bytes([small[0], small[1] | 0x80]) + small[2:-1])
     yield Case("lossless-small-bits", wrong, CHECKSUM, "the variant has changed, the four bits have not")
+
+
+def too_large_sample(model: Model) -> bytes:
+    """A lossless file of one pixel with a residual of 2^20 + 1, which would lead to a sample of 255."""
+    header = header_of(model, (1, 1), container.LOSSLESS)
+    written = container.write_header(header)
+    coding = Coding(model, engine("numpy"), False, 0)
+    made = samples.coded(coding, np.full((1, 1, 1, 1), 255, np.uint8))
+    crc = zlib.crc32(b"\xff", zlib.crc32(written))
+    residuals = [np.full_like(made.residuals[0], MAX_RESIDUAL + 1)]
+    with mock.patch("aecodec.packing.tables.MAX_RESIDUAL", 1 << 21):
+        return written + rans.pack(coding.stage.tables, residuals, made.classes, [crc])[0]
 
 
 # Planes ---

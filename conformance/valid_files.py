@@ -160,6 +160,8 @@ def of_panels(found: dict[str, Model]) -> Files:
         for packing in container.PACKINGS:
             header = header_of(model, size, 80, packing)
             yield f"{title}-panels-{packing}", write_lossy(model, header, typical(model.tables, 9))
+    header = header_of(found["grid"], (4, 514), 60)  # the last panel is narrower than what the finishing network sees
+    yield "grid-panels-narrow", write_lossy(found["grid"], header, typical(found["grid"].tables, 19))
     model = found["mosaic"]
     header = header_of(model, (513, 520), 70)
     yield "mosaic-panels", write_lossy(model, header, sparse(model.tables))
@@ -393,6 +395,15 @@ def data_sets(found: dict[str, Model]) -> Files:
     files = [data for _, data in [*plain_files()][:5]]
     yield "set-files", written(files)
     yield from appended([*digits, *files, *gray])
+
+
+def of_blocks(blocks: list[framing.Block]) -> bytes:
+    """A data set of these blocks."""
+    data, entries = framing.head(), []
+    for block in blocks:
+        entries.append(framing.Entry(block.kind, len(data), block.header, len(block.body)))
+        data += block.to_bytes()
+    return data + framing.index_block(entries)
 
 
 def written(files: list[bytes], **options: Any) -> bytes:

@@ -32,6 +32,7 @@ def swapped(array: np.ndarray) -> np.ndarray:
     return array.astype(array.dtype.newbyteorder(">"))
 
 
+@pytest.mark.filterwarnings("ignore::aecodec.AecWarning")
 @pytest.mark.parametrize("options", [{"lossless": True}, {"max_error": 300}, {"quality": 60}], ids=str)
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_pictures_of_16_bits_give_the_same_file(channels: int, options: dict[str, Any]) -> None:
