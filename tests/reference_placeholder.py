@@ -1,4 +1,4 @@
-"""A decoder of placeholders written from section 21 of the specification alone, in its order, in plain integers."""
+"""A decoder of placeholders written from section 19 of the specification alone, in its order, in plain integers."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 /**
- * Placeholders: 1 to 64 bytes that stand for a picture until it is there (section 21 of the specification).
+ * Placeholders: 1 to 64 bytes that stand for a picture until it is there (section 19 of the specification).
  *
  *     import { decodePlaceholder, placeholderUrl } from "aecodec/placeholder";
  *     const { width, height, data } = decodePlaceholder(bytes);
@@ -75,7 +75,7 @@ function bytesOfText(text: string): Uint8Array {
 
 let model: Model | null = null;
 
-/** The arrays of the model file, in its order (21.2). */
+/** The arrays of the model file, in its order (19.2). */
 function loaded(): Model {
   if (model) return model;
   const view = new DataView(bytesOfText(modelText).buffer);
@@ -102,7 +102,7 @@ function loaded(): Model {
   return model;
 }
 
-/** The arithmetic decoder (21.3). */
+/** The arithmetic decoder (19.3). */
 class Reader {
   #taken = 0;
   #range = 2 ** 32;
@@ -141,7 +141,7 @@ class Reader {
     return bit;
   }
 
-  /** A residual of a class (21.4). */
+  /** A residual of a class (19.3). */
   residual(frequencies: Ints, kind: number): number {
     const slot = this.slot();
     let magnitude = 0;
@@ -163,7 +163,7 @@ class Reader {
   }
 }
 
-/** The first byte (21.1). */
+/** The first byte (19.1). */
 function front(bytes: Uint8Array): { aspect: number; step: number; width: number; height: number } {
   if (bytes.length < 1 || bytes.length > MOST_BYTES)
     throw new InvalidValue(`a placeholder has 1 to ${MOST_BYTES} bytes, not ${bytes.length}`);
@@ -175,7 +175,7 @@ function front(bytes: Uint8Array): { aspect: number; step: number; width: number
   return { aspect, step, width: wide ? LONG_SIDE : ASPECTS - aspect, height: wide ? aspect + 1 : LONG_SIDE };
 }
 
-/** Coefficients of the three axes, ORDERS x ORDERS each (21.5). */
+/** Coefficients of the three axes, ORDERS x ORDERS each (19.4). */
 function coefficients(bytes: Uint8Array): Float64Array {
   const { aspect, step, width, height } = front(bytes);
   const m = loaded();
@@ -213,7 +213,7 @@ function coefficients(bytes: Uint8Array): Float64Array {
   return found;
 }
 
-/** ORDERS rows of cosines (21.6). */
+/** ORDERS rows of cosines (19.5). */
 function cosines(pixels: number): Float64Array {
   const found = new Float64Array(ORDERS * pixels);
   for (let k = 0; k < Math.min(ORDERS, pixels); k++)

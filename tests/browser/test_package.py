@@ -157,7 +157,7 @@ def test_a_placeholder_is_shown_until_the_picture_is_there(show: Callable[[str],
     Handler.go_on.set()
     until(browser, COMPLETE)
     assert before == (size_of(browser, "aec-img"), browser.find_element("css selector", "p").location)
-    expected = aecodec.decode(GOLDEN / "colour-mosaic-rans.aec")
+    expected = aecodec.decode(golden.data("colour-mosaic-rans"))
     assert canvas_colour(browser, 0.2, 0.5) == [*expected[64, 32].tolist(), 255]
 
 
