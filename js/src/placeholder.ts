@@ -141,7 +141,7 @@ class Reader {
     return bit;
   }
 
-  /** A residual of a class (19.4). */
+  /** A residual of a class (19.3). */
   residual(frequencies: Ints, kind: number): number {
     const slot = this.slot();
     let magnitude = 0;
@@ -175,7 +175,7 @@ function front(bytes: Uint8Array): { aspect: number; step: number; width: number
   return { aspect, step, width: wide ? LONG_SIDE : ASPECTS - aspect, height: wide ? aspect + 1 : LONG_SIDE };
 }
 
-/** Coefficients of the three axes, ORDERS x ORDERS each (19.5). */
+/** Coefficients of the three axes, ORDERS x ORDERS each (19.4). */
 function coefficients(bytes: Uint8Array): Float64Array {
   const { aspect, step, width, height } = front(bytes);
   const m = loaded();
@@ -213,7 +213,7 @@ function coefficients(bytes: Uint8Array): Float64Array {
   return found;
 }
 
-/** ORDERS rows of cosines (21.6). */
+/** ORDERS rows of cosines (19.5). */
 function cosines(pixels: number): Float64Array {
   const found = new Float64Array(ORDERS * pixels);
   for (let k = 0; k < Math.min(ORDERS, pixels); k++)
