@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def swapped(array: np.ndarray) -> np.ndarray:
 @pytest.mark.filterwarnings("ignore::aecodec.AecWarning")
 @pytest.mark.parametrize("options", [{"lossless": True}, {"max_error": 300}, {"quality": 60}], ids=str)
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_pictures_of_16_bits_give_the_same_file(channels: int, options: dict[str, int]) -> None:
+def test_pictures_of_16_bits_give_the_same_file(channels: int, options: dict[str, Any]) -> None:
     picture = np.concatenate([WIDE, WIDE[::-1, :, :1]], axis=2)[..., :channels]
     data = aecodec.encode(picture, **options)
     assert aecodec.encode(swapped(picture), **options) == data
