@@ -23,14 +23,15 @@ ID = load(MODEL).id.hex()
 
 
 @pytest.fixture
-def kept(own_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def kept(own_folder: Path, tmp_path: Path) -> Iterator[Path]:
     """The folder of the models that a user adds; the working folder has tiny-1.safetensors."""
-    monkeypatch.delenv(registry.VARIABLE)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.chdir(tmp_path)
-    Path("tiny-1.safetensors").write_bytes(MODEL)
-    return tmp_path / "data" / "aecodec" / "models"
+    with pytest.MonkeyPatch.context() as patch:  # of its own, to be undone before that of own_folder
+        patch.delenv(registry.VARIABLE)
+        patch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+        patch.setattr("sys.platform", "linux")
+        patch.chdir(tmp_path)
+        Path("tiny-1.safetensors").write_bytes(MODEL)
+        yield tmp_path / "data" / "aecodec" / "models"
 
 
 def forget() -> None:
