@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
-from PIL import Image
 
 import aecodec
 from aecodec.cli.option_values import number_list
 from aecodec.evaluation.pages import environment, number, table
-from aecodec.evaluation.rivals import RIVALS, available
+from aecodec.evaluation.rivals import PNG, RIVALS, Rival, available
 from aecodec.sources.readers import Picture
 from benchmarks import datasets, targets
 from benchmarks.reporting import command_line, output_option, progress, publish, require_folders
@@ -31,11 +28,9 @@ JPEG_LS = "imagecodecs"  # the package
 SETS = ("digits", "letters", "cifar", "photographs")
 
 
-def size_with_pillow(picture: Picture, format_: str, **options: Any) -> int:
-    """The bytes of a file that Pillow writes."""
-    buffer = BytesIO()
-    Image.fromarray(picture).save(buffer, format_, **options)
-    return len(buffer.getvalue())
+def size_of(rival: Rival, **options: Any) -> Encoder:
+    """The bytes of a file that Pillow writes with these options."""
+    return lambda picture: len(rival.encode(picture, **options))
 
 
 def only(bits: int, encode: Encoder) -> Encoder:
@@ -45,14 +40,14 @@ def only(bits: int, encode: Encoder) -> Encoder:
 
 def rivals(efforts: Sequence[int]) -> tuple[dict[str, Encoder], list[str]]:
     """The encoders of lossless files that are installed, JPEG XL at these efforts; a note for each that is not."""
-    found: dict[str, Encoder] = {"PNG": partial(size_with_pillow, format_="PNG", optimize=True)}
+    found: dict[str, Encoder] = {"PNG": size_of(PNG, **PNG.best)}
     chosen, notes = available(("webp", "jxl"))
     if RIVALS["webp"] in chosen:
-        webp = partial(size_with_pillow, format_="WEBP", lossless=True, quality=100, method=6, exact=True)
+        webp = size_of(RIVALS["webp"], lossless=True, quality=100, method=6, exact=True)
         found["WebP"] = only(8, webp)
     if RIVALS["jxl"] in chosen:
         for effort in efforts:
-            found[f"JPEG XL, effort {effort}"] = partial(size_with_pillow, format_="JXL", lossless=True, effort=effort)
+            found[f"JPEG XL, effort {effort}"] = size_of(RIVALS["jxl"], lossless=True, effort=effort)
     return found, notes
 
 

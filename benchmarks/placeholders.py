@@ -25,7 +25,7 @@ SIZES = (16, 20, 24, 32)
 BLUR_COMPONENTS = ((3, 3), (4, 3), (5, 4), (6, 5))
 AEC_SIZES = (20, 25, 30)
 BESIDE = ("BlurHash 4x3", "ThumbHash")  # on the sheet
-MODULES = {"blurhash": "blurhash", "thumbhash": "thumbhash-python"}  # and the packages that have them
+PACKAGES = ("blurhash", "thash")
 SHOWN = 8  # pictures on the sheet
 SCALE = 5
 MEASURED = """\
@@ -106,14 +106,14 @@ def blurhash(across: int, down: int) -> Codec:
 
 def thumbhash() -> Codec:
     """ThumbHash, decoded to the size that its library gives it, and resampled to that of the picture."""
-    encoder, decoder = (importlib.import_module(f"thumbhash.{name}") for name in ("encode", "decode"))
+    library = importlib.import_module("thash")
 
     def code(picture: Picture) -> tuple[int, Picture]:
         height, width = picture.shape[:2]
         opaque = np.dstack([picture, np.full((height, width), 255, np.uint8)])
-        data = bytes(encoder.rgba_to_thumbhash(width, height, opaque.ravel().tolist()))
-        w, h, samples = decoder.thumbhash_to_rgba(data)
-        decoded = Image.fromarray(np.array(samples, np.uint8).reshape(h, w, 4)[..., :3].copy())
+        data = bytes(library.rgba_to_thumb_hash(width, height, opaque.ravel().tolist()))
+        w, h, samples = library.thumb_hash_to_rgba(data)
+        decoded = Image.frombytes("RGBA", (w, h), samples).convert("RGB")
         return len(data), np.asarray(decoded.resize((width, height), Image.Resampling.BICUBIC))
 
     return Codec("ThumbHash", code)
@@ -126,8 +126,8 @@ def rivals() -> tuple[list[Codec], list[str]]:
         lambda: [blurhash(*components) for components in BLUR_COMPONENTS],
         lambda: [thumbhash()],
     )
-    for (module, package), made in zip(MODULES.items(), makers, strict=True):
-        if find_spec(module):
+    for package, made in zip(PACKAGES, makers, strict=True):
+        if find_spec(package):
             found += made()
         else:
             notes.append(f"Left out, as it is not installed: {package} (`pip install {package}`).")
@@ -181,7 +181,7 @@ def command(folder: Path, output: Path) -> None:
     beside = [codec for codec in others if codec.name in BESIDE]
     spread = [pictures[k * (len(pictures) - 1) // max(1, SHOWN - 1)] for k in range(min(SHOWN, len(pictures)))]
     sheet([*beside, ours(24)], spread).save(drawn, optimize=True)
-    installed = [f"{package} {version(package)}" for module, package in MODULES.items() if find_spec(module)]
+    installed = [f"{package} {version(package)}" for package in PACKAGES if find_spec(package)]
     page = [
         "# Placeholders",
         f"    {command_line()}",

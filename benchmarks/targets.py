@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import aecodec
 from aecodec import metrics
 from aecodec.cli.option_values import number_list, psnr_list
 from aecodec.evaluation.pages import environment, number, table
+from aecodec.evaluation.rivals import PNG, RIVALS
 from aecodec.sources.items import spread
 from aecodec.sources.readers import Picture
 from benchmarks import datasets
@@ -166,12 +166,10 @@ def lossless() -> str:
         data = aecodec.encode(picture, lossless=True)
         if not np.array_equal(aecodec.decode(data), picture):
             raise ValueError(f"{name} did not come back")
-        png, webp = BytesIO(), BytesIO()
-        Image.fromarray(picture).save(png, "PNG", optimize=True)
+        png, webp = f"{len(PNG.encode(picture, **PNG.best)):,}", "-"
         if picture.dtype == np.uint8:
-            Image.fromarray(picture).save(webp, "WEBP", lossless=True, method=6, exact=True)
-        sizes = f"{len(png.getvalue()):,}", f"{len(webp.getvalue()):,}" if picture.dtype == np.uint8 else "-"
-        rows.append((name, f"{picture.nbytes:,}", *sizes, f"{len(data):,}"))
+            webp = f"{len(RIVALS['webp'].encode(picture, lossless=True, method=6, exact=True)):,}"
+        rows.append((name, f"{picture.nbytes:,}", png, webp, f"{len(data):,}"))
     return table(("", "raw bytes", "PNG", "WebP lossless", ".aec lossless"), rows)
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from aecodec.conformance.writer import header_of, write_lossy, write_samples
+from aecodec.conformance.writer import write_lossy, write_samples
 from aecodec.dataset import framing, runs
 from aecodec.dataset.framing import Block
 from aecodec.dataset.ranges import InMemory
 from aecodec.dataset.runs import Runs
+from aecodec.encoding.candidates import header_with
 from aecodec.format import container
 from aecodec.format.container import Header, Section, write_varint
 from aecodec.models.model import Model
@@ -43,7 +44,7 @@ def blocks_of(data: bytes) -> list[Block]:
 def all_files(found: dict[str, Model]) -> Cases:
     """All of them; the models by name without version."""
     model = found["tile"]
-    headers = [header_of(model, (6, 8), quality) for quality in (20, 60, 60)]
+    headers = [header_with(model, (6, 8), quality) for quality in (20, 60, 60)]
     files = [write_lossy(model, header, typical(model.tables, 30)) for header in headers]
     data = written(files)
     yield from of_frame(data)
@@ -52,7 +53,7 @@ def all_files(found: dict[str, Model]) -> Cases:
     yield from of_files(files)
     yield from of_numbers(files)
     picture = np.full((6, 8, 1), 7, np.uint8)
-    lossless = written([write_samples(model, header_of(model, (6, 8), container.LOSSLESS), picture)] * 3)
+    lossless = written([write_samples(model, header_with(model, (6, 8), container.LOSSLESS), picture)] * 3)
     (block,) = blocks_of(lossless)
     own = block.header.replace(NUMBERS + b"\0", NUMBERS + b"\1")
     yield Case("set-flag-of-lossless", of_blocks([replace(block, header=own)]), VALUE, "qualities of lossless pictures")
@@ -115,7 +116,7 @@ def of_joined(model: Model, data: bytes) -> Cases:
     yield headed("sections", b"\1" + container.write_header(sections), VALUE, "pictures with a section")
     plain = container.write_header(Header(container.PLAIN, 100, "zstd", size=(8, 6), variant=True))
     yield headed("plain", b"\0" + plain + b"\0", VALUE, "a joined block of plain pictures")
-    wide = container.write_header(header_of(model, (6, 600), 20))
+    wide = container.write_header(header_with(model, (6, 600), 20))
     yield headed("panels", b"\0" + wide, VALUE, "a joined block of pictures of two panels")
     alike = of_blocks([Block(framing.JOINED, NUMBERS + b"\0" + written_header, block.body)])
     yield Case("set-quality", alike, failure_of(alike), "one quality for all, and yet a frame of qualities")

@@ -19,8 +19,9 @@ import numpy as np
 from aecodec.conformance import random_files
 from aecodec.conformance.runner import decoded_samples
 from aecodec.conformance.suite import FAILURES
-from aecodec.conformance.writer import header_of, write_lossy, write_samples
+from aecodec.conformance.writer import write_lossy, write_samples
 from aecodec.decoding import panels as latents
+from aecodec.encoding.candidates import header_with
 from aecodec.engines import engine
 from aecodec.errors import AecError
 from aecodec.format import check, container, panels
@@ -99,7 +100,7 @@ def of_headers(found: dict[str, Model]) -> Cases:
     yield Case("png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", FOREIGN, "another format")
     yield Case("signature-cut", container.SIGNATURE[:2], TRUNCATED, "ends within the signature")
     model = found["tile"]
-    header = header_of(model, (4, 6), 50)
+    header = header_with(model, (4, 6), 50)
     data = write_lossy(model, header, nothing)
     sized = write_lossy(model, replace(header, size=(6, 4)), nothing)
     yield Case("tile-size-given", sized, VALUE, "the size of the model's tile, which is implied")
@@ -115,11 +116,11 @@ def of_headers(found: dict[str, Model]) -> Cases:
         yield Case(f"number-{number}-unknown", small, UNKNOWN, f"no model has the number {number}")
     for length in (2, 5, 10):
         yield Case(f"header-cut-at-{length}", data[:length], TRUNCATED, f"only the first {length} bytes of a file")
-    bits = bytearray(write_lossy(model, header_of(model, (5, 9), 50), nothing))
+    bits = bytearray(write_lossy(model, header_with(model, (5, 9), 50), nothing))
     bits[1] |= 0x40
     yield Case("reserved-bit", bytes(bits), VALUE, "bit 6 of the flags is set")
     for name, sections, failure, reason in odd_sections():
-        bare = container.write_header(header_of(model, (5, 9), 50))
+        bare = container.write_header(header_with(model, (5, 9), 50))
         head = bare[:1] + bytes([bare[1] | 0x80]) + bare[2:]
         yield Case(f"sections-{name}", head + sections, failure, reason)
 
@@ -152,7 +153,7 @@ def of_limits(found: dict[str, Model]) -> Cases:
     )
     wide = container.write_header(Header(4, 50, "rans", size=(89_478_486, 1)))
     yield Case("limit-one-more", wide, LIMIT, "one pixel more than the default limit")
-    tiles = header_of(found["tile"], (60_000_000, 1), 50)
+    tiles = header_with(found["tile"], (60_000_000, 1), 50)
     yield Case("limit-canvas", container.write_header(tiles), LIMIT, "the canvas has more than four times the limit")
 
 
@@ -190,7 +191,7 @@ def too_large(model: Model, header: Header) -> bytes:
 def of_rans(found: dict[str, Model]) -> Cases:
     """Payloads of one lane and of several."""
     model = found["tile"]
-    header = header_of(model, (9, 13), 90)
+    header = header_with(model, (9, 13), 90)
     data = write_lossy(model, header, typical(model.tables, 20))
     begin = container.read_header(data)[1]
     yield Case("rans-zero-byte", data[:begin] + b"\0" + data[begin:], VALUE, "the payload begins with a zero byte")
@@ -202,7 +203,7 @@ def of_rans(found: dict[str, Model]) -> Cases:
     other = rans.pack(model.tables, coded.residuals, coded.classes, [higher(crc)])[0]
     yield Case("rans-checksum", written + other, CHECKSUM, "the checksum does not match")
     wide, size = found["gray-grid"], (160, 160)
-    header = header_of(wide, size, 90)
+    header = header_with(wide, size, 90)
     written, coded, crc = parts_of(wide, header, typical(wide.tables, 21))
     payload = rans.pack(wide.tables, coded.residuals, coded.classes, [crc])[0]
     lanes = rans.lanes_for(size[0] * size[1])
@@ -225,7 +226,7 @@ def higher(crc: int) -> int:
 def of_small_form() -> Cases:
     """Files in the small form whose check is right."""
     model = registry.by_name("mnist")
-    header = header_of(model, (28, 28), 60)
+    header = header_with(model, (28, 28), 60)
     data = write_lossy(model, header, typical(model.tables, 22))
     yield Case("small-check", data[:-1] + bytes([data[-1] ^ 1]), CHECKSUM, "the check does not match")
     yield Case("small-zero-byte", check.with_check(data[:2] + b"\0" + data[2:-1]), VALUE, "a zero byte comes first")
@@ -248,7 +249,7 @@ def of_small_form() -> Cases:
 def of_zstd(found: dict[str, Model]) -> Cases:
     """Frames that the format does not allow, and bodies that do not fit."""
     model = found["tile"]
-    header = header_of(model, (9, 13), 90, "zstd")
+    header = header_with(model, (9, 13), 90, "zstd")
     written, coded, crc = parts_of(model, header, typical(model.tables, 23))
     end = crc.to_bytes(4, "little")
     body = zstd.phrases_of(model.tables, coded.residuals, coded.classes)
@@ -315,7 +316,7 @@ def decodes_alike(model: Model, coded: Any, body: bytes) -> bool:
 def of_panels(found: dict[str, Model]) -> Cases:
     """Payloads of several panels."""
     model = found["tile"]
-    data = write_lossy(model, header_of(model, (3, 530), 80), typical(model.tables, 24))
+    data = write_lossy(model, header_with(model, (3, 530), 80), typical(model.tables, 24))
     begin = container.read_header(data)[1]
     length, at = container.read_varint(data, begin)
     first, second = data[at : at + length], data[at + length :]
@@ -329,10 +330,10 @@ def of_panels(found: dict[str, Model]) -> Cases:
     beyond = head + write_varint(len(first + second) + 1) + first + second
     yield Case("panels-length", beyond, TRUNCATED, "the first panel is longer than the file")
     yield Case("panels-varint", head + b"\x81\0" + first + second, VALUE, "a length in two bytes where one suffices")
-    header = header_of(model, (3, 530), 80, "zstd")
+    header = header_with(model, (3, 530), 80, "zstd")
     parts = container.write_header(header) + panels.join([bytes(4), bytes(9)])
     yield Case("panels-too-short", parts, TRUNCATED, "four bytes are too few for a panel")
-    same = model, header_of(model, (4, 1020), 80), nothing
+    same = model, header_with(model, (4, 1020), 80), nothing
     panelled = write_lossy(*same)
     at = container.read_header(panelled)[1]
     length, begin = container.read_varint(panelled, at)
@@ -348,7 +349,7 @@ def of_lossless_stage(found: dict[str, Model]) -> Cases:
     """Lossless and near-lossless files."""
     model, without = found["tile"], found["gray-grid"]
     picture = random_files.drawn_picture(random_of(25), (7, 9), 1)
-    header = header_of(model, (7, 9), container.LOSSLESS)
+    header = header_with(model, (7, 9), container.LOSSLESS)
     data = write_samples(model, header, picture)
     begin = container.read_header(data)[1]
     yield Case("lossless-cut", data[:-3], TRUNCATED, "the payload lacks its last bytes")
@@ -367,22 +368,22 @@ def of_lossless_stage(found: dict[str, Model]) -> Cases:
     shared = container.write_header(replace(header, packing="zstd")) + data[begin:]
     yield Case("lossless-zstd", shared, VALUE, "a lossless file with the packing zstd")
     for quality in (container.LOSSLESS, container.NEAR_LOSSLESS):
-        lossy = container.write_header(header_of(without, (7, 9), quality)) + b"\1\2\3"
+        lossy = container.write_header(header_with(without, (7, 9), quality)) + b"\1\2\3"
         yield Case(f"no-stage-{quality}", lossy, VALUE, "the model has no lossless stage")
-    panelled = write_samples(model, header_of(model, (2, 530), container.LOSSLESS), np.full((2, 530, 1), 7, np.uint8))
+    panelled = write_samples(model, header_with(model, (2, 530), container.LOSSLESS), np.full((2, 530, 1), 7, np.uint8))
     yield Case("lossless-panels-cut", panelled[:-2], TRUNCATED, "the last panel is cut")
     digits = registry.by_name("mnist")
-    small = write_samples(digits, header_of(digits, (28, 28), container.LOSSLESS), np.zeros((28, 28, 1), np.uint8))
+    small = write_samples(digits, header_with(digits, (28, 28), container.LOSSLESS), np.zeros((28, 28, 1), np.uint8))
     wrong = check.with_check(bytes([small[0], small[1] | 0x80]) + small[2:-1])
     yield Case("lossless-small-bits", wrong, CHECKSUM, "the variant has changed, the four bits have not")
 
 
 def too_large_sample(model: Model) -> bytes:
     """A lossless file of one pixel with a residual of 2^20 + 1, which would lead to a sample of 255."""
-    header = header_of(model, (1, 1), container.LOSSLESS)
+    header = header_with(model, (1, 1), container.LOSSLESS)
     written = container.write_header(header)
     coding = Coding(model, engine("numpy"), False, 0)
-    made = samples.coded(coding, np.full((1, 1, 1, 1), 255, np.uint8))
+    made, _ = samples.coded(coding, np.full((1, 1, 1, 1), 255, np.uint8))
     crc = zlib.crc32(b"\xff", zlib.crc32(written))
     residuals = [np.full_like(made.residuals[0], MAX_RESIDUAL + 1)]
     with mock.patch("aecodec.packing.tables.MAX_RESIDUAL", 1 << 21):
@@ -486,7 +487,7 @@ def of_opacity(found: dict[str, Model]) -> Cases:
         "colour-transform": (b"\3" + good[1:], VALUE, "the colour transform of opacity"),
     }
     for name, (content, failure, reason) in cases.items():
-        header = header_of(model, size, 50, sections=[Section(container.ALPHA, content)])
+        header = header_with(model, size, 50, sections=[Section(container.ALPHA, content)])
         data = write_lossy(model, header, nothing)
         yield Case(f"alpha-{name}", data, failure or failure_of(data), reason)
     wide = np.full(size, 700, np.uint16)

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from aecodec.conformance.random_models import table_arrays
 from aecodec.conformance.tiny_models import planeless_description
-from aecodec.conformance.writer import header_of, write_lossy
+from aecodec.conformance.writer import write_lossy
+from aecodec.encoding.candidates import header_with
 from aecodec.models import safetensors
 from aecodec.models.description import (
     CHECKERBOARD,
@@ -26,7 +26,7 @@ from aecodec.models.description import (
     Pass,
     SynthesisLayer,
 )
-from aecodec.models.model import load
+from aecodec.models.model import load, table_arrays
 from aecodec.models.safetensors import Arrays
 from aecodec.packing.tables import CLASSES, TOTAL, Tables
 from conformance.invalid_files import Case, Cases
@@ -64,7 +64,7 @@ def small_file(d: Description) -> bytes:
     shifts = np.minimum(np.arange(CLASSES) // 5, 15)
     for prefix in ("tables", "lossless.tables") if d.lossless else ("tables",):
         made = Tables(extents, shifts, 0, np.tile([TOTAL - 96, 96], CLASSES))
-        arrays = arrays | table_arrays(prefix, made)
+        arrays = arrays | table_arrays(made, prefix)
     arrays["offset"] = (arrays["offset"] // 2).astype(np.int8)
     return safetensors.dump(arrays, metadata)
 
@@ -106,7 +106,7 @@ def all_files() -> Cases:
 def asking(base: bytes, model: bytes) -> bytes:
     """A file that is coded with the base, and asks for the changed model by what its id would be."""
     known = load(base)
-    header = replace(header_of(known, (5, 7), 60), model_id=id_of(model, known.id))
+    header = replace(header_with(known, (5, 7), 60), model_id=id_of(model, known.id))
     return write_lossy(known, header, typical(known.tables, 31))
 
 

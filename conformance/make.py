@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DRAFT = 0
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from aecodec.conformance.suite import MANIFEST, MODELS, Suite, SuiteWriter, default_folder, models_from  # noqa: E402
+from aecodec.conformance.suite import MODELS, Suite, SuiteWriter, default_folder, models_from  # noqa: E402
 from aecodec.format import container  # noqa: E402
 from conformance import invalid_files, valid_files  # noqa: E402
 
@@ -37,7 +37,7 @@ def write(folder: Path) -> Suite:
 def main() -> None:
     """Write it where the package looks for it."""
     folder = default_folder()
-    if (folder / MANIFEST).exists():
+    if folder.exists():
         if container.VERSION != DRAFT:
             sys.exit(f"{folder} is the suite of a frozen version: it is never written again")
         if "--force" not in sys.argv[1:]:

@@ -17,7 +17,7 @@ import aecodec
 from aecodec import dataset
 from aecodec.conformance import random_files, random_models
 from aecodec.conformance.random_files import typical_residuals
-from aecodec.conformance.random_models import Random, table_arrays, tables, varied
+from aecodec.conformance.random_models import Random, tables, varied
 from aecodec.conformance.tiny_models import (
     planeless_arrays,
     planeless_description,
@@ -25,15 +25,16 @@ from aecodec.conformance.tiny_models import (
     tiny_arrays,
     tiny_description,
 )
-from aecodec.conformance.writer import Choose, header_of, write_lossy, write_samples
+from aecodec.conformance.writer import Choose, write_lossy, write_samples
 from aecodec.dataset import framing
 from aecodec.dataset.ranges import InMemory
+from aecodec.encoding.candidates import header_with
 from aecodec.format import container
 from aecodec.format.container import Section
 from aecodec.lossless import plain, planes
 from aecodec.models import registry, safetensors
 from aecodec.models.description import Description, Layer, Pass, SynthesisLayer
-from aecodec.models.model import Model, load
+from aecodec.models.model import Model, load, table_arrays
 from aecodec.packing import frames
 from aecodec.packing.tables import MAX_RESIDUAL, Tables
 
@@ -75,9 +76,9 @@ def mosaic_description() -> Description:
 def tiny_model(name: str, d: Description) -> bytes:
     """A model file with short tables."""
     arrays = planeless_arrays(d) if d.synthesis_layers else tiny_arrays(d)
-    arrays |= table_arrays("tables", tables(random_of(1), 2))
+    arrays |= table_arrays(tables(random_of(1), 2))
     if d.lossless:
-        arrays |= table_arrays("lossless.tables", tables(random_of(2), 0))
+        arrays |= table_arrays(tables(random_of(2), 0), "lossless.tables")
     if d.synthesis_layers:
         return planeless_dump(d, arrays, name)
     return safetensors.dump(arrays, {"name": name, "description": d.to_json()})
@@ -132,12 +133,12 @@ def of_tiny_models(found: dict[str, Model]) -> Files:
         sizes = {"tile": tile, "pixel": (1, 1), "odd": (2 * tile[0] + 1, tile[1] + 3)}
         for index, (place, size) in enumerate(sizes.items()):
             for packing in container.PACKINGS:
-                header = header_of(model, size, (1, 63, 100)[index], packing, variant=place == "odd")
+                header = header_with(model, size, (1, 63, 100)[index], packing, variant=place == "odd")
                 yield f"{title}-{place}-{packing}", write_lossy(model, header, typical(tables, index))
         for packing in container.PACKINGS:
-            header = header_of(model, sizes["odd"], 50, packing)
+            header = header_with(model, sizes["odd"], 50, packing)
             yield f"{title}-extreme-{packing}", write_lossy(model, header, extreme(tables))
-        yield f"{title}-nothing", write_lossy(model, header_of(model, sizes["odd"], 7), nothing)
+        yield f"{title}-nothing", write_lossy(model, header_with(model, sizes["odd"], 7), nothing)
         if model.lossless:
             yield from of_lossless_stage(title, model)
 
@@ -148,7 +149,7 @@ def of_lossless_stage(title: str, model: Model) -> Files:
     for index, (size, error, variant) in enumerate([((7, 9), 0, False), ((5, 12), 3, False), ((9, 4), 0, True)]):
         picture = random_files.drawn_picture(random_of(7, index), size, 1 if variant else d.channels)
         picture = np.ascontiguousarray(np.broadcast_to(picture, (*size, d.channels)))
-        header = header_of(model, size, container.NEAR_LOSSLESS if error else container.LOSSLESS, variant=variant)
+        header = header_with(model, size, container.NEAR_LOSSLESS if error else container.LOSSLESS, variant=variant)
         name = "near-lossless" if error else "lossless-variant" if variant else "lossless"
         yield f"{title}-{name}", write_samples(model, header, picture, error)
 
@@ -158,22 +159,22 @@ def of_panels(found: dict[str, Model]) -> Files:
     for title, size in (("tile", (3, 530)), ("grid", (515, 4)), ("planeless", (2, 530))):
         model = found[title]
         for packing in container.PACKINGS:
-            header = header_of(model, size, 80, packing)
+            header = header_with(model, size, 80, packing)
             yield f"{title}-panels-{packing}", write_lossy(model, header, typical(model.tables, 9))
-    header = header_of(found["grid"], (4, 514), 60)  # the last panel is narrower than what the finishing network sees
+    header = header_with(found["grid"], (4, 514), 60)  # the last panel is narrower than what the finishing network sees
     yield "grid-panels-narrow", write_lossy(found["grid"], header, typical(found["grid"].tables, 19))
     model = found["mosaic"]
-    header = header_of(model, (513, 520), 70)
+    header = header_with(model, (513, 520), 70)
     yield "mosaic-panels", write_lossy(model, header, sparse(model.tables))
     model = found["tile"]
     picture = random_files.drawn_picture(random_of(8), (2, 530), 1)
-    yield "tile-panels-lossless", write_samples(model, header_of(model, (2, 530), container.LOSSLESS), picture)
+    yield "tile-panels-lossless", write_samples(model, header_with(model, (2, 530), container.LOSSLESS), picture)
     picture = np.minimum(picture, 9)
-    header = header_of(model, (2, 530), container.NEAR_LOSSLESS)
+    header = header_with(model, (2, 530), container.NEAR_LOSSLESS)
     yield "tile-panels-near-lossless", write_samples(model, header, picture, 1)
     model = found["gray-grid"]
     for lanes, side in ((1, 154), (2, 156), (3, 190)):  # 12,000 elements a lane
-        header = header_of(model, (side, side), 1)
+        header = header_with(model, (side, side), 1)
         yield f"gray-grid-lanes-{lanes}", write_lossy(model, header, sparse(model.tables))
 
 
@@ -190,7 +191,7 @@ def sparse(tables: Tables) -> Choose:
 def of_frames(found: dict[str, Model]) -> Files:
     """Frames of the packing zstd that no encoder here writes: of other blocks, and of the largest window."""
     model = found["tile"]
-    data = write_lossy(model, header_of(model, (9, 13), 90, "zstd"), typical(model.tables, 11))
+    data = write_lossy(model, header_with(model, (9, 13), 90, "zstd"), typical(model.tables, 11))
     begin = container.read_header(data)[1]
     body = bytes(frames.decompress(data[begin:-4], 1 << 20))
     half = len(body) // 2
@@ -225,7 +226,7 @@ def of_sections(found: dict[str, Model]) -> Files:
         for title in ("tile", "grid"):
             model = found[title]
             for packing in container.PACKINGS:
-                header = header_of(model, (8, 11), 60, packing, sections=some)
+                header = header_with(model, (8, 11), 60, packing, sections=some)
                 yield f"{title}-{name}-{packing}", write_lossy(model, header, typical(model.tables, 13))
         picture = random_files.drawn_picture(random, (8, 11), 1)[..., 0]
         yield f"plain-section-{name}", plain.write(picture, 0, tuple(some))
@@ -235,16 +236,16 @@ def of_forms() -> Files:
     """The forms of a header at their limits: bundled models, and pictures of 4096 pixels and one more row."""
     photo, digits = registry.by_name("photo"), registry.by_name("mnist")
     for side in (64, 65):
-        yield f"form-{side}x64", write_lossy(photo, header_of(photo, (side, 64), 1, "rans"), nothing)
+        yield f"form-{side}x64", write_lossy(photo, header_with(photo, (side, 64), 1, "rans"), nothing)
     for form, packing in zip(("small", "short"), container.PACKINGS, strict=True):
         for variant in (False, True):
-            header = header_of(digits, (28, 28), 100, packing, variant)
+            header = header_with(digits, (28, 28), 100, packing, variant)
             name = f"form-{form}-variant" if variant else f"form-{form}"
             yield name, write_lossy(digits, header, typical(digits.tables, 14))
-    yield "form-small-empty", write_lossy(digits, header_of(digits, (28, 28), 1), nothing)
+    yield "form-small-empty", write_lossy(digits, header_with(digits, (28, 28), 1), nothing)
     picture = random_files.drawn_picture(random_of(15), (28, 28), 1)
     for error in (0, 4, 255):
-        header = header_of(digits, (28, 28), container.NEAR_LOSSLESS if error else container.LOSSLESS, variant=True)
+        header = header_with(digits, (28, 28), container.NEAR_LOSSLESS if error else container.LOSSLESS, variant=True)
         yield f"form-small-error-{error}", write_samples(digits, header, picture, error)
 
 
@@ -390,7 +391,7 @@ def data_sets(found: dict[str, Model]) -> Files:
     yield "set-gray-lossless", written(gray)
     for title in ("tile", "grid", "planeless"):
         model = found[title]
-        headers = [header_of(model, (6, 8), quality) for quality in (20, 60, 60)]
+        headers = [header_with(model, (6, 8), quality) for quality in (20, 60, 60)]
         yield f"set-{title}", written([write_lossy(model, header, typical(model.tables, 18)) for header in headers])
     files = [data for _, data in [*plain_files()][:5]]
     yield "set-files", written(files)

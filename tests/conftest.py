@@ -28,14 +28,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 @pytest.fixture
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty folder in which the registry looks for models after the bundled ones."""
-    caches = (registry.files, registry.by_name)
     with monkeypatch.context() as patch:
         patch.setenv(registry.VARIABLE, str(tmp_path))
-        for cache in caches:
-            cache.cache_clear()
+        registry.forget()
         yield tmp_path
-    for cache in caches:
-        cache.cache_clear()
+    registry.forget()
 
 
 @pytest.fixture

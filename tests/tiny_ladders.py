@@ -14,7 +14,7 @@ from samples import DIGITS, mosaic
 from aecodec.cli.train import draw
 from aecodec.models import safetensors
 from aecodec.models.description import CHECKERBOARD
-from aecodec.models.model import Model, load
+from aecodec.models.model import Model, load, table_arrays
 from aecodec.packing import parametric
 from aecodec.training import export, fitting, presets, runs, statistics
 from aecodec.training.exact_layers import numpy
@@ -83,5 +83,5 @@ def perturbed(shape: LadderShape, tiles: Array = TILES[..., None]) -> fitting.Tr
 
 def exported_from(network: fitting.TrainableLadder) -> Model:
     """The model x-1 of a network, with parametric tables."""
-    arrays = export.arrays_of(network) | export.table_arrays(parametric(skip=SKIPPED_CLASSES))
+    arrays = export.arrays_of(network) | table_arrays(parametric(skip=SKIPPED_CLASSES))
     return load(safetensors.dump(arrays, {"name": "x-1", "description": network.description.to_json()}))

@@ -14,8 +14,8 @@ from aecodec.cli import byte_files
 from aecodec.cli.failures import Failure, expected_errors
 from aecodec.cli.text_table import text_table
 from aecodec.errors import InvalidModelFile
-from aecodec.models import model as models
 from aecodec.models import registry
+from aecodec.models.model import load
 
 MOST_BYTES = 1 << 28  # of a model file: no more are read
 WEB = ("http", "https")
@@ -78,7 +78,7 @@ def add(source: str, expected: str | None) -> None:
     with expected_errors(source):
         data = _fetched(source)
         try:
-            model = models.load(data)
+            model = load(data)
         except InvalidModelFile as error:
             raise Failure(f"{source}: this is no sound model file: {error}") from error
         found = model.id.hex()

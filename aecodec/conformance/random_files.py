@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from aecodec import dataset
 from aecodec.conformance.random_models import Random, happens
-from aecodec.conformance.writer import Choose, header_of, write_lossy, write_samples
+from aecodec.conformance.writer import Choose, write_lossy, write_samples
+from aecodec.encoding.candidates import header_with
 from aecodec.format import container, metadata_sections
 from aecodec.format.container import Header, Section
 from aecodec.format.panels import SIDE
@@ -60,7 +61,7 @@ def drawn_header(random: Random, model: Model, size: tuple[int, int]) -> Header:
     """The header of a lossy picture of this size (height, width)."""
     quality = int(random.choice([1, 100, *random.integers(1, 101, 4)]))
     packing = container.PACKINGS[int(random.integers(2))]
-    return header_of(model, size, quality, packing, happens(random, WITH_VARIANT), drawn_sections(random, size, 8))
+    return header_with(model, size, quality, packing, happens(random, WITH_VARIANT), drawn_sections(random, size, 8))
 
 
 def drawn_residuals(random: Random, tables: Tables) -> tuple[str, Choose]:
@@ -106,7 +107,7 @@ def lossless(random: Random, model: Model) -> Drawn:
     variant = happens(random, WITH_VARIANT)
     error = 0 if happens(random, 0.5) else int(random.choice([1, 2, 9, 255]))
     quality = container.NEAR_LOSSLESS if error else container.LOSSLESS
-    header = header_of(model, size, quality, variant=variant, sections=drawn_sections(random, size, 8))
+    header = header_with(model, size, quality, variant=variant, sections=drawn_sections(random, size, 8))
     picture = drawn_picture(random, size, 1 if variant else channels)
     picture = np.ascontiguousarray(np.broadcast_to(picture, (*size, channels)))
     return Drawn("near-lossless" if error else "lossless", write_samples(model, header, picture, error))
@@ -214,9 +215,9 @@ def alike(random: Random, model: Model) -> list[bytes]:
     count = int(random.integers(1, OF_JOINED + 1))
     if model.lossless and happens(random, 0.4):
         shape = (*size, model.description.channels)
-        header = header_of(model, size, container.LOSSLESS)
+        header = header_with(model, size, container.LOSSLESS)
         return [write_samples(model, header, drawn_picture(random, size, shape[2])) for _ in range(count)]
     packing = container.PACKINGS[int(random.integers(2))]
     qualities = random.integers(1, 101, count) if happens(random, 0.5) else np.full(count, random.integers(1, 101))
     _, choose = drawn_residuals(random, model.tables)
-    return [write_lossy(model, header_of(model, size, quality, packing), choose) for quality in qualities.tolist()]
+    return [write_lossy(model, header_with(model, size, quality, packing), choose) for quality in qualities.tolist()]

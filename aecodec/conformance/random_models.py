@@ -21,7 +21,7 @@ from aecodec.models.description import (
     Pass,
     SynthesisLayer,
 )
-from aecodec.models.model import load
+from aecodec.models.model import load, table_arrays
 from aecodec.models.safetensors import Arrays
 from aecodec.packing.tables import CLASSES, TOTAL, Tables
 
@@ -173,18 +173,11 @@ def planeless_shape(random: Random) -> Description:
         side = 1
         for layer in made:
             side = layer.side(side)
-    return Description(
+    return Description.without_plane(
         tile=(side, side),
         channels=channels,
         block=2,
         vector=vector,
-        features=vector,
-        cues=0,
-        passes=(),
-        vector_layers=(),
-        pass_layers=(),
-        update_layers=(),
-        correction_layers=(),
         synthesis_layers=tuple(made),
         lossless=drawn_lossless(random, channels) if happens(random, WITH_LOSSLESS) else None,
     )
@@ -211,7 +204,7 @@ def varied(random: Random, arrays: Arrays, d: Description, wide: float = WIDE) -
     }
     for prefix in ("tables", "lossless.tables") if d.lossless else ("tables",):
         skip = int(random.choice([0, 1, 4])) if prefix == "tables" else 0
-        made |= table_arrays(prefix, tables(random, skip))
+        made |= table_arrays(tables(random, skip), prefix)
     if not d.synthesis_layers:
         weight = made["synthesis.weight"]
         mixed = weight + random.integers(-2000, 2001, weight.shape)
@@ -245,13 +238,3 @@ def tables(random: Random, skip: int) -> Tables:
         weights = random.dirichlet(np.full(count, 0.5))
         rows.append(1 + random.multinomial(TOTAL - count, weights))
     return Tables(extents, shifts, skip, np.concatenate(rows))
-
-
-def table_arrays(prefix: str, made: Tables) -> Arrays:
-    """Tables as a model file has them."""
-    return {
-        f"{prefix}.extents": made.extents.astype(np.uint8),
-        f"{prefix}.shifts": made.shifts.astype(np.uint8),
-        f"{prefix}.skip": np.array([made.skip], np.uint8),
-        f"{prefix}.frequencies": made.frequencies.astype(np.uint16),
-    }

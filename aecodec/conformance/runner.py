@@ -20,6 +20,7 @@ import numpy as np
 import aecodec
 from aecodec import dataset
 from aecodec.conformance.suite import (
+    DATA_SET_SUFFIX,
     FAILURES,
     MODELS,
     Invalid,
@@ -58,7 +59,7 @@ def chosen(suite: Suite, pattern: str, data_sets: bool) -> list[Row]:
     """The rows whose files match a pattern, data sets only if they are wanted."""
 
     def wanted(row: Row) -> bool:
-        return fnmatch(row.file, pattern) and (data_sets or not row.file.endswith(".aecs"))
+        return fnmatch(row.file, pattern) and (data_sets or not row.file.endswith(DATA_SET_SUFFIX))
 
     return [row for row in suite.rows if wanted(row)]
 

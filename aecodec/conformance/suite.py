@@ -295,7 +295,7 @@ def models_from(folder: Path) -> Iterator[None]:
     with _CHANGING:
         before = os.environ.get(registry.VARIABLE)
         os.environ[registry.VARIABLE] = str(folder)
-        _forget_files()
+        registry.forget()
         try:
             yield
         finally:
@@ -303,9 +303,4 @@ def models_from(folder: Path) -> Iterator[None]:
                 del os.environ[registry.VARIABLE]
             else:
                 os.environ[registry.VARIABLE] = before
-            _forget_files()
-
-
-def _forget_files() -> None:
-    registry.files.cache_clear()
-    registry.by_name.cache_clear()
+            registry.forget()

@@ -21,6 +21,7 @@ from aecodec.models.description import (
     Pass,
     SynthesisLayer,
 )
+from aecodec.models.model import table_arrays
 from aecodec.models.safetensors import Arrays
 from aecodec.packing import parametric
 
@@ -118,14 +119,10 @@ def lossless_arrays(random: np.random.Generator, d: Description) -> Arrays:
     for channel, layers in enumerate(shape.heads):
         inputs = shape.trunk[-1].units + 1 + 2 * channel
         arrays |= random_network(random, f"lossless.head{channel}", layers, inputs, 8)
-    exact = parametric()
     return arrays | {
         "lossless.linear": random.integers(-20, 20, shape.weights(d)).astype(np.int8),
         "lossless.offset": np.round(-3 * np.log2(2 * np.arange(256) + 1)).astype(np.int16) + 20,
-        "lossless.tables.extents": exact.extents.astype(np.uint8),
-        "lossless.tables.shifts": exact.shifts.astype(np.uint8),
-        "lossless.tables.skip": np.array([0], np.uint8),
-        "lossless.tables.frequencies": exact.frequencies.astype(np.uint16),
+        **table_arrays(parametric(), "lossless.tables"),
     }
 
 
@@ -143,7 +140,6 @@ def tiny_arrays(d: Description, seed: int = SEED) -> Arrays:
         network(f"pass{index}", layers, d.inputs(index, d.seen(index)), 9)
         network(f"update{index}", d.update_layers[index], d.inputs(index, stage.hi), 9)
     network("correction", d.correction_layers, d.context, 12)
-    tables = parametric(skip=2)
     quality = np.arange(100)
     step = np.round(4 * 5 * 2 ** (6 * (99 - quality) / 99))[:, None] * np.ones(d.kinds)
     arrays |= {
@@ -155,10 +151,7 @@ def tiny_arrays(d: Description, seed: int = SEED) -> Arrays:
         "vector_class": np.full(d.vector, 20, np.int16),
         "context_exponent": np.full(d.kinds, -1, np.int8),
         "cue": np.stack([quality - 50, 50 - quality], axis=1).astype(np.int16)[:, : d.cues],
-        "tables.extents": tables.extents.astype(np.uint8),
-        "tables.shifts": tables.shifts.astype(np.uint8),
-        "tables.skip": np.array([tables.skip], np.uint8),
-        "tables.frequencies": tables.frequencies.astype(np.uint16),
+        **table_arrays(parametric(skip=2)),
         "analysis.block_mean": np.full(n, 128, np.float32),
         "analysis.block": np.eye(n, dtype=np.float32),
     }
@@ -189,18 +182,11 @@ def tiny_file(
 
 def planeless_description(channels: int = 1) -> Description:
     """A model without a plane, with every kind of synthesis layer in it: tiles of 8x8 out of a vector of 3."""
-    return Description(
+    return Description.without_plane(
         tile=(8, 8),
         channels=channels,
         block=2,
         vector=3,
-        features=3,
-        cues=0,
-        passes=(),
-        vector_layers=(),
-        pass_layers=(),
-        update_layers=(),
-        correction_layers=(),
         synthesis_layers=(
             SynthesisLayer(1, 50, "leaky5", grow=5),
             SynthesisLayer(3, 12, "relu", grow=2),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -12,10 +12,8 @@ from aecodec import engines
 from aecodec.decoding import panels as latents
 from aecodec.encoding import lossy, near_lossless
 from aecodec.format import container, panels
-from aecodec.format.container import Header, Packing, Section
+from aecodec.format.container import Header
 from aecodec.format.panels import PanelGrid
-from aecodec.lossless import samples
-from aecodec.models import registry
 from aecodec.models.causal import Coding
 from aecodec.models.model import Model
 from aecodec.packing import pack
@@ -27,27 +25,6 @@ Choose: TypeAlias = "Callable[[NDArray[Any]], NDArray[Any]]"
 """The residuals of a pass, for its classes: both (E,). Residuals of skipped classes have to be 0."""
 
 ENGINE = "numpy"  # the pixels are the same with every engine
-
-
-def header_of(
-    model: Model,
-    size: tuple[int, int],
-    quality: int,
-    packing: Packing = "rans",
-    variant: bool = False,
-    sections: Iterable[Section] = (),
-) -> Header:
-    """The only valid header with this content; size: (height, width)."""
-    number = registry.number_of(model)
-    return Header(
-        model_number=number,
-        model_id=b"" if number else model.id,
-        quality=quality,
-        packing=packing,
-        size=None if size == model.description.tile else (size[1], size[0]),
-        variant=variant,
-        sections=tuple(sections),
-    )
 
 
 def size_of(model: Model, header: Header) -> tuple[int, int]:
@@ -84,13 +61,4 @@ def write_samples(model: Model, header: Header, picture: NDArray[np.uint8], max_
     """The lossless or near-lossless file of a picture (H, W, channels of the model); a gray one's are all equal."""
     gray = header.variant and model.description.channels == 3
     coding = Coding(model, engines.engine(ENGINE), gray, max_error)
-    height, width = picture.shape[:2]
-    grid = PanelGrid(height, width, PanelGrid.of((height, width), model.description.unit).side)
-    if grid.count == 1:
-        return near_lossless.assemble(coding, [header], picture[None])[0]
-    written = container.write_header(header)
-    parts = []
-    for index in range(grid.count):
-        seed = panels.seed_of(index, grid.count, zlib.crc32(written))
-        parts += samples.pack(coding, picture[None, *grid.box(index).slices], [seed], [False])
-    return written + samples.head(max_error) + panels.join(parts)
+    return near_lossless.assemble(coding, [header], picture[None])[0]

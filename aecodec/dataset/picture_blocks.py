@@ -34,7 +34,6 @@ from aecodec.dataset import framing, runs
 from aecodec.dataset.framing import Block, Entry
 from aecodec.dataset.runs import Runs
 from aecodec.decoding import decoder, panels
-from aecodec.decoding.panels import PackedPanel
 from aecodec.decoding.parsed_file import Info, ParsedFile
 from aecodec.errors import InvalidValue, LimitExceeded, TrailingBytes, TruncatedFile
 from aecodec.format import check, container
@@ -107,7 +106,7 @@ def join(numbers: Runs, files: Sequence[ParsedFile], packing: Packing, engine_na
 def _block(numbers: Runs, flags: int, common: container.Header, payload: bytes, body: bytes) -> Block:
     """A joined block; common, payload: of the file in its header."""
     shown = container.write_header(common) + payload
-    header = runs.write(numbers) + bytes([flags]) + (check.with_check(shown) if common.is_small else shown)
+    header = runs.write(numbers) + bytes([flags]) + check.completed(shown, is_small=common.is_small)
     return Block(framing.JOINED, header, body)
 
 
@@ -117,7 +116,7 @@ def _recorded(files: Sequence[ParsedFile], engine_name: str) -> Elements:
     for packing in PACKINGS:
         mine = [index for index, file in enumerate(files) if file.header.packing == packing]
         if mine:
-            found.append((mine, _decoded([files[index] for index in mine], packing, engine_name)))
+            found.append((mine, decoder.latents_alike([files[index] for index in mine], engine_name)[1]))
     order = np.argsort(np.concatenate([np.array(mine) for mine, _ in found]), kind="stable")
     coded = found[0][1]
     if len(found) > 1:
@@ -125,12 +124,6 @@ def _recorded(files: Sequence[ParsedFile], engine_name: str) -> Elements:
         classes = zip(*(part.classes for _, part in found), strict=True)
         coded = Coded([np.concatenate(p)[order] for p in residuals], [np.concatenate(p)[order] for p in classes])
     return Elements(np.array([file.header.quality for file in files]), coded)
-
-
-def _decoded(files: Sequence[ParsedFile], packing: str, engine_name: str) -> Coded:
-    first, engine = files[0], engines.engine(engine_name)
-    packed = [PackedPanel(file.payload, file.header.quality, file.seed, file.header.is_small) for file in files]
-    return panels.decode_alike(first.model, engine, packing, first.size, packed)[1]
 
 
 @dataclass(frozen=True)

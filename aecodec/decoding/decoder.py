@@ -8,11 +8,11 @@ import numpy as np
 
 from aecodec import engines
 from aecodec.decoding import panels
-from aecodec.decoding.panels import PackedPanel, Panels
+from aecodec.decoding.panels import PackedPanel, Panels, Walked
 from aecodec.decoding.parsed_file import ParsedFile
 from aecodec.engines.threads import in_threads
 from aecodec.errors import InvalidValue
-from aecodec.format.panels import Progress, seed_of
+from aecodec.format.panels import Progress, reported, seed_of
 from aecodec.images import regions, scaling
 from aecodec.images.regions import Box, Region
 from aecodec.images.source import Picture, joined
@@ -62,11 +62,15 @@ def samples_alike(files: Sequence[ParsedFile], engine_name: str) -> list[Picture
         return [_area(file, engine_name, Box(0, file.size[0], 0, file.size[1]), None) for file in files]
     if first.is_predictive:
         return _predicted_alike(files, engine_name)
-    engine, packing = engines.engine(engine_name), first.header.packing
-    packed = [PackedPanel(file.payload, file.header.quality, file.seed, file.header.is_small) for file in files]
-    latent, _ = panels.decode_alike(first.model, engine, packing, first.size, packed)
-    stack = ladder.synthesize(first.model, engine, latent)
+    stack = ladder.synthesize(first.model, engines.engine(engine_name), latents_alike(files, engine_name)[0])
     return [file.finished(part) for file, part in zip(files, stack[:, : first.size[0], : first.size[1]], strict=True)]
+
+
+def latents_alike(files: Sequence[ParsedFile], engine_name: str) -> Walked:
+    """The latents of lossy files of one panel that share model, size and packing, and what they were decoded from."""
+    first, engine = files[0], engines.engine(engine_name)
+    packed = [PackedPanel(file.payload, file.header.quality, file.seed, file.header.is_small) for file in files]
+    return panels.decode_alike(first.model, engine, first.header.packing, first.size, packed)
 
 
 def _predicted_alike(files: Sequence[ParsedFile], engine_name: str) -> list[Picture]:
@@ -117,10 +121,7 @@ def _parts(file: ParsedFile, engine_name: str, area: Box, progress: Progress | N
         packed = PackedSamples(parts[index], seed_of(index, grid.count, file.seed))
         return box, coded_samples.unpack(coding, (box.height, box.width), [packed])[0]
 
-    for done, made in enumerate(in_threads(work, indices)):
-        if progress:
-            progress(done + 1, len(indices))
-        yield made
+    yield from reported(in_threads(work, indices), len(indices), progress)
 
 
 def _means(file: ParsedFile, engine_name: str, progress: Progress | None) -> Picture:

@@ -14,13 +14,14 @@ import numpy as np
 
 from aecodec.engines import Engine
 from aecodec.engines.threads import in_threads
-from aecodec.format import check, panels
+from aecodec.format import panels
 from aecodec.format.panels import PanelGrid, Progress, checksums, seed_of
+from aecodec.format.payloads import Unpacker
 from aecodec.images.regions import Box
 from aecodec.models import finishing, ladder
 from aecodec.models.ladder import Latent, Prediction
 from aecodec.models.model import Model
-from aecodec.packing import Coded, Read, least_bytes, unpacker
+from aecodec.packing import Coded, Read, least_bytes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,15 +58,11 @@ def decode_alike(
     model: Model, engine: Engine, packing: str, size: tuple[int, int], packed: Sequence[PackedPanel]
 ) -> Walked:
     """Decode and check the latents of pictures, or panels, of the same size (height, width). Raises AecError."""
-    unsealed = [check.unsealed(panel.payload) if panel.is_small else (panel.payload, 0) for panel in packed]
-    payloads, qualities = [payload for payload, _ in unsealed], np.array([panel.quality for panel in packed])
-    decoder = unpacker(packing, model.tables, payloads, elements_of(model, size))
-    latent, coded = walk(model, engine, qualities, size, decoder.read)
-    checks = checksums(coded.residuals, [panel.seed for panel in packed])
-    decoder.finish([0 if panel.is_small else found for panel, found in zip(packed, checks, strict=True)])
-    for panel, found, (_, bits) in zip(packed, checks, unsealed, strict=True):
-        if panel.is_small:
-            check.require_bits(bits, found)
+    payloads, small = [panel.payload for panel in packed], [panel.is_small for panel in packed]
+    unpacker = Unpacker.of(packing, model.tables, payloads, small, elements_of(model, size))
+    qualities = np.array([panel.quality for panel in packed])
+    latent, coded = walk(model, engine, qualities, size, unpacker.decoder.read)
+    unpacker.finish(checksums(coded.residuals, [panel.seed for panel in packed]))
     return latent, coded
 
 
@@ -108,9 +105,7 @@ class Panels:
             return self.grid.box(index) // self.model.description.block, found[0]
 
         count = self.grid.count
-        for done, found in enumerate(in_threads(work, range(count)), 1):
-            yield found
-            _tell(progress, done, count)
+        yield from panels.reported(in_threads(work, range(count)), count, progress)
 
     def pixels(self, area: Box, progress: Progress | None) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
         """Rectangles that together cover an area of the picture, in pixels, and their samples (height, width, C)."""
@@ -137,9 +132,7 @@ class Panels:
             pixels = made[(window.inner.within(seen) * block).slices]
             return Box(y, y + pixels.shape[0], x, x + pixels.shape[1]), pixels
 
-        for done, found in enumerate(in_threads(work, windows()), 1):
-            yield found
-            _tell(progress, done, len(indices))
+        yield from panels.reported(in_threads(work, windows()), len(indices), progress)
 
 
 @dataclass(frozen=True)
@@ -191,8 +184,3 @@ class _Seams:
         """The first and the last row, or column, that a panel completes."""
         upper = last if end == last else max(first, end - self.margin)
         return max(first, begin - self.margin), upper
-
-
-def _tell(progress: Progress | None, done: int, count: int) -> None:
-    if progress:
-        progress(done, count)

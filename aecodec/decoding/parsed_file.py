@@ -142,8 +142,8 @@ class ParsedFile:
         """
         if self.is_plain:
             return PanelGrid(*self.size, self.size)
-        grid = PanelGrid.of(self.size, self.model.description.unit)
-        return PanelGrid(*self.size, grid.side) if self.is_predictive else grid
+        of = PanelGrid.cropped if self.is_predictive else PanelGrid.of
+        return of(self.size, self.model.description.unit)
 
     @property
     def is_gray(self) -> bool:

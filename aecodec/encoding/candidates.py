@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -185,13 +185,25 @@ def header_of(
     sections: tuple[Section, ...] = (),
 ) -> Header:
     """The header for a picture of `size` (height, width)."""
-    model, number = candidate.model, registry.number_of(candidate.model)
+    return header_with(candidate.model, size, quality, packing, inverted or candidate.gray, sections)
+
+
+def header_with(
+    model: Model,
+    size: tuple[int, ...],
+    quality: int,
+    packing: Packing = "rans",
+    variant: bool = False,
+    sections: Iterable[Section] = (),
+) -> Header:
+    """The only valid header with this content; size: (height, width)."""
+    number = registry.number_of(model)
     return Header(
         model_number=number,
         model_id=b"" if number else model.id,
         quality=quality,
         packing=packing,
         size=None if tuple(size) == model.description.tile else (int(size[1]), int(size[0])),
-        variant=inverted or candidate.gray,
-        sections=sections,
+        variant=variant,
+        sections=tuple(sections),
     )

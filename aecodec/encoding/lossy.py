@@ -12,7 +12,7 @@ from aecodec.encoding.batch import Batch
 from aecodec.encoding.candidates import Candidate, choose_residuals, header_of, inverted
 from aecodec.encoding.options import EncodeOptions
 from aecodec.engines.threads import in_threads
-from aecodec.format import check, container, panels
+from aecodec.format import check, container, panels, payloads
 from aecodec.format.container import Header, Packing
 from aecodec.format.panels import PanelGrid
 from aecodec.images import tile_grid
@@ -62,12 +62,12 @@ def write(
 def assemble(fields: Sequence[Header], packing: Packing, tables: Tables, coded: Coded) -> list[bytes]:
     """The files of single-panel pictures, from their headers, residuals and classes."""
     headers = [container.write_header(each) for each in fields]
-    checks = panels.checksums(coded.residuals, [zlib.crc32(header) for header in headers])
-    carried = [0 if each.is_small else found for each, found in zip(fields, checks, strict=True)]
-    payloads = pack(packing, tables, coded.residuals, coded.classes, carried)
+    small = [each.is_small for each in fields]
+    checks = panels.checksums(coded.residuals, map(zlib.crc32, headers))
+    packed = payloads.pack(packing, tables, coded, checks, small)
     return [
-        check.with_check(header + check.sealed(payload, found)) if each.is_small else header + payload
-        for each, header, payload, found in zip(fields, headers, payloads, checks, strict=True)
+        check.completed(header + payload, is_small=is_small)
+        for header, payload, is_small in zip(headers, packed, small, strict=True)
     ]
 
 
@@ -104,10 +104,6 @@ def _write_panels(batch: Batch, candidate: Candidate, grid: PanelGrid, quality: 
             for name, seed in seeds.items()
         ]
 
-    parts = []
-    for index, packed in enumerate(in_threads(work, range(grid.count))):
-        parts.append(packed)
-        if options.progress:
-            options.progress(index + 1, grid.count)
-    payloads = [panels.join(packed) for packed in zip(*parts, strict=True)]
-    return better_packed([header + payload for header, payload in zip(headers.values(), payloads, strict=True)])
+    parts = panels.reported(in_threads(work, range(grid.count)), grid.count, options.progress)
+    joined = [panels.join(packed) for packed in zip(*parts, strict=True)]
+    return better_packed([header + payload for header, payload in zip(headers.values(), joined, strict=True)])

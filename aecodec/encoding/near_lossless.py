@@ -10,12 +10,12 @@ import numpy as np
 
 from aecodec import engines
 from aecodec.encoding.batch import Batch
-from aecodec.encoding.candidates import Candidate, header_of, inverted
+from aecodec.encoding.candidates import Candidate, header_of, inverted, model_samples
 from aecodec.encoding.options import EncodeOptions
 from aecodec.engines.threads import in_threads
 from aecodec.format import check, container, panels
 from aecodec.format.container import Header
-from aecodec.format.panels import PanelGrid
+from aecodec.format.panels import PanelGrid, Progress
 from aecodec.lossless import samples
 from aecodec.models.causal import Coding
 
@@ -54,29 +54,35 @@ def can_encode(candidate: Candidate) -> bool:
 
 def _encode(batch: Batch, candidate: Candidate, max_error: int, options: EncodeOptions) -> list[bytes]:
     coding = Coding(candidate.model, engines.engine(options.engine), candidate.gray, max_error)
-    grid = PanelGrid(*batch.size, PanelGrid.of(batch.size, candidate.model.description.unit).side)
     negative = inverted(batch.stack, candidate)
-    stack = _coded_samples(batch.stack, candidate, negative)
+    stack = model_samples(batch.stack, candidate, negative)
     quality = container.NEAR_LOSSLESS if max_error else container.LOSSLESS
     headers = [
         header_of(candidate, batch.size, quality, samples.PACKING, bool(one), sections)
         for one, sections in zip(negative, batch.sections, strict=True)
     ]
-    if grid.count == 1:
-        return assemble(coding, headers, stack)
-    return [_write_panels(coding, *each, grid, options) for each in zip(headers, stack, strict=True)]
+    return assemble(coding, headers, stack, options.progress)
 
 
-def assemble(coding: Coding, headers: Sequence[Header], stack: Picture) -> list[bytes]:
-    """The files of pictures (S, H, W, channels) of a single panel each, from their headers."""
+def assemble(
+    coding: Coding, headers: Sequence[Header], stack: Picture, progress: Progress | None = None
+) -> list[bytes]:
+    """The files of pictures (S, H, W, channels), from their headers. progress: of panels, if there are several."""
+    grid = PanelGrid.cropped(stack.shape[1:3], coding.model.description.unit)
+    if grid.count > 1:
+        return [_write_panels(coding, *each, grid, progress) for each in zip(headers, stack, strict=True)]
     small, begin = [header.is_small for header in headers], samples.head(coding.max_error)
     written = [container.write_header(header) for header in headers]
     packed = samples.pack(coding, stack, [zlib.crc32(header) for header in written], small)
-    files = [header + begin + payload for header, payload in zip(written, packed, strict=True)]
-    return [check.with_check(file) if is_small else file for is_small, file in zip(small, files, strict=True)]
+    return [
+        check.completed(header + begin + payload, is_small=is_small)
+        for header, payload, is_small in zip(written, packed, small, strict=True)
+    ]
 
 
-def _write_panels(coding: Coding, header: Header, picture: Picture, grid: PanelGrid, options: EncodeOptions) -> bytes:
+def _write_panels(
+    coding: Coding, header: Header, picture: Picture, grid: PanelGrid, progress: Progress | None
+) -> bytes:
     """The file of a picture (H, W, channels) of several panels."""
     written = container.write_header(header)
     seed = zlib.crc32(written)
@@ -85,16 +91,5 @@ def _write_panels(coding: Coding, header: Header, picture: Picture, grid: PanelG
         own = panels.seed_of(index, grid.count, seed)
         return samples.pack(coding, picture[None, *grid.box(index).slices], [own], [False])[0]
 
-    parts = []
-    for index, packed in enumerate(in_threads(work, range(grid.count))):
-        parts.append(packed)
-        if options.progress:
-            options.progress(index + 1, grid.count)
+    parts = list(panels.reported(in_threads(work, range(grid.count)), grid.count, progress))
     return written + samples.head(coding.max_error) + panels.join(parts)
-
-
-def _coded_samples(stack: Picture, candidate: Candidate, negative: NDArray[np.bool_]) -> Picture:
-    """Pictures (S, H, W, C) as the model's samples; gray ones in three channels, which are views of one."""
-    if candidate.gray:
-        return np.broadcast_to(stack, (*stack.shape[:3], 3))
-    return np.where(negative[:, None, None, None], 255 - stack, stack) if negative.any() else stack

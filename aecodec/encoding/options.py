@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
@@ -12,6 +11,7 @@ from aecodec.engines import DEFAULT_ENGINE
 from aecodec.errors import InvalidValue
 from aecodec.format.container import PACKINGS, Packing
 from aecodec.format.panels import Progress
+from aecodec.images.arguments import integer
 from aecodec.images.opacity import ALPHA_LOSSLESS
 
 LEAST_QUALITY: Final = 1
@@ -118,11 +118,8 @@ class EncodeOptions:
 
 def whole_number(name: str, value: Any, low: int, high: int) -> int:
     """The value of an argument that must be a whole number in low..high. Raises InvalidValue."""
-    try:
-        found = low - 1 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        found = low - 1
-    if not low <= found <= high:
+    found = integer(value)
+    if found is None or not low <= found <= high:
         limits = f"from {low} to {high}" if high < 1 << 62 else f"of {low} or more"
         raise InvalidValue(f"{name} must be a whole number {limits}, not {value!r}")
     return found

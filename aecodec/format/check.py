@@ -48,6 +48,11 @@ def with_check(data: bytes) -> bytes:
     return data + bytes([crc8(data)])
 
 
+def completed(written: bytes, *, is_small: bool) -> bytes:
+    """A file from its header and payload: in the small form the check follows them."""
+    return with_check(written) if is_small else written
+
+
 def require_check(data: bytes, begin: int) -> None:
     """Raise TruncatedFile or ChecksumMismatch unless a file in the small form ends with its check.
 

@@ -13,9 +13,9 @@ four bytes.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,8 @@ from aecodec.images.regions import Box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_Item = TypeVar("_Item")
 
 SIDE = 512
 INDEX_BYTES: Final = 4
@@ -47,6 +49,11 @@ class PanelGrid:
         """The panels of a picture of `size` (height, width), grown to whole units of `unit` (height, width)."""
         height, width = tile_grid.covered((size[0], size[1]), unit)
         return cls(height, width, (max(1, SIDE // unit[0]) * unit[0], max(1, SIDE // unit[1]) * unit[1]))
+
+    @classmethod
+    def cropped(cls, size: tuple[int, ...], unit: tuple[int, int]) -> PanelGrid:
+        """The panels of the same sides of a picture that does not grow."""
+        return cls(size[0], size[1], cls.of(size, unit).side)
 
     @property
     def rows(self) -> int:
@@ -94,12 +101,20 @@ class PanelGrid:
         return indices, Box(first.y0, last.y1, first.x0, last.x1)
 
 
+def reported(found: Iterable[_Item], count: int, progress: Progress | None) -> Iterator[_Item]:
+    """The results of `count` panels, with `progress` called after each."""
+    for done, item in enumerate(found, 1):
+        yield item
+        if progress:
+            progress(done, count)
+
+
 def seed_of(index: int, count: int, seed: int) -> int:
     """The value from which a panel's checksum starts, so that panels cannot be swapped; seed: the header's CRC-32."""
     return zlib.crc32(index.to_bytes(INDEX_BYTES, "little"), seed) if count > 1 else seed
 
 
-def checksums(residuals: Sequence[NDArray[Any]], seeds: Sequence[int]) -> list[int]:
+def checksums(residuals: Sequence[NDArray[Any]], seeds: Iterable[int]) -> list[int]:
     """The checksum of each picture: a CRC-32 that starts from its seed, over its residuals (S, E), pass after pass.
 
     The residuals are taken as 32-bit integers, little-endian.

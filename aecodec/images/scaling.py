@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aecodec.errors import InvalidValue
+from aecodec.images.arguments import integer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,11 +22,8 @@ def factors(size: tuple[int, int], longest: int, block: int | None) -> tuple[int
     is 0 if the thumbnail is made from decoded pixels, which is always the case if `block`, the side of a block in
     pixels, is None. longest: the maximum length of the longer side of the thumbnail, in pixels. Raises InvalidValue.
     """
-    try:
-        limit = 0 if isinstance(longest, bool) else operator.index(longest)
-    except TypeError:
-        limit = 0
-    if limit < 1:
+    limit = integer(longest)
+    if limit is None or limit < 1:
         raise InvalidValue(f"the size of a thumbnail must be a whole number of pixels, 1 or more, not {longest!r}")
     factor = -(-max(size) // limit)
     if block is None or factor < block:

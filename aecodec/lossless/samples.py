@@ -21,11 +21,12 @@ import numpy as np
 
 from aecodec import packing
 from aecodec.errors import InvalidValue, TruncatedFile
-from aecodec.format import check, container, panels
+from aecodec.format import container, panels, payloads
 from aecodec.format.panels import PanelGrid
+from aecodec.format.payloads import Unpacker
 from aecodec.models import causal_walk
 from aecodec.models.causal import Coding
-from aecodec.packing import joined, least_bytes
+from aecodec.packing import Coded, joined, least_bytes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,42 +77,29 @@ def pack(coding: Coding, stack: Picture, seeds: Sequence[int], small: Sequence[b
 
     small: which of them are for files in the small form.
     """
-    made = coded(coding, stack)
-    checks = _checks(made.decoded, seeds)
-    carried = [0 if is_small else found for is_small, found in zip(small, checks, strict=True)]
-    packed = packing.pack(PACKING, coding.stage.tables, made.residuals, made.classes, carried)
-    return [
-        check.sealed(part, found) if is_small else part
-        for is_small, part, found in zip(small, packed, checks, strict=True)
-    ]
+    made, decoded = coded(coding, stack)
+    return payloads.pack(PACKING, coding.stage.tables, made, _checks(decoded, seeds), small)
 
 
-def coded(coding: Coding, stack: Picture) -> causal_walk.Coded:
-    """What is packed of pictures, or panels, (S, H, W, channels)."""
+def coded(coding: Coding, stack: Picture) -> tuple[Coded, NDArray[np.uint8]]:
+    """What is packed of pictures, or panels, (S, H, W, channels), and their samples as a decoder finds them."""
     ordered = stack[..., list(coding.stage.shape.order)[: coding.coded]]
     return causal_walk.encode(coding, np.ascontiguousarray(ordered, np.uint8))
 
 
 def unpack(coding: Coding, size: tuple[int, int], parts: Sequence[PackedSamples]) -> Picture:
     """The pictures, or panels, (S, H, W, channels) of a size (height, width). Raises AecError."""
-    unsealed = [check.unsealed(part.packed) if part.is_small else (part.packed, 0) for part in parts]
-    elements = size[0] * size[1] * coding.coded
-    decoder = packing.unpacker(PACKING, coding.stage.tables, [packed for packed, _ in unsealed], elements)
-    decoded = causal_walk.decode(coding, (len(parts), *size), decoder)
-    checks = _checks(decoded, [part.seed for part in parts])
-    decoder.finish([0 if part.is_small else found for part, found in zip(parts, checks, strict=True)])
-    for part, found, (_, bits) in zip(parts, checks, unsealed, strict=True):
-        if part.is_small:
-            check.require_bits(bits, found)
+    packed, small = [part.packed for part in parts], [part.is_small for part in parts]
+    unpacker = Unpacker.of(PACKING, coding.stage.tables, packed, small, math.prod(size) * coding.coded)
+    decoded = causal_walk.decode(coding, (len(parts), *size), unpacker.decoder)
+    unpacker.finish(_checks(decoded, [part.seed for part in parts]))
     return of_model(coding, decoded)
 
 
 def pack_joined(coding: Coding, stack: Picture) -> bytes:
     """The samples of pictures (S, H, W, channels) as one stream, which has one checksum: of all decoded samples."""
-    made = coded(coding, stack)
-    residuals, classes = ([part.reshape(1, -1) for part in parts] for parts in (made.residuals, made.classes))
-    check = zlib.crc32(made.decoded.tobytes())
-    return packing.pack(PACKING, coding.stage.tables, residuals, classes, [check], lanes=joined.LANES)[0]
+    made, decoded = coded(coding, stack)
+    return joined.pack(PACKING, coding.stage.tables, made, zlib.crc32(decoded.tobytes()))
 
 
 def unpack_joined(coding: Coding, size: tuple[int, int, int], payload: bytes) -> Picture:

@@ -5,14 +5,13 @@ A walk predicts every sample and either encodes it, which gives residuals and cl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from aecodec.models import causal, causal_native
 from aecodec.models.causal import Coding, Places, Prediction
-from aecodec.packing import Decoder
+from aecodec.packing import Coded, Decoder
 from aecodec.packing.native_coders import RansDecoder
 
 if TYPE_CHECKING:
@@ -22,20 +21,11 @@ if TYPE_CHECKING:
 AT_ONCE: Final = 1 << 15  # pixels that are predicted together where all samples are known
 
 
-@dataclass(frozen=True)
-class Coded:
-    """Panels as they are coded: for each pass, residuals and classes (S, E), a pass for each channel of each step.
+def encode(coding: Coding, stack: NDArray[np.uint8]) -> tuple[Coded, NDArray[np.uint8]]:
+    """Code the samples of panels (S, H, W, coded), given in the order of coding: a pass for each channel of each step.
 
-    ``decoded``: their samples (S, H, W, coded), in the order of coding, as a decoder finds them.
+    With what is coded, the samples (S, H, W, coded) as a decoder finds them.
     """
-
-    residuals: list[NDArray[Any]]
-    classes: list[NDArray[np.uint8]]
-    decoded: NDArray[np.uint8]
-
-
-def encode(coding: Coding, stack: NDArray[np.uint8]) -> Coded:
-    """Code the samples of panels (S, H, W, coded), given in the order of coding."""
     if causal_native.can_run(coding):
         return _encode_natively(coding, stack)
     pixels = causal.steps_of(*stack.shape[1:3])
@@ -58,21 +48,21 @@ def encode(coding: Coding, stack: NDArray[np.uint8]) -> Coded:
         walk.step(pixels.y[begin:end], pixels.x[begin:end], code)
     joined = [np.concatenate(parts, axis=1) for parts in found]
     passes = [slice(*ends) for ends in zip(pixels.begins, pixels.begins[1:], strict=False)]
-    return Coded(
+    coded = Coded(
         [joined[2 * c][:, part] for part in passes for c in range(coding.coded)],
         [joined[2 * c + 1][:, part] for part in passes for c in range(coding.coded)],
-        walk.decoded(),
     )
+    return coded, walk.decoded()
 
 
-def _encode_natively(coding: Coding, stack: NDArray[np.uint8]) -> Coded:
+def _encode_natively(coding: Coding, stack: NDArray[np.uint8]) -> tuple[Coded, NDArray[np.uint8]]:
     residuals, classes, decoded = causal_native.encode(coding, stack)
     begins = coding.coded * causal.steps_of(*stack.shape[1:3]).begins
     passes = []
     for begin, end in zip(begins, begins[1:], strict=False):
         size = (end - begin) // coding.coded
         passes += [slice(begin + channel * size, begin + (channel + 1) * size) for channel in range(coding.coded)]
-    return Coded([residuals[:, part] for part in passes], [classes[:, part] for part in passes], decoded)
+    return Coded([residuals[:, part] for part in passes], [classes[:, part] for part in passes]), decoded
 
 
 def decode(coding: Coding, size: tuple[int, int, int], decoder: Decoder) -> NDArray[np.uint8]:

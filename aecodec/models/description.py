@@ -200,6 +200,34 @@ class Description:
     finish: Finish | None = None
     lossless: Lossless | None = None
 
+    @classmethod
+    def without_plane(
+        cls,
+        *,
+        tile: tuple[int, int],
+        channels: int,
+        block: int,
+        vector: int,
+        synthesis_layers: tuple[SynthesisLayer, ...],
+        lossless: Lossless | None = None,
+    ) -> Description:
+        """The shape of a model whose synthesis layers lead from the vector to the pixels of a tile."""
+        return cls(
+            tile=tile,
+            channels=channels,
+            block=block,
+            vector=vector,
+            features=vector,
+            cues=0,
+            passes=(),
+            vector_layers=(),
+            pass_layers=(),
+            update_layers=(),
+            correction_layers=(),
+            synthesis_layers=synthesis_layers,
+            lossless=lossless,
+        )
+
     @property
     def coefficients(self) -> int:
         """The number of plane elements of one block; 0 in a model that has only the vector."""

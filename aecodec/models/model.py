@@ -271,6 +271,16 @@ def read_finish(d: Description, arrays: Arrays, inverse: ExactLayer, reach: NDAr
     )
 
 
+def table_arrays(tables: Tables, prefix: str = "tables") -> Arrays:
+    """The arrays ``prefix.extents``, ... of tables; `read_tables` is the inverse."""
+    return {
+        f"{prefix}.extents": tables.extents.astype(np.uint8),
+        f"{prefix}.shifts": tables.shifts.astype(np.uint8),
+        f"{prefix}.skip": np.array([tables.skip], np.uint8),
+        f"{prefix}.frequencies": tables.frequencies.astype(np.uint16),
+    }
+
+
 def read_tables(arrays: Arrays, prefix: str, skipped: int) -> Tables:
     """The tables stored as ``prefix.extents``, ...; they may skip some classes. Raises ``InvalidModelFile``."""
     expect(arrays, f"{prefix}.skip", (1,), 0, skipped)

@@ -58,6 +58,12 @@ def files() -> dict[str, Path]:
     return found
 
 
+def forget() -> None:
+    """Look for all files anew when they are next needed."""
+    files.cache_clear()
+    by_name.cache_clear()
+
+
 def names() -> tuple[str, ...]:
     """Names of all models, those with a number first."""
     return tuple(files())

@@ -17,11 +17,12 @@ from aecodec.packing.tables import Integers, Tables
 LANES = 1
 
 
-def pack(name: str, tables: Tables, coded: Coded) -> bytes:
-    """The payload of all streams together, in the packing `name`."""
-    check = 0
-    for residuals in coded.residuals:
-        check = _check(residuals, check)
+def pack(name: str, tables: Tables, coded: Coded, check: int | None = None) -> bytes:
+    """The payload of all streams together, in the packing `name`. check: another checksum than that of residuals."""
+    if check is None:
+        check = 0
+        for residuals in coded.residuals:
+            check = _check(residuals, check)
     return packing.pack(name, tables, _rows(coded.residuals), _rows(coded.classes), [check], lanes=LANES)[0]
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aecodec.errors import InvalidValue
+from aecodec.images.arguments import integer
 from aecodec.placeholders.coefficients import LARGEST, ORDERS, synthesize
 from aecodec.placeholders.intervals import HALF, Reader
 from aecodec.placeholders.layout import MAX_SIDE, STEPS, Front
@@ -53,11 +53,8 @@ def _size(front: Front, width: Any, height: Any) -> tuple[int, int]:
 
 
 def _side(value: Any, name: str) -> int:
-    try:
-        side = 0 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        side = 0
-    if not 1 <= side <= MAX_SIDE:
+    side = integer(value)
+    if side is None or not 1 <= side <= MAX_SIDE:
         raise InvalidValue(
             f"the {name} of a placeholder must be a whole number of 1 to {MAX_SIDE} pixels, not {value!r}"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from aecodec.errors import InvalidValue
+from aecodec.images.arguments import integer
 from aecodec.images.loading import load
 from aecodec.images.source import MAX_PIXELS, Source
 from aecodec.placeholders.coefficients import analyse
@@ -56,11 +56,8 @@ def placeholder(
 
 
 def _whole(max_bytes: Any) -> int:
-    try:
-        found = 0 if isinstance(max_bytes, bool) else operator.index(max_bytes)
-    except TypeError:
-        found = 0
-    if not LEAST_BYTES <= found <= MOST_BYTES:
+    found = integer(max_bytes)
+    if found is None or not LEAST_BYTES <= found <= MOST_BYTES:
         raise InvalidValue(f"max_bytes must be a whole number of {LEAST_BYTES} to {MOST_BYTES}, not {max_bytes!r}")
     return found
 

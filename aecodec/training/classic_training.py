@@ -21,7 +21,7 @@ from aecodec.models.model import Model
 from aecodec.packing.tables import parametric
 from aecodec.training import augmentation, classic_export, table_fitting
 from aecodec.training.classics import Autoencoder, Classic, build, classic_of
-from aecodec.training.export import code, table_arrays
+from aecodec.training.export import code
 from aecodec.training.held_out import encode_tiles
 from aecodec.training.options import TrainingOptions
 
@@ -127,10 +127,10 @@ def export(trained: Autoencoder, tiles: np.ndarray, metadata: Mapping[str, str],
     arrays, analysis = classic_export.arrays_of(trained, tiles)
     random = np.random.default_rng(seed)
     tables = parametric()
-    model = models.load(safetensors.dump(arrays | table_arrays(tables), {**metadata, **analysis}))
+    model = models.load(safetensors.dump(arrays | models.table_arrays(tables), {**metadata, **analysis}))
     residuals, classes = code(model, tiles, random)
     tables = table_fitting.fit(tables, residuals, classes)
-    data = safetensors.dump(arrays | table_arrays(tables), {**metadata, **analysis})
+    data = safetensors.dump(arrays | models.table_arrays(tables), {**metadata, **analysis})
     models.load(data)  # repeats every proof on what is written
     return data
 

@@ -99,18 +99,11 @@ class Classic:
                     crop=stage.crop,
                 )
             )
-        return Description(
+        return Description.without_plane(
             tile=self.tile,
             channels=self.channels,
             block=self.block,
             vector=self.vector,
-            features=self.vector,
-            cues=0,
-            passes=(),
-            vector_layers=(),
-            pass_layers=(),
-            update_layers=(),
-            correction_layers=(),
             synthesis_layers=tuple(layers),
         )
 

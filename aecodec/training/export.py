@@ -21,7 +21,7 @@ from aecodec.models.description import (
     QUALITIES,
 )
 from aecodec.models.model import Model
-from aecodec.packing.tables import Tables, parametric
+from aecodec.packing.tables import parametric
 from aecodec.training import table_fitting
 from aecodec.training.exact_layers import ExactConvolution, numpy
 from aecodec.training.ladder_network import SKIPPED_CLASSES, LadderNetwork
@@ -94,16 +94,6 @@ def arrays_of(trained: LadderNetwork) -> safetensors.Arrays:
     return arrays
 
 
-def table_arrays(tables: Tables) -> safetensors.Arrays:
-    """The tables as arrays of the model file."""
-    return {
-        "tables.extents": tables.extents.astype(np.uint8),
-        "tables.shifts": tables.shifts.astype(np.uint8),
-        "tables.skip": np.array([tables.skip], np.uint8),
-        "tables.frequencies": tables.frequencies.astype(np.uint16),
-    }
-
-
 def export(
     trained: LadderNetwork, tiles: np.ndarray, metadata: Mapping[str, str], *, rounds: int = 2, seed: int = 0
 ) -> bytes:
@@ -116,10 +106,10 @@ def export(
     random = np.random.default_rng(seed)
     tables = parametric(skip=SKIPPED_CLASSES)
     for _ in range(rounds):
-        model = models.load(safetensors.dump(arrays | table_arrays(tables), metadata))
+        model = models.load(safetensors.dump(arrays | models.table_arrays(tables), metadata))
         residuals, classes = code(model, tiles, random)
         tables = table_fitting.fit(tables, residuals, classes)
-    data = safetensors.dump(arrays | table_arrays(tables), metadata)
+    data = safetensors.dump(arrays | models.table_arrays(tables), metadata)
     models.load(data)  # repeats every proof on what is written
     return data
 

@@ -14,13 +14,13 @@ from keras import ops
 from aecodec.engines import engine
 from aecodec.models import causal, safetensors
 from aecodec.models import model as models
-from aecodec.models.model import Model
+from aecodec.models.model import Model, table_arrays
 from aecodec.packing import parametric
 from aecodec.packing.tables import Tables
 from aecodec.training import table_fitting
 from aecodec.training.augmentation import AUGMENTATIONS
 from aecodec.training.data import Pool, draw, gather, pixels_per_tile
-from aecodec.training.export import table_arrays, with_card
+from aecodec.training.export import with_card
 from aecodec.training.fitting import STEPS_PER_EPOCH, Schedule, fit
 from aecodec.training.ladder_run import require_tiles_of
 from aecodec.training.lossless_network import LosslessNetwork, Planes, arrays_of, fit_linear, spreads
@@ -100,13 +100,14 @@ def train(
     random = np.random.default_rng(options.seed)
     description = replace(model.description, lossless=preset.lossless)
     pixels = pixels_per_tile(held_out)
-    weights = fit_linear(description, draw(pools, max(1, FITTED // pixels), random), random)
     network = TrainableStage(description, name="objective")
     network.build()
     if options.init:
         start = models.load(options.init.read_bytes())
         network.start_from(start)
         weights = start.arrays["lossless.linear"]
+    else:
+        weights = fit_linear(description, draw(pools, max(1, FITTED // pixels), random), random)
     some = held_out[: max(1, MEASURED // pixels)]
     planes = Planes.of(description, weights, some, np.zeros(len(some), int), random)
 
@@ -160,8 +161,7 @@ def export(trained: TrainableStage, weights: Array, data: bytes, planes: Planes,
 
 def dump(arrays: safetensors.Arrays, tables: Tables, metadata: Mapping[str, str]) -> bytes:
     """Return the model file of arrays, of the stage's tables and of metadata."""
-    added = {f"lossless.{name}": array for name, array in table_arrays(tables).items()}
-    return safetensors.dump(arrays | added, metadata)
+    return safetensors.dump(arrays | table_arrays(tables, "lossless.tables"), metadata)
 
 
 def figures(model: Model, tiles: Array, random: np.random.Generator) -> list[dict[str, float]]:

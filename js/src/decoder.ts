@@ -5,7 +5,7 @@ import { crc32, littleEndian } from "./crc32.js";
 import { type Strip, Walk, elementsOf, newStrip } from "./ladder.js";
 import type { Model } from "./model.js";
 import type { Engine } from "./network.js";
-import { type PanelGrid, numberBytes, panelAt, panelGrid, splitPayload, unpacker } from "./panels.js";
+import { type PanelGrid, allPanels, panelGrid, seedOf, splitPayload, unpacker } from "./panels.js";
 import { type ParsedFile, requireWithinLimit } from "./parsed_file.js";
 import { readPlain } from "./plain.js";
 import { type Samples, readPlanes } from "./planes.js";
@@ -94,9 +94,7 @@ async function decodeLossy(
   const { header, data } = file;
   const { block } = model.description;
   const inBlocks = (pixels: number): number => pixels / block;
-  const panels = Array.from({ length: grid.down * grid.across }, (_, i) =>
-    panelAt(grid, Math.floor(i / grid.across), i % grid.across),
-  );
+  const panels = allPanels(grid);
   const elements = panels.map(({ height, width }) => elementsOf(model, inBlocks(height), inBlocks(width)));
   const parts = splitPayload(payloadOf(data, header), header.packing, elements);
   const seed = crc32(data.subarray(0, header.length));
@@ -116,7 +114,7 @@ async function decodeLossy(
       columns: inBlocks(panel.width),
     };
     const decoder = unpacker(header.packing, model.tables, parts[i], elements[i], header.form === "small");
-    let crc = panels.length > 1 ? crc32(numberBytes(i), seed) : seed;
+    let crc = seedOf(i, panels.length, seed);
     new Walk(model, engine, header.quality, strip, area, (classes) => {
       const residuals = decoder.read(classes);
       crc = crc32(littleEndian(residuals), crc);

@@ -2,7 +2,7 @@
 
 import { positions } from "./description.js";
 import type { Model } from "./model.js";
-import { ACTIVATION_LIMIT, COEFFICIENT_LIMIT, type Engine, type Grid } from "./network.js";
+import { ACTIVATION_LIMIT, COEFFICIENT_LIMIT, type Engine, type Grid, clamp } from "./network.js";
 
 /** Beyond this, in steps, an element is clamped whatever its mean; so products fit into 32 bits. */
 const SATURATING = 2 * COEFFICIENT_LIMIT + 1;
@@ -28,10 +28,6 @@ export interface Area {
 
 /** Reads the residuals of a pass, for the classes of its elements. */
 export type ReadPass = (classes: Uint8Array) => Int32Array;
-
-function clamp(value: number, low: number, high: number): number {
-  return value < low ? low : value > high ? high : value;
-}
 
 export function elementsOf(model: Model, rows: number, columns: number): number {
   const { block, coefficients, tile, vector } = model.description;

@@ -6,6 +6,10 @@ export const ACTIVATION_LIMIT = 1023;
 export const COEFFICIENT_LIMIT = 32767;
 const EXACT = 2 ** 53;
 
+export function clamp(value: number, low: number, high: number): number {
+  return value < low ? low : value > high ? high : value;
+}
+
 export interface Layer {
   kernel: number;
   units: number;

@@ -2,6 +2,7 @@
 
 import { Reader } from "./bytes.js";
 import type { PackingName } from "./container.js";
+import { crc32 } from "./crc32.js";
 import { TruncatedFile } from "./errors.js";
 import * as phrases from "./phrases.js";
 import * as rans from "./rans.js";
@@ -40,7 +41,7 @@ export function panelsOf(height: number, width: number, unit: [number, number]):
   return { height, width, panelHeight, panelWidth, down, across };
 }
 
-export function panelAt(grid: PanelGrid, row: number, column: number): Panel {
+function panelAt(grid: PanelGrid, row: number, column: number): Panel {
   const [top, left] = [row * grid.panelHeight, column * grid.panelWidth];
   return {
     index: row * grid.across + column,
@@ -49,6 +50,12 @@ export function panelAt(grid: PanelGrid, row: number, column: number): Panel {
     height: Math.min(grid.panelHeight, grid.height - top),
     width: Math.min(grid.panelWidth, grid.width - left),
   };
+}
+
+/** All panels, row by row. */
+export function allPanels(grid: PanelGrid): Panel[] {
+  const { across, down } = grid;
+  return Array.from({ length: down * across }, (_, i) => panelAt(grid, Math.floor(i / across), i % across));
 }
 
 /** The packed elements of all panels; `elements`: how many a panel has. */
@@ -83,9 +90,10 @@ export function unpacker(
   return new rans.RansDecoder(tables, payload, elements, small);
 }
 
-/** The bytes of a panel's number, which its checksum covers. */
-export function numberBytes(index: number): Uint8Array {
+/** What the checksum of a panel starts from: that of the header and, of several panels, the panel's number. */
+export function seedOf(index: number, count: number, seed: number): number {
+  if (count === 1) return seed;
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, index, true);
-  return bytes;
+  return crc32(bytes, seed);
 }

@@ -4,8 +4,8 @@ import { LOSSLESS } from "./container.js";
 import { crc32 } from "./crc32.js";
 import { InvalidValue, TruncatedFile } from "./errors.js";
 import type { LosslessStage, Model } from "./model.js";
-import { ACTIVATION_LIMIT, type Engine, type Network } from "./network.js";
-import { type Panel, numberBytes, panelAt, panelsOf, splitPayload, unpacker } from "./panels.js";
+import { ACTIVATION_LIMIT, type Engine, type Network, clamp } from "./network.js";
+import { type Panel, allPanels, panelsOf, seedOf, splitPayload, unpacker } from "./panels.js";
 
 const LAST_SAMPLE = 255;
 /** Means are in quarters of a level. */
@@ -24,10 +24,6 @@ const ERROR_NEIGHBOURS = [
 ];
 
 type Read = (classes: Uint8Array) => Int32Array;
-
-function clamp(value: number, low: number, high: number): number {
-  return value < low ? low : value > high ? high : value;
-}
 
 /** As an input of a network. */
 function limited(value: number): number {
@@ -301,9 +297,7 @@ export async function decodeSamples(
   const { block, tile } = model.description;
   const { maxError, rest } = readMaxError(picture.quality, payload);
   const grid = panelsOf(height, width, tile ?? [block, block]);
-  const panels = Array.from({ length: grid.down * grid.across }, (_, i) =>
-    panelAt(grid, Math.floor(i / grid.across), i % grid.across),
-  );
+  const panels = allPanels(grid);
   const elements = panels.map((panel) => panel.height * panel.width * channels);
   const parts = splitPayload(rest, "rans", elements);
   const order = channels < model.description.channels ? [0] : stage.shape.order;
@@ -314,7 +308,7 @@ export async function decodeSamples(
     const walk = new PanelWalk(model, stage, engine, panel, channels, maxError);
     walk.decode((classes) => decoder.read(classes));
     const samples = walk.result();
-    decoder.finish(crc32(samples, panels.length > 1 ? crc32(numberBytes(i), seed) : seed));
+    decoder.finish(crc32(samples, seedOf(i, panels.length, seed)));
     data ??= new Uint8Array(height * width * channels);
     for (let y = 0, from = 0; y < panel.height; y++) {
       let to = ((panel.top + y) * width + panel.left) * channels;

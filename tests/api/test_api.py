@@ -415,8 +415,7 @@ def test_a_file_of_a_model_that_is_gone_says_which(own_models: Path) -> None:
     data = aecodec.encode(waves(4, 6, 1), model="tiny")
     gone = registry.by_name("tiny").id.hex()
     (own_models / "tiny-1.safetensors").unlink()
-    for cached in (registry.files, registry.by_name):
-        cached.cache_clear()
+    registry.forget()
     with pytest.raises(UnknownModel, match=gone) as caught:
         aecodec.decode(data)
     assert caught.value.model_id == gone

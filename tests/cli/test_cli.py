@@ -400,8 +400,10 @@ def test_decompressing_imports_only_what_it_needs(folder: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     others = {f"aecodec.cli.{name}" for name in COMMANDS} - {"aecodec.cli.decompress"}
-    heavy = {"tensorflow", "keras", "aecodec.training", "PIL.JpegImagePlugin", "PIL.GifImagePlugin"}
+    heavy = {"tensorflow", "keras", "aecodec.training", "PIL.TiffImagePlugin", "PIL.WebPImagePlugin"}
     assert not loaded & (others | heavy)
+    if tuple(map(int, version("pillow").split(".")[:2])) >= (12, 2):  # older ones load five formats at once
+        assert not loaded & {"PIL.JpegImagePlugin", "PIL.GifImagePlugin"}
 
 
 @pytest.mark.slow

@@ -34,12 +34,6 @@ def kept(own_folder: Path, tmp_path: Path) -> Iterator[Path]:
         yield tmp_path / "data" / "aecodec" / "models"
 
 
-def forget() -> None:
-    """As a new process would begin."""
-    registry.files.cache_clear()
-    registry.by_name.cache_clear()
-
-
 def refused(*arguments: str) -> str:
     result = aec("models", *arguments)
     assert result.exit_code == 1
@@ -51,13 +45,13 @@ def test_an_added_model_codes_and_a_removed_one_is_unknown(kept: Path) -> None:
     Image.fromarray(np.arange(24, dtype=np.uint8).reshape(4, 6) * 9).save("a.png")
     assert "tiny" in aec("compress", "a.png", "-m", "tiny").stderr  # unknown
     assert ID in succeeds("models", "add", "tiny-1.safetensors").stdout
-    forget()
+    registry.forget()  # as a new process would begin
     assert [path.name for path in kept.iterdir()] == ["tiny-1.safetensors"]
     succeeds("compress", "a.png", "-m", "tiny", "-q", "40", "-o", "a.aec")
     assert aecodec.inspect(Path("a.aec").read_bytes()).model_id == ID
     succeeds("models", "add", "tiny-1.safetensors", "--id", ID.upper())  # again
     succeeds("models", "remove", "tiny-1")
-    forget()
+    registry.forget()
     assert list(kept.iterdir()) == []
     result = aec("decompress", "a.aec", "-o", "b.png")
     assert result.exit_code == 1 and "aec models add" in result.stderr and not Path("b.png").exists()
@@ -86,7 +80,7 @@ def test_what_must_not_be_added_is_refused(name: str, data: bytes, why: str, kep
 
 def test_a_name_is_not_given_to_another_model(kept: Path) -> None:
     succeeds("models", "add", "tiny-1.safetensors")
-    forget()
+    registry.forget()
     Path("other.safetensors").write_bytes(tiny_file(updates=False, name="tiny-1"))
     assert "another model tiny-1 is installed" in refused("add", "other.safetensors")
     assert (kept / "tiny-1.safetensors").read_bytes() == MODEL

@@ -15,7 +15,7 @@ from specification import ROOT, models
 
 import aecodec
 from aecodec import dataset
-from aecodec.conformance.suite import ValidSet
+from aecodec.conformance.suite import ValidSet, raw
 from aecodec.conformance.tiny_models import tiny_file
 from aecodec.format import panels
 from aecodec.models import registry
@@ -35,10 +35,6 @@ def run(source: Path, target: Path, folders: str = "") -> subprocess.CompletedPr
 def samples_of(file: Path) -> int:
     row = golden.ROWS[file.stem]
     return row.width * row.height * row.channels
-
-
-def raw(picture: np.ndarray) -> bytes:
-    return picture.astype(picture.dtype.newbyteorder("<")).tobytes()
 
 
 @pytest.mark.parametrize("name", ["small-rans", "plain-alpha", "plain-gray-16", "colour-5x7-zstd"])

@@ -236,10 +236,10 @@ def test_placeholders_are_measured_beside_what_is_installed(tmp_path: Path, monk
         Image.fromarray(coarse).resize((80, 60), Image.Resampling.BICUBIC).save(tmp_path / f"{number}.png")
     monkeypatch.setattr(placeholders, "SIZES", (16, 24))
     monkeypatch.setattr(placeholders, "AEC_SIZES", ())
-    monkeypatch.setattr(placeholders, "MODULES", {"blurhash": "blurhash", "there_is_none": "there-is-none"})
+    monkeypatch.setattr(placeholders, "PACKAGES", ("blurhash", "there_is_none"))
     output = tmp_path / "page.md"
     done = CliRunner().invoke(placeholders.command, [str(tmp_path), "-o", str(output)], catch_exceptions=False)
-    assert done.exit_code == 0 and "not installed: there-is-none" in output.read_text()
+    assert done.exit_code == 0 and "not installed: there_is_none" in output.read_text()
     rows = [line.split("|")[1:-1] for line in output.read_text().splitlines() if line.startswith("| aecodec")]
     (small, large) = [[float(cell) for cell in row[1:3]] for row in rows]
     assert (small[0], large[0]) == (16, 24) and large[1] > small[1] > 15

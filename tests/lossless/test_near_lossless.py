@@ -21,8 +21,7 @@ from aecodec.models.model import load
 
 def file_of(header: Header, payload: bytes) -> bytes:
     """A file, with its check in the small form."""
-    file = write_header(header) + payload
-    return check.with_check(file) if header.is_small else file
+    return check.completed(write_header(header) + payload, is_small=header.is_small)
 
 
 @contextmanager

@@ -16,11 +16,10 @@ from aecodec.encoding.residual_search import choose_measured
 from aecodec.engines import engine
 from aecodec.models import analysis_network, safetensors
 from aecodec.models.analysis import analyse
-from aecodec.models.model import load
+from aecodec.models.model import load, table_arrays
 from aecodec.packing import parametric
 from aecodec.training import classic_export, classics, runs
 from aecodec.training.classics import CLASSICS, Autoencoder, Classic
-from aecodec.training.export import table_arrays
 from aecodec.training.options import TrainingOptions
 
 Array = NDArray[Any]

@@ -16,9 +16,9 @@ from aecodec.encoding.residual_search import choose, choose_measured
 from aecodec.engines import engine
 from aecodec.models import ladder, safetensors
 from aecodec.models.description import CLASSES_PER_OCTAVE, COEFFICIENT_BITS, lambda_of_quality
-from aecodec.models.model import Model, load
+from aecodec.models.model import Model, load, table_arrays
 from aecodec.packing import ideal_bits, parametric
-from aecodec.training import export, finish_run, fitting
+from aecodec.training import finish_run, fitting
 from aecodec.training.exact_layers import numpy
 from aecodec.training.ladder_network import SKIPPED_CLASSES
 from aecodec.training.presets import LadderShape
@@ -163,7 +163,7 @@ def test_the_encoder_does_no_worse_than_the_trained_network(network: fitting.Tra
 @pytest.mark.slow
 def test_learned_tables_are_no_longer_than_the_parametric_ones(trained: Path) -> None:
     learned = load(trained.read_bytes())
-    arrays = {**learned.arrays, **export.table_arrays(parametric(skip=SKIPPED_CLASSES))}
+    arrays = {**learned.arrays, **table_arrays(parametric(skip=SKIPPED_CLASSES))}
     start = load(safetensors.dump(arrays, dict(learned.metadata)))
     quality = np.tile([10, 40, 70, 100], 25)
     lengths = []
