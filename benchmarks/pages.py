@@ -137,7 +137,7 @@ PAGES = (
     _rate_distortion(
         "kodak",
         "{kodak} -m photo -e 0,3 -q 5,10,20,30,40,50,60,70,80,90 --rivals webp,jpeg,avif,jxl --rates 0.3:1.5"
-        f' {_PUBLISHED_KODAK} --at 26,28,30,32,34,36,38 --title "Kodak, 24 photographs"',
+        f' {_PUBLISHED_KODAK} --no-speed --at 26,28,30,32,34,36,38 --title "Kodak, 24 photographs"',
     ),
     Page(
         ("docs/reconstructions.png",),
