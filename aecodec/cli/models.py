@@ -88,6 +88,10 @@ def add(source: str, expected: str | None) -> None:
         target = registry.own_folder() / f"{model.name}{registry.SUFFIX}"
         byte_files.write(str(target), data)
     click.echo(f"{model.name}, id {found}: added to {target.parent}")
+    try:
+        model.analysis  # noqa: B018 -- is checked when it is asked for
+    except InvalidModelFile as error:
+        click.echo(f"note: {error}", err=True)
 
 
 def _fetched(source: str) -> bytes:

@@ -18,7 +18,7 @@ from aecodec.format.container import Header, Packing, Section
 from aecodec.images import tile_grid
 from aecodec.models import registry
 from aecodec.models.description import lambda_of_quality
-from aecodec.models.model import Model
+from aecodec.models.model import TYPICAL, Model
 from aecodec.packing import ideal_bits
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 TRIAL_QUALITY = 50  # candidates are compared at this one where the quality is not known yet
 TRIAL_PARTS = 4  # parts of a large picture that a trial codes
 TRIAL_SIDE = 128  # of a part, in pixels, rounded up to whole units
-TYPICAL = "analysis.typical_cost"  # (100,) float32 in a model file, by quality: see `typical_cost`
 LEAST_PIXELS = 256  # the error of a smaller picture is scaled up to this: a wrong colour is worse than a few bytes
 
 
@@ -165,7 +164,7 @@ def typical_cost(candidate: Candidate, size: tuple[int, ...], quality: int) -> f
     None for pictures of another size or kind, and for models that do not say it.
     """
     d = candidate.model.description
-    stored = candidate.model.arrays.get(TYPICAL)
+    stored = candidate.model.analysis.get(TYPICAL)
     if candidate.gray or stored is None or d.tile != tuple(size):
         return None
     return float(stored[quality - 1]) + header_bits(candidate, size, quality) / (size[0] * size[1])

@@ -18,7 +18,7 @@ from PIL import Image
 
 from aecodec.decoding.parsed_file import ParsedFile
 from aecodec.models import safetensors
-from aecodec.models.model import Model
+from aecodec.models.model import ANALYSIS, Model
 from aecodec.sources.readers import Picture
 
 SCRIPT: Final = Path(__file__).with_name("page.js")
@@ -54,7 +54,7 @@ def decoder(files: Iterable[bytes]) -> str:
 
 def _packed(model: Model) -> bytes:
     """The model file without what only encoders need: smaller, and of the same id."""
-    arrays = {name: array for name, array in model.arrays.items() if not name.startswith("analysis.")}
+    arrays = {name: array for name, array in model.arrays.items() if not name.startswith(ANALYSIS)}
     metadata = {name: model.metadata[name] for name in ("description", "name")}
     return gzip.compress(safetensors.dump(arrays, metadata), mtime=0)
 

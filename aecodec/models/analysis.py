@@ -24,8 +24,11 @@ def blocks_of(pictures: NDArray[Any], height: int, width: int) -> NDArray[Any]:
 
 
 def analyse(model: Model, pictures: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(vectors (N, tiles * vector), plane (N, rows, columns, coefficients)) of pictures (N, H, W, C) of whole tiles."""
-    d, a = model.description, model.arrays
+    """(vectors (N, tiles * vector), plane (N, rows, columns, coefficients)) of pictures (N, H, W, C) of whole tiles.
+
+    Raises InvalidModelFile if the model can only decode.
+    """
+    d, a = model.description, model.analysis
     samples = pictures.astype(np.float32)
     if d.synthesis_layers:
         assert d.tile is not None

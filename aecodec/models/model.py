@@ -22,7 +22,8 @@ Arrays, all normative but those of ``analysis``:
     lossless.offset                       (256,): what a largest error adds to a scale class
     lossless.tables.*                     the distributions of its classes
     analysis.*                            float32: block_mean, block, tile_mean, tile, the forward transforms; without
-                                          a plane the encoder's layers: ``aecodec.models.analysis_network``
+                                          a plane the encoder's layers: ``aecodec.models.analysis_network``; and
+                                          typical_cost (100,), which few pictures exceed for which the model was made
 """
 
 from __future__ import annotations
@@ -61,6 +62,8 @@ from aecodec.packing.tables import CLASSES, Tables
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+ANALYSIS = "analysis."  # begins the names of the arrays that only encoders need
+TYPICAL = "analysis.typical_cost"  # by quality: see ``encoding.candidates.typical_cost``
 TABLE_ARRAYS = ("extents", "shifts", "skip", "frequencies")
 
 
@@ -129,6 +132,21 @@ class Model:
         return value if isinstance(value, dict) else {}
 
     @cached_property
+    def analysis(self) -> Arrays:
+        """The arrays that only encoders need, by their names in the file; not normative.
+
+        Raises ``InvalidModelFile`` if the file has none, or not those of the model's shape: such a model decodes only.
+        """
+        found = {name: array for name, array in self.arrays.items() if name.startswith(ANALYSIS)}
+        if not found:
+            raise InvalidModelFile(f"the model {self.name} can only decode: its file has no transforms for encoding")
+        try:
+            check_analysis(self.description, found, self.metadata)
+        except (InvalidModelFile, KeyError, ValueError, TypeError, IndexError, RecursionError) as error:
+            raise InvalidModelFile(f"the model {self.name} can only decode: {error}") from error
+        return found
+
+    @cached_property
     def encoder(self) -> tuple[EncoderLayer, ...]:
         """The layers that compute the vector of a tile in a model without a plane; not normative."""
         return analysis_network.layers(self.metadata)
@@ -140,7 +158,7 @@ class Model:
 
         digest = hashlib.sha256(self.description.to_json().encode())
         for name in sorted(self.arrays):
-            if not name.startswith("analysis."):
+            if not name.startswith(ANALYSIS):
                 array = self.arrays[name].astype(self.arrays[name].dtype.newbyteorder("<"), copy=False)
                 digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
                 digest.update(array.tobytes())
@@ -202,23 +220,14 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
         raise InvalidModelFile("the model's description is not in canonical form")
     metadata["name"]  # noqa: B018 -- has to be there
     check_shape(d)
-    n = d.coefficients
     expect(arrays, "step", (QUALITIES, d.kinds), 1, COEFFICIENT_LIMIT)
     expect(arrays, "offset", (QUALITIES, d.kinds), -CLASS_LIMIT, CLASS_LIMIT)
     expect(arrays, "vector_class", (d.vector,), -CLASS_LIMIT, CLASS_LIMIT)
     expect(arrays, "context_exponent", (d.kinds,), -15, 15)
     expect(arrays, "cue", (QUALITIES, d.cues), -ACTIVATION_LIMIT, ACTIVATION_LIMIT)
-    samples = d.channels * d.tile[0] * d.tile[1] if d.tile else 0
     if d.synthesis_layers:
         expect(arrays, "tone", (2 * ACTIVATION_LIMIT + 1,), 0, 255)
-        analysis_network.check(d, arrays, metadata)
-    else:
-        expect_floats(arrays, "analysis.block_mean", (n,))
-        expect_floats(arrays, "analysis.block", (n, n))
-    if d.vector and not d.synthesis_layers:
-        expect_floats(arrays, "analysis.tile_mean", (samples,))
-        expect_floats(arrays, "analysis.tile", (samples, d.vector))
-    unknown = {name for name in arrays if not name.startswith("analysis.")} - known(d)
+    unknown = {name for name in arrays if not name.startswith(ANALYSIS)} - known(d)
     if unknown:
         raise InvalidModelFile(f"the model file has an unknown array: {min(unknown)!r}")
     nets: list[Network] = []
@@ -228,6 +237,7 @@ def _build(arrays: Arrays, metadata: dict[str, str]) -> Model:
         limits = np.repeat(np.array([COEFFICIENT_LIMIT, CLASS_LIMIT], np.int64), count)
         nets.append(read_network(arrays, f"pass{index}", layers, d.inputs(index, d.seen(index)), limits))
         updates.append(read_network(arrays, f"update{index}", update, d.inputs(index, stage.hi)) if update else None)
+    n = d.coefficients
     correction_limits = np.full(n, COEFFICIENT_LIMIT, np.int64)
     inverse: tuple[ExactLayer, ...] = ()
     if not d.synthesis_layers:
@@ -308,6 +318,21 @@ def read_lossless(d: Description, arrays: Arrays) -> LosslessStage:
         offset=arrays["lossless.offset"].astype(np.int32),
         tables=read_tables(arrays, "lossless.tables", 0),  # whatever the sample, it can be coded
     )
+
+
+def check_analysis(d: Description, arrays: Arrays, metadata: Mapping[str, str]) -> None:
+    """Raise ``InvalidModelFile``, or what missing and wrong values cause, unless an encoder can use the arrays."""
+    if TYPICAL in arrays:
+        expect_floats(arrays, TYPICAL, (QUALITIES,))
+    if d.synthesis_layers:
+        analysis_network.check(d, arrays, metadata)
+        return
+    expect_floats(arrays, "analysis.block_mean", (d.coefficients,))
+    expect_floats(arrays, "analysis.block", (d.coefficients, d.coefficients))
+    if d.tile:
+        samples = d.channels * d.tile[0] * d.tile[1]
+        expect_floats(arrays, "analysis.tile_mean", (samples,))
+        expect_floats(arrays, "analysis.tile", (samples, d.vector))
 
 
 def known(d: Description) -> set[str]:

@@ -113,18 +113,18 @@ def measure(tiles: np.ndarray, description: Description, limit: int = 20000) -> 
 
 def of_model(model: Model, tiles: np.ndarray, limit: int = 20000) -> Statistics:
     """Measure uint8 tiles (N, H, W, C), at most about ``limit`` of them, under the transforms and steps of a model."""
-    arrays = model.arrays
+    arrays, analysis = model.arrays, model.analysis
     blocks, samples = _blocks_and_tiles(tiles, model.description, limit)
     tile_mean, tile_analysis = np.zeros(0), np.zeros((0, 0))
     if model.description.vector:
-        tile_mean, tile_analysis = arrays["analysis.tile_mean"], arrays["analysis.tile"]
+        tile_mean, tile_analysis = analysis["analysis.tile_mean"], analysis["analysis.tile"]
     fine = 2.0 ** arrays["synthesis.shift"].astype(np.float64)
     return Statistics(
-        block_mean=arrays["analysis.block_mean"],
-        block_analysis=arrays["analysis.block"],
+        block_mean=analysis["analysis.block_mean"],
+        block_analysis=analysis["analysis.block"],
         block_synthesis=arrays["synthesis.weight"] / fine * 2.0**COEFFICIENT_BITS,
         synthesis_mean=arrays["synthesis.bias"] / fine - 0.5,
-        block_spread=_spread(blocks, arrays["analysis.block_mean"], arrays["analysis.block"]),
+        block_spread=_spread(blocks, analysis["analysis.block_mean"], analysis["analysis.block"]),
         tile_mean=tile_mean,
         tile_analysis=tile_analysis,
         tile_spread=_spread(samples, tile_mean, tile_analysis),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from aecodec.encoding.candidates import TYPICAL, Candidate, header_bits, trial_costs
+from aecodec.encoding.candidates import Candidate, header_bits, trial_costs
 from aecodec.engines import DEFAULT_ENGINE
 from aecodec.models import model as models
 from aecodec.models import safetensors
 from aecodec.models.description import QUALITIES
+from aecodec.models.model import TYPICAL
 
 MOST = 0.95  # the share of pictures that cost no more
 MEASURED = (1, *range(10, QUALITIES + 1, 10))  # qualities; between them costs are interpolated

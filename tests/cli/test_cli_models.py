@@ -15,8 +15,8 @@ from PIL import Image
 
 import aecodec
 from aecodec.conformance.tiny_models import tiny_file
-from aecodec.models import registry
-from aecodec.models.model import load
+from aecodec.models import registry, safetensors
+from aecodec.models.model import ANALYSIS, load
 
 MODEL = tiny_file(name="tiny-1")
 ID = load(MODEL).id.hex()
@@ -84,6 +84,24 @@ def test_a_name_is_not_given_to_another_model(kept: Path) -> None:
     Path("other.safetensors").write_bytes(tiny_file(updates=False, name="tiny-1"))
     assert "another model tiny-1 is installed" in refused("add", "other.safetensors")
     assert (kept / "tiny-1.safetensors").read_bytes() == MODEL
+
+
+def test_a_model_without_transforms_decodes_only(kept: Path) -> None:
+    Image.fromarray(np.arange(24, dtype=np.uint8).reshape(4, 6) * 9).save("a.png")
+    succeeds("models", "add", "tiny-1.safetensors")
+    registry.forget()
+    succeeds("compress", "a.png", "-m", "tiny", "-q", "40", "-o", "a.aec")
+    succeeds("decompress", "a.aec", "-o", "a.ppm")
+    arrays, metadata = safetensors.load(MODEL)
+    smaller = {name: array for name, array in arrays.items() if not name.startswith(ANALYSIS)}
+    Path("smaller.safetensors").write_bytes(safetensors.dump(smaller, metadata))
+    added = aec("models", "add", "smaller.safetensors")
+    assert added.exit_code == 0 and "note: the model tiny-1 can only decode" in added.stderr
+    registry.forget()
+    succeeds("decompress", "a.aec", "-o", "b.ppm")
+    assert Path("b.ppm").read_bytes() == Path("a.ppm").read_bytes()
+    failed = aec("compress", "a.png", "-m", "tiny", "-q", "40", "-o", "b.aec")
+    assert failed.exit_code == 1 and "can only decode" in failed.stderr and not Path("b.aec").exists()
 
 
 def test_what_was_not_added_is_not_removed(kept: Path) -> None:

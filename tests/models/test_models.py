@@ -21,15 +21,17 @@ from aecodec.engines import engine
 from aecodec.engines.network import FLOAT32_EXACT, FLOAT64_EXACT
 from aecodec.errors import InvalidModelFile, UnknownModel
 from aecodec.models import ladder, registry, safetensors
+from aecodec.models.analysis import analyse
 from aecodec.models.description import Description, lambda_of_quality, step_of_quality
-from aecodec.models.model import Model, load
+from aecodec.models.model import ANALYSIS, TYPICAL, Model, load
 from aecodec.models.safetensors import DTYPES, Arrays
 
 TINY = tiny_file()
 WIDE = tiny_file(None, 3)
 DESCRIPTION = tiny_description((4, 6))
 ARRAYS = tiny_arrays(DESCRIPTION)
-NORMATIVE = sorted(name for name in ARRAYS if not name.startswith("analysis."))
+NORMATIVE = sorted(name for name in ARRAYS if not name.startswith(ANALYSIS))
+ENCODING = sorted(ARRAYS.keys() - NORMATIVE)
 
 
 def changed(arrays: dict[str, Any] | None = None, description: str | None = None, **metadata: str) -> bytes:
@@ -172,7 +174,7 @@ def test_the_id_follows_from_the_description() -> None:
 
 
 def test_the_id_does_not_follow_from_anything_else() -> None:
-    analysis = {name: array + 1 for name, array in ARRAYS.items() if name.startswith("analysis.")}
+    analysis = {name: array + 1 for name, array in ARRAYS.items() if name.startswith(ANALYSIS)}
     other = load(changed(analysis, name="other-7", purpose="none", card='{"seed": 1}'))
     assert other.id == load(TINY).id
     assert (other.name, other.purpose, other.card) == ("other-7", "none", {"seed": 1})
@@ -189,15 +191,46 @@ def test_the_id_of_the_tiny_model_is_known() -> None:
     assert model.id.hex() == "454647512c8cadaa"
 
 
+# Decoding only ---
+
+
+def only_decodes(data: bytes) -> str:
+    """What is said of encoding with a model whose file is as good as any for decoding."""
+    model = load(data)
+    assert model.id == load(TINY).id
+    use(model)
+    with pytest.raises(InvalidModelFile) as caught:
+        analyse(model, np.zeros((1, 4, 6, 1), np.uint8))
+    assert str(caught.value).startswith("the model tiny-1 can only decode: ")
+    return str(caught.value)
+
+
+def test_a_file_without_transforms_for_encoding_decodes() -> None:
+    assert "no transforms for encoding" in only_decodes(changed(dict.fromkeys(ENCODING)))
+
+
+@pytest.mark.parametrize("name", [name for name in ENCODING if name != TYPICAL])
+def test_transforms_that_do_not_fit_decode(name: str) -> None:
+    array = ARRAYS[name]
+    assert name in only_decodes(changed({name: None}))
+    for other in (array[..., None], array[:-1], array.astype(np.int8), np.full_like(array, np.nan)):
+        assert name in only_decodes(changed({name: other}))
+
+
+@pytest.mark.parametrize("costs", [np.zeros(99, np.float32), np.full(100, np.nan, np.float32), np.zeros(100, int)])
+def test_typical_costs_that_do_not_fit_decode(costs: np.ndarray) -> None:
+    assert TYPICAL in only_decodes(changed({TYPICAL: costs}))
+
+
 # Tampering ---
 
 
-@pytest.mark.parametrize("name", sorted(ARRAYS))
+@pytest.mark.parametrize("name", NORMATIVE)
 def test_a_missing_array_is_refused(name: str) -> None:
     refused(changed({name: None}))
 
 
-@pytest.mark.parametrize("name", sorted(ARRAYS))
+@pytest.mark.parametrize("name", NORMATIVE)
 def test_an_array_of_another_shape_is_refused(name: str) -> None:
     array = ARRAYS[name]
     for other in (np.concatenate([array, array[:1]]), array[..., None], array[:-1], array.reshape(-1)[:0]):

@@ -14,6 +14,7 @@ import aecodec
 from aecodec.conformance.tiny_models import planeless_description, planeless_file, tiny_lossless
 from aecodec.errors import InvalidModelFile
 from aecodec.format import panels
+from aecodec.models.analysis import analyse
 from aecodec.models.description import Description, Layer, SynthesisLayer
 from aecodec.models.model import load
 from conformance import decoder as reference
@@ -150,14 +151,25 @@ def test_a_whole_file_is_read_again() -> None:
         ("tone", np.full(2047, 256, np.int16)),
         ("synthesis.1.weight", np.zeros((17, 12), np.int8)),
         ("synthesis.1.bias", np.full(12, 1 << 60, np.int64)),
-        ("analysis.0.weight", np.zeros((64, 4), np.float32)),
-        ("analysis.0.bias", np.full(3, np.nan, np.float32)),
         ("synthesis.weight", np.zeros((1, 1), np.int8)),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(name: str, array: np.ndarray) -> None:
     with pytest.raises(InvalidModelFile):
         load(planeless_file(changed={name: array}))
+
+
+@pytest.mark.parametrize(
+    "name, array",
+    [
+        ("analysis.0.weight", np.zeros((64, 4), np.float32)),
+        ("analysis.0.bias", np.full(3, np.nan, np.float32)),
+    ],
+)
+def test_layers_of_an_encoder_that_do_not_fit_decode(name: str, array: np.ndarray) -> None:
+    model = load(planeless_file(changed={name: array}))
+    with pytest.raises(InvalidModelFile, match="can only decode"):
+        analyse(model, np.zeros((1, *model.description.unit, 1), np.uint8))
 
 
 def test_a_model_with_a_plane_says_nothing_of_synthesis_layers() -> None:

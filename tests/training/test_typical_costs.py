@@ -8,9 +8,10 @@ from samples import COLOUR, DIGITS, MODELS
 
 import aecodec
 from aecodec.encoding import candidates
-from aecodec.encoding.candidates import TYPICAL, Candidate, ranked, trial_costs, typical_cost
+from aecodec.encoding.candidates import Candidate, ranked, trial_costs, typical_cost
 from aecodec.models import model as models
 from aecodec.models import registry
+from aecodec.models.model import TYPICAL
 from aecodec.training.typical import MOST, with_typical_costs
 
 
