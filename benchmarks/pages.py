@@ -165,7 +165,8 @@ PAGES = (
     _crops("photo"),
     _markdown(
         "lossless",
-        f"lossless --digits {_DIGITS} --letters {_LETTERS} --cifar {' --cifar '.join(_CIFAR)} --photographs {{kodak}}",
+        f"lossless --digits {_DIGITS} --letters {_LETTERS} --cifar {' --cifar '.join(_CIFAR)} --photographs {{kodak}}"
+        " --jxl-efforts 7,9",
     ),
     _markdown("throughput", f"throughput {_DIGITS} --limit 2000 -m mnist --efforts 0,1,3"),
     _markdown("throughput-cifar", f"throughput {_CIFAR[0]} {_CIFAR[1]} --limit 4000 -m cifar --efforts 0,3"),
