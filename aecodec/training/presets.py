@@ -145,8 +145,8 @@ COLOUR_32 = LadderShape(
     vector=24,
     groups=(0, 3, 6, 11, 18, 30),
     joined=(3, 11, 30),
-    features=48,
-    width=(96, 96, 64, 64, 64, 64),
+    features=64,
+    width=(128, 96, 64, 64, 64, 64),
 )
 COLOUR_ANY = LadderShape(
     side=None,

@@ -103,7 +103,7 @@ def test_no_module_names_a_model() -> None:
                     "cifar",
                     "mnist-2",
                     "alphabet-2",
-                    "cifar-4",
+                    "cifar-5",
                     "photo",
                     "photo-3",
                 }, path

@@ -64,7 +64,7 @@ def test_one_command_writes_pictures_metrics_and_curves_of_a_folder_of_pictures(
     found = read(results)
     assert found["pictures"] == len(dark) and found["epochs"] == {model: LOG}
     rows = found["results"]
-    assert [row["model"] for row in rows] == [model, model, "cifar-4", "cifar-4"]
+    assert [row["model"] for row in rows] == [model, model, "cifar-5", "cifar-5"]
     files = aecodec.encode_many(list(dark), model="planeless", quality=100, effort=0)
     decoded = np.stack(aecodec.decode_many(files))
     assert rows[1]["quality"] == 100
