@@ -388,7 +388,7 @@ BUNDLED = {
     1: ("mnist-2", "3ae847d455de857f"),
     2: ("alphabet-2", "92cb833264e735ff"),
     3: ("cifar-5", "7c9d64f834873cb9"),
-    4: ("photo-3", "416b6099b5714d9f"),
+    4: ("photo-3", "0f6b481d08cab12e"),
 }
 
 
