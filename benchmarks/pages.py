@@ -22,6 +22,7 @@ BENCHMARKS = {
     "loaders": "pictures a second through plain Python, PyTorch and tf.data, beside PNG and WebP",
     "learning": "test accuracy of classifiers trained on decoded pictures, against bytes",
     "large": "time and peak memory with large pictures",
+    "lossless-ablations": "what each part of a lossless stage contributes, from short trainings",
     "lossless": "lossless and near-lossless files beside PNG, WebP, JPEG XL and JPEG-LS",
     "many": "many files, interrupted by Ctrl-C and resumed",
     "modes": "what becomes of each Pillow mode and each kind of array",
@@ -214,4 +215,9 @@ PAGES = (
         ' --variant "as it is" --variant "no tiles, no vector" --variant "no updates of the features"'
         ' --variant "first group in two passes instead of four"',
     ),
+    _markdown(
+        "ablations-lossless-mnist",
+        "lossless-ablations {digits/train-images-idx3-ubyte.gz} --preset mnist --steps 1000",
+    ),
+    _markdown("ablations-lossless-cifar", f"lossless-ablations {_CIFAR_TRAINING} --preset cifar --steps 1000"),
 )

@@ -89,6 +89,20 @@ class TrainableStage(LosslessNetwork):
         return ops.mean(y_pred) / self.description.channels
 
 
+def measured_planes(network: TrainableStage, weights: Array, held_out: Array, random: np.random.Generator) -> Planes:
+    """At most about MEASURED pixels of held-out tiles (N, H, W, C), to be coded without loss."""
+    some = held_out[: max(1, MEASURED // pixels_per_tile(held_out))]
+    return Planes.of(network.description, weights, some, np.zeros(len(some), int), random)
+
+
+def ideal_bytes(network: TrainableStage, planes: Planes) -> float:
+    """Mean ideal bytes of a tile, by the distributions of training."""
+    every = np.arange(np.prod(planes.shape))
+    parts = [every[begin : begin + BATCH] for begin in range(0, every.size - BATCH + 1, BATCH)]
+    bits = [network.predict_on_batch(planes.inputs(part)).mean() for part in parts]
+    return float(np.mean(bits)) * every.size / planes.shape[0] / 8
+
+
 def train(
     model: Model, preset: Preset, pools: Sequence[Pool], held_out: Array, options: TrainingOptions
 ) -> tuple[TrainableStage, Array]:
@@ -99,7 +113,6 @@ def train(
     keras.utils.set_random_seed(options.seed)
     random = np.random.default_rng(options.seed)
     description = replace(model.description, lossless=preset.lossless)
-    pixels = pixels_per_tile(held_out)
     network = TrainableStage(description, name="objective")
     network.build()
     if options.init:
@@ -107,21 +120,12 @@ def train(
         network.start_from(start)
         weights = start.arrays["lossless.linear"]
     else:
-        weights = fit_linear(description, draw(pools, max(1, FITTED // pixels), random), random)
-    some = held_out[: max(1, MEASURED // pixels)]
-    planes = Planes.of(description, weights, some, np.zeros(len(some), int), random)
-
-    def lossless_bytes() -> float:
-        """Mean ideal bytes of a held-out tile, by the distributions of training."""
-        every = np.arange(np.prod(planes.shape))
-        parts = [every[begin : begin + BATCH] for begin in range(0, every.size - BATCH + 1, BATCH)]
-        bits = [network.predict_on_batch(planes.inputs(part)).mean() for part in parts]
-        return round(float(np.mean(bits)) * pixels / 8, 2)
-
+        weights = fit_linear(description, draw(pools, max(1, FITTED // pixels_per_tile(held_out)), random), random)
+    planes = measured_planes(network, weights, held_out, random)
     augmentation = options.augmentation or preset.lossless_augmentation
     batches = Batches(description, weights, pools, augmentation, options.seed)
     schedule = Schedule(options.steps or preset.lossless_steps, options.learning_rate or preset.learning_rate)
-    fit(network, batches, schedule, options, lossless_bytes)
+    fit(network, batches, schedule, options, lambda: round(ideal_bytes(network, planes), 2))
     return network, weights
 
 

@@ -156,7 +156,12 @@ def test_a_neighbour_is_of_the_same_model_and_another_quality() -> None:
 
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_every_benchmark_has_help_and_needs_what_it_says(name: str) -> None:
-    for library in {"ablations": ("keras",), "learning": ("keras",), "loaders": ("tensorflow", "torch")}.get(name, ()):
+    for library in {
+        "ablations": ("keras",),
+        "lossless-ablations": ("keras",),
+        "learning": ("keras",),
+        "loaders": ("tensorflow", "torch"),
+    }.get(name, ()):
         pytest.importorskip(library)
     done = CliRunner().invoke(__main__.main, [name, "--help"])
     assert done.exit_code == 0 and done.output.startswith(f"Usage: benchmarks {name}")

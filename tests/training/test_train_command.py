@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,10 @@ from tiny_ladders import STEPS_PER_EPOCH, TILES, idx
 
 from aecodec.cli import main
 from aecodec.conformance.tiny_models import planeless_file, tiny_file
+from aecodec.models import registry
 from aecodec.models.checks import check_shape
-from benchmarks import ablations
+from aecodec.training.presets import PRESETS
+from benchmarks import ablations, lossless_ablations
 
 
 def refuses(*arguments: str) -> str:
@@ -114,3 +117,23 @@ def test_every_variant_of_an_ablation_is_a_shape_that_can_be_trained(name: str) 
             check_shape(found[variant])
     assert found["as it is"] == shape.description()
     assert len(set(found.values())) == len(found) >= 7
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_variant_of_a_lossless_stage_is_a_shape_that_can_be_trained(name: str) -> None:
+    preset = PRESETS[name]
+    found = {}
+    for variant, change in lossless_ablations.VARIANTS.items():
+        stage = change(preset.lossless)
+        if stage is not None:
+            found[variant] = replace(preset.description, lossless=stage)
+            check_shape(found[variant])
+            assert lossless_ablations.multiply_adds(found[variant]) > 1000
+    assert found["as it is"].lossless == preset.lossless
+    assert len({description.lossless for description in found.values()}) == len(found) >= 7
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_multiply_adds_of_a_lossless_stage_are_those_of_the_model(name: str) -> None:
+    model = registry.by_name(name)
+    assert lossless_ablations.multiply_adds(model.description) == model.lossless_macs_per_pixel
