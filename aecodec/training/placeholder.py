@@ -263,7 +263,8 @@ def command(data: tuple[str, ...], output: Path, steps: int, seed: int) -> None:
     place, deviation = order(photographs)
     network = Estimator(deviation)
     rates = keras.optimizers.schedules.CosineDecay(1e-4, steps, 0.005, warmup_target=2e-3, warmup_steps=steps // 20)
-    network.compile(optimizer=keras.optimizers.Adam(rates, beta_2=0.99, global_clipnorm=1.0), jit_compile=True)
+    optimizer = keras.optimizers.Adam(rates, beta_2=0.99, global_clipnorm=1.0)
+    network.compile(optimizer=optimizer, jit_compile=keras.backend.backend() == "jax")  # TensorFlow's XLA cannot scan
     network.fit(Batches((photographs, tiles), place, steps, seed), epochs=1, verbose=2, shuffle=False)
     model = integers(network, place, deviation)
     click.echo(f"{len(held_out)} photographs held out: {figures(model, held_out)}")
