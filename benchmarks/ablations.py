@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -76,16 +76,18 @@ def curve(figures: list[dict[str, float]]) -> tuple[list[float], list[float]]:
     return [f["bytes"] for f in figures], [f["psnr"] for f in figures]
 
 
-EXPLANATION = (
-    "Every variant is trained from scratch with the preset's settings for the given number of steps, then measured on"
-    " held-out tiles: ideal payload bytes, greedy rounding. Short runs rank the parts; they do not show how much each"
-    " contributes after a long one."
-)
+def explanation(measured: str) -> str:
+    """What the page says of the runs. measured: what is compared."""
+    return (
+        "Every variant is trained from scratch with the preset's settings for the given number of steps, then measured"
+        f" on held-out tiles: {measured}. Short runs rank the parts; they do not show how much each"
+        " contributes after a long one."
+    )
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The options of the command."""
+    """The options of a command that trains variants."""
 
     data: tuple[str, ...]
     preset: str
@@ -96,16 +98,46 @@ class Settings:
     validation: int
     output: Path
 
+    def training(self) -> TrainingOptions:
+        """Those of each run."""
+        return TrainingOptions(
+            data=self.data,
+            output=self.output,
+            preset=self.preset,
+            steps=self.steps,
+            validation=self.validation,
+            crops=self.crops,
+            seed=self.seed,
+            progress=False,
+        )
+
+
+def variant_options(
+    names: Iterable[str], variants: Iterable[str]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The parameters that `Settings` holds, for these presets and variants."""
+    found = list(variants)
+    parameters = (
+        click.argument("data", nargs=-1, required=True, metavar="DATA..."),
+        click.option("--preset", type=click.Choice(list(names)), required=True),
+        click.option("--variant", type=click.Choice(found), multiple=True, default=found, help="[all]"),
+        click.option("--crops", default=16, show_default=True, help="Of each larger picture."),
+        click.option("--seed", default=0, show_default=True),
+        click.option("--steps", default=2000, show_default=True, help="Of each training."),
+        click.option("--validation", default=500, show_default=True, help="Tiles held out."),
+        output_option(),
+    )
+
+    def decorated(function: Callable[..., None]) -> Callable[..., None]:
+        for parameter in reversed(parameters):
+            function = parameter(function)
+        return function
+
+    return decorated
+
 
 @click.command("ablations")
-@click.argument("data", nargs=-1, required=True, metavar="DATA...")
-@click.option("--preset", type=click.Choice(list(SHAPES)), required=True)
-@click.option("--variant", type=click.Choice(list(VARIANTS)), multiple=True, default=list(VARIANTS), help="[all]")
-@click.option("--crops", default=16, show_default=True, help="Of each larger picture.")
-@click.option("--seed", default=0, show_default=True)
-@click.option("--steps", default=2000, show_default=True, help="Of each training.")
-@click.option("--validation", default=500, show_default=True, help="Tiles held out.")
-@output_option()
+@variant_options(SHAPES, VARIANTS)
 def command(**options: Any) -> None:
     """Train variants of a preset's shape, and compare them.
 
@@ -120,23 +152,15 @@ def command(**options: Any) -> None:
         change = bd_rate(*curve(figures), *curve(reference))
         rows.append([name, *(f"{f['bytes']:.1f} B, {f['psnr']:.2f} dB" for f in figures), f"{change:+.1f} %"])
     head = ["variant", *(f"quality {f['quality']}" for f in reference), "BD-rate"]
-    page = [f"# What each part contributes: {settings.preset}", f"    {command_line()}", EXPLANATION, table(head, rows)]
+    explained = explanation("ideal payload bytes, greedy rounding")
+    page = [f"# What each part contributes: {settings.preset}", f"    {command_line()}", explained, table(head, rows)]
     publish(page, settings.output)
 
 
 def measure(settings: Settings) -> dict[str, list[dict[str, float]]]:
     """Train and validate each variant that the shape has."""
     preset, shape = presets.PRESETS[settings.preset], SHAPES[settings.preset]
-    options = TrainingOptions(
-        data=settings.data,
-        output=settings.output,
-        preset=settings.preset,
-        steps=settings.steps,
-        validation=settings.validation,
-        crops=settings.crops,
-        seed=settings.seed,
-        progress=False,
-    )
+    options = settings.training()
     pools, held_out = gather(options, preset)
     found = {}
     for name in settings.variant:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ from aecodec.models import registry
 from aecodec.models.description import Description, Layer, Lossless
 from aecodec.training import lossless_run
 from aecodec.training.data import gather
-from aecodec.training.options import TrainingOptions
 from aecodec.training.presets import PRESETS
-from benchmarks.reporting import command_line, output_option, progress, publish, require_folders
+from benchmarks.ablations import Settings, explanation, variant_options
+from benchmarks.reporting import command_line, progress, publish, require_folders
 
 
 def wider(stage: Lossless, factor: float) -> Lossless:
@@ -47,36 +47,10 @@ VARIANTS: dict[str, Callable[[Lossless], Lossless | None]] = {
     "half as wide again": lambda stage: wider(stage, 1.5),
     "red before green": lambda stage: replace(stage, order=(0, 1, 2)) if len(stage.order) == 3 else None,
 }
-EXPLANATION = (
-    "Every variant is trained from scratch with the preset's settings for the given number of steps, then measured on"
-    " held-out tiles: ideal bytes of lossless coding. Short runs rank the parts; they do not show how much each"
-    " contributes after a long one."
-)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The options of the command."""
-
-    data: tuple[str, ...]
-    preset: str
-    variant: tuple[str, ...]
-    crops: int
-    seed: int
-    steps: int
-    validation: int
-    output: Path
 
 
 @click.command("lossless-ablations")
-@click.argument("data", nargs=-1, required=True, metavar="DATA...")
-@click.option("--preset", type=click.Choice(list(PRESETS)), required=True)
-@click.option("--variant", type=click.Choice(list(VARIANTS)), multiple=True, default=list(VARIANTS), help="[all]")
-@click.option("--crops", default=16, show_default=True, help="Of each larger picture.")
-@click.option("--seed", default=0, show_default=True)
-@click.option("--steps", default=2000, show_default=True, help="Of each training.")
-@click.option("--validation", default=500, show_default=True, help="Tiles held out.")
-@output_option()
+@variant_options(PRESETS, VARIANTS)
 def command(**options: Any) -> None:
     """Train variants of a preset's lossless stage, and compare them.
 
@@ -92,22 +66,13 @@ def command(**options: Any) -> None:
     ]
     head = ["variant", "multiply-adds a pixel", "bytes", "change"]
     page = [f"# What each part of a lossless stage contributes: {settings.preset}", f"    {command_line()}"]
-    publish([*page, EXPLANATION, table(head, rows)], settings.output)
+    publish([*page, explanation("ideal bytes of lossless coding"), table(head, rows)], settings.output)
 
 
 def measure(settings: Settings) -> dict[str, tuple[float, int]]:
     """Train each variant that the stage has: mean bytes of a held-out tile, and multiply-adds a pixel."""
     preset, model = PRESETS[settings.preset], registry.by_name(settings.preset)
-    options = TrainingOptions(
-        data=settings.data,
-        output=settings.output,
-        preset=settings.preset,
-        steps=settings.steps,
-        validation=settings.validation,
-        crops=settings.crops,
-        seed=settings.seed,
-        progress=False,
-    )
+    options = settings.training()
     pools, held_out = gather(options, preset)
     found = {}
     for name in settings.variant:
