@@ -116,12 +116,43 @@ def shift(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return out
 
 
+def scan(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Turn one in eight gray tiles, bright ink on black, into the negative of a scan.
+
+    The paper becomes 180 to 255 before the negative is taken, ink 0 to 120; the light falls off to one side, the place
+    is not quite the centre, and some have a scanner's noise and the dark frame of a form or of the scanner at an edge.
+    """
+    tiles = tiles.copy()
+    for index in np.flatnonzero(random.random(len(tiles)) < 1.0 / 8.0):
+        tiles[index] = _scanned(tiles[index, :, :, 0].astype(np.float64), random)[..., None]
+    return tiles
+
+
+def _scanned(tile: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    height, width = tile.shape
+    dy, dx = random.integers(-2, 3, 2)
+    padded = np.pad(tile, 2)
+    tile = padded[2 + dy : 2 + dy + height, 2 + dx : 2 + dx + width] / 255.0
+    paper, ink = random.uniform(0.0, 75.0), random.uniform(135.0, 255.0)
+    y, x = np.mgrid[-0.5 : 0.5 : height * 1j, -0.5 : 0.5 : width * 1j]
+    falling = random.normal(0.0, 8.0, 2)
+    out = paper + (ink - paper) * tile + falling[0] * y + falling[1] * x
+    if random.random() < 0.25:
+        thick, dark = random.integers(1, 3), random.uniform(30.0, 150.0)
+        edge = np.rot90(out, random.integers(4))[:thick]
+        np.maximum(edge, paper + dark, out=edge)
+    if random.random() < 0.5:
+        out += random.normal(0.0, random.uniform(0.0, 3.0), out.shape)
+    return np.clip(np.rint(out), 0, 255).astype(np.uint8)
+
+
 def pen(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Rotate, scale, shear and bend three quarters of gray tiles, and change the width of their strokes."""
+    """Rotate, scale, shear and bend three quarters of gray tiles, change the width of their strokes; then as ``scan``.
+    """
     out = tiles.copy()
     for index in np.flatnonzero(random.random(len(tiles)) < 0.75):
         out[index, :, :, 0] = np.asarray(_bend(Image.fromarray(tiles[index, :, :, 0]), random))
-    return out
+    return scan(out, random)
 
 
 def _bend(image: Image.Image, random: np.random.Generator) -> Image.Image:
@@ -167,6 +198,7 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     "colour": colour,
     "photograph": photograph,
     "scale": scale,
+    "scan": scan,
     "shift": shift,
     "pen": pen,
 }

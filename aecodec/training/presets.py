@@ -56,7 +56,8 @@ class LadderShape:
     ``groups``: channel numbers at which the groups of coefficients begin. The first group, which takes most of the
     bits, is decoded in the passes ``first``, each of the others in two. With a ``spacing`` above 1, the first group
     begins with blocks that many rows and columns apart; those in between follow. An update of ``update_depth`` layers
-    computes new features after each group, except the last and those that end at a channel in ``joined``.
+    computes new features after each group, except the last and those that end at a channel in ``joined``. The
+    correction has ``correction_depth`` layers, or one and ``correction_blocks`` residual ones, before its output.
     ``width``: units of a pass, for all groups or group by group. ``ahead``: the quality offsets of the first passes.
     """
 
@@ -72,6 +73,7 @@ class LadderShape:
     spacing: int = 1
     update_depth: int = 2
     correction_depth: int = 3
+    correction_blocks: int = 0
     ahead: tuple[tuple[int, ...], ...] = ()
 
     def description(self) -> Description:
@@ -106,11 +108,20 @@ class LadderShape:
             vector_layers=vector_layers,
             pass_layers=tuple(pass_layers),
             update_layers=tuple(update_layers),
-            correction_layers=(*self._feature_layers(self.correction_depth), Layer(1, last)),
+            correction_layers=(*self._correction_layers(), Layer(1, last)),
         )
 
     def _feature_layers(self, depth: int) -> tuple[Layer, ...]:
         return (Layer(3, self.features, leaky=True),) * depth
+
+    def _correction_layers(self) -> tuple[Layer, ...]:
+        if not self.correction_blocks:
+            return self._feature_layers(self.correction_depth)
+        layers = list(self._feature_layers(1))
+        for _ in range(self.correction_blocks):
+            into = len(layers) - 1
+            layers += [*self._feature_layers(1), Layer(1, self.features, leaky=True, add=into)]
+        return tuple(layers)
 
     def _first_passes(self, hi: int) -> list[Pass]:
         """Passes of the first group, from the widest spacing to all blocks."""
@@ -138,7 +149,16 @@ def lossless(*, channels: int, first: int, width: int, head: int = 32, reach: in
     )
 
 
-GRAY_28 = LadderShape(side=28, channels=1, vector=16, groups=(0, 4), features=32, width=32)
+GRAY_28 = LadderShape(
+    side=28,
+    channels=1,
+    vector=16,
+    groups=(0, 4, 8),
+    joined=(4, 8),
+    features=40,
+    width=(96, 64, 48),
+    correction_blocks=2,
+)
 COLOUR_32 = LadderShape(
     side=32,
     channels=3,
@@ -154,8 +174,8 @@ COLOUR_ANY = LadderShape(
     block=8,
     groups=(0, 3, 9, 24, 64),
     joined=(64,),
-    features=80,
-    width=(128, 96, 96, 96, 96),
+    features=112,
+    width=(160, 128, 112, 96, 96),
     spacing=8,
     ahead=((8, 20, 20), (4, 16, 16), (4, 16, 16), (0, 8, 8), (0, 8, 8)),  # of the means: luma, then colour
 )
@@ -176,7 +196,7 @@ PRESETS = {
     "mnist": Preset(
         GRAY,
         "handwritten digits, 28x28 gray",
-        "none",
+        "scan",
         100000,
         GRAY_LOSSLESS,
         tiles=28,
