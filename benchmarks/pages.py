@@ -182,6 +182,7 @@ PAGES = (
         "data-sets-cifar", f"data-sets --no-speed {' '.join(f'--cifar {sheet}' for sheet in _CIFAR)} --efforts 3"
     ),
     _markdown("data-sets", f"data-sets --no-speed --digits {_DIGITS} --letters {_LETTERS} --efforts 3,6"),
+    _markdown("million-thumbnails", "data-sets --thumbnails {photos}"),
     _markdown("targets", f"targets {_CIFAR[0]} -m cifar -n 200 -e 0"),
     _markdown("many", f"many {_DIGITS}"),
     _markdown("photographs", "photographs {data}"),

@@ -12,7 +12,7 @@ More effort means more walks:
   rounding found nearly as good, and keeps a change if the cost of its cell, measured on the decoded picture, decreases.
   Cells are evaluated independently, so one walk tries many changes; the cells shift from walk to walk.
 
-More effort never gives a worse choice: the whole cost of every walk is measured for every picture.
+No walk makes the choice worse: its whole cost is measured for every picture.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ NEARLY_AS_GOOD = 2.0  # bits that a change may seem to cost and still be worth t
 # to 0.3 % of the bytes at equal PSNR on CIFAR-10.
 FIRST_SHARE = 0.6
 # The share of what the finishing network adds that walks aim at: all of it at the middle qualities; less at low ones,
-# where bits spent on it bring little; and at high ones, where it is no larger than the rounding of its pixels. Worth 1.5
-# % of the bytes of photographs at equal PSNR, and 0.3 % on CIFAR-10.
+# where bits spent on it bring little; and at high ones, where it is no larger than the rounding of its pixels. Worth
+# 1.5 % of the bytes of photographs at equal PSNR, and 0.3 % on CIFAR-10.
 FINISH_SHARE = np.clip(np.minimum(np.arange(QUALITIES + 1) / 50, (QUALITIES - np.arange(QUALITIES + 1)) / 15), 0, 1)
 
 

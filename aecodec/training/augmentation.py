@@ -147,8 +147,7 @@ def _scanned(tile: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def pen(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Rotate, scale, shear and bend three quarters of gray tiles, change the width of their strokes; then as ``scan``.
-    """
+    """Rotate, scale, shear and bend three quarters of gray tiles, change their strokes' width; then as ``scan``."""
     out = tiles.copy()
     for index in np.flatnonzero(random.random(len(tiles)) < 0.75):
         out[index, :, :, 0] = np.asarray(_bend(Image.fromarray(tiles[index, :, :, 0]), random))
