@@ -180,8 +180,10 @@ class _Search:
             better = best.replaced(now)
             self.plane[~better] = kept[~better]  # later walks keep this aim for the pictures whose cost it lowered
             best.blocks[better] = now.blocks[better]
-            for old, new in zip([*best.margin, *best.change], [*now.margin, *now.change], strict=True):
-                old[better] = new[better]
+            for margin, new in zip(best.margin, now.margin, strict=True):
+                margin[better] = new[better]
+            for change, new_change in zip(best.change, now.change, strict=True):
+                change[better] = new_change[better]
         return self.refine(best, refinements) if refinements else best
 
     def unmeasured(self) -> Choice:

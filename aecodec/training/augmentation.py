@@ -139,7 +139,7 @@ def _scanned(tile: np.ndarray, random: np.random.Generator) -> np.ndarray:
     out = paper + (ink - paper) * tile + falling[0] * y + falling[1] * x
     if random.random() < 0.25:
         thick, dark = random.integers(1, 3), random.uniform(30.0, 150.0)
-        edge = np.rot90(out, random.integers(4))[:thick]
+        edge = np.rot90(out, int(random.integers(4)))[:thick]
         np.maximum(edge, paper + dark, out=edge)
     if random.random() < 0.5:
         out += random.normal(0.0, random.uniform(0.0, 3.0), out.shape)
