@@ -13,7 +13,7 @@ import numpy as np
 
 from aecodec.evaluation.pages import table
 from aecodec.models import registry
-from aecodec.models.description import Description, Layer, Lossless
+from aecodec.models.description import Layer, Lossless
 from aecodec.training import lossless_run
 from aecodec.training.data import gather
 from aecodec.training.presets import PRESETS
@@ -85,19 +85,5 @@ def measure(settings: Settings) -> dict[str, tuple[float, int]]:
             network, weights = lossless_run.train(model, replace(preset, lossless=stage), pools, held_out, kept)
         random = np.random.default_rng(settings.seed)
         planes = lossless_run.measured_planes(network, weights, held_out, random)
-        found[name] = lossless_run.ideal_bytes(network, planes), multiply_adds(network.description)
+        found[name] = lossless_run.ideal_bytes(network, planes), stage.multiply_adds(network.description)
     return found
-
-
-def multiply_adds(description: Description) -> int:
-    """Of a pixel, in the networks and the linear prediction of a shape's lossless stage."""
-    stage = description.lossless
-    assert stage is not None
-    count, inputs = int(np.prod(stage.weights(description))), stage.inputs(description)
-    for layer in stage.trunk:
-        count, inputs = count + inputs * layer.units, layer.units
-    for channel, layers in enumerate(stage.heads):
-        inputs = stage.trunk[-1].units + 1 + 2 * channel
-        for layer in layers:
-            count, inputs = count + inputs * layer.units, layer.units
-    return count

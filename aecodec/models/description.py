@@ -159,6 +159,18 @@ class Lossless:
         """The shape of the linear prediction's weights."""
         return (len(self.linear_window) + 1) * d.channels, d.channels
 
+    def multiply_adds(self, d: Description) -> int:
+        """Of a pixel, in the networks and the linear prediction."""
+        rows, columns = self.weights(d)
+        count, inputs = rows * columns, self.inputs(d)
+        for layer in self.trunk:
+            count, inputs = count + inputs * layer.units, layer.units
+        for channel, layers in enumerate(self.heads):
+            inputs = self.trunk[-1].units + 1 + 2 * channel
+            for layer in layers:
+                count, inputs = count + inputs * layer.units, layer.units
+        return count
+
 
 def window(reach: int) -> tuple[Offset, ...]:
     """The neighbours of a pixel within a reach that are decoded in earlier steps."""

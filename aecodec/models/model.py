@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ANALYSIS = "analysis."  # begins the names of the arrays that only encoders need
-TYPICAL = "analysis.typical_cost"  # by quality: see ``encoding.candidates.typical_cost``
+TYPICAL = ANALYSIS + "typical_cost"  # by quality: see ``encoding.candidates.typical_cost``
 TABLE_ARRAYS = ("extents", "shifts", "skip", "frequencies")
 
 
@@ -199,10 +199,8 @@ class Model:
     @property
     def lossless_macs_per_pixel(self) -> float:
         """Multiply-adds per pixel of the lossless stage; 0 if the model has none."""
-        if self.lossless is None:
-            return 0.0
-        networks = self.lossless.trunk, *self.lossless.heads
-        return float(sum(net.multiply_adds for net in networks) + self.lossless.linear.size)
+        stage = self.description.lossless
+        return float(stage.multiply_adds(self.description)) if stage else 0.0
 
 
 def load(data: bytes) -> Model:
