@@ -21,7 +21,7 @@ from aecodec.training.initialization import initialize, source_passes
 from aecodec.training.ladder_network import LadderNetwork
 from aecodec.training.options import TrainingOptions
 from aecodec.training.presets import Preset
-from aecodec.training.statistics import measure, nominal_steps, of_model
+from aecodec.training.statistics import measure, of_model
 
 Array = np.ndarray[Any, Any]
 
@@ -128,8 +128,8 @@ def train(
     """Train a ladder; its checkpoint and ``log.jsonl`` are kept in ``options.folder``.
 
     The linear transforms stay the Karhunen-Loeve transforms of the data; everything else is learned. ``held_out``:
-    pictures as they are coded, and the clean ones if those differ. ``init``: a model to start from, with its shape,
-    transforms and steps, or with ``options.reshape`` only its transforms. Raises ``ValueError`` if the preset's shape
+    pictures as they are coded, and the clean ones if those differ. ``init``: a model to start from, with its transforms
+    and steps, and unless ``options.reshape`` is set with its shape. Raises ``ValueError`` if the preset's shape
     cannot start from it.
     """
     keras.utils.set_random_seed(options.seed)
@@ -139,7 +139,7 @@ def train(
         statistics = measure(tiles, description)
     elif options.reshape:
         source_passes(description, init)  # raises before anything is built
-        statistics = replace(of_model(init, tiles), steps=nominal_steps(description))
+        statistics = of_model(init, tiles)
     else:
         description, statistics = replace(init.description, lossless=None), of_model(init, tiles)
     network = TrainableLadder(description, statistics, name="objective")  # the name in the paths of a checkpoint
