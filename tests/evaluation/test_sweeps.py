@@ -53,7 +53,7 @@ def test_a_sweep_has_a_point_for_each_quality() -> None:
     assert [(p.setting, p.file_bytes) for p in curve.points] == [(5, 4.0), (1, 9.0)]
     assert [p.psnr for p in curve.points] == pytest.approx([20 * math.log10(255 / q) for q in (5, 1)])
     assert [p.uqi for p in curve.points] == [0.0, 0.0]
-    assert sweeps.sweep(fake_codec({1: 9}), black, (1,), similarity=False).points[0].ssim is None
+    assert sweeps.sweep(fake_codec({1: 9}), black, (1,), similarities=()).points[0].ssim is None
 
 
 def test_the_highest_quality_within_a_budget_is_taken_or_the_smallest_file() -> None:
