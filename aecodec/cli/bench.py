@@ -83,13 +83,14 @@ class Selection:
             with measurement_errors():
                 files, count = selection.held_out_files(data.data, self.held_out)
             data = replace(data, data=tuple(files))
-            said.append(f"They are those of {count:,} that `aec train` with seed {self.held_out} holds out.")
+            said.append(
+                f"Of {count:,} pictures, these are the {len(files)} that `aec train` with seed {self.held_out} holds out."
+            )
         items = data.load()
         if self.smoothest is not None:
-            said.append(
-                f"They are those of {len(items):,} with the smallest mean difference between neighbouring samples."
-            )
+            before = len(items)
             items = selection.smoothest(items, self.smoothest)
+            said.append(f"Of {before:,}, these are the {len(items)} whose neighbouring samples differ least.")
         return [item.picture for item in items], said
 
 
