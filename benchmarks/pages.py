@@ -180,6 +180,11 @@ PAGES = (
         ("docs/detail.png",),
         "python -m benchmarks detail examples/cat.png -m photo -q 40 --region 142,80,72,72 -o docs/detail.png",
     ),
+    Page(
+        ("docs/detail-kodak.png",),
+        "python -m benchmarks detail {kodak/kodim23.webp} -m photo -q 30 --region 96,224,192,160 --scales 1,3"
+        " --rivals avif,avif-420 -o docs/detail-kodak.png",
+    ),
     _crops("cifar"),
     _crops("photo"),
     _markdown(

@@ -58,7 +58,8 @@ class Sides:
 
     def has_borders(self, picture: Picture) -> bool:
         """Whether a picture has several panels."""
-        return picture.shape[0] > self.panel[0] or picture.shape[1] > self.panel[1]
+        height, width = picture.shape[:2]
+        return bool(height > self.panel[0] or width > self.panel[1])
 
 
 @dataclass
@@ -175,8 +176,8 @@ def command(data: tuple[str, ...], model: str, qualities: tuple[int, ...], effor
     page = [
         "# Panel borders",
         f"    {command_line()}",
-        f"{len(pictures)} of {len(everything)} pictures have several panels of {width}x{height}; model `{model}`, effort"
-        f" {effort}, blocks of {sides.block}x{sides.block}. {EXPLANATION}",
+        f"{len(pictures)} of {len(everything)} pictures have several panels of {width}x{height}; model `{model}`,"
+        f" effort {effort}, blocks of {sides.block}x{sides.block}. {EXPLANATION}",
         table(
             ("quality", "bits/pixel", "MSE, panel", "MSE, other", "ratio (s.e.)", "beside its surroundings (s.e.)"),
             measure(pictures, model, qualities, effort),

@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,9 +84,8 @@ class Selection:
             with measurement_errors():
                 files, count = selection.held_out_files(data.data, self.held_out)
             data = replace(data, data=tuple(files))
-            said.append(
-                f"Of {count:,} pictures, these are the {len(files)} that `aec train` with seed {self.held_out} holds out."
-            )
+            held = f"the {len(files)} that `aec train` with seed {self.held_out} holds out"
+            said.append(f"Of {count:,} pictures, these are {held}.")
         items = data.load()
         if self.smoothest is not None:
             before = len(items)
@@ -249,6 +249,8 @@ def _measure(pictures: Sequence[Picture], training: Sequence[Picture], options: 
             jobs += speed.rival_jobs(rivals, bench.rivals, middle.psnr)
             speeds = speed.measure(jobs, speed.timed(pictures), status)
     about = environment(rivals, [options.model])
+    if options.ssimulacra2:
+        about += f", ssimulacra2 {version('ssimulacra2')}"
     return Measured(pictures, bench, speeds, rivals, notes, about, command_line(["aec", "bench", *_arguments()]))
 
 
