@@ -40,8 +40,8 @@ EXPLANATION = (
     f"For every area of {AREA}x{AREA} pixels, at each position, the mean of the decoded picture minus that of the"
     " original, in Y, Cb and Cr (BT.601, 0..255): the largest absolute difference of all areas of all pictures, and"
     " the root mean square. Each other codec has, for each picture, its lowest quality whose file is no smaller than"
-    " that of aecodec. The last column counts the pictures in which the largest difference in Cb and Cr of aecodec is no"
-    " larger than that of the codec of the line."
+    " that of aecodec. The last column counts the pictures in which the largest difference in Cb and Cr of aecodec is"
+    " no larger than that of the codec of the line."
 )
 
 

@@ -17,6 +17,7 @@ from aecodec import metrics
 from aecodec.evaluation import (
     assessment,
     comparison,
+    pages,
     rivals,
     speed,
     sweeps,
@@ -35,6 +36,31 @@ def test_rivals_give_pictures_back_in_the_shape_they_came(shape: tuple[int, ...]
         decoded = rival.decode(rival.encode(picture, **rival.best), picture.ndim == 2)
         assert decoded.shape == shape
         assert np.abs(picture.astype(int) - decoded).max() <= 3
+
+
+def test_variants_of_a_format_are_measured_only_where_they_are_named() -> None:
+    assert not any(rival.variant_of for rival in rivals.available()[0])
+    assert len({rival.name for rival in rivals.BY_NAME.values()}) == len(rivals.RIVALS) + len(rivals.VARIANTS)
+    for rival in rivals.VARIANTS.values():
+        assert rival.format_name in {other.name for other in rivals.RIVALS.values()}
+        assert rival.best not in [other.best for other in rivals.BY_NAME.values() if other is not rival]
+
+
+def test_variants_of_avif_differ_in_what_they_say() -> None:
+    found, notes = rivals.available(["avif", "avif-420", "avif-speed-4", "avif-speed-4-420"])
+    if notes:
+        pytest.skip(notes[0])
+    assert [(rival.best["speed"], rival.best["subsampling"]) for rival in found] == [
+        (6, "4:4:4"),
+        (6, "4:2:0"),
+        (4, "4:4:4"),
+        (4, "4:2:0"),
+    ]
+    red = np.zeros((16, 16, 3), np.uint8)
+    red[:, ::2, 0] = 255  # single columns, which 4:2:0 cannot keep
+    full, half = (rival.decode(rival.at(red, 90), gray=False).astype(int) for rival in found[:2])
+    assert np.abs(full - red).mean() < np.abs(half - red).mean() / 2
+    assert pages.environment(found).count("AVIF library") == 1
 
 
 def fake_codec(sizes: dict[int, int]) -> sweeps.Codec:
