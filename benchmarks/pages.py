@@ -96,6 +96,7 @@ _PUBLISHED_KODAK = " ".join(
 
 _ALL_AVIF = "avif,avif-420,avif-speed-4,avif-speed-4-420"
 _MORE_BD_RATES = "--bd-by psnr:0.02:0.15 --bd-by ms-ssim:0.1:0.6 --bd-by ssimulacra2:0.1:0.6 --ssimulacra2"
+_LOW_BD_RATES = "--rates 0.02:0.15 --bd-by ms-ssim:0.02:0.15 --bd-by ssimulacra2:0.02:0.15 --ssimulacra2"
 
 
 def _rate_distortion(name: str, arguments: str) -> Page:
@@ -149,7 +150,7 @@ PAGES = (
     _rate_distortion(
         "kodak-smooth",
         f"{{kodak}} --smoothest 8 -m photo -e 0,3 -q 1,5,10,15,20,25,30,40 --rivals webp,jpeg,{_ALL_AVIF},jxl"
-        f" --rates 0.02:0.15 {_MORE_BD_RATES} --mean-psnr --no-speed --at 26,28,30,32,34"
+        f" {_LOW_BD_RATES} --mean-psnr --no-speed --at 26,28,30,32,34"
         ' --title "The 8 smoothest Kodak photographs, low rates"',
     ),
     _rate_distortion(
