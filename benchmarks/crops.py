@@ -114,8 +114,8 @@ class Settings:
 def measure(settings: Settings, crops: Sequence[Picture], rivals: Sequence[Rival]) -> list[Curve]:
     """The curves of aecodec and the rivals over crops, all of them gray or all in colour."""
     is_gray = crops[0].ndim == 2
-    curves = [sweep(aecodec_codec(settings.model), crops, settings.qualities, similarity=False)]
-    curves += [sweep(rival_codec(rival, is_gray), crops, rival.qualities, similarity=False) for rival in rivals]
+    curves = [sweep(aecodec_codec(settings.model), crops, settings.qualities, similarities=())]
+    curves += [sweep(rival_codec(rival, is_gray), crops, rival.qualities, similarities=()) for rival in rivals]
     return curves
 
 

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from aecodec.cli.option_values import number_list
 from aecodec.cli.option_values import region as region_value
 from aecodec.evaluation.comparison import Comparison, compare
 from aecodec.evaluation.pages import environment
 from aecodec.evaluation.rivals import available
 from aecodec.evaluation.sheets import Cell, Row, Section, draw
 from aecodec.evaluation.sweeps import aecodec_codec
-from aecodec.images.regions import Box, Region
+from aecodec.images.regions import Box
 from aecodec.sources import items
 from benchmarks.reporting import model_option, require_folders, rivals_option
 
-SCALE = 3  # the factor of enlargement, without smoothing
+SCALE = 3  # the factor of enlargement, without smoothing, if none is given
 
 
-def section(found: Comparison, area: Box) -> Section:
-    """One row: the detail of the original and of each reconstruction, enlarged.
+def section(found: Comparison, area: Box, scale: int) -> Section:
+    """One row: the detail of the original and of each reconstruction, enlarged by a whole factor.
 
     Bytes and PSNR below them are those of the whole picture.
     """
@@ -28,7 +30,7 @@ def section(found: Comparison, area: Box) -> Section:
     for result in found.results:
         detail = result.reconstruction.picture[area.slices]
         cells.append(Cell(detail, "\n".join(result.lines()[:2]), not result.reconstruction.fits))
-    return Section("", [Row(cells)], SCALE, ["original", *(result.name for result in found.results)])
+    return Section("", [Row(cells)], scale, ["original", *(result.name for result in found.results)])
 
 
 @click.command("detail")
@@ -36,21 +38,30 @@ def section(found: Comparison, area: Box) -> Section:
 @model_option("auto")
 @click.option("-q", "--quality", default=50, show_default=True, help="Of aecodec; it sets the file size.")
 @click.option("--region", type=region_value, required=True, metavar="X,Y,W,H", help="The detail, in pixels.")
+@click.option(
+    "--scales",
+    type=number_list(1, 16),
+    default=str(SCALE),
+    show_default=True,
+    metavar="N,...",
+    help="Factors of enlargement, one row for each: 1 shows the pixels as they are.",
+)
 @rivals_option("avif,webp,jpeg")
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default="docs/detail.png", show_default=True
 )
-def command(picture: str, model: str, quality: int, region: Region, rivals: tuple[str, ...], output: Path) -> None:
+def command(picture: str, output: Path, rivals: tuple[str, ...], **options: Any) -> None:
     """Draw a detail of PICTURE as aecodec and other codecs decode it.
 
     Each rival has the highest quality whose file is not larger than that of aecodec.
     """
     require_folders(output)
     others, notes = available(rivals)
-    found = compare(items.load([picture])[0], aecodec_codec(model), quality, others)
-    x, y, width, height = region
-    draw([section(found, Box(y, y + height, x, x + width))]).save(output, optimize=True)
+    found = compare(items.load([picture])[0], aecodec_codec(options["model"]), options["quality"], others)
+    x, y, width, height = options["region"]
+    area = Box(y, y + height, x, x + width)
+    draw([section(found, area, scale) for scale in options["scales"]]).save(output, optimize=True)
     for result in found.results:
         click.echo(f"{result.name}, quality {result.reconstruction.quality}: {', '.join(result.lines())}")
-    for line in (*notes, f"{environment(others, [model])}."):
+    for line in (*notes, f"{environment(others, [options['model']])}."):
         click.echo(line)

@@ -13,6 +13,7 @@ from pathlib import Path
 BENCHMARKS = {
     "ablations": "what each part of a model's shape contributes, from short trainings",
     "classics": "autoencoders beside a bundled model: a folder of pictures, metrics and curves",
+    "colours": "how far the mean colour of areas is from the original's, beside other codecs at equal bytes",
     "crops": "crops of photographs at equal PSNR, beside other codecs",
     "data-sets": "data sets beside other stores of many small pictures, and a million thumbnails",
     "detail": "a detail of one picture as several codecs decode it, at equal file sizes",
@@ -32,6 +33,7 @@ BENCHMARKS = {
     "photographs": "photographs with metadata, compressed and decompressed",
     "placeholders": "placeholders beside BlurHash and ThumbHash",
     "scans": "scanned digits: paper, ink, light, noise and frames",
+    "seams": "squared error at the borders of panels, beside that at the other borders of blocks",
     "session": "the first minutes of a new user, as a terminal shows them",
     "startup": "time of `aec decompress` on a small file, as a whole process",
     "targets": "files of a given size or PSNR; lossless files of graphics",
@@ -93,6 +95,10 @@ _PUBLISHED_KODAK = " ".join(
     for name in ("bmshj2018-factorized", "bmshj2018-hyperprior", "cheng2020-anchor", "bpg444")
 )
 
+_ALL_AVIF = "avif,avif-420,avif-speed-4,avif-speed-4-420"
+_MORE_BD_RATES = "--bd-by psnr:0.02:0.15 --bd-by ms-ssim:0.1:0.6 --bd-by ssimulacra2:0.1:0.6 --ssimulacra2"
+_LOW_BD_RATES = "--rates 0.02:0.15 --bd-by ms-ssim:0.02:0.15 --bd-by ssimulacra2:0.02:0.15 --ssimulacra2"
+
 
 def _rate_distortion(name: str, arguments: str) -> Page:
     stem = f"docs/rate-distortion-{name}"
@@ -138,8 +144,21 @@ PAGES = (
     ),
     _rate_distortion(
         "kodak",
-        "{kodak} -m photo -e 0,3 -q 5,10,20,30,40,50,60,70,80,90 --rivals webp,jpeg,avif,jxl --rates 0.3:1.5"
+        "{kodak} -m photo -e 0,3 -q 5,10,20,30,40,50,60,70,80,90"
+        f" --rivals webp,jpeg,{_ALL_AVIF},jxl --rates 0.3:1.5 {_MORE_BD_RATES}"
         f' {_PUBLISHED_KODAK} --no-speed --at 26,28,30,32,34,36,38 --title "Kodak, 24 photographs"',
+    ),
+    _rate_distortion(
+        "kodak-smooth",
+        f"{{kodak}} --smoothest 8 -m photo -e 0,3 -q 1,5,10,15,20,25,30,40 --rivals webp,jpeg,{_ALL_AVIF},jxl"
+        f" {_LOW_BD_RATES} --mean-psnr --no-speed --at 26,28,30,32,34"
+        ' --title "The 8 smoothest Kodak photographs, low rates"',
+    ),
+    _rate_distortion(
+        "photographs",
+        "{photos} --held-out 1 -m photo -e 0,3 -q 1,5,10,20,30,40,50,60,70,80,90"
+        f" --rivals webp,jpeg,{_ALL_AVIF},jxl --rates 0.3:1.5 {_MORE_BD_RATES}"
+        ' --mean-psnr --no-speed --at 26,28,30,32,34,36,38 --title "Held-out photographs"',
     ),
     Page(
         ("docs/reconstructions.png",),
@@ -162,6 +181,11 @@ PAGES = (
     Page(
         ("docs/detail.png",),
         "python -m benchmarks detail examples/cat.png -m photo -q 40 --region 142,80,72,72 -o docs/detail.png",
+    ),
+    Page(
+        ("docs/detail-kodak.png",),
+        "python -m benchmarks detail {kodak/kodim23.webp} -m photo -q 30 --region 96,224,192,160 --scales 1,3"
+        " --rivals avif,avif-420 -o docs/detail-kodak.png",
     ),
     _crops("cifar"),
     _crops("photo"),
@@ -188,6 +212,8 @@ PAGES = (
     _markdown("targets", f"targets {_CIFAR[0]} -m cifar -n 200 -e 0"),
     _markdown("many", f"many {_DIGITS}"),
     _markdown("photographs", "photographs {data}"),
+    _markdown("seams", "seams {kodak} -m photo"),
+    _markdown("colours", "colours {kodak} -m photo --rivals avif,avif-420"),
     _markdown("modes", "modes"),
     Page(
         ("docs/placeholders.md", "docs/placeholders.png"),

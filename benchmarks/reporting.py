@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from aecodec.evaluation import pages
-from aecodec.evaluation.rivals import RIVALS
+from aecodec.evaluation.rivals import BY_NAME
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -41,7 +41,7 @@ def output_option(*names: str, text: str = "Write the Markdown to this file, too
 
 def rivals_option(default: str) -> Callable[[Command], Command]:
     """--rivals, as of `aec bench`."""
-    text = f"Of {', '.join(RIVALS)}; none for none of them."
+    text = f"Of {', '.join(BY_NAME)}; none for none of them."
     return click.option("--rivals", type=rival_names, default=default, show_default=True, metavar="NAME,...", help=text)
 
 
@@ -49,8 +49,8 @@ def rival_names(text: str) -> tuple[str, ...]:
     """Comma-separated names of rivals, or none."""
     names = () if text == "none" else tuple(text.split(","))
     for name in names:
-        if name not in RIVALS:
-            raise click.BadParameter(f"{name!r} is not one of {', '.join(RIVALS)}")
+        if name not in BY_NAME:
+            raise click.BadParameter(f"{name!r} is not one of {', '.join(BY_NAME)}")
     return names
 
 

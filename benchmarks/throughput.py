@@ -64,9 +64,9 @@ def command(**options: Any) -> None:
     sample = spread(pictures, SAMPLE)
     gray = all(picture.ndim == 2 for picture in pictures)
     progress("the rivals' qualities")
-    psnr = sweep(aecodec_codec(model), sample, [quality], similarity=False).points[0].psnr
+    psnr = sweep(aecodec_codec(model), sample, [quality], similarities=()).points[0].psnr
     jobs = [speed.Job(f"aecodec, effort {e}", "", quality, model, e) for e in settings.efforts]
-    curves = [sweep(rival_codec(rival, gray), sample, rival.qualities, similarity=False) for rival in rivals]
+    curves = [sweep(rival_codec(rival, gray), sample, rival.qualities, similarities=()) for rival in rivals]
     jobs += speed.rival_jobs(rivals, curves, psnr)
     found = speed.measure(jobs, pictures, progress)
     page = [f"# Pictures per second: {model}", f"    {command_line()}", speed.report(found)]

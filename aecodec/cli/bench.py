@@ -6,7 +6,8 @@ import json
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +26,12 @@ from aecodec.cli.measurement import (
     require_new,
 )
 from aecodec.cli.option_groups import take
-from aecodec.cli.option_values import psnr_list, rate_range
+from aecodec.cli.option_values import psnr_list, rate_range, whole_number
 from aecodec.cli.progress import StatusLine
 
 if TYPE_CHECKING:
+    from aecodec.evaluation.curves import Point
+    from aecodec.evaluation.quality_scales import Distance
     from aecodec.evaluation.report import Bench
     from aecodec.evaluation.rivals import Rival
     from aecodec.evaluation.speed import Speed
@@ -50,6 +53,8 @@ class BenchOptions:
     klt: tuple[str, ...]
     mean_psnr: bool | None
     rates: tuple[float, float] | None
+    bd_by: tuple[Distance, ...]
+    ssimulacra2: bool
     no_speed: bool
 
     @property
@@ -64,6 +69,32 @@ class BenchOptions:
 
 
 @dataclass(frozen=True)
+class Selection:
+    """Which of the pictures to measure: the options of these names."""
+
+    held_out: int | None
+    smoothest: int | None
+
+    def load(self, data: DataOptions) -> tuple[list[Picture], list[str]]:
+        """Return the pictures, and sentences that say which they are. Raises Failure."""
+        from aecodec.sources import selection
+
+        said = []
+        if self.held_out is not None:
+            with measurement_errors():
+                files, count = selection.held_out_files(data.data, self.held_out)
+            data = replace(data, data=tuple(files))
+            held = f"the {len(files)} that `aec train` with seed {self.held_out} holds out"
+            said.append(f"Of {count:,} pictures, these are {held}.")
+        items = data.load()
+        if self.smoothest is not None:
+            before = len(items)
+            items = selection.smoothest(items, self.smoothest)
+            said.append(f"Of {before:,}, these are the {len(items)} whose neighbouring samples differ least.")
+        return [item.picture for item in items], said
+
+
+@dataclass(frozen=True)
 class Measured:
     """What was measured, and what the page says about it."""
 
@@ -74,22 +105,45 @@ class Measured:
     notes: Sequence[str]  # on rivals that are not installed
     environment: str
     command_line: str
+    selected: Sequence[str] = ()  # sentences on which pictures they are
 
 
 def _rival_names(text: str) -> tuple[str, ...]:
-    from aecodec.evaluation.rivals import RIVALS
+    from aecodec.evaluation.rivals import BY_NAME, RIVALS
 
     if text == "all":
         return tuple(RIVALS)
     names = tuple(name for name in text.split(",") if name not in ("", "none"))
-    unknown = [name for name in names if name not in RIVALS]
+    unknown = [name for name in names if name not in BY_NAME]
     if unknown:
-        raise click.BadParameter(f"{unknown[0]!r} is not one of {', '.join(RIVALS)}")
+        raise click.BadParameter(f"{unknown[0]!r} is not one of {', '.join(BY_NAME)}")
     return names
+
+
+def _distance(text: str) -> Distance:
+    """MEASURE or MEASURE:LOW:HIGH, with rates in bits per pixel."""
+    from aecodec.evaluation.quality_scales import SCALES, Distance
+
+    name, colon, rates = text.partition(":")
+    if name not in SCALES:
+        raise click.BadParameter(f"{name!r} is not one of {', '.join(SCALES)}")
+    return Distance(SCALES[name], rate_range(rates) if colon else None)
 
 
 @click.command("bench")
 @data_options
+@click.option(
+    "--held-out",
+    type=whole_number(0),
+    metavar="SEED",
+    help="Only the picture files that training with this seed holds out of its first source, one in sixteen.",
+)
+@click.option(
+    "--smoothest",
+    type=whole_number(1),
+    metavar="N",
+    help="Only the N pictures whose neighbouring samples differ least.",
+)
 @model_option
 @qualities_option(QUALITIES)
 @efforts_option
@@ -98,7 +152,8 @@ def _rival_names(text: str) -> tuple[str, ...]:
     default="all",
     type=_rival_names,
     metavar="NAME,...",
-    help="Other codecs: webp, jpeg, jxl, avif, jpeg2000, or none. [default: all that are installed]",
+    help="Other codecs: webp, jpeg, jxl, avif, jpeg2000, or none; AVIF with other options: avif-420, avif-speed-4,"
+    " avif-speed-4-420. [default: webp to jpeg2000, where installed]",
 )
 @click.option(
     "--anchors",
@@ -125,6 +180,14 @@ def _rival_names(text: str) -> tuple[str, ...]:
     metavar="LOW:HIGH",
     help="Range of the BD-rates, in bits per pixel of the other codec. [default: all that both codecs reach]",
 )
+@click.option(
+    "--bd-by",
+    multiple=True,
+    type=_distance,
+    metavar="MEASURE[:LOW:HIGH]",
+    help="Add a table of BD-rates by psnr, ssim, ms-ssim or ssimulacra2, in a range of rates; may be repeated.",
+)
+@click.option("--ssimulacra2", is_flag=True, help="Also measure SSIMULACRA2: a second for half a megapixel.")
 @click.option("--no-speed", is_flag=True, help="Do not measure speed and memory.")
 @click.option("--title", metavar="TEXT", help="Title of page and plot. [default: data and model]")
 @output_path("-o", "--output", metavar="PREFIX", text="Also write PREFIX.md, .json, .png and .svg.")
@@ -145,13 +208,20 @@ def command(
       aec bench kodak --anchors hyperprior.json --anchors bpg.json -o kodak
     """
     data = take(DataOptions, options)
+    selection = take(Selection, options)
     settings = BenchOptions(**options)
+    if not settings.ssimulacra2 and any(distance.scale.field == "ssimulacra2" for distance in settings.bd_by):
+        raise click.UsageError("--bd-by ssimulacra2 needs --ssimulacra2")
     files = [] if output is None else [output.with_name(output.name + suffix) for suffix in SUFFIXES]
     require_new(files, force)
     with measurement_errors():
         if output is not None:
             from aecodec.evaluation import plots  # now, since matplotlib may be missing
-    measured = _measure(data, settings, quiet)
+        if settings.ssimulacra2:
+            from aecodec.evaluation import perceptual  # noqa: F401, for the same reason
+    pictures, selected = selection.load(data)
+    training = [item.picture for item in load(settings.klt, data.tile)] if settings.klt else []
+    measured = replace(_measure(pictures, training, settings, quiet), selected=selected)
     title = title or f"{', '.join(Path(name).name for name in data.data)}, model {settings.model}"
     text = _page(title, measured, settings, at or (), output)
     click.echo(text, nl=False)
@@ -161,13 +231,11 @@ def command(
             write(str(file), content)
 
 
-def _measure(data: DataOptions, options: BenchOptions, quiet: bool) -> Measured:
+def _measure(pictures: Sequence[Picture], training: Sequence[Picture], options: BenchOptions, quiet: bool) -> Measured:
     from aecodec.evaluation import speed
     from aecodec.evaluation.pages import command_line, environment
     from aecodec.evaluation.rivals import available
 
-    pictures = [item.picture for item in data.load()]
-    training = [item.picture for item in load(options.klt, data.tile)] if options.klt else []
     rivals, notes = available(options.rivals)
     with measurement_errors(), StatusLine(quiet) as status:
         bench = _curves(pictures, training, options, rivals, status)
@@ -181,6 +249,8 @@ def _measure(data: DataOptions, options: BenchOptions, quiet: bool) -> Measured:
             jobs += speed.rival_jobs(rivals, bench.rivals, middle.psnr)
             speeds = speed.measure(jobs, speed.timed(pictures), status)
     about = environment(rivals, [options.model])
+    if options.ssimulacra2:
+        about += f", ssimulacra2 {version('ssimulacra2')}"
     return Measured(pictures, bench, speeds, rivals, notes, about, command_line(["aec", "bench", *_arguments()]))
 
 
@@ -194,6 +264,7 @@ def _curves(
     from aecodec.evaluation import anchors, klt
     from aecodec.evaluation.curves import by_mean_psnr
     from aecodec.evaluation.report import Bench
+    from aecodec.evaluation.scores import SIMILARITIES
     from aecodec.evaluation.sweeps import aecodec_codec, rival_codec, sweep
 
     gray = all(picture.ndim == 2 for picture in pictures)
@@ -202,12 +273,13 @@ def _curves(
         aecodec_codec(options.model, effort, label)
         for label, effort in zip(options.labels, options.efforts, strict=True)
     ]
-    mine = [sweep(codec, pictures, options.qualities, progress=status) for codec in codecs]
-    others = [sweep(rival_codec(rival, gray), pictures, rival.qualities, progress=status) for rival in rivals]
+    measures = (*SIMILARITIES, "ssimulacra2") if options.ssimulacra2 else SIMILARITIES
+    mine = [sweep(codec, pictures, options.qualities, measures, status) for codec in codecs]
+    others = [sweep(rival_codec(rival, gray), pictures, rival.qualities, measures, status) for rival in rivals]
     linear = [klt.measure(training, pictures, progress=status)] if training else []
     if options.uses_mean_psnr:
         mine, others, linear = ([by_mean_psnr(curve) for curve in group] for group in (mine, others, linear))
-    return Bench(mine, others, linear, published, options.rates)
+    return Bench(mine, others, linear, published, options.rates, options.bd_by)
 
 
 def _mean_pixels(pictures: Sequence[Picture]) -> float:
@@ -220,7 +292,7 @@ def _page(title: str, measured: Measured, options: BenchOptions, at: Sequence[fl
 
     bench, speeds = measured.bench, measured.speeds
     about = report.describe(len(measured.pictures), measured.rivals, bench, options.uses_mean_psnr)
-    paragraphs = [f"# {title}", f"    {measured.command_line}", about]
+    paragraphs = [f"# {title}", f"    {measured.command_line}", " ".join([about, *measured.selected])]
     if output is not None:
         paragraphs.append(f"![Bits per pixel against PSNR and other measures]({output.name}.png)")
     paragraphs += report.page(bench, at)
@@ -235,6 +307,11 @@ def _arguments() -> Sequence[str]:
     """Return the words after `aec bench`, as they were typed."""
     words = sys.argv[1:]
     return words[words.index("bench") + 1 :] if "bench" in words else words
+
+
+def _point(point: Point) -> dict[str, Any]:
+    """Return the fields of a point, without the measure that only an option adds."""
+    return {name: value for name, value in asdict(point).items() if name != "ssimulacra2" or value is not None}
 
 
 def _json(measured: Measured) -> bytes:
@@ -253,7 +330,7 @@ def _json(measured: Measured) -> bytes:
                     "psnr-rgb": [p.psnr for p in curve.points],
                     "ms-ssim-rgb": [p.ms_ssim for p in curve.points],
                 },
-                "points": [asdict(p) for p in curve.points],
+                "points": [_point(p) for p in curve.points],
             }
             for curve in measured.bench.curves
         ],

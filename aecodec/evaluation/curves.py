@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,7 @@ class Point:
     uqi: float | None = None
     ms_ssim: float | None = None
     mean_psnr: float | None = None
+    ssimulacra2: float | None = None
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,15 @@ def point_of_bytes(
     )
 
 
-def with_similarity(measured_point: Point, originals: Sequence[Picture], decoded: Sequence[Picture]) -> Point:
-    """The point with its SSIM, MS-SSIM and UQI, means over pictures."""
-    found = measured(originals, decoded, SIMILARITIES)
-    ssim, ms_ssim, uqi = (mean(found[name]) for name in SIMILARITIES)
-    return replace(measured_point, ssim=ssim, ms_ssim=ms_ssim, uqi=uqi)
+def with_similarity(
+    measured_point: Point,
+    originals: Sequence[Picture],
+    decoded: Sequence[Picture],
+    names: Sequence[str] = SIMILARITIES,
+) -> Point:
+    """The point with the measures of these names, fields of Point and keys of scores: means over pictures."""
+    found: dict[str, Any] = {name: mean(values) for name, values in measured(originals, decoded, names).items()}
+    return replace(measured_point, **found)
 
 
 def by_mean_psnr(curve: Curve) -> Curve:

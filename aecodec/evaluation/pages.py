@@ -22,7 +22,7 @@ def environment(rivals: Sequence[Rival] = (), model_names: Sequence[str] = ()) -
         f"Python {platform.python_version()}",
         f"NumPy {np.__version__}",
         f"Pillow {version('pillow')}",
-        *filter(None, (rival.versions() for rival in rivals)),
+        *filter(None, dict.fromkeys(rival.versions() for rival in rivals)),
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
     ]
     for model in aecodec.list_models():

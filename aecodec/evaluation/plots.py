@@ -33,7 +33,7 @@ POINT_MARKERS = "*X"
 LINEAR: dict[str, Any] = {"color": "#8c564b", "linestyle": (0, (4, 2)), "marker": "x"}
 BASE: dict[str, Any] = {"linewidth": 1.6, "markersize": 4.5}
 DPI = 150
-MEASURES = {"psnr": "PSNR (dB)", "ssim": "SSIM", "ms_ssim": "MS-SSIM", "uqi": "UQI"}
+MEASURES = {"psnr": "PSNR (dB)", "ssim": "SSIM", "ms_ssim": "MS-SSIM", "uqi": "UQI", "ssimulacra2": "SSIMULACRA2"}
 MOST_MARKERS = 12  # on one curve
 STYLE: dict[Any, Any] = {
     "font.size": 10,
@@ -52,10 +52,8 @@ def draw(title: str, bench: Bench, pixels: float) -> tuple[bytes, bytes]:
     styled: list[tuple[Curve, dict[str, Any]]] = []
     for curve, (dashes, marker) in zip(bench.ours, _effort_styles(len(bench.ours)), strict=True):
         styled.append((curve, {"color": OURS, "linestyle": dashes, "marker": marker, "linewidth": 2.2, "zorder": 5}))
-    names = [rival.name for rival in rivals.RIVALS.values()]  # a codec has its colour whoever else is there
-    for curve in bench.rivals:
-        number = names.index(curve.name)
-        styled.append((curve, {"color": RIVALS[number % len(RIVALS)], "marker": MARKERS[number % len(MARKERS)]}))
+    styles = _rival_styles()
+    styled += [(curve, styles[curve.name]) for curve in bench.rivals]
     styled += [(curve, LINEAR) for curve in bench.linear]
     for number, curve in enumerate(bench.published):
         style: dict[str, Any] = {"color": PUBLISHED[number % len(PUBLISHED)], "linewidth": 1.1}
@@ -106,6 +104,18 @@ def _panels(names: list[str]) -> tuple[Any, Any]:
 
 def _effort_styles(count: int) -> Sequence[tuple[str, str]]:
     return EFFORTS[-2:-1] if count == 1 else [EFFORTS[k % len(EFFORTS)] for k in range(count)]
+
+
+def _rival_styles() -> dict[str, dict[str, Any]]:
+    """By a codec's name, its colour and marker, whoever else is there; variants of a format differ in their dashes."""
+    formats = [rival.name for rival in rivals.RIVALS.values()]
+    found: dict[str, dict[str, Any]] = {}
+    for rival in rivals.BY_NAME.values():
+        number = formats.index(rival.format_name)
+        found[rival.name] = {"color": RIVALS[number % len(RIVALS)], "marker": MARKERS[number % len(MARKERS)]}
+    for number, rival in enumerate(rivals.VARIANTS.values()):
+        found[rival.name] |= {"linestyle": DASHES[number % len(DASHES)], "markerfacecolor": "white"}
+    return found
 
 
 def _line(panel: Any, curve: Curve, name: str, style: dict[str, Any]) -> None:

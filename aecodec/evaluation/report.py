@@ -9,6 +9,7 @@ import numpy as np
 
 from aecodec.evaluation.curves import Curve, Point, bd_rate, between, bytes_at, front
 from aecodec.evaluation.pages import number, table
+from aecodec.evaluation.quality_scales import SCALES, Distance
 from aecodec.evaluation.rivals import Rival
 
 SHOWN = 10  # of a rival's settings on the page; the JSON file has all
@@ -24,6 +25,7 @@ class Bench:
     linear: Sequence[Curve] = ()
     published: Sequence[Curve] = ()
     rates: tuple[float, float] | None = None  # BD-rates are over what others reach at these bits per pixel
+    distances: Sequence[Distance] = ()  # more BD-rates
 
     @property
     def curves(self) -> list[Curve]:
@@ -33,19 +35,36 @@ class Bench:
 
 def overview(bench: Bench) -> str:
     """Table with a row for each codec: its range, and the BD-rates of ours against it."""
-    head = ["codec", "bytes", "PSNR dB"]
-    for mine in bench.ours:
-        head += [f"BD-rate of {mine.name}", "over dB"]
+    distance = Distance(SCALES["psnr"], bench.rates)
     rows = []
     for curve in bench.curves:
         best = front(curve.points)
         row = [curve.name, _range([p.file_bytes for p in best or curve.points], 1), _range([p.psnr for p in best], 2)]
-        reference = between(curve.points, *bench.rates) if bench.rates else curve.points
-        for mine in bench.ours:
-            found = None if curve is mine else bd_rate(mine.points, reference)
-            row += ["-", "-"] if found is None else [f"{found[0]:+.1f} %", _range(found[1:], 1)]
-        rows.append(row)
-    return table(head, rows)
+        rows.append(row + _bd_rates(bench, curve, distance))
+    return table(["codec", "bytes", "PSNR dB", *_bd_head(bench, distance)], rows)
+
+
+def bd_rates(bench: Bench, distance: Distance) -> str:
+    """Table with the BD-rates of ours against each codec."""
+    rows = [[curve.name, *_bd_rates(bench, curve, distance)] for curve in bench.curves]
+    return table(["codec", *_bd_head(bench, distance)], rows)
+
+
+def _bd_head(bench: Bench, distance: Distance) -> list[str]:
+    return [text for mine in bench.ours for text in (f"BD-rate of {mine.name}", f"over {distance.scale.unit}")]
+
+
+def _bd_rates(bench: Bench, curve: Curve, distance: Distance) -> list[str]:
+    """The cells of a curve: the BD-rate of each of ours against it, and the range."""
+    scale = distance.scale
+    reference = scale.points(curve.points)
+    if distance.rates:
+        reference = between(reference, *distance.rates)
+    cells = []
+    for mine in bench.ours:
+        found = None if curve is mine else bd_rate(scale.points(mine.points), reference)
+        cells += ["-", "-"] if found is None else [f"{found[0]:+.1f} %", _range(found[1:], 1)]
+    return cells
 
 
 def _range(values: Sequence[float], digits: int) -> str:
@@ -75,11 +94,15 @@ def by_setting(curve: Curve, label: str, most: int | None = None) -> str:
     points: Sequence[Point] = curve.points
     if most is not None and len(points) > most:
         points = [points[round(k * (len(points) - 1) / (most - 1))] for k in range(most)]
+    head = [label, "bytes", "bits/pixel", "PSNR dB", "SSIM", "MS-SSIM", "UQI"]
     rows = []
     for p in points:
         measures = (number(p.psnr, 2), number(p.ssim, 4), number(p.ms_ssim, 4), number(p.uqi, 4))
-        rows.append((f"{p.setting:.4g}", number(p.file_bytes), number(p.bits_per_pixel, 3), *measures))
-    return table((label, "bytes", "bits/pixel", "PSNR dB", "SSIM", "MS-SSIM", "UQI"), rows, left=0)
+        rows.append([f"{p.setting:.4g}", number(p.file_bytes), number(p.bits_per_pixel, 3), *measures])
+    if any(p.ssimulacra2 is not None for p in points):
+        head.append("SSIMULACRA2")
+        rows = [[*row, number(p.ssimulacra2, 1)] for row, p in zip(rows, points, strict=True)]
+    return table(head, rows, left=0)
 
 
 def nearest(curve: Curve, psnr: float) -> int:
@@ -112,6 +135,8 @@ def describe(count: int, rivals: Sequence[Rival], bench: Bench, mean_psnr: bool)
 def page(bench: Bench, at: Sequence[float]) -> list[str]:
     """The page's paragraphs about rate and distortion."""
     found = [overview(bench), "## Bytes at equal PSNR", by_psnr(bench, at or steps(bench.ours[0]))]
+    for distance in bench.distances:
+        found += [f"## BD-rates by {distance.title}", distance.explanation, bd_rates(bench, distance)]
     for curve in bench.ours:
         found += [f"## {curve.name}", by_setting(curve, "quality")]
     for curve in bench.rivals:

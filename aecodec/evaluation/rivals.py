@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from io import BytesIO
@@ -30,7 +30,8 @@ class Rival:
     """A format that Pillow writes.
 
     best: the options that make files small. qualities: those of a sweep, lowest first. setting: Pillow's options for a
-    quality. module: the module of Pillow, if built in. package: the plugin otherwise.
+    quality. module: the module of Pillow, if built in. package: the plugin otherwise. variant_of: the name of the rival
+    whose format it writes with other options.
     """
 
     name: str
@@ -40,6 +41,12 @@ class Rival:
     setting: Callable[[int], dict[str, Any]] = _plain
     module: str | None = None
     package: str | None = None
+    variant_of: str = ""
+
+    @property
+    def format_name(self) -> str:
+        """The name of the format, which its variants share."""
+        return self.variant_of or self.name
 
     def described(self) -> str:
         """Its name and its options: "WebP (method 6)"."""
@@ -67,7 +74,7 @@ class Rival:
         if self.module is None:
             return ""
         library = "libjpeg_turbo" if self.module == "jpg" and features.check("libjpeg_turbo") else self.module
-        return f"{self.name} library {features.version(library)}"
+        return f"{self.format_name} library {features.version(library)}"
 
     def at(self, picture: NDArray[np.uint8], quality: int) -> bytes:
         """Encode a picture (H, W) or (H, W, 3) at a quality, as small as the format can make it."""
@@ -100,6 +107,21 @@ RIVALS = {
         module="jpg_2000",
     ),
 }
+
+
+def _avif(name: str, speed: int, subsampling: str) -> Rival:
+    """AVIF with other options than those of RIVALS."""
+    best = {"speed": speed, "subsampling": subsampling}
+    return replace(RIVALS["avif"], name=name, best=best, variant_of=RIVALS["avif"].name)
+
+
+VARIANTS = {
+    "avif-420": _avif("AVIF 4:2:0", 6, "4:2:0"),
+    "avif-speed-4": _avif("AVIF speed 4", 4, "4:4:4"),
+    "avif-speed-4-420": _avif("AVIF speed 4 4:2:0", 4, "4:2:0"),
+}
+"""Formats of RIVALS with other options: measured where they are named."""
+BY_NAME = RIVALS | VARIANTS
 PNG = Rival("PNG", "PNG", {"optimize": True})
 
 
@@ -107,9 +129,9 @@ def available(names: Iterable[str] = tuple(RIVALS)) -> tuple[list[Rival], list[s
     """The rivals with these names that are installed and, for the others, why they are left out."""
     found, notes = [], []
     for name in names:
-        why = RIVALS[name].missing()
+        why = BY_NAME[name].missing()
         if why is None:
-            found.append(RIVALS[name])
+            found.append(BY_NAME[name])
         else:
             notes.append(why)
     return found, notes

@@ -28,6 +28,18 @@ MEASURES: Final[dict[str, tuple[Callable[[Picture, Picture], NDArray[np.generic]
     "uqi": (metrics.uqi, metrics.UQI_WINDOW),
 }
 """Each with the smallest width and height for which it is defined."""
+
+
+def _ssimulacra2(originals: Picture, decoded: Picture) -> NDArray[np.generic]:
+    from aecodec.evaluation import perceptual  # here, since its package may be missing
+
+    return perceptual.ssimulacra2(originals, decoded)
+
+
+ON_REQUEST: Final[dict[str, tuple[Callable[[Picture, Picture], NDArray[np.generic]], int]]] = {
+    "ssimulacra2": (_ssimulacra2, 8),  # the least side of its scales
+}
+"""Measures that need a package of their own and a second for each picture."""
 ERRORS: Final = ("squared_error", "psnr")
 SIMILARITIES: Final = ("ssim", "ms_ssim", "uqi")
 
@@ -39,13 +51,14 @@ def measured(
 
     Pictures are (H, W) or (H, W, C). Raises ValueError if one came back in another shape.
     """
+    chosen = MEASURES | ON_REQUEST
 
     def of_stack(pair: tuple[Picture, Picture]) -> list[Values]:
         side = min(pair[0].shape[1:3])
         nothing = np.full(len(pair[0]), np.nan)
         return [
             measure(*pair).astype(np.float64) if side >= least else nothing
-            for measure, least in (MEASURES[name] for name in names)
+            for measure, least in (chosen[name] for name in names)
         ]
 
     with ThreadPoolExecutor(workers()) as pool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from aecodec.evaluation.curves import Curve, Point, point
 from aecodec.evaluation.pages import number, table
 from aecodec.evaluation.report import nearest
-from aecodec.evaluation.rivals import RIVALS, Rival, available
+from aecodec.evaluation.rivals import BY_NAME, Rival, available
 from aecodec.evaluation.sweeps import Codec, Progress, aecodec_codec, no_progress, rival_codec
 from aecodec.sources.items import spread
 from aecodec.sources.readers import Picture
@@ -30,7 +30,7 @@ EXPLANATION = (
 
 @dataclass(frozen=True)
 class Job:
-    """A codec at one setting, in a form that can be sent to a process. rival: a key of RIVALS, or "" for aecodec."""
+    """A codec at one setting, in a form that can be sent to a process. rival: a key of BY_NAME, or "" for aecodec."""
 
     name: str
     rival: str
@@ -43,7 +43,7 @@ class Job:
         if not self.rival:
             return aecodec_codec(self.model, self.effort, self.name)
         available([self.rival])  # loads its plugin
-        return rival_codec(RIVALS[self.rival], gray, threads=1)
+        return rival_codec(BY_NAME[self.rival], gray, threads=1)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Speed:
 
 def rival_jobs(rivals: Sequence[Rival], curves: Sequence[Curve], psnr: float) -> list[Job]:
     """A job for each rival, at the setting of its curve whose PSNR (dB) is nearest."""
-    keys = {rival.name: key for key, rival in RIVALS.items()}
+    keys = {rival.name: key for key, rival in BY_NAME.items()}
     return [Job(r.described(), keys[r.name], nearest(curve, psnr)) for r, curve in zip(rivals, curves, strict=True)]
 
 

@@ -12,6 +12,7 @@ import aecodec
 from aecodec.engines.threads import workers
 from aecodec.evaluation.curves import Curve, Point, point, with_similarity
 from aecodec.evaluation.rivals import Rival
+from aecodec.evaluation.scores import SIMILARITIES
 from aecodec.sources.readers import Picture
 
 BATCH_PIXELS = 1 << 19  # of a batch, about: progress is reported in between
@@ -84,10 +85,10 @@ def sweep(
     codec: Codec,
     pictures: Sequence[Picture],
     qualities: Sequence[int],
-    similarity: bool = True,
+    similarities: Sequence[str] = SIMILARITIES,
     progress: Progress = no_progress,
 ) -> Curve:
-    """Measure one point for each quality. similarity: with SSIM, MS-SSIM and UQI."""
+    """Measure one point for each quality. similarities: the measures of each, beside the PSNR."""
     points: list[Point] = []
     seconds = 0.0
     whole = len(qualities) * len(pictures)
@@ -102,7 +103,7 @@ def sweep(
             decoded += codec.decode(written)
             files += written
         measured = point(quality, pictures, files, decoded)
-        points.append(with_similarity(measured, pictures, decoded) if similarity else measured)
+        points.append(with_similarity(measured, pictures, decoded, similarities) if similarities else measured)
     return Curve(codec.name, points, whole / seconds)
 
 

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from aecodec.sources.readers import picture_files, read_idx
+from aecodec.sources.readers import read_idx
+from aecodec.sources.selection import hold_out_pictures
 from aecodec.sources.tile_arrays import load, load_crops
 from aecodec.training.classics import Classic
 from aecodec.training.options import TrainingOptions
 from aecodec.training.presets import Preset
-
-HELD_OUT_PICTURES = 16  # one picture in so many is held out where the model has no tiles
 
 
 @dataclass(frozen=True)
@@ -130,14 +129,3 @@ def _held_out_crops(
     if len(crops) < options.validation:
         raise ValueError(f"{len(names)} pictures give {len(crops)} crops, too few to hold out {options.validation}")
     return crops[np.sort(random.permutation(len(crops))[: options.validation])]
-
-
-def hold_out_pictures(names: Sequence[str], random: np.random.Generator) -> tuple[list[str], list[str]]:
-    """Divide picture files, of folders those below them, into one in sixteen and the others.
-
-    A model without tiles is trained on crops; two crops of one picture may show the same.
-    """
-    files = [str(file) for name in names for file in picture_files(Path(name)) or [Path(name)]]
-    order = random.permutation(len(files))
-    held = set(order[: len(files) // HELD_OUT_PICTURES])
-    return [files[i] for i in sorted(held)], [file for i, file in enumerate(files) if i not in held]

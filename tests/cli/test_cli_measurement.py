@@ -130,6 +130,9 @@ def test_bad_input_gets_one_sentence(command: str) -> None:
         (["compare", "seven.png", "-o", "a.jpg"], "must end in .png"),
         (["reconstruct", "seven.png", "-o", "a.jpg"], "must end in .png"),
         (["bench", "seven.png", "--rivals", "gif"], "'gif' is not one of webp"),
+        (["bench", "seven.png", "--bd-by", "beauty"], "'beauty' is not one of psnr, ssim, ms-ssim, ssimulacra2"),
+        (["bench", "seven.png", "--bd-by", "ssim:1"], "'1' is not a range of bits per pixel"),
+        (["bench", "seven.png", "--bd-by", "ssimulacra2"], "--bd-by ssimulacra2 needs --ssimulacra2"),
     ],
 )
 def test_wrong_usage_exits_with_two_and_says_why(words: list[str], what: str) -> None:
@@ -255,6 +258,51 @@ def test_bench_writes_a_page_its_points_and_two_plots() -> None:
         assert plot.width > 1500
     svg = Path("out/b.svg").read_text()
     assert "<svg" in svg and str(Path().absolute()) not in svg
+
+
+def test_bench_has_a_table_for_each_measure_that_is_asked_for() -> None:
+    words = [*SHEET, "--limit", "4", "-m", "mnist", "-q", "20,90", "-e", "0", "--rivals", "webp", "--no-speed"]
+    shown = succeeds("bench", *words, "--bd-by", "ssim:0.1:9", "--bd-by", "psnr")
+    assert "## BD-rates by SSIM, 0.1 to 9 bits/pixel" in shown and "## BD-rates by PSNR" in shown
+    table = shown.partition("## BD-rates by SSIM")[2].split("\n\n")[2]
+    assert re.search(r"\| WebP +\| +-\d+\.\d % \| +\d+\.\d to \d+\.\d \|", table)
+    assert "BD-rates by" not in succeeds("bench", *words)
+
+
+def test_bench_measures_what_training_holds_out_and_of_it_the_smoothest() -> None:
+    Path("pictures").mkdir()
+    for number in range(33):
+        Image.fromarray(DIGITS[0] // (number + 1)).save(f"pictures/{number:02}.png")
+    words = ["bench", "pictures", "-m", "mnist", "-q", "20,90", "-e", "0", "--rivals", "none", "--no-speed"]
+    shown = succeeds(*words, "--held-out", "1")
+    assert "\n\n2 pictures." in shown
+    assert "Of 33 pictures, these are the 2 that `aec train` with seed 1 holds out." in shown
+    shown = succeeds(*words, "--held-out", "1", "--smoothest", "1")
+    assert "\n\n1 pictures." in shown and "Of 2, these are the 1 whose neighbouring samples differ least." in shown
+    assert "of 1 files, none is held out" in refuses("bench", "seven.png", "--held-out", "1")
+
+
+def test_the_points_of_bench_have_ssimulacra2_only_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    words = [*SHEET, "--limit", "1", "-m", "mnist", "-q", "20,90", "-e", "0", "--rivals", "none", "--no-speed"]
+    succeeds("bench", *words, "-o", "plain")
+    assert "ssimulacra2" not in Path("plain.json").read_text()
+    monkeypatch.setitem(sys.modules, "ssimulacra2", None)
+    monkeypatch.delitem(sys.modules, "aecodec.evaluation.perceptual", raising=False)
+    monkeypatch.delattr("aecodec.evaluation.perceptual", raising=False)
+    said = refuses("bench", *words, "--ssimulacra2", "-o", "scored")
+    assert said == "aec: this needs the package ssimulacra2: install it with pip install 'aecodec[bench]'\n"
+    monkeypatch.undo()
+
+
+def test_bench_measures_ssimulacra2_where_it_is_installed() -> None:
+    pytest.importorskip("ssimulacra2")
+    pytest.importorskip("matplotlib")
+    words = ["horse.png", "-m", "cifar", "-q", "20,90", "-e", "0", "--rivals", "webp", "--no-speed", "--ssimulacra2"]
+    shown = succeeds("bench", *words, "--bd-by", "ssimulacra2", "-o", "scored")
+    assert "## BD-rates by SSIMULACRA2" in shown and re.search(r", ssimulacra2 \d", shown)
+    low, high = json.loads(Path("scored.json").read_text())["curves"][0]["points"]
+    assert low["ssimulacra2"] < high["ssimulacra2"] <= 100
 
 
 def test_bench_prints_speeds_and_memory_of_each_codec() -> None:

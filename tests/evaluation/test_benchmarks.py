@@ -118,6 +118,10 @@ def test_a_detail_is_drawn_beside_each_codec_at_no_more_bytes(
     assert other <= mine == len(aecodec.encode(ROOT / "examples" / "horse.png", model="cifar", quality=50))
     with Image.open(tmp_path / "a.png") as sheet:
         assert sheet.width > 3 * 16 * detail.SCALE  # the original and two codecs
+        height = sheet.height
+    run_benchmark(monkeypatch, "detail", *words, "--scales", "1,5", "-o", str(tmp_path / "a.png"))
+    with Image.open(tmp_path / "a.png") as sheet:
+        assert sheet.width > 3 * 16 * 5 and sheet.height > height + 16 * (5 + 1 - detail.SCALE)
 
 
 def test_a_page_without_a_folder_is_refused_before_anything_is_measured(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from aecodec.evaluation import (
     curves,
     klt,
     pages,
+    quality_scales,
     report,
     scores,
 )
@@ -149,6 +151,64 @@ def test_tables_of_curves_have_ranges_and_bd_rates_of_ours() -> None:
     assert [row[0] for row in cells(report.by_setting(long, "quality", most=5))] == ["0", "10", "20", "29", "39"]
     assert report.nearest(long, 30.2) == 20
     assert report.steps(ours) == [20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30]
+
+
+def alike(*found: tuple[float, float, float | None]) -> list[Point]:
+    """Points of so many bytes, a PSNR and an MS-SSIM."""
+    return [Point(i, size, size / 100, psnr, ms_ssim=ms_ssim) for i, (size, psnr, ms_ssim) in enumerate(found)]
+
+
+def test_similarities_are_compared_in_decibels() -> None:
+    assert quality_scales.decibels(0.9) == pytest.approx(10)
+    assert quality_scales.decibels(0.99) == pytest.approx(20)
+    assert quality_scales.decibels(0.0) == 0 and quality_scales.decibels(1.0) == math.inf
+    scale = quality_scales.SCALES["ms-ssim"]
+    found = scale.points(alike((10, 20.0, 0.9), (20, 25.0, None), (40, 30.0, 0.999)))
+    assert [p.file_bytes for p in found] == [10, 40]
+    assert [p.psnr for p in found] == pytest.approx([10, 30])
+    curve = alike((10, 20.0, 0.9))
+    assert quality_scales.SCALES["psnr"].points(curve) == curve
+
+
+def test_bd_rates_by_another_measure_ignore_psnr_and_keep_to_the_rates() -> None:
+    # Half the bytes at equal MS-SSIM, and twice as many at equal PSNR.
+    ours = Curve("aecodec", alike((100, 20.0, 0.9), (400, 30.0, 0.999)))
+    theirs = Curve("WebP", alike((50, 20.0, 0.9 - 0.2), (200, 20.0 + 10, 0.9), (800, 40.0, 0.999)))
+    silent = Curve("published", points((100, 20.0), (400, 30.0)))
+    by_similarity = quality_scales.Distance(quality_scales.SCALES["ms-ssim"], (2.0, 8.0))
+    bench = report.Bench([ours], [theirs], published=[silent], distances=[by_similarity])
+    assert cells(report.overview(bench))[1][3:] == ["+100.0 %", "20.0 to 30.0"]
+    table = report.bd_rates(bench, by_similarity)
+    assert cells(table) == [
+        ["aecodec", "-", "-"],
+        ["WebP", "-50.0 %", "10.0 to 30.0"],
+        ["published", "-", "-"],
+    ]
+    narrow = quality_scales.Distance(quality_scales.SCALES["ms-ssim"], (2.0, 4.0))
+    assert cells(report.bd_rates(bench, narrow))[1][2] == "10.0 to 17.5"  # a cubic, no line
+    page = report.page(bench, [])
+    at = page.index("## BD-rates by MS-SSIM, 2 to 8 bits/pixel")
+    assert "equal MS-SSIM" in page[at + 1] and "2 to 8 bits/pixel" in page[at + 1] and page[at + 2] == table
+    assert not any("BD-rates by" in part for part in report.page(report.Bench([ours], [theirs]), []))
+
+
+def test_a_measure_on_request_has_a_column_where_it_was_measured() -> None:
+    plain = Curve("a", points((100, 20.0)))
+    assert "SSIMULACRA2" not in report.by_setting(plain, "quality")
+    scored = Curve("a", [replace(p, ssimulacra2=61.27) for p in plain.points])
+    table = report.by_setting(scored, "quality")
+    assert "SSIMULACRA2" in table and cells(table)[0][-1] == "61.3"
+
+
+def test_ssimulacra2_is_of_each_picture_in_colour_and_gray() -> None:
+    pytest.importorskip("ssimulacra2")
+    random = np.random.default_rng(0)
+    originals = [random.integers(0, 256, shape, np.uint8) for shape in ((24, 20, 3), (24, 20, 3), (24, 20), (6, 9))]
+    decoded = [255 - originals[0], *originals[1:]]
+    found = scores.measured(originals, decoded, ["ssimulacra2"])["ssimulacra2"]
+    assert found[0] < 60 and found[1:3] == pytest.approx([100, 100]) and math.isnan(found[3])
+    scored = curves.with_similarity(Point(0, 1.0, 1.0, 20.0), originals[:2], decoded[:2], ["ssimulacra2"])
+    assert scored.ssimulacra2 == pytest.approx((found[0] + 100) / 2) and scored.ssim is None
 
 
 def test_infinity_is_null_in_json() -> None:

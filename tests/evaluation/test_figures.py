@@ -12,6 +12,7 @@ import aecodec
 from aecodec.evaluation import (
     colours,
     latent_figure,
+    rivals,
     scores,
     sheets,
 )
@@ -43,6 +44,20 @@ def test_error_maps_are_white_where_nothing_differs_and_darkest_at_the_most() ->
         list(colours.SIGNED[3]),
         list(colours.SIGNED[-1]),
     ]
+
+
+def test_variants_have_the_colour_of_their_format_and_dashes_of_their_own() -> None:
+    pytest.importorskip("matplotlib")
+    from aecodec.evaluation import plots
+
+    styles = plots._rival_styles()
+    formats = {rival.name: rival for rival in rivals.RIVALS.values()}
+    assert [styles[name]["color"] for name in formats] == list(plots.RIVALS)
+    seen = {(style["color"], str(style.get("linestyle"))) for style in styles.values()}
+    assert len(seen) == len(styles) == len(rivals.BY_NAME)
+    for rival in rivals.VARIANTS.values():
+        assert styles[rival.name]["color"] == styles[rival.format_name]["color"]
+    assert not any("linestyle" in styles[name] for name in formats)
 
 
 @pytest.mark.parametrize("packing", ["rans", "zstd"])

@@ -17,6 +17,7 @@ from aecodec import metrics
 from aecodec.evaluation import (
     assessment,
     comparison,
+    pages,
     rivals,
     speed,
     sweeps,
@@ -37,6 +38,31 @@ def test_rivals_give_pictures_back_in_the_shape_they_came(shape: tuple[int, ...]
         assert np.abs(picture.astype(int) - decoded).max() <= 3
 
 
+def test_variants_of_a_format_are_measured_only_where_they_are_named() -> None:
+    assert not any(rival.variant_of for rival in rivals.available()[0])
+    assert len({rival.name for rival in rivals.BY_NAME.values()}) == len(rivals.RIVALS) + len(rivals.VARIANTS)
+    for rival in rivals.VARIANTS.values():
+        assert rival.format_name in {other.name for other in rivals.RIVALS.values()}
+        assert rival.best not in [other.best for other in rivals.BY_NAME.values() if other is not rival]
+
+
+def test_variants_of_avif_differ_in_what_they_say() -> None:
+    found, notes = rivals.available(["avif", "avif-420", "avif-speed-4", "avif-speed-4-420"])
+    if notes:
+        pytest.skip(notes[0])
+    assert [(rival.best["speed"], rival.best["subsampling"]) for rival in found] == [
+        (6, "4:4:4"),
+        (6, "4:2:0"),
+        (4, "4:4:4"),
+        (4, "4:2:0"),
+    ]
+    red = np.zeros((16, 16, 3), np.uint8)
+    red[:, ::2, 0] = 255  # single columns, which 4:2:0 cannot keep
+    full, half = (rival.decode(rival.at(red, 90), gray=False).astype(int) for rival in found[:2])
+    assert np.abs(full - red).mean() < np.abs(half - red).mean() / 2
+    assert pages.environment(found).count("AVIF library") == 1
+
+
 def fake_codec(sizes: dict[int, int]) -> sweeps.Codec:
     """A file of so many bytes for each quality, of any picture; decoded, it is flat at its quality."""
     return sweeps.Codec(
@@ -53,7 +79,7 @@ def test_a_sweep_has_a_point_for_each_quality() -> None:
     assert [(p.setting, p.file_bytes) for p in curve.points] == [(5, 4.0), (1, 9.0)]
     assert [p.psnr for p in curve.points] == pytest.approx([20 * math.log10(255 / q) for q in (5, 1)])
     assert [p.uqi for p in curve.points] == [0.0, 0.0]
-    assert sweeps.sweep(fake_codec({1: 9}), black, (1,), similarity=False).points[0].ssim is None
+    assert sweeps.sweep(fake_codec({1: 9}), black, (1,), similarities=()).points[0].ssim is None
 
 
 def test_the_highest_quality_within_a_budget_is_taken_or_the_smallest_file() -> None:
