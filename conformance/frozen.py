@@ -1,6 +1,6 @@
 """Which suites are frozen, and what holds them: `python conformance/frozen.py` prints the entry of FROZEN.
 
-A frozen suite grows, for instance by files of a new bundled model, but no file of it changes, nor what the manifest says
+Files may be added to a frozen suite, such as those of a new bundled model; no file changes, nor what the manifest says
 of it.
 """
 

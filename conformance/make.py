@@ -1,7 +1,7 @@
 """Writes the conformance suite of the current version of the format: `python conformance/make.py`.
 
-The suite is in the folder of its version. --add adds the files that it does not have yet, such as those of a new bundled
-model. --force writes all of it again, unless it is frozen (conformance/frozen.py): then no file is ever written again.
+The suite is in the folder of its version. --add adds the files that it does not have yet, such as those of a new
+bundled model. --force writes all of it again, unless it is frozen (conformance/frozen.py): then no file ever is.
 """
 
 from __future__ import annotations
