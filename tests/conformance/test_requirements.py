@@ -193,6 +193,14 @@ def test_no_orientation_rotates_a_decoded_picture() -> None:
     assert reference.decode(data, models())[:2] == (2, 3)
 
 
+def test_what_is_set_aside_for_tests_is_given_to_nothing() -> None:
+    aside = {127, *range(200, 256)}
+    assert not aside & {*container.SECTION_NAMES, *framing.KINDS} and not {*registry.DRAFT_NUMBERS} & {
+        *registry.NUMBERS
+    }
+    assert container.VERSION < 255 and framing.VERSION < 15
+
+
 def test_encoders_use_nothing_that_is_reserved() -> None:
     text = SPEC.read_text(encoding="utf-8")
     table = text[text.index("\n## 14 ") : text.index("\n### 14.1 ")]
