@@ -58,7 +58,7 @@ test("the headers that the specification calls valid are read", () => {
   assert.deepEqual(fields("BF 3F E4 1F 1F"), {
     ...same,
     form: "short",
-    modelNumber: 55,
+    modelNumber: 15,
     quality: 100,
     packing: "zstd",
     size: { width: 32, height: 32 },
