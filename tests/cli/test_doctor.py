@@ -73,14 +73,14 @@ def test_a_missing_model_is_broken(fresh: None, tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_model_of_another_id_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(registry.IDS, 2, "0" * 16)
+    monkeypatch.setitem(registry.IDS, 6, "0" * 16)
     assert broken(aec("doctor", "--json")) == {registry.NUMBERS[6]}
 
 
 def test_wrong_pixels_are_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    data, crc = doctor.SAMPLES[4]
-    monkeypatch.setitem(doctor.SAMPLES, 4, (data, crc ^ 1))
-    assert broken(aec("doctor", "--json")) == {"model 4"}
+    data, crc = doctor.SAMPLES[8]
+    monkeypatch.setitem(doctor.SAMPLES, 8, (data, crc ^ 1))
+    assert broken(aec("doctor", "--json")) == {"model 8"}
 
 
 def test_models_of_other_folders_are_checked(fresh: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
