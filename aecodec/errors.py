@@ -19,7 +19,7 @@ class NotAnAecFile(AecError):
 
 
 class UnsupportedVersion(AecError):
-    """The file follows a newer format than this release reads. Upgrade aecodec."""
+    """The file has a version of the format that this release does not read. Upgrade aecodec, unless it is a draft."""
 
 
 class UnsupportedSection(AecError):

@@ -21,7 +21,7 @@ from aecodec.format import container
 from aecodec.format.check import with_check
 from aecodec.format.container import Header, Section
 from aecodec.lossless import plain
-from aecodec.models import ladder
+from aecodec.models import ladder, registry
 from aecodec.packing import frames
 
 MOST_PIXELS = 1 << 18  # of a plain file whose checksum is made anew
@@ -67,7 +67,7 @@ def header_changed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes
     header, begin = container.read_header(data)
     sides = [1, 2, 27, 28, 29, 512, 513, 5000, 1 << 16, 1 << 32]
     size = random.choice(sides), random.choice(sides)
-    number = random.choice([0, 1, 2, 3, 4, 15])
+    number = random.choice([0, 1, *registry.NUMBERS, container.PLAIN])
     other: dict[str, Any] = random.choice(
         [
             {"quality": random.randint(1, 100)},
@@ -80,7 +80,7 @@ def header_changed(random: Random, data: bytes, files: Sequence[bytes]) -> bytes
     )
     changed = bytearray(container.write_header(replace(header, **other)) + data[begin:])
     if changed.startswith(container.SIGNATURE) and random.random() < 0.1:
-        changed[len(container.SIGNATURE)] = random.randint(1, 255)  # the version
+        changed[len(container.SIGNATURE)] = random.choice([0, random.randint(2, 255)])  # the version
     return bytes(changed)
 
 

@@ -64,7 +64,7 @@ class Picture(NamedTuple):
 
 # 2 Container ---
 
-VERSION = 0
+VERSION = 1  # of pictures
 PLAIN = 15  # in place of a model's number
 LOSSLESS, NEAR_LOSSLESS = 101, 102  # in place of a quality
 
@@ -385,10 +385,10 @@ def check_synthesis(d: dict[str, Any]) -> None:
 
 # 4.6 Bundled models: number, name, id
 BUNDLED = {
-    1: ("mnist-2", "3ae847d455de857f"),
-    2: ("alphabet-2", "92cb833264e735ff"),
-    3: ("cifar-5", "7c9d64f834873cb9"),
-    4: ("photo-3", "0f6b481d08cab12e"),
+    5: ("mnist-2", "3ae847d455de857f"),
+    6: ("alphabet-2", "92cb833264e735ff"),
+    7: ("cifar-5", "7c9d64f834873cb9"),
+    8: ("photo-3", "0f6b481d08cab12e"),
 }
 
 
@@ -1364,6 +1364,7 @@ def with_opacity(picture: Picture, section: bytes) -> Picture:
 
 # 15 Data sets ---
 
+VERSION_OF_SETS = 1
 INDEX, JOINED, FILES, COLUMNS, METADATA = 5, 1, 2, 3, 4
 TYPES = ["string", "bytes", "?", "B", "b", "H", "h", "I", "i", "Q", "q", "e", "f", "d"]
 
@@ -1392,9 +1393,14 @@ def block_at(data: bytes, at: int) -> tuple[Block, int]:
     return block, r.at
 
 
+def is_data_set(data: bytes) -> bool:
+    return len(data) >= 6 and data[0] == 0xAE and data[1] >> 4 == 0xD and data[2:6] == b"aecs"
+
+
 def blocks_of(data: bytes) -> list[Block]:
     """15.1: the blocks that the index names."""
-    require(data[:2] == b"\xae\xd0" and data[2:6] == b"aecs", "this is not a data set")
+    require(is_data_set(data), "this is not a data set")
+    require(data[1] & 15 == VERSION_OF_SETS, "the data set has another version of the format")
     require(len(data) >= 12 and data[-2:] == b"\xae\xde", "the data set does not end with the place of its index")
     end = len(data) - 6
     begin = end - int.from_bytes(data[-6:-2], "little")
@@ -1724,7 +1730,7 @@ def main(arguments: list[str]) -> int:
     source, target = map(Path, arguments)
     try:
         data, models = source.read_bytes(), Installed()
-        if data[:2] == b"\xae\xd0":
+        if is_data_set(data):
             found = read_data_set(data, models).pictures
             pictures = [found[number] for number in sorted(found)]
         else:

@@ -15,6 +15,7 @@ from aecodec.dataset.runs import Runs
 from aecodec.encoding.candidates import header_with
 from aecodec.format import container
 from aecodec.format.container import Header, Section, write_varint
+from aecodec.models import registry
 from aecodec.models.model import Model
 from aecodec.packing import frames
 from conformance.invalid_files import (
@@ -63,7 +64,9 @@ def all_files(found: dict[str, Model]) -> Cases:
 def of_frame(data: bytes) -> Cases:
     """The first bytes, the index, and the last bytes."""
     yield Case("set-magic", data[:3] + b"x" + data[4:], FOREIGN, "other first bytes")
-    yield Case("set-version", data[:1] + bytes([data[1] | 1]) + data[2:], VERSION, "version 1 of data sets")
+    for version, what in ((15, "never given"), (container.DRAFT, "drafts")):
+        head = data[:1] + bytes([data[1] & 0xF0 | version]) + data[2:]
+        yield Case(f"set-version-{version}", head, VERSION, f"version {version} of data sets, {what}")
     yield Case("set-head", data[:6], TRUNCATED, "only the first six bytes")
     yield Case("set-cut", data[:-1], TRUNCATED, "the last byte is missing")
     long = data[:-6] + (len(data)).to_bytes(4, "little") + data[-2:]
@@ -95,8 +98,8 @@ def of_frame(data: bytes) -> Cases:
     yield Case("set-block-checksum", bytes(body), CHECKSUM, "the CRC-32 of a block does not match")
     other = replace(entries[0], header=entries[0].header[:-1] + bytes([entries[0].header[-1] ^ 1]))
     yield index("other-header", framing.index_content([other]), CHECKSUM, "the index has another header than the block")
-    stranger = Block(99, b"", b"")
-    yield Case("set-critical-kind", of_blocks([*blocks_of(data), stranger]), SECTION, "a critical block of kind 99")
+    stranger = Block(127, b"", b"")
+    yield Case("set-critical-kind", of_blocks([*blocks_of(data), stranger]), SECTION, "a critical block of kind 127")
 
 
 def of_joined(model: Model, data: bytes) -> Cases:
@@ -120,7 +123,7 @@ def of_joined(model: Model, data: bytes) -> Cases:
     yield headed("panels", b"\0" + wide, VALUE, "a joined block of pictures of two panels")
     alike = of_blocks([Block(framing.JOINED, NUMBERS + b"\0" + written_header, block.body)])
     yield Case("set-quality", alike, failure_of(alike), "one quality for all, and yet a frame of qualities")
-    photo = container.write_header(Header(4, 50, "rans", size=(500, 500)))
+    photo = container.write_header(Header(registry.number_of(registry.by_name("photo")), 50, "rans", size=(500, 500)))
     many = runs.write(Runs(((0, 400),))) + b"\0" + photo
     yield Case("set-pixels", of_blocks([Block(framing.JOINED, many, b"")]), LIMIT, "400 pictures of 250,000 pixels")
     yield headed("payload-cut", b"\1" + written_header, TRUNCATED, "the payload is cut", block.body[:-2])

@@ -1,7 +1,7 @@
 """Writes the conformance suite of the current version of the format: `python conformance/make.py`.
 
-The suite is in the folder of its version. While that is a draft, --force writes it again, for instance after a change
-of the bundled models; the files of a frozen version are never written again.
+The suite is in the folder of its version. --add adds the files that it does not have yet, such as those of a new
+bundled model. --force writes all of it again, unless it is frozen (conformance/frozen.py): then no file ever is.
 """
 
 from __future__ import annotations
@@ -9,14 +9,22 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parents[1]
-DRAFT = 0
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from aecodec.conformance.suite import MODELS, Suite, SuiteWriter, default_folder, models_from  # noqa: E402
+from aecodec.conformance.suite import (  # noqa: E402
+    MODELS,
+    Suite,
+    SuiteWriter,
+    default_folder,
+    models_from,
+    write_manifest,
+)
 from aecodec.format import container  # noqa: E402
 from conformance import invalid_files, valid_files  # noqa: E402
+from conformance.frozen import FROZEN, files_of, manifest  # noqa: E402
 
 
 def write(folder: Path) -> Suite:
@@ -34,16 +42,39 @@ def write(folder: Path) -> Suite:
         return writer.finish()
 
 
+def add(folder: Path, more: Path) -> None:
+    """Add to the suite in a folder what another one has beyond it."""
+    rows = manifest(folder)
+    for part, others in manifest(more).items():
+        known = {row["file"]: row for row in rows[part]}
+        for row in others:
+            if row["file"] not in known:
+                for path in files_of(more, row):
+                    target = folder / path.relative_to(more)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(path, target)
+                rows[part].append(row)
+            elif part == "models" and row != known[row["file"]]:
+                sys.exit(f"{row['file']} is another model now: files to add need it under another name")
+    write_manifest(folder, rows)
+
+
 def main() -> None:
     """Write it where the package looks for it."""
     folder = default_folder()
-    if folder.exists():
-        if container.VERSION != DRAFT:
-            sys.exit(f"{folder} is the suite of a frozen version: it is never written again")
-        if "--force" not in sys.argv[1:]:
-            sys.exit(f"{folder} exists already: --force writes it again")
+    if not folder.exists():
+        write(folder)
+    elif "--add" in sys.argv[1:]:
+        with TemporaryDirectory() as scratch:
+            add(folder, write(Path(scratch) / "suite").folder)
+    elif container.VERSION in FROZEN:
+        sys.exit(f"{folder} exists already and is frozen: --add adds files to it, and none is written again")
+    elif "--force" in sys.argv[1:]:
         shutil.rmtree(folder)
-    made = write(folder)
+        write(folder)
+    else:
+        sys.exit(f"{folder} exists already: --force writes it again, --add adds files to it")
+    made = Suite.read(folder)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     print(f"{folder}: {len(made.rows)} files, {size:,} bytes")
 

@@ -216,7 +216,7 @@ def of_sections(found: dict[str, Model]) -> Files:
     random = random_of(12)
     alpha = random_files.drawn_picture(random, (8, 11), 1)[..., 0]
     sections = {
-        "unknown": [Section(132, b""), Section(200, b"\0\1\2"), Section(255, bytes(200))],
+        "unknown": [Section(200, b""), Section(201, b"\0\1\2"), Section(255, bytes(200))],
         "metadata": random_files.metadata_sections_of(),
         "alpha": [random_files.alpha_section(alpha)],
         "clear": [random_files.alpha_section(np.zeros((8, 11), np.uint8))],

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -259,7 +259,7 @@ class SuiteWriter:
         if model is not None:
             models = f"{INVALID}/{MODELS}/{name}"
             self._write(f"{models}/{name}-1{registry.SUFFIX}", model)
-        suffix = DATA_SET_SUFFIX if data[:2] == container.DATA_SET[:2] else SUFFIX
+        suffix = DATA_SET_SUFFIX if data[:2].hex().startswith("aed") else SUFFIX  # whole or not
         row = Invalid(f"{INVALID}/{name}{suffix}", sha256(data), failure, reason, models)
         self._write(row.file, data)
         self.rows.append(row)
@@ -271,22 +271,24 @@ class SuiteWriter:
         path.write_bytes(data)
 
     def finish(self) -> Suite:
-        """Write the manifest: one line for each file, so that changes can be read."""
-        parts: dict[str, Sequence[Any]] = {
+        """Write the manifest."""
+        parts: dict[str, Iterable[Any]] = {
             "models": self.models,
             "valid": [row for row in self.rows if isinstance(row, Valid)],
             "data_sets": [row for row in self.rows if isinstance(row, ValidSet)],
             "invalid": [row for row in self.rows if isinstance(row, Invalid)],
         }
-        lines = [f'{{\n"version": {container.VERSION}']
-        for name, rows in parts.items():
-            lines.append(f'"{name}": [\n{_lines(rows)}\n]' if rows else f'"{name}": []')
-        (self.folder / MANIFEST).write_text(",\n".join(lines) + "\n}\n", encoding="utf-8")
+        write_manifest(self.folder, {name: [asdict(row) for row in rows] for name, rows in parts.items()})
         return Suite.read(self.folder)
 
 
-def _lines(rows: Iterable[Any]) -> str:
-    return ",\n".join(json.dumps(asdict(row), ensure_ascii=False) for row in rows)
+def write_manifest(folder: Path, parts: Mapping[str, Sequence[dict[str, Any]]]) -> None:
+    """Write the manifest of a suite: one line for each file, so that changes can be read."""
+    lines = [f'{{\n"version": {container.VERSION}']
+    for name, rows in parts.items():
+        text = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+        lines.append(f'"{name}": [\n{text}\n]' if rows else f'"{name}": []')
+    (folder / MANIFEST).write_text(",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The frame of a data set: blocks one after the other, an index of them, and a footer that leads to the index.
 
-    6 bytes   AE D0 61 65 63 73: the magic, the version in the low bits of the second byte, and "aecs"
+    6 bytes   AE D1 61 65 63 73: the magic, the version in the low bits of the second byte, and "aecs"
     blocks    among them one index, the last block that counts
     6 bytes   footer: length of the index block in 4 bytes, little-endian; AE DE
 
@@ -35,12 +35,11 @@ from aecodec.errors import (
     NotAnAecFile,
     TruncatedFile,
     UnsupportedSection,
-    UnsupportedVersion,
 )
-from aecodec.format.container import DATA_SET, is_data_set, read_varint, write_varint
+from aecodec.format.container import DATA_SET, is_data_set, read_varint, require_version, write_varint
 from aecodec.packing import frames
 
-VERSION: Final = 0
+VERSION: Final = 1
 JOINED: Final = 1
 FILES: Final = 2
 COLUMNS: Final = 3
@@ -127,10 +126,7 @@ def check_head(data: bytes) -> None:
     """Raise NotAnAecFile or UnsupportedVersion for the first bytes of a file that is no data set of this version."""
     if not is_data_set(data):
         raise NotAnAecFile("this is not a data set of pictures")
-    if (version := data[1] & 0x0F) != VERSION:
-        raise UnsupportedVersion(
-            f"the data set has version {version} and this release reads version {VERSION}: upgrade aecodec"
-        )
+    require_version("data set", data[1] & 0x0F, VERSION)
 
 
 # The index ---

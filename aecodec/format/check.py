@@ -61,7 +61,7 @@ def require_check(data: bytes, begin: int) -> None:
     if len(data) < begin + CHECK_BYTES:
         raise TruncatedFile("the file ends before its checksum")
     if crc8(data[:-CHECK_BYTES]) != data[-1]:
-        raise ChecksumMismatch("the file is damaged, or it is not an .aec file: its checksum does not match")
+        raise ChecksumMismatch("the file is damaged, or is no .aec file of this version: its checksum does not match")
 
 
 def sealed(payload: bytes, checksum: int) -> bytes:

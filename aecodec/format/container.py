@@ -14,8 +14,8 @@ The small form: a picture that has the size of its model's tile, with a bundled 
 The short form, for any other picture of at most 4096 pixels or with the size of its model's tile, and the general form
 for the rest:
 
-    1 byte       0xBF                                                    the short form
-    4 bytes      0xAE 0xC0 0xDE, the version of the format (0: draft)    the general form
+    1 byte       0xBF                                         the short form
+    4 bytes      0xAE 0xC0 0xDE, the version of the format    the general form
     1 byte       bits 0-3  number of a bundled model, 1..14; 15: plain, without a model; 0: the model's id follows
                  bit 4     the size follows; always set in the general form
                  bit 5     variant
@@ -52,7 +52,8 @@ from typing import Final, Literal
 
 from aecodec.errors import InvalidValue, NotAnAecFile, TruncatedFile, UnsupportedSection, UnsupportedVersion
 
-VERSION: Final = 0
+VERSION: Final = 1
+DRAFT: Final = 0  # of pictures and of data sets: the version of everything before 1.0
 DATA_SET: Final = b"\xae\xd0aecs"  # how a data set begins, which is another format: spec/FORMAT.md, section 15
 PLAIN: Final = 15  # in place of a model's number
 MODEL_ID_BYTES: Final = 8
@@ -233,11 +234,18 @@ def _read_signature(data: bytes) -> int:
     if data[: len(SIGNATURE)] != SIGNATURE[: len(data)]:
         raise NotAnAecFile("this is not an .aec file")
     (*_, version), at = _read_bytes(data, 0, len(SIGNATURE) + 1)
-    if version != VERSION:
-        raise UnsupportedVersion(
-            f"the file has version {version} of the format and this release reads version {VERSION}: upgrade aecodec"
-        )
+    require_version("file", version, VERSION)
     return at
+
+
+def require_version(what: str, version: int, known: int) -> None:
+    """Raise UnsupportedVersion unless this release reads the version that a file or a data set has."""
+    if version == DRAFT:
+        raise UnsupportedVersion(f"the {what} has version 0, a draft, which no release reads: make it again")
+    if version != known:
+        raise UnsupportedVersion(
+            f"the {what} has version {version} of the format and this release reads version {known}: upgrade aecodec"
+        )
 
 
 def write_sections(sections: tuple[Section, ...]) -> bytes:

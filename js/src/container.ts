@@ -10,7 +10,7 @@ import {
   UnsupportedVersion,
 } from "./errors.js";
 
-export const VERSION = 0;
+export const VERSION = 1;
 /** The model number of a picture without a model. */
 export const PLAIN = 15;
 /** In place of a quality: the payload holds samples, section 12. */
@@ -87,6 +87,7 @@ function readForm(r: Reader): Form {
   if (first !== 0xae) throw new NotAnAecFile("not an .aec file");
   for (const byte of [0xc0, 0xde]) if (r.byte() !== byte) throw new NotAnAecFile("not an .aec file");
   const version = r.byte();
+  if (version === 0) throw new UnsupportedVersion("the file has version 0, a draft, which is not supported");
   if (version !== VERSION)
     throw new UnsupportedVersion(`the file has version ${version} of the format, which is not supported`);
   return "general";

@@ -160,10 +160,10 @@ test("the size is limited before anything is allocated", async () => {
   const before = process.memoryUsage().arrayBuffers;
   const begin = performance.now();
   for (const hex of [
-    "AE C0 DE 00 14 32 FF FF FF FF 0F FF FF FF FF 0F 00", // 2^32 x 2^32
-    "AE C0 DE 00 14 B2 FF FF FF FF 0F 00 00", // a row of 2^32
-    "AE C0 DE 00 11 32 00 FF FF FF 0F 00", // a column: its tiles hold 28 times its pixels
-    "AE C0 DE 00 3F E4 FF FF FF FF 0F 00 00 01 00 00 00 00 00",
+    "AE C0 DE 01 18 32 FF FF FF FF 0F FF FF FF FF 0F 00", // 2^32 x 2^32
+    "AE C0 DE 01 18 B2 FF FF FF FF 0F 00 00", // a row of 2^32
+    "AE C0 DE 01 15 32 00 FF FF FF 0F 00", // a column: its tiles hold 28 times its pixels
+    "AE C0 DE 01 3F E4 FF FF FF FF 0F 00 00 01 00 00 00 00 00",
   ])
     await assert.rejects(decode(bytesOf(hex)), LimitExceeded, hex);
   assert.ok(performance.now() - begin < SOON && process.memoryUsage().arrayBuffers - before < 2 ** 24);
@@ -172,9 +172,9 @@ test("the size is limited before anything is allocated", async () => {
 test("a small file that lies about its size is refused without a picture of that size", async () => {
   const before = process.memoryUsage().arrayBuffers;
   for (const hex of [
-    "AE C0 DE 00 3F E4 FF 3F FF 3F 00 01 00 00 00 00 00", // constant, with a wrong checksum
-    "AE C0 DE 00 3F E4 FF 3F FF 3F 00 02 00 00 01 00 00 00 00 00 00", // differences in an empty frame
-    "AE C0 DE 00 14 B2 FF 3F FF 3F 01 01", // panels that are not there
+    "AE C0 DE 01 3F E4 FF 3F FF 3F 00 01 00 00 00 00 00", // constant, with a wrong checksum
+    "AE C0 DE 01 3F E4 FF 3F FF 3F 00 02 00 00 01 00 00 00 00 00 00", // differences in an empty frame
+    "AE C0 DE 01 18 B2 FF 3F FF 3F 01 01", // panels that are not there
   ])
     await assert.rejects(
       decode(bytesOf(hex)),

@@ -44,12 +44,12 @@ test("the headers that the specification calls valid are read", () => {
     return { form, modelNumber, quality, packing, size, variant, sections: [...sections.keys()], length };
   };
   const same = { size: null, variant: false, sections: [] };
-  const small = { ...same, form: "small", modelNumber: 1, quality: 75, packing: "rans", length: 2 };
-  assert.deepEqual(fields("B1 4B F9"), small); // with the check of an empty payload
-  assert.deepEqual(fields("BF 21 CB"), {
+  const small = { ...same, form: "small", modelNumber: 5, quality: 75, packing: "rans", length: 2 };
+  assert.deepEqual(fields("B5 4B B8"), small); // with the check of an empty payload
+  assert.deepEqual(fields("BF 25 CB"), {
     ...same,
     form: "short",
-    modelNumber: 1,
+    modelNumber: 5,
     quality: 75,
     packing: "zstd",
     variant: true,
@@ -65,20 +65,20 @@ test("the headers that the specification calls valid are read", () => {
     variant: true,
     length: 5,
   });
-  assert.deepEqual(fields("AE C0 DE 00 33 32 7F 80 01"), {
+  assert.deepEqual(fields("AE C0 DE 01 37 32 7F 80 01"), {
     ...same,
     form: "general",
-    modelNumber: 3,
+    modelNumber: 7,
     quality: 50,
     packing: "rans",
     size: { width: 128, height: 129 },
     variant: true,
     length: 9,
   });
-  assert.deepEqual(fields("AE C0 DE 00 93 B2 FF 05 FF 03 81 03 61 62 63 00"), {
+  assert.deepEqual(fields("AE C0 DE 01 97 B2 FF 05 FF 03 81 03 61 62 63 00"), {
     ...same,
     form: "general",
-    modelNumber: 3,
+    modelNumber: 7,
     quality: 50,
     packing: "zstd",
     size: { width: 768, height: 512 },

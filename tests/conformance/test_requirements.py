@@ -22,7 +22,15 @@ import aecodec
 from aecodec import dataset
 from aecodec.conformance.tiny_models import tiny_arrays, tiny_description, tiny_file
 from aecodec.dataset import framing
-from aecodec.errors import AecError, InvalidModelFile, InvalidValue, LimitExceeded
+from aecodec.errors import (
+    AecError,
+    ChecksumMismatch,
+    InvalidModelFile,
+    InvalidValue,
+    LimitExceeded,
+    UnknownModel,
+    UnsupportedVersion,
+)
 from aecodec.format import check, container
 from aecodec.format.container import Header, write_header, write_varint
 from aecodec.models import registry, safetensors
@@ -117,13 +125,13 @@ def test_unknown_ignorable_sections_are_skipped_by_both() -> None:
 
 def test_a_picture_beyond_the_limit_is_refused_by_both_before_it_is_made() -> None:
     sides = (1 << 32, 1 << 32)
-    for header in (Header(4, 50, "rans", size=sides), Header(container.PLAIN, 100, "zstd", size=sides)):
+    for header in (Header(8, 50, "rans", size=sides), Header(container.PLAIN, 100, "zstd", size=sides)):
         data = write_header(header) + bytes(20)
         with pytest.raises(Refused, match="limit"):
             reference.decode(data, models())
         with pytest.raises(LimitExceeded):
             aecodec.decode(data)
-    narrow = write_header(Header(1, 50, "zstd", size=(1, 1 << 25))) + bytes(20)  # a canvas of 28 times the pixels
+    narrow = write_header(Header(5, 50, "zstd", size=(1, 1 << 25))) + bytes(20)  # a canvas of 28 times the pixels
     with pytest.raises(Refused, match="canvas"):
         reference.decode(narrow, models())
     with pytest.raises(LimitExceeded):
@@ -131,12 +139,28 @@ def test_a_picture_beyond_the_limit_is_refused_by_both_before_it_is_made() -> No
 
 
 def test_a_model_with_a_number_is_identified_by_it_alone() -> None:
-    known = models()[1]
+    known = models()[5]
     data = write_header(Header(0, 50, "zstd", model_id=known.id())) + bytes(20)
     with pytest.raises(Refused, match="has a number"):
         reference.decode(data, {known.id(): known})
     with pytest.raises(AecError):
         aecodec.decode(data)
+
+
+@pytest.mark.parametrize("number", registry.DRAFT_NUMBERS)
+def test_no_file_of_a_draft_is_read_by_either(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert number not in registry.NUMBERS
+    headers = [Header(number, 50, "rans"), Header(number, 50, "zstd"), Header(number, 50, "rans", size=(99, 99))]
+    monkeypatch.setattr("aecodec.format.container.VERSION", container.DRAFT)
+    monkeypatch.setattr("aecodec.format.check.VERSION", container.DRAFT)
+    files = [check.completed(write_header(header), is_small=header.is_small) + bytes(3) for header in headers]
+    monkeypatch.undo()
+    for file, failure in zip(files, (ChecksumMismatch, UnknownModel, UnsupportedVersion), strict=True):
+        with pytest.raises(failure):
+            aecodec.inspect(file)
+        refused_by_both(file)
+    with pytest.raises(Refused, match="another version"):
+        reference.read_data_set(b"\xae\xd0aecs" + set_of()[6:], {})
 
 
 def test_the_four_bits_of_the_small_form_are_checked_by_both() -> None:
@@ -167,6 +191,14 @@ def test_no_orientation_rotates_a_decoded_picture() -> None:
     assert aecodec.decode(data).shape == (2, 3, 3)
     assert aecodec.decode_image(data).size == (3, 2)
     assert reference.decode(data, models())[:2] == (2, 3)
+
+
+def test_what_is_set_aside_for_tests_is_given_to_nothing() -> None:
+    aside = {127, *range(200, 256)}
+    assert not aside & {*container.SECTION_NAMES, *framing.KINDS} and not {*registry.DRAFT_NUMBERS} & {
+        *registry.NUMBERS
+    }
+    assert container.VERSION < 255 and framing.VERSION < 15
 
 
 def test_encoders_use_nothing_that_is_reserved() -> None:
@@ -303,7 +335,7 @@ def payload_refused_by_both(payload: bytes, packing: str, elements: int, classes
     described = tiny_description((4, 6))
     arrays = {**tiny_arrays(described), **changes}
     file = safetensors.dump(arrays, {"name": "tiny-1", "description": described.to_json()})
-    read, log = Model(file), Log(reference.read_header(b"\xbf\x01\xcb"))
+    read, log = Model(file), Log(reference.read_header(b"\xbf\x05\xcb"))
     with pytest.raises(Refused):
         kind = reference.Rans if packing == "rans" else reference.Zstd
         coder = kind(read.tables, payload, elements, log)
@@ -471,21 +503,21 @@ def test_impossible_numbers_are_refused_by_both() -> None:
 
 def test_headers_that_no_joined_block_has_are_refused_by_both() -> None:
     one = b"\0\0\0"
-    small = check.with_check(b"\xb1\x4b")
-    lossless = check.with_check(b"\xb1\x65")
+    small = check.with_check(b"\xb5\x4b")
+    lossless = check.with_check(b"\xb5\x65")
     sections = (container.Section(200, b""),)
     for header in (
         b"\2" + small,
         b"\x80" + small,
         b"\1" + lossless,
-        b"\0" + check.with_check(b"\xb1\x4bmore"),
+        b"\0" + check.with_check(b"\xb5\x4bmore"),
         b"\0" + small[:-1],
         b"\0" + write_header(PLAIN_PIXEL),
-        b"\0" + write_header(Header(1, 75, "zstd", sections=sections)),
-        b"\0" + write_header(Header(1, 75, "zstd", size=(600, 28))),
-        b"\0" + write_header(Header(1, 101, "zstd")),
-        b"\0" + write_header(Header(1, 102, "rans", size=(29, 28))) + b"\0",
-        b"\0" + write_header(Header(1, 75, "zstd")) + b"\0",
+        b"\0" + write_header(Header(5, 75, "zstd", sections=sections)),
+        b"\0" + write_header(Header(5, 75, "zstd", size=(600, 28))),
+        b"\0" + write_header(Header(5, 101, "zstd")),
+        b"\0" + write_header(Header(5, 102, "rans", size=(29, 28))) + b"\0",
+        b"\0" + write_header(Header(5, 75, "zstd")) + b"\0",
     ):
         set_refused_by_both(framing.Block(framing.JOINED, one + header, bytes(40)))
 

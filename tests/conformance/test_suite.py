@@ -18,7 +18,10 @@ from reference_engine import needs_native, needs_tensorflow
 from aecodec.conformance import generator, runner
 from aecodec.conformance.runner import Command, Failure
 from aecodec.conformance.suite import FAILURES, Invalid, Suite, SuiteWriter
+from aecodec.format import container
 from aecodec.lossless import plain
+from conformance import make
+from conformance.frozen import FROZEN, digest
 
 ROOT = Path(__file__).parents[2]
 MOST_BYTES = 1_500_000
@@ -67,6 +70,42 @@ def test_the_manifest_names_sections_of_the_specification() -> None:
 def test_a_suite_that_is_there_is_not_written_again() -> None:
     done = subprocess.run([sys.executable, "conformance/make.py"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and "exists already" in done.stderr
+
+
+@pytest.mark.parametrize("version", FROZEN)
+def test_no_file_of_a_frozen_suite_has_changed(version: int) -> None:
+    counts, expected = FROZEN[version]
+    assert digest(ROOT / "conformance" / str(version), counts) == expected
+
+
+def test_a_frozen_suite_is_not_written_again_even_by_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FROZEN, container.VERSION, ((0, 0, 0, 0), ""))
+    monkeypatch.setattr(sys, "argv", ["make.py", "--force"])
+    monkeypatch.setattr(shutil, "rmtree", None)
+    with pytest.raises(SystemExit, match="is frozen"):
+        make.main()
+
+
+def test_files_are_added_to_a_suite_and_none_of_it_changes(tmp_path: Path) -> None:
+    pixel = np.zeros((1, 1), np.uint8)
+    for folder, names in (("old", ["a", "b"]), ("new", ["c", "b", "d"])):
+        writer = SuiteWriter(tmp_path / folder)
+        for name in names:
+            writer.add(name, plain.write(pixel + len(folder + name) + ord(name)))
+        writer.add_invalid("damaged", b"", "truncated", folder)
+        writer.add_invalid(f"model-{folder}", b"?", "not an .aec file", "", model=b"a model file")
+        writer.finish()
+    counts = (0, 2, 0, 2)
+    before = digest(tmp_path / "old", counts)
+    make.add(tmp_path / "old", tmp_path / "new")
+    suite = Suite.read(tmp_path / "old")
+    assert digest(suite.folder, counts) == before
+    assert [row.file for row in suite.valid] == [f"files/{name}.aec" for name in "abcd"]
+    assert [Path(row.file).stem for row in suite.invalid] == ["damaged", "model-old", "model-new"]
+    assert runner.run_own(suite, suite.valid, ["numpy"], silent) == []
+    model = suite.models_folder(suite.invalid[1]) / "model-old-1.safetensors"
+    model.write_bytes(b"another model file")
+    assert digest(suite.folder, counts) != before
 
 
 # The generator ---

@@ -187,7 +187,7 @@ def file_of(*blocks: Block) -> bytes:
 
 
 HEADER = bytes([0, 0, 255, 255, 3])  # one run of 65536 pictures
-DIGIT_HEADER = check.with_check(b"\xb1\x4b")
+DIGIT_HEADER = check.with_check(b"\xb5\x4b")
 
 
 @pytest.mark.parametrize(
@@ -207,12 +207,12 @@ def test_impossible_blocks_are_refused_on_opening(block: Block, error: type[AecE
 @pytest.mark.parametrize(
     ("header", "error"),
     [
-        (HEADER + b"\0\xae\xc0\xde\0\x13\x4b\xff\xff\x03\xff\xff\x03", aecodec.LimitExceeded),
+        (HEADER + b"\0\xae\xc0\xde\1\x17\x4b\xff\xff\x03\xff\xff\x03", aecodec.LimitExceeded),
         (b"\0\0\x03" + b"\x04" + DIGIT_HEADER, aecodec.InvalidValue),
         (b"\0\0\x03" + b"\0\xbf\x3f\xe4\x1f\x1f", AecError),
-        (b"\0\0\x03" + b"\0" + check.with_check(b"\xb1\x4bmore"), aecodec.InvalidValue),
+        (b"\0\0\x03" + b"\0" + check.with_check(b"\xb5\x4bmore"), aecodec.InvalidValue),
         (b"\0\0\x03" + b"\x02", aecodec.TruncatedFile),
-        (b"\0\0\x03" + b"\0\xae\xc0\xde\1\x13\x4b\xff\xff\x03\xff\xff\x03", aecodec.UnsupportedVersion),
+        (b"\0\0\x03" + b"\0\xae\xc0\xde\2\x17\x4b\xff\xff\x03\xff\xff\x03", aecodec.UnsupportedVersion),
     ],
 )
 def test_impossible_headers_are_refused_before_anything_is_decoded(header: bytes, error: type[AecError]) -> None:
@@ -245,11 +245,12 @@ def test_false_beginnings_of_blocks_do_not_make_a_scan_slow() -> None:
 
 
 def test_other_files_are_no_data_sets(path: Path) -> None:
-    for data in (b"", b"\xae", b"PK\3\4" * 9, aecodec.encode(DIGITS[0]), b"\xae\xd0aecz" + bytes(20)):
+    for data in (b"", b"\xae", b"PK\3\4" * 9, aecodec.encode(DIGITS[0]), b"\xae\xd1aecz" + bytes(20)):
         with pytest.raises(AecError):
             dataset.open(data)
-    with pytest.raises(aecodec.UnsupportedVersion):
-        dataset.open(b"\xae\xd3" + path.read_bytes()[2:])
+    for second, message in ((b"\xd0", "version 0, a draft"), (b"\xd3", "version 3 .* upgrade")):
+        with pytest.raises(aecodec.UnsupportedVersion, match=message):
+            dataset.open(b"\xae" + second + path.read_bytes()[2:])
     with pytest.raises(aecodec.NotAnAecFile, match="data set"):
         aecodec.decode(path.read_bytes())
     with pytest.raises(FileNotFoundError):

@@ -38,10 +38,10 @@ HEADERS = [
     (Header(3, 50, "rans", size=(1, 1)), "BF 13 32 00 00"),
     (Header(3, 50, "rans", size=(64, 64)), "BF 13 32 3F 3F"),
     (Header(3, 50, "rans", size=(4096, 1)), "BF 13 32 FF1F 00"),
-    (Header(3, 50, "rans", size=(64, 65)), "AEC0DE 00 13 32 3F 40"),
-    (Header(3, 50, "rans", size=(128, 129)), "AEC0DE 00 13 32 7F 8001"),
-    (Header(3, 50, "zstd", size=(768, 512)), "AEC0DE 00 13 B2 FF05 FF03"),
-    (Header(3, 50, "zstd", size=(MAX_SIDE, 1)), "AEC0DE 00 13 B2 FFFFFFFF0F 00"),
+    (Header(3, 50, "rans", size=(64, 65)), "AEC0DE 01 13 32 3F 40"),
+    (Header(3, 50, "rans", size=(128, 129)), "AEC0DE 01 13 32 7F 8001"),
+    (Header(3, 50, "zstd", size=(768, 512)), "AEC0DE 01 13 B2 FF05 FF03"),
+    (Header(3, 50, "zstd", size=(MAX_SIDE, 1)), "AEC0DE 01 13 B2 FFFFFFFF0F 00"),
     (Header(0, 50, "rans", model_id=MODEL_ID), "BF 00 32 F0F1F2F3F4F5F6F7"),
     (Header(3, 50, "rans", sections=(Section(0x81, b"abc"),)), "BF 83 32 81 03 616263 00"),
     (Header(3, 50, "rans", sections=(Section(ALPHA, b"!"),)), "BF 83 32 01 01 21 00"),
@@ -55,7 +55,7 @@ HEADERS = [
     ),
     (
         Header(0, 9, "zstd", MODEL_ID, (99, 98), True, (Section(0x90, b"!"),)),
-        "AEC0DE 00 B0 89 F0F1F2F3F4F5F6F7 62 61 90 01 21 00",
+        "AEC0DE 01 B0 89 F0F1F2F3F4F5F6F7 62 61 90 01 21 00",
     ),
 ]
 
@@ -75,13 +75,14 @@ REFUSED = [
     ("AE", TruncatedFile),
     ("AEC0", TruncatedFile),
     ("AEC0DE", TruncatedFile),
-    ("AEC0DE 00", TruncatedFile),
-    ("AEC0DE 00 13", TruncatedFile),
+    ("AEC0DE 01", TruncatedFile),
+    ("AEC0DE 01 13", TruncatedFile),
     ("89504E470D0A1A0A", NotAnAecFile),
     ("AED0", NotAnAecFile),
     ("AEC0DF 00 13 32 3F 40", NotAnAecFile),
     ("00C0DE 00 13 32 3F 40", NotAnAecFile),
-    ("AEC0DE 01 13 32 3F 40", UnsupportedVersion),
+    ("AEC0DE 00 13 32 3F 40", UnsupportedVersion),  # a draft
+    ("AEC0DE 02 13 32 3F 40", UnsupportedVersion),
     ("AEC0DE FF", UnsupportedVersion),
     ("AEC0 01 4B", NotAnAecFile),  # an early draft
     ("B0 4B", NotAnAecFile),  # a small form without a model
@@ -94,11 +95,11 @@ REFUSED = [
     ("BF 01 80", InvalidValue),  # quality 0
     ("BF 01 E7", InvalidValue),  # quality 103
     ("BF 41 CB", InvalidValue),  # the reserved bit
-    ("AEC0DE 00 53 B2 3F 40", InvalidValue),
+    ("AEC0DE 01 53 B2 3F 40", InvalidValue),
     ("BF 01 4B", InvalidValue),  # small, in the short form
     ("BF 13 32 3F 40", InvalidValue),  # 64x65 in the short form
-    ("AEC0DE 00 13 32 3F 3F", InvalidValue),  # 64x64 in the general form
-    ("AEC0DE 00 03 B2", InvalidValue),  # no size in the general form
+    ("AEC0DE 01 13 32 3F 3F", InvalidValue),  # 64x64 in the general form
+    ("AEC0DE 01 03 B2", InvalidValue),  # no size in the general form
     ("BF 00 32 F0F1F2F3F4F5F6", TruncatedFile),  # seven bytes of an id
     ("BF 13 32 8000 00", InvalidValue),  # 0 in two bytes
     ("BF 13 32 FF8000 00", InvalidValue),  # 127 in three
@@ -115,6 +116,14 @@ REFUSED = [
     ("BF 83 32 03 00 00", UnsupportedSection),  # critical and unknown
     ("BF 83 32 7F 00 81 00 00", UnsupportedSection),
 ]
+
+
+def test_what_a_file_of_another_version_is_told() -> None:
+    with pytest.raises(UnsupportedVersion, match=r"^the file has version 0, a draft, which no release reads"):
+        read_header(bytes.fromhex("AEC0DE 00 13 32 3F 40"))
+    with pytest.raises(UnsupportedVersion, match=r"^the file has version 2 .* reads version 1: upgrade aecodec$"):
+        read_header(bytes.fromhex("AEC0DE 02 13 32 3F 40"))
+
 
 sections = st.lists(
     st.builds(Section, st.integers(0x80, 0xFF), st.binary(max_size=300)),

@@ -124,10 +124,10 @@ def test_panels_cannot_change_places() -> None:
 @pytest.mark.parametrize(
     ("header", "payload", "error"),
     [
-        (Header(1, LOSSLESS, "zstd"), b"", InvalidValue),
-        (Header(1, NEAR_LOSSLESS, "rans"), b"", TruncatedFile),
-        (Header(1, NEAR_LOSSLESS, "rans"), b"\0\1", InvalidValue),
-        (Header(1, NEAR_LOSSLESS, "rans", size=(9, 9)), b"", TruncatedFile),
+        (Header(5, LOSSLESS, "zstd"), b"", InvalidValue),
+        (Header(5, NEAR_LOSSLESS, "rans"), b"", TruncatedFile),
+        (Header(5, NEAR_LOSSLESS, "rans"), b"\0\1", InvalidValue),
+        (Header(5, NEAR_LOSSLESS, "rans", size=(9, 9)), b"", TruncatedFile),
     ],
 )
 def test_a_header_that_no_encoder_writes_is_refused(header: Header, payload: bytes, error: type[AecError]) -> None:
@@ -139,7 +139,7 @@ def test_a_model_without_a_lossless_stage_decodes_no_lossless_file(monkeypatch: 
     without = load(tiny_file((4, 6)))
     monkeypatch.setattr("aecodec.models.registry.by_number", lambda number: without)
     with pytest.raises(InvalidValue, match="has no stage"):
-        aecodec.inspect(file_of(Header(1, LOSSLESS, "rans"), b"\1"))
+        aecodec.inspect(file_of(Header(5, LOSSLESS, "rans"), b"\1"))
 
 
 def test_no_lossless_file_is_much_larger_than_the_samples() -> None:
