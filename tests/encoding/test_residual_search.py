@@ -17,9 +17,8 @@ CAT = Path(__file__).parents[2] / "examples" / "cat.png"
 
 
 def search(name: str, quality: int) -> residual_search._Search:
-    """Of 128x128 pixels of the bundled picture of a cat, by a bundled model that finishes its pictures."""
+    """Of 128x128 pixels of the bundled picture of a cat, by a bundled model."""
     model = registry.by_name(name)
-    assert model.finish
     pixels = np.asarray(Image.open(CAT).convert("RGB").crop((96, 64, 224, 192)))[None]
     return residual_search._Search(model, engines.engine("auto"), pixels, np.array([quality]), None)
 
@@ -31,9 +30,9 @@ def test_walks_never_make_a_choice_worse(name: str) -> None:
     assert search(name, 40).best(3, 2).total[0] < totals[-1] < totals[0]
 
 
-def test_aiming_at_what_the_finishing_network_leaves_costs_less(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_aiming_at_what_becomes_of_the_pixels_costs_less(monkeypatch: pytest.MonkeyPatch) -> None:
     aimed = search("photo", 50).best(1, 0).total[0]
-    monkeypatch.setattr(residual_search, "FINISH_SHARE", np.zeros(101))
+    monkeypatch.setattr(residual_search, "PIXEL_SHARE", np.zeros(101))
     assert aimed < 0.995 * search("photo", 50).best(1, 0).total[0]
 
 
