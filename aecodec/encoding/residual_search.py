@@ -42,9 +42,9 @@ NEARLY_AS_GOOD = 2.0  # bits that a change may seem to cost and still be worth t
 # The share of the bits saved by a smaller residual that counts in the first pass; it rises to 1 in the last. Worth 0.1
 # to 0.3 % of the bytes at equal PSNR on CIFAR-10.
 FIRST_SHARE = 0.6
-# The share of what finishing network and clipping do to the pixels that walks aim at: all of it at middle qualities; less
-# at low ones, where bits spent on it bring little; and at high ones, where rounding of the pixels is no smaller. Worth
-# 1.5 % of the bytes of photographs at equal PSNR, 0.3 % on CIFAR-10, and 1.8 % on digits, where pixels are clipped.
+# The share of what finishing network and clipping do to the pixels that walks aim at: all at middle qualities; less at
+# low ones, where bits spent on it bring little; and at high ones, where rounding of the pixels is no smaller. Worth 1.5
+# % of the bytes of photographs at equal PSNR, 0.3 % on CIFAR-10, and 1.8 % on digits, where pixels are clipped.
 PIXEL_SHARE = np.clip(np.minimum(np.arange(QUALITIES + 1) / 50, (QUALITIES - np.arange(QUALITIES + 1)) / 15), 0, 1)
 
 
