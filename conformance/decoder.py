@@ -385,8 +385,8 @@ def check_synthesis(d: dict[str, Any]) -> None:
 
 # 4.6 Bundled models: number, name, id
 BUNDLED = {
-    5: ("mnist-2", "3ae847d455de857f"),
-    6: ("alphabet-2", "92cb833264e735ff"),
+    5: ("mnist-3", "1d22ffc0bbae0e64"),
+    6: ("alphabet-3", "d4ff0e832ba14289"),
     7: ("cifar-5", "7c9d64f834873cb9"),
     8: ("photo-3", "0f6b481d08cab12e"),
 }

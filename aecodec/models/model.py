@@ -114,7 +114,7 @@ class Model:
 
     @property
     def name(self) -> str:
-        """Name and version, for example ``mnist-2``."""
+        """Name and version, for example ``mnist-3``."""
         return self.metadata["name"]
 
     @property

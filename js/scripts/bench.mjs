@@ -21,7 +21,7 @@ const { values, positionals } = parseArgs({
   },
   allowPositionals: true,
 });
-const files = [golden("mnist-2-q75-rans"), golden("cifar-5-q75-rans"), golden("lossless-colour"), ...positionals];
+const files = [golden("mnist-3-q75-rans"), golden("cifar-5-q75-rans"), golden("lossless-colour"), ...positionals];
 
 /** Runs in Node and in Chromium. */
 async function measure(decode, bytes, runs, engine) {

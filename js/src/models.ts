@@ -22,8 +22,8 @@ export type ModelSource = string | URL | ((request: ModelRequest) => ModelFile |
 
 /** The files beside the package; each is written out, for bundlers to find. */
 const FILES: Readonly<Record<string, () => URL>> = {
-  "mnist-2": () => new URL("../models/mnist-2.safetensors", import.meta.url),
-  "alphabet-2": () => new URL("../models/alphabet-2.safetensors", import.meta.url),
+  "mnist-3": () => new URL("../models/mnist-3.safetensors", import.meta.url),
+  "alphabet-3": () => new URL("../models/alphabet-3.safetensors", import.meta.url),
   "cifar-5": () => new URL("../models/cifar-5.safetensors", import.meta.url),
   "photo-3": () => new URL("../models/photo-3.safetensors", import.meta.url),
 };

@@ -36,13 +36,13 @@ const SOON = 5000; // milliseconds, on a machine that does other things, too
 
 test("a model is verified by its id", async () => {
   const ids = Object.fromEntries(tableRows(marked("models")).map(([, name, , , id]) => [name, id.replaceAll("`", "")]));
-  const file = goldenFile("alphabet-2-q1-rans"); // the model has not been loaded in this process
+  const file = goldenFile("alphabet-3-q1-rans"); // the model has not been loaded in this process
   await assert.rejects(
-    decode(file, { models: () => modelFile("mnist-2") }),
-    new RegExp(`has the id ${ids["mnist-2"]} instead of ${ids["alphabet-2"]}`),
+    decode(file, { models: () => modelFile("mnist-3") }),
+    new RegExp(`has the id ${ids["mnist-3"]} instead of ${ids["alphabet-3"]}`),
   );
   const picture = await decode(file, { models: ({ name }) => modelFile(name) });
-  assert.equal(sha256(picture), ROWS["alphabet-2-q1-rans"].pixels);
+  assert.equal(sha256(picture), ROWS["alphabet-3-q1-rans"].pixels);
 });
 
 test("every truncation of a file is an error", async () => {
@@ -98,7 +98,7 @@ test(`${MUTATIONS} damaged files end in a picture or an AecError`, async () => {
 });
 
 test("a damaged model file is refused", () => {
-  const file = modelFile("mnist-2");
+  const file = modelFile("mnist-3");
   const random = randomNumbers(3);
   const id = readModel(file).id;
   for (let number = 0; number < 60; number++) {
@@ -125,8 +125,8 @@ for (const [why, change] of Object.entries({
   "no description": (head) => head.replace('"description"', '"descriptive"'),
 }))
   test(`a model file is refused: ${why}`, () => {
-    const file = changedHead(modelFile("mnist-2"), change);
-    assert.notDeepEqual(file, modelFile("mnist-2"));
+    const file = changedHead(modelFile("mnist-3"), change);
+    assert.notDeepEqual(file, modelFile("mnist-3"));
     assert.throws(() => readModel(file), InvalidModelFile);
   });
 

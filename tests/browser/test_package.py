@@ -243,4 +243,4 @@ def test_only_the_models_that_are_needed_are_loaded(show: Callable[[str], Any]) 
     browser = show('<aec-img src="small-rans.aec"></aec-img><aec-img src="plain-gray.aec"></aec-img>')
     until(browser, COMPLETE)
     names = "return performance.getEntriesByType('resource').map((e) => e.name).filter((n) => n.includes('/models/'))"
-    assert [name.rpartition("/")[2] for name in browser.execute_script(names)] == ["mnist-2.safetensors"]
+    assert [name.rpartition("/")[2] for name in browser.execute_script(names)] == ["mnist-3.safetensors"]

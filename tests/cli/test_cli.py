@@ -95,7 +95,7 @@ def test_pipes_carry_both_ways(folder: Path) -> None:
 
 def test_a_model_is_named_with_or_without_its_version(folder: Path) -> None:
     succeeds("compress", "ring.png", "-o", "short.aec", "-m", "mnist")
-    succeeds("compress", "ring.png", "-o", "long.aec", "-m", "mnist-2")
+    succeeds("compress", "ring.png", "-o", "long.aec", "-m", "mnist-3")
     assert Path("short.aec").read_bytes() == Path("long.aec").read_bytes()
 
 

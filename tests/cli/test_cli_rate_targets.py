@@ -116,7 +116,7 @@ def test_whole_files_pass(folder: Path) -> None:
     written("--lossless", name="digit")
     result = aec("verify", "scene.aec", "digit.aec")
     assert result.exit_code == 0
-    assert result.stdout == "scene.aec: intact, 32x32 RGB, cifar-5\ndigit.aec: intact, 28x28 gray, mnist-2, lossless\n"
+    assert result.stdout == "scene.aec: intact, 32x32 RGB, cifar-5\ndigit.aec: intact, 28x28 gray, mnist-3, lossless\n"
     assert aec("verify", "scene.aec", "--quiet").output == ""
     assert aec("verify", "-", stdin=Path("digit.aec").read_bytes()).stdout.startswith("standard input: intact")
 

@@ -66,9 +66,9 @@ def test_a_missing_model_is_broken(fresh: None, tmp_path: Path, monkeypatch: pyt
         if not path.name.startswith("mnist"):
             shutil.copy(path, tmp_path)
     monkeypatch.setattr(registry, "folder", lambda: tmp_path)
-    assert {"mnist-2", "model 5"} <= broken(aec("doctor", "--json"))
+    assert {"mnist-3", "model 5"} <= broken(aec("doctor", "--json"))
     table = aec("doctor").stdout
-    assert "mnist-2     BROKEN: number 5, missing: install aecodec again\n" in table
+    assert "mnist-3     BROKEN: number 5, missing: install aecodec again\n" in table
     assert table.rstrip().endswith("broken")
 
 

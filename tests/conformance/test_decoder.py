@@ -69,7 +69,7 @@ def test_the_command_finds_models_by_their_id(own_folder: Path, tmp_path: Path) 
 
 def test_the_command_writes_the_pictures_of_a_data_set_one_after_the_other(tmp_path: Path) -> None:
     source, target = tmp_path / "set.aecs", tmp_path / "samples"
-    dataset.write(source, [waves(28, 28, 1), waves(5, 9, 1), 255 - waves(28, 28, 1)], model="mnist-2", quality=20)
+    dataset.write(source, [waves(28, 28, 1), waves(5, 9, 1), 255 - waves(28, 28, 1)], model="mnist-3", quality=20)
     assert run(source, target).returncode == 0
     assert target.read_bytes() == b"".join(raw(picture) for picture in dataset.open(source))
 

@@ -433,7 +433,7 @@ def test_lengths_of_panels_beyond_the_file_are_refused_by_both() -> None:
 
 def test_what_a_data_set_does_not_have_to_say_is_ignored_by_both(tmp_path: Path) -> None:
     path = tmp_path / "set.aecs"
-    dataset.write(path, [waves(28, 28, 1)], model="mnist-2", quality=30, metadata={"x": 1})
+    dataset.write(path, [waves(28, 28, 1)], model="mnist-3", quality=30, metadata={"x": 1})
     dataset.append(path, [np.full((4, 4), 9, np.uint8)], lossless=True)  # leaves an index that nothing names
     data = path.read_bytes()
     found = reference.read_data_set(data, models())

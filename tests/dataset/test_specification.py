@@ -95,9 +95,9 @@ def test_both_readers_see_the_same_columns_files_and_gaps(models: dict[int | byt
 
 def test_a_real_model_is_read_alike(tmp_path: Path) -> None:
     digits = [waves(28, 28 + i, 1)[:, i:] for i in range(2)]
-    dataset.write(tmp_path / "set.aecs", digits, model="mnist-2", quality=30)
+    dataset.write(tmp_path / "set.aecs", digits, model="mnist-3", quality=30)
     data = (tmp_path / "set.aecs").read_bytes()
-    file = registry.folder() / "mnist-2.safetensors"
+    file = registry.folder() / "mnist-3.safetensors"
     found = read_data_set(data, {1: Model(file.read_bytes())})
     assert [found.pictures[i].samples for i in range(2)] == [p.tobytes() for p in dataset.open(data)]
 

@@ -65,7 +65,7 @@ def models_in(page: str) -> set[str]:
 
 def test_a_page_holds_just_the_models_that_it_needs() -> None:
     assert models_in(page_of(["plain-palette"])) == set()
-    assert models_in(page_of(["small-rans", "mnist-2-q75-zstd", "plain-gray"])) == {registry.IDS[5]}
+    assert models_in(page_of(["small-rans", "mnist-3-q75-zstd", "plain-gray"])) == {registry.IDS[5]}
     assert len(page_of(["small-rans"])) < 1_000_000
 
 
@@ -130,7 +130,7 @@ def test_the_page_shows_a_file_and_what_is_known_of_it(shown: Any) -> None:
         and facts["Size"] == "28 × 28"
         and facts["Quality"] == "20"
     )
-    assert facts["Model"] == f"mnist-2 ({registry.IDS[5]})" and facts["Checksum"] == "matches"
+    assert facts["Model"] == f"mnist-3 ({registry.IDS[5]})" and facts["Checksum"] == "matches"
     second = browser.find_elements("css selector", "nav button")[1]
     second.click()
     assert until(browser, f"{SHOWN} === 'plain-alpha' && document.querySelectorAll('dt').length > 5") is True
@@ -198,7 +198,7 @@ def test_a_dropped_file_whose_model_is_not_in_the_page_is_explained(shown: Any) 
         browser.execute_script(script, embedding.base64_text(file))
         if name == "small-rans":
             said = until(browser, "return document.querySelector('.notice.bad')?.textContent")
-            assert "UnknownModel" in said and "aec view" in said and "mnist-2" in said
+            assert "UnknownModel" in said and "aec view" in said and "mnist-3" in said
         else:
             assert until(browser, SHOWN) == "dropped.aec"
             assert canvas_of(browser).shape == (21, 21, 4)

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGING = ROOT / "packaging"
 GOLDEN = golden.paths()
 SIGNED = golden.path("colour-mosaic-rans")
-OTHERS = [ROOT / "examples" / "digit.png", ROOT / "README.md", ROOT / "weights" / "mnist-2.safetensors"]
+OTHERS = [ROOT / "examples" / "digit.png", ROOT / "README.md", ROOT / "weights" / "mnist-3.safetensors"]
 NAMESPACE = {"mime": "http://www.freedesktop.org/standards/shared-mime-info"}
 MAGIC_FILE = str(PACKAGING / "aecodec.magic")
 EXECUTABLE = shutil.which("file")
@@ -74,7 +74,7 @@ def test_file_recognises_every_golden_file_and_no_other() -> None:
 
 @pytest.mark.skipif(EXECUTABLE is None, reason="needs file(1)")
 @pytest.mark.parametrize(
-    "name", ["mnist-2-q75-rans", "small-zstd", "plain-gray", "colour-mosaic-rans", "near-colour", "lossless-photo"]
+    "name", ["mnist-3-q75-rans", "small-zstd", "plain-gray", "colour-mosaic-rans", "near-colour", "lossless-photo"]
 )
 def test_file_describes_what_the_header_says(name: str) -> None:
     assert EXECUTABLE
