@@ -388,7 +388,7 @@ BUNDLED = {
     5: ("mnist-3", "1d22ffc0bbae0e64"),
     6: ("alphabet-3", "d4ff0e832ba14289"),
     7: ("cifar-5", "7c9d64f834873cb9"),
-    8: ("photo-3", "0f6b481d08cab12e"),
+    8: ("photo-4", "e5ea316b26ed00c6"),
 }
 
 

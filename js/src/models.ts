@@ -10,7 +10,7 @@ export interface ModelRequest {
   id: string;
   /** 1..14 of a bundled model, else 0. */
   number: number;
-  /** Of a bundled model, for example "photo-3"; else empty. */
+  /** Of a bundled model, for example "photo-4"; else empty. */
   name: string;
 }
 
@@ -25,7 +25,7 @@ const FILES: Readonly<Record<string, () => URL>> = {
   "mnist-3": () => new URL("../models/mnist-3.safetensors", import.meta.url),
   "alphabet-3": () => new URL("../models/alphabet-3.safetensors", import.meta.url),
   "cifar-5": () => new URL("../models/cifar-5.safetensors", import.meta.url),
-  "photo-3": () => new URL("../models/photo-3.safetensors", import.meta.url),
+  "photo-4": () => new URL("../models/photo-4.safetensors", import.meta.url),
 };
 
 export function requestFor(id: string): ModelRequest {

@@ -105,5 +105,5 @@ def test_no_module_names_a_model() -> None:
                     "alphabet-3",
                     "cifar-5",
                     "photo",
-                    "photo-3",
+                    "photo-4",
                 }, path

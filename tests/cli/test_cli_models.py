@@ -67,7 +67,7 @@ def test_a_model_with_another_id_is_refused(kept: Path) -> None:
     [
         ("damaged-1", MODEL[:-9], "no sound model file"),
         ("text-1", b"not a model", "no sound model file"),
-        ("photo-3", tiny_file(name="photo-3"), "a bundled model"),
+        ("photo-4", tiny_file(name="photo-4"), "a bundled model"),
         ("photo-77", tiny_file(name="photo-77"), "the name of a bundled model"),
         ("unnumbered", tiny_file(name="unnumbered"), "ends with a version"),
     ],
@@ -105,7 +105,7 @@ def test_a_model_without_transforms_decodes_only(kept: Path) -> None:
 
 
 def test_what_was_not_added_is_not_removed(kept: Path) -> None:
-    assert "it lies in" in refused("remove", "photo-3")
+    assert "it lies in" in refused("remove", "photo-4")
     assert "not a model that was added" in refused("remove", "../tiny-1")
     assert Path("tiny-1.safetensors").exists()
 

@@ -136,9 +136,9 @@ CASES = [
     ("cifar-5", "disc", (5, 41, 1), 30, "rans"),  # gray
     ("mnist-3", "disc", (56, 84, 1), 50, "rans"),  # two by three tiles
     ("cifar-5", "disc", (32, 64, 3), 40, "zstd"),
-    ("photo-3", "noise", (33, 70, 3), 70, "rans"),  # odd numbers of blocks: five by nine
-    ("photo-3", "disc", (1, 1, 1), 50, "rans"),
-    ("photo-3", "disc", (60, 40, 1), 30, "zstd"),
+    ("photo-4", "noise", (33, 70, 3), 70, "rans"),  # odd numbers of blocks: five by nine
+    ("photo-4", "disc", (1, 1, 1), 50, "rans"),
+    ("photo-4", "disc", (60, 40, 1), 30, "zstd"),
 ]
 
 
