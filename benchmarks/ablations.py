@@ -52,10 +52,23 @@ def all_at_once(shape: LadderShape) -> LadderShape:
     return replace(shape, spacing=1, ahead=())
 
 
+def updates(shape: LadderShape) -> bool:
+    """Whether any network of the shape updates the features."""
+    return any(shape.description().update_layers)
+
+
+def without_tiles(shape: LadderShape) -> LadderShape:
+    """The shape without tiles and vector; its features are made by updates, so it gets some if it had none."""
+    return replace(shape, side=None, vector=0, joined=shape.joined if updates(shape) else ())
+
+
 # The changed shape; None if the shape has no such part.
 VARIANTS: dict[str, Callable[[LadderShape], LadderShape | None]] = {
     "as it is": lambda shape: shape,
-    "no updates of the features": lambda shape: replace(shape, update_depth=0) if shape.vector else None,
+    "no updates of the features": lambda shape: (
+        replace(shape, update_depth=0) if shape.vector and updates(shape) else None
+    ),
+    "updates of the features": lambda shape: replace(shape, joined=()) if not updates(shape) else None,
     "first group in two passes instead of four": lambda shape: (
         replace(shape, first=CHECKERBOARD) if shape.spacing == 1 else None
     ),
@@ -63,11 +76,11 @@ VARIANTS: dict[str, Callable[[LadderShape], LadderShape | None]] = {
     "the same steps in all passes": lambda shape: replace(shape, ahead=()) if shape.ahead else None,
     "last group joined": lambda shape: without(shape, -1),
     "second group joined": lambda shape: without(replace(shape, ahead=()), 1) if len(shape.groups) > 2 else None,
-    "no tiles, no vector": lambda shape: replace(shape, side=None, vector=0) if shape.vector else None,
+    "no tiles, no vector": lambda shape: without_tiles(shape) if shape.vector else None,
     "vector of a quarter": lambda shape: replace(shape, vector=shape.vector // 4) if shape.vector else None,
     "half as wide": lambda shape: wider(shape, 0.5),
     "half as wide again": lambda shape: wider(shape, 1.5),
-    "correction of one layer": lambda shape: replace(shape, correction_depth=1),
+    "correction of one layer": lambda shape: replace(shape, correction_depth=1, correction_blocks=0),
 }
 
 
