@@ -276,7 +276,7 @@ def several(random: Random, data: bytes, files: Sequence[bytes]) -> bytes:
         try:
             data = random.choice(known)(random, data, files)
         except (aecodec.AecError, ValueError, IndexError):
-            data = bytes_changed(random, data or b"\xb1", files)
+            data = bytes_changed(random, data or b"\xb5", files)
     return data
 
 

@@ -5,6 +5,7 @@ A file is written under a temporary name in the same folder and then renamed, so
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -43,8 +44,28 @@ def _is_same_file(source: str, target: str) -> bool:
     return os.path.exists(source) and os.path.exists(target) and os.path.samefile(source, target)
 
 
+def make_folder(folder: str) -> None:
+    """Create a folder and those above it, where they are missing. Raises OSError."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except FileExistsError as error:  # a file has the name, and "File exists" would not say what is wrong with that
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder) from error
+
+
 def write(target: str, data: bytes) -> None:
-    """Write an output completely or not at all, and create its folder if that is missing."""
+    """Write an output completely or not at all, and create its folder if that is missing.
+
+    Raises OSError, which names the output.
+    """
+    try:
+        _write(target, data)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, "standard output" if target == PIPE else target) from error
+
+
+def _write(target: str, data: bytes) -> None:
     if target == PIPE:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
@@ -58,7 +79,7 @@ def write(target: str, data: bytes) -> None:
 def _replace(target: str, data: bytes) -> None:
     final = os.path.realpath(target)  # a link stays a link
     folder = os.path.dirname(final)
-    os.makedirs(folder, exist_ok=True)
+    make_folder(folder)
     temporary = os.path.join(folder, f".aec-{os.urandom(8).hex()}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:

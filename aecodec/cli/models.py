@@ -100,9 +100,15 @@ def _fetched(source: str) -> bytes:
     if not urls.is_url(source):
         return byte_files.read(source)
     if scheme in WEB:
+        from urllib.error import URLError
         from urllib.request import urlopen
 
-        opened = urlopen(source)  # noqa: S310 - only of these schemes
+        try:
+            opened = urlopen(source)  # noqa: S310 - only of these schemes
+        except URLError as error:
+            if isinstance(error.reason, OSError):
+                raise Failure(f"{source}: {error.reason.strerror or error.reason}") from error
+            raise
     else:
         opened = urls.open_url(source)
     with opened as stream:

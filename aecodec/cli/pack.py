@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy as np
 
 import aecodec
 from aecodec.cli.batches import available_cores
-from aecodec.cli.byte_files import require_writable
+from aecodec.cli.byte_files import make_folder, require_writable
 from aecodec.cli.conversion_options import force_option, jobs_option, max_pixels_option, quiet_option, sample_options
 from aecodec.cli.encoder_options import encoder_options, parse_encoder_options
 from aecodec.cli.failures import Failure, expected_errors
@@ -181,7 +181,7 @@ def command(inputs: tuple[str, ...], output: str, **options: Any) -> None:
     made = (chosen.tile, chosen.labels, chosen.names, chosen.block_pictures, chosen.keep_metadata)
     run = {"sources": inputs, "encoder": options, "made": made}
     with expected_errors(output):
-        os.makedirs(os.path.dirname(os.path.realpath(output)), exist_ok=True)
+        make_folder(os.path.dirname(os.path.realpath(output)))
         writer = ResumableWriter(
             output, run=_digest(run), block_pictures=chosen.block_pictures, packing=options["packing"]
         )
@@ -190,6 +190,11 @@ def command(inputs: tuple[str, ...], output: str, **options: Any) -> None:
     try:
         with expected_errors(output):
             packing.run()
+            if writer.left_out and not len(writer):
+                writer.abort()
+                with suppress(FileNotFoundError):
+                    os.unlink(unfinished_name(output))
+                raise Failure(f"{output}: not written, as none of the pictures can be read")
             writer.close()
     except BaseException:
         writer.abort()

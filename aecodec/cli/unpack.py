@@ -43,7 +43,8 @@ def command(file: str, output: str, picture_format: str, pictures: str | None, *
     """Write the pictures of a data set as files.
 
     A picture is named as its file was when it was packed, or by its number, and labels that have names become folders.
-    Pictures that are damaged are reported, the others are written nevertheless, and the exit code is 1.
+    Pictures that are damaged are reported, the others are written nevertheless, and the exit code is 1; so it is if the
+    index is lost, and whatever can be found is written.
 
     \b
     Example:
@@ -51,8 +52,10 @@ def command(file: str, output: str, picture_format: str, pictures: str | None, *
       aec unpack digits.aecs -o some --pictures 0-99
       aec unpack digits.aecs -o files --format aec
     """
-    failed = 0
-    with expected_errors(file), _opened(file, options["max_pixels"]) as ds, StatusLine(options["quiet"]) as status:
+    with expected_errors(file):
+        ds, whole = _opened(file, options["max_pixels"])
+    failed = not whole
+    with expected_errors(file), ds, StatusLine(options["quiet"]) as status:
         names = _names(ds, picture_format)
         wanted = _wanted(pictures, len(ds))
         for done, number in enumerate(wanted, 1):
@@ -63,7 +66,7 @@ def command(file: str, output: str, picture_format: str, pictures: str | None, *
                 data = _file(ds, number, picture_format)
             except AecError as error:
                 click.echo(f"aec: {file}: picture {number}: {error}", err=True)
-                failed += 1
+                failed = True
                 continue
             write(target, data)
             status("pictures written", done, len(wanted))
@@ -71,13 +74,17 @@ def command(file: str, output: str, picture_format: str, pictures: str | None, *
         raise click.exceptions.Exit(1)
 
 
-def _opened(file: str, max_pixels: int) -> DataSet:
-    """The data set, or what is left of it."""
+def _opened(file: str, max_pixels: int) -> tuple[DataSet, bool]:
+    """The data set, or what is left of it, and whether it is whole. Raises AecError, also if no picture is left."""
     try:
-        return open_data_set(file, max_pixels=max_pixels)
+        return open_data_set(file, max_pixels=max_pixels), True
     except AecError as error:
+        found = open_data_set(file, max_pixels=max_pixels, recover=True)
+        if not len(found):
+            found.close()
+            raise
         click.echo(f"aec: {file}: {error}", err=True)
-        return open_data_set(file, max_pixels=max_pixels, recover=True)
+        return found, False
 
 
 def _wanted(text: str | None, count: int) -> range:

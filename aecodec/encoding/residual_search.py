@@ -6,7 +6,7 @@ passes, whose means and classes depend on the residual, and the correction befor
 them, early passes more than late ones, so only a share of the bits that a smaller residual would save is counted.
 More effort means more walks:
 
-- one to three walks aim at the coefficients minus what correction, finishing network and clipping added after the walk
+- one to three walks aim at the coefficients minus what correction, finishing network and clipping added in the walk
   before: what the decoder will add need not be coded, and what it will take away is coded on top;
 - each further walk changes a few residuals, at most one in each cell of 4x4 blocks, to the alternative that greedy
   rounding found nearly as good, and keeps a change if the cost of its cell, measured on the decoded picture, decreases.

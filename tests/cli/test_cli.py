@@ -193,6 +193,20 @@ def test_bad_input_gets_one_sentence(folder: Path) -> None:
     )
 
 
+def test_an_output_that_cannot_be_written_is_named(folder: Path) -> None:
+    there = Path("notes.txt").absolute()
+    there.write_text("no folder")
+    for command in (["compress", "sky.png", "-e", "0"], ["decompress", "given/sky.aec"], ["pack", "sky.png"]):
+        target = f"notes.txt/x{'.png' if command[0] == 'decompress' else '.aecs' if command[0] == 'pack' else '.aec'}"
+        assert refuses(*command, "-o", target) == f"aec: {there}: Not a directory"
+    assert there.read_text() == "no folder"
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs /dev/full")
+def test_a_full_disk_is_named_and_not_the_picture(folder: Path) -> None:
+    assert refuses("compress", "sky.png", "-e", "0", "-o", "/dev/full") == "aec: /dev/full: No space left on device"
+
+
 def test_a_damaged_file_is_an_error_and_not_a_picture(folder: Path) -> None:
     damaged = bytearray(Path("given/ring.aec").read_bytes())
     damaged[-1] ^= 0x40

@@ -179,6 +179,33 @@ def test_verify_says_which_pictures_are_damaged(folder: Path, tmp_path: Path) ->
     cut = aec("verify", str(target))
     assert "has no index at its end" in cut.stderr
     assert "; 8 pictures can be recovered" in cut.stderr
+    found = aec("unpack", str(target), "-o", str(tmp_path / "found"))
+    assert found.exit_code == 1 and "has no index at its end" in found.stderr
+    assert len(list((tmp_path / "found").rglob("*.png"))) == 8
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"hello", "not a data set"),
+        (aecodec.encode(DIGITS[0]), "not a data set"),
+        (b"\xae\xd0aecs" + bytes(30), "version 0, a draft"),
+        (b"\xae\xd1aecs" + bytes(30), "has no index"),
+    ],
+)
+def test_nothing_is_unpacked_of_what_is_no_data_set(tmp_path: Path, data: bytes, message: str) -> None:
+    (tmp_path / "a.aecs").write_bytes(data)
+    result = aec("unpack", str(tmp_path / "a.aecs"), "-o", str(tmp_path / "out"))
+    assert result.exit_code == 1 and result.stderr.count(message) == 1 == len(result.stderr.splitlines())
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_data_set_is_written_of_pictures_none_of_which_can_be_read(tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("hello")
+    for options in ((), ("--resume",)):
+        result = aec("pack", str(tmp_path / "text.png"), "-o", str(tmp_path / "a.aecs"), *options)
+        assert result.exit_code == 1 and "none of the pictures can be read" in result.stderr
+        assert not list(tmp_path.glob("a.*"))
 
 
 @pytest.mark.parametrize(

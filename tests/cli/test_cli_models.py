@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socket import socket
 
 import numpy as np
 import pytest
@@ -128,3 +129,11 @@ def test_a_model_comes_from_the_web(kept: Path, address: str) -> None:
     succeeds("models", "add", f"{address}/tiny-1.safetensors", "--id", ID)
     assert (kept / "tiny-1.safetensors").read_bytes() == MODEL
     assert "404" in refused("add", f"{address}/missing-1.safetensors")
+
+
+def test_a_server_that_does_not_answer_is_named(kept: Path) -> None:
+    with socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/tiny-1.safetensors"
+        said = refused("add", url)
+    assert said.startswith(f"aec: {url}: ") and "<" not in said and not kept.exists()

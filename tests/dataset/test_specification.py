@@ -98,7 +98,7 @@ def test_a_real_model_is_read_alike(tmp_path: Path) -> None:
     dataset.write(tmp_path / "set.aecs", digits, model="mnist-3", quality=30)
     data = (tmp_path / "set.aecs").read_bytes()
     file = registry.folder() / "mnist-3.safetensors"
-    found = read_data_set(data, {1: Model(file.read_bytes())})
+    found = read_data_set(data, {registry.number_of(registry.by_name("mnist-3")): Model(file.read_bytes())})
     assert [found.pictures[i].samples for i in range(2)] == [p.tobytes() for p in dataset.open(data)]
 
 
