@@ -70,6 +70,8 @@ def __getattr__(name: str) -> Any:
         from aecodec.encoding import features
 
         return getattr(features, name)
+    if name == "__version__":
+        return import_module("importlib.metadata").version("aecodec")
     if name == "dataset":
         return import_module("aecodec.dataset")
     if name == "placeholder":

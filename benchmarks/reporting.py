@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from aecodec.cli.option_values import rival_names
 from aecodec.evaluation import pages
 from aecodec.evaluation.rivals import BY_NAME
 
@@ -43,15 +44,6 @@ def rivals_option(default: str) -> Callable[[Command], Command]:
     """--rivals, as of `aec bench`."""
     text = f"Of {', '.join(BY_NAME)}; none for none of them."
     return click.option("--rivals", type=rival_names, default=default, show_default=True, metavar="NAME,...", help=text)
-
-
-def rival_names(text: str) -> tuple[str, ...]:
-    """Comma-separated names of rivals, or none."""
-    names = () if text == "none" else tuple(text.split(","))
-    for name in names:
-        if name not in BY_NAME:
-            raise click.BadParameter(f"{name!r} is not one of {', '.join(BY_NAME)}")
-    return names
 
 
 def require_folders(*files: Path | None) -> None:

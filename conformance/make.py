@@ -44,18 +44,18 @@ def write(folder: Path) -> Suite:
 
 def add(folder: Path, more: Path) -> None:
     """Add to the suite in a folder what another one has beyond it."""
-    rows = manifest(folder)
-    for part, others in manifest(more).items():
-        known = {row["file"]: row for row in rows[part]}
-        for row in others:
-            if row["file"] not in known:
-                for path in files_of(more, row):
-                    target = folder / path.relative_to(more)
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(path, target)
-                rows[part].append(row)
-            elif part == "models" and row != known[row["file"]]:
-                sys.exit(f"{row['file']} is another model now: files to add need it under another name")
+    rows, others = manifest(folder), manifest(more)
+    known = {row["file"]: row for part in rows.values() for row in part}
+    for row in others["models"]:
+        if known.get(row["file"], row) != row:
+            sys.exit(f"{row['file']} is another model now: files to add need it under another name")
+    for part, found in others.items():
+        new = [row for row in found if row["file"] not in known]
+        for path in (path for row in new for path in files_of(more, row)):
+            target = folder / path.relative_to(more)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+        rows[part] += new
     write_manifest(folder, rows)
 
 

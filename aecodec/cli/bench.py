@@ -26,7 +26,7 @@ from aecodec.cli.measurement import (
     require_new,
 )
 from aecodec.cli.option_groups import take
-from aecodec.cli.option_values import psnr_list, rate_range, whole_number
+from aecodec.cli.option_values import psnr_list, rate_range, rival_names, whole_number
 from aecodec.cli.progress import StatusLine
 
 if TYPE_CHECKING:
@@ -108,18 +108,6 @@ class Measured:
     selected: Sequence[str] = ()  # sentences on which pictures they are
 
 
-def _rival_names(text: str) -> tuple[str, ...]:
-    from aecodec.evaluation.rivals import BY_NAME, RIVALS
-
-    if text == "all":
-        return tuple(RIVALS)
-    names = tuple(name for name in text.split(",") if name not in ("", "none"))
-    unknown = [name for name in names if name not in BY_NAME]
-    if unknown:
-        raise click.BadParameter(f"{unknown[0]!r} is not one of {', '.join(BY_NAME)}")
-    return names
-
-
 def _distance(text: str) -> Distance:
     """MEASURE or MEASURE:LOW:HIGH, with rates in bits per pixel."""
     from aecodec.evaluation.quality_scales import SCALES, Distance
@@ -150,7 +138,7 @@ def _distance(text: str) -> Distance:
 @click.option(
     "--rivals",
     default="all",
-    type=_rival_names,
+    type=rival_names,
     metavar="NAME,...",
     help="Other codecs: webp, jpeg, jxl, avif, jpeg2000, or none; AVIF with other options: avif-420, avif-speed-4,"
     " avif-speed-4-420. [default: webp to jpeg2000, where installed]",

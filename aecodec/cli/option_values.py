@@ -77,3 +77,16 @@ def region(text: str) -> Region:
         raise click.BadParameter(f"{text!r} is not of the form X,Y,W,H: left, top, width and height in pixels")
     x, y, width, height = map(int, parts)
     return x, y, width, height
+
+
+def rival_names(text: str) -> tuple[str, ...]:
+    """Comma-separated names of rivals, `all` for the usual ones, or `none`."""
+    from aecodec.evaluation.rivals import BY_NAME, RIVALS
+
+    if text == "all":
+        return tuple(RIVALS)
+    names = tuple(name for name in text.split(",") if name not in ("", "none"))
+    unknown = [name for name in names if name not in BY_NAME]
+    if unknown:
+        raise click.BadParameter(f"{unknown[0]!r} is not one of {', '.join(BY_NAME)}")
+    return names

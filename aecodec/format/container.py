@@ -241,7 +241,9 @@ def _read_signature(data: bytes) -> int:
 def require_version(what: str, version: int, known: int) -> None:
     """Raise UnsupportedVersion unless this release reads the version that a file or a data set has."""
     if version == DRAFT:
-        raise UnsupportedVersion(f"the {what} has version 0, a draft, which no release reads: make it again")
+        raise UnsupportedVersion(
+            f"the {what} has version 0, a draft, which no release reads: encode the original again"
+        )
     if version != known:
         raise UnsupportedVersion(
             f"the {what} has version {version} of the format and this release reads version {known}: upgrade aecodec"
