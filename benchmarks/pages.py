@@ -149,12 +149,6 @@ PAGES = (
         f' {_PUBLISHED_KODAK} --no-speed --at 26,28,30,32,34,36,38 --title "Kodak, 24 photographs"',
     ),
     _rate_distortion(
-        "kodak-smooth",
-        "{kodak} --smoothest 8 -m photo -e 3 -q 1,5,10,15,20,25,30,40 --rivals webp,jpeg,avif,avif-420,jxl"
-        " --rates 0.02:0.15 --bd-by ms-ssim:0.02:0.15 --mean-psnr --no-speed --at 26,28,30,32,34"
-        ' --title "The 8 smoothest Kodak photographs, low rates"',
-    ),
-    _rate_distortion(
         "photographs",
         "{photos} --held-out 1 -m photo -e 3 -q 1,5,10,20,30,40,50,60,70,80,90"
         f" --rivals webp,jpeg,{_ALL_AVIF},jxl --rates 0.3:1.5 {_MORE_BD_RATES} {_SSIMULACRA2}"
@@ -207,13 +201,11 @@ PAGES = (
         "data-sets-cifar", f"data-sets --no-speed {' '.join(f'--cifar {sheet}' for sheet in _CIFAR)} --efforts 3"
     ),
     _markdown("data-sets", f"data-sets --no-speed --digits {_DIGITS} --letters {_LETTERS} --efforts 3,6"),
-    _markdown("million-thumbnails", "data-sets --thumbnails {photos}"),
     _markdown("scans", f"scans {_DIGITS}"),
     _markdown("targets", f"targets {_CIFAR[0]} -m cifar -n 200 -e 0"),
     _markdown("many", f"many {_DIGITS}"),
     _markdown("photographs", "photographs {data}"),
     _markdown("seams", "seams {kodak} -m photo"),
-    _markdown("colours", "colours {kodak} -m photo --rivals avif,avif-420"),
     _markdown("modes", "modes"),
     Page(
         ("docs/placeholders.md", "docs/placeholders.png"),

@@ -41,7 +41,7 @@ QUALITIES = (1, 20, 40, 60, 80, 100)
 # Coding a decoded picture again: a file may grow or shrink by a quarter of its size and 3 bytes; twenty together
 # by less: at the lowest qualities they shrink by up to 10 per cent, as the correction has smoothed them.
 AGAIN_ONE = 0.25
-AGAIN_ONE_BYTES = 3
+AGAIN_ONE_BYTES = 4
 AGAIN_ALL = (0.85, 1.05)
 # J = bits + lambda * squared error of what `auto` chose, against the best forced choice.
 AUTO_LOSS = 1.03
