@@ -21,7 +21,9 @@ PARTS = ("models", "valid", "data_sets", "invalid")
 Manifest = dict[str, list[dict[str, Any]]]
 
 # By version of the format: how many rows the parts of the manifest had when it was frozen, and the digest of these.
-FROZEN: dict[int, tuple[tuple[int, ...], str]] = {}
+FROZEN: dict[int, tuple[tuple[int, ...], str]] = {
+    1: ((15, 256, 16, 330), "d777c21bd115dbbb70a30be38cb4faff69454aae722684d702f0731ee0231bb8"),
+}
 
 
 def manifest(folder: Path) -> Manifest:

@@ -78,6 +78,10 @@ def test_no_file_of_a_frozen_suite_has_changed(version: int) -> None:
     assert digest(ROOT / "conformance" / str(version), counts) == expected
 
 
+def test_the_suite_of_this_version_is_frozen() -> None:
+    assert container.VERSION in FROZEN
+
+
 def test_a_frozen_suite_is_not_written_again_even_by_force(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(FROZEN, container.VERSION, ((0, 0, 0, 0), ""))
     monkeypatch.setattr(sys, "argv", ["make.py", "--force"])
