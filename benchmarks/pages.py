@@ -124,7 +124,7 @@ def _reconstruct(name: str, arguments: str) -> Page:
 PAGES = (
     _rate_distortion(
         "mnist",
-        f'{_DIGITS} -m mnist -e 0,3 --title "MNIST, test split" --at 22.7,25,27.5,31.3,34.9,38'
+        f'{_DIGITS} -m mnist -e 0,1,3 --title "MNIST, test split" --at 22.7,25,27.5,31.3,34.9,38'
         " --rivals webp,jxl,jpeg,avif --anchors benchmarks/published/digits-conv-4x4x1.json"
         " --anchors benchmarks/published/digits-dense-16.json --pooled-psnr"
         " --klt {digits/train-images-idx3-ubyte.gz} --no-speed",
