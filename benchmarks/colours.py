@@ -11,8 +11,6 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from aecodec.cli.option_values import number_list
-from aecodec.encoding.options import DEFAULT_EFFORT
 from aecodec.evaluation.pages import environment, number, table
 from aecodec.evaluation.rivals import Rival, available
 from aecodec.evaluation.sweeps import HIGHEST, Codec, aecodec_codec, rival_codec
@@ -27,6 +25,7 @@ from benchmarks.reporting import (
     publish,
     require_folders,
     rivals_option,
+    sweep_options,
 )
 
 Values: TypeAlias = NDArray[np.float64]
@@ -124,15 +123,7 @@ def compared(pictures: Sequence[Picture], mine: Codec, rivals: Sequence[Rival], 
 @click.command("colours")
 @data_argument
 @model_option()
-@click.option(
-    "--qualities",
-    type=number_list(1, 100),
-    metavar="N,N,...",
-    default="10,20,30,40,60,80",
-    show_default=True,
-    help="Of aecodec.",
-)
-@click.option("-e", "--effort", default=DEFAULT_EFFORT, show_default=True)
+@sweep_options
 @rivals_option("avif")
 @output_option()
 def command(

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
-from aecodec.cli.option_values import rival_names
+from aecodec.cli.option_values import number_list, rival_names
+from aecodec.encoding.options import DEFAULT_EFFORT
 from aecodec.evaluation import pages
 from aecodec.evaluation.rivals import BY_NAME
 
@@ -32,6 +33,20 @@ def model_option(default: str | None = None) -> Callable[[Command], Command]:
     """-m, required unless it has a default."""
     options: dict[str, Any] = {"required": True} if default is None else {"default": default, "show_default": True}
     return click.option("-m", "--model", metavar="NAME", help="As `aec models` lists them.", **options)
+
+
+def sweep_options(command: Command) -> Command:
+    """--qualities, from very low to high, and -e, one effort for all of them."""
+    qualities = click.option(
+        "--qualities",
+        type=number_list(1, 100),
+        metavar="N,N,...",
+        default="10,20,30,40,60,80",
+        show_default=True,
+        help="Of aecodec.",
+    )
+    effort = click.option("-e", "--effort", default=DEFAULT_EFFORT, show_default=True)
+    return qualities(effort(command))
 
 
 def output_option(*names: str, text: str = "Write the Markdown to this file, too.") -> Callable[[Command], Command]:

@@ -11,8 +11,6 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from aecodec.cli.option_values import number_list
-from aecodec.encoding.options import DEFAULT_EFFORT
 from aecodec.evaluation.pages import environment, number, table
 from aecodec.evaluation.sweeps import aecodec_codec
 from aecodec.format.panels import PanelGrid
@@ -27,6 +25,7 @@ from benchmarks.reporting import (
     progress,
     publish,
     require_folders,
+    sweep_options,
 )
 
 Values: TypeAlias = NDArray[np.float64]
@@ -151,15 +150,7 @@ def measure(pictures: Sequence[Picture], model: str, qualities: Sequence[int], e
 @click.command("seams")
 @data_argument
 @model_option()
-@click.option(
-    "--qualities",
-    type=number_list(1, 100),
-    metavar="N,N,...",
-    default="10,20,30,40,60,80",
-    show_default=True,
-    help="Of aecodec.",
-)
-@click.option("-e", "--effort", default=DEFAULT_EFFORT, show_default=True)
+@sweep_options
 @output_option()
 def command(data: tuple[str, ...], model: str, qualities: tuple[int, ...], effort: int, output: Path | None) -> None:
     """Compare the squared error at the borders of panels with that at the other borders of blocks.

@@ -137,11 +137,12 @@ def train(
     description = preset.description
     if init is None:
         statistics = measure(tiles, description)
-    elif options.reshape:
-        source_passes(description, init)  # raises before anything is built
-        statistics = of_model(init, tiles)
     else:
-        description, statistics = replace(init.description, lossless=None), of_model(init, tiles)
+        if options.reshape:
+            source_passes(description, init)  # raises before anything is built
+        else:
+            description = replace(init.description, lossless=None)
+        statistics = of_model(init, tiles)
     network = TrainableLadder(description, statistics, name="objective")  # the name in the paths of a checkpoint
     network.build()
     if init is not None:
