@@ -137,7 +137,7 @@ PAGES = (
     ),
     _rate_distortion(
         "cifar",
-        f"{' '.join(_CIFAR)} --tile 32 -m cifar -e 0,3 -q 1,10,20,30,40,50,60,75,90,100"
+        f"{' '.join(_CIFAR)} --tile 32 -m cifar -e 0,1,3 -q 1,10,20,30,40,50,60,75,90,100"
         " --at 21.5,24.7,26.9,28.9,31.5,33.8,36.2 --rivals webp,jxl,jpeg,avif --pooled-psnr"
         " --klt {cifar/train-00.webp} --klt {cifar/train-01.webp} --anchors docs/classics-cifar-dense.json --no-speed"
         ' --title "CIFAR-10, all 10,000 test pictures"',
