@@ -20,7 +20,7 @@ from PIL import Image
 from aecodec.decoding import decoder
 from aecodec.decoding.file_input import FileLike, file_bytes
 from aecodec.decoding.parsed_file import Info, ParsedFile
-from aecodec.encoding.options import AUTO, DEFAULT_EFFORT, EncodeOptions
+from aecodec.encoding.options import AUTO, DEFAULT_EFFORT, DEFAULT_TUNE, EncodeOptions
 from aecodec.engines import DEFAULT_ENGINE
 from aecodec.engines.threads import in_threads, workers
 from aecodec.errors import AecError, InvalidValue, warn_converted
@@ -50,6 +50,7 @@ def encode(
     max_error: int | None = None,
     lossless: bool = False,
     effort: int = DEFAULT_EFFORT,
+    tune: str = DEFAULT_TUNE,
     packing: str = AUTO,
     engine: str = DEFAULT_ENGINE,
     strip: bool = False,
@@ -73,6 +74,8 @@ def encode(
     lossless: every sample is restored exactly; the same as max_error=0.
 
     effort: 0 (fastest) to 9 (smallest file at the same PSNR); it does not affect decoding time.
+    tune: what counts as distortion in lossy files: "psnr" for the squared error, or "ssim" for an estimate of MS-SSIM,
+    which keeps more of what the eye sees in photographs, at a lower PSNR.
     packing: the entropy coder, "zstd", "rans" or "auto". engine: "native", "numpy", "tensorflow" or "auto",
     the fastest of the first two that is there; the pixels are the same.
     alpha_quality: 1 to 100; 100 keeps opacity exactly. exact_transparent: whether to keep the colours of fully
@@ -96,6 +99,7 @@ def encode(
         max_error=max_error,
         lossless=lossless,
         effort=effort,
+        tune=tune,
         packing=packing,
         engine=engine,
         strip=strip,
@@ -116,6 +120,7 @@ def encode_many(
     max_error: int | None = None,
     lossless: bool = False,
     effort: int = DEFAULT_EFFORT,
+    tune: str = DEFAULT_TUNE,
     packing: str = AUTO,
     engine: str = DEFAULT_ENGINE,
     strip: bool = False,
@@ -138,6 +143,7 @@ def encode_many(
             "max_error": max_error,
             "lossless": lossless,
             "effort": effort,
+            "tune": tune,
             "packing": packing,
             "engine": engine,
             "strip": strip,

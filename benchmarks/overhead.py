@@ -17,7 +17,6 @@ from aecodec.decoding.parsed_file import ParsedFile
 from aecodec.encoding.batch import Batch
 from aecodec.encoding.candidates import Candidate
 from aecodec.encoding.lossy import write
-from aecodec.encoding.options import DEFAULT_EFFORT
 from aecodec.encoding.residual_search import choose
 from aecodec.engines import engine
 from aecodec.evaluation.pages import environment, table
@@ -60,7 +59,7 @@ def files_of(tiles: TileSet, quality: int) -> tuple[list[bytes], float]:
         progress(f"{tiles.title}, quality {quality}")
         part = tiles.tiles[begin : begin + AT_ONCE]
         qualities = np.full(len(part), quality)
-        choice = choose(model, engine(), part, qualities, effort=DEFAULT_EFFORT)
+        choice = choose(model, engine(), part, qualities)
         residuals, classes = ([each.reshape(len(part), -1) for each in x] for x in (choice.residuals, choice.classes))
         bits += float(ideal_bits(model.tables, residuals, classes).sum())
         files += write(Batch(part, [()] * len(part)), Candidate(model, gray=False), choice, qualities, PACKINGS)

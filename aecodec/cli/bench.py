@@ -15,7 +15,7 @@ import click
 
 from aecodec.cli.byte_files import write
 from aecodec.cli.conversion_options import force_option
-from aecodec.cli.encoder_options import efforts_option, model_option, qualities_option
+from aecodec.cli.encoder_options import efforts_option, model_option, qualities_option, tunes_option
 from aecodec.cli.measurement import (
     DataOptions,
     data_options,
@@ -28,6 +28,7 @@ from aecodec.cli.measurement import (
 from aecodec.cli.option_groups import take
 from aecodec.cli.option_values import psnr_list, rate_range, rival_names, whole_number
 from aecodec.cli.progress import StatusLine
+from aecodec.encoding.options import DEFAULT_TUNE
 
 if TYPE_CHECKING:
     from aecodec.evaluation.curves import Point
@@ -48,6 +49,7 @@ class BenchOptions:
     model: str
     qualities: tuple[int, ...]
     efforts: tuple[int, ...]
+    tunes: tuple[str, ...]
     rivals: tuple[str, ...]
     anchors: tuple[Path, ...]
     klt: tuple[str, ...]
@@ -63,9 +65,17 @@ class BenchOptions:
         return bool(self.anchors) if self.mean_psnr is None else self.mean_psnr
 
     @property
-    def labels(self) -> list[str]:
-        """The name of the curve for each effort."""
-        return ["aecodec"] if len(self.efforts) == 1 else [f"aecodec, effort {effort}" for effort in self.efforts]
+    def encoders(self) -> list[tuple[int, str, str]]:
+        """Effort, tune and name of each curve."""
+        return [(effort, tune, self._name(effort, tune)) for tune in self.tunes for effort in self.efforts]
+
+    def _name(self, effort: int, tune: str) -> str:
+        names = ["aecodec"]
+        if tune != DEFAULT_TUNE:
+            names.append(f"tune {tune}")
+        if len(self.efforts) > 1:
+            names.append(f"effort {effort}")
+        return ", ".join(names)
 
 
 @dataclass(frozen=True)
@@ -135,6 +145,7 @@ def _distance(text: str) -> Distance:
 @model_option
 @qualities_option(QUALITIES)
 @efforts_option
+@tunes_option
 @click.option(
     "--rivals",
     default="all",
@@ -231,8 +242,8 @@ def _measure(pictures: Sequence[Picture], training: Sequence[Picture], options: 
         if not options.no_speed:
             middle = bench.ours[0].points[len(options.qualities) // 2]
             jobs = [
-                speed.Job(label, "", int(middle.setting), options.model, effort)
-                for label, effort in zip(options.labels, options.efforts, strict=True)
+                speed.Job(name, "", int(middle.setting), options.model, effort, tune)
+                for effort, tune, name in options.encoders
             ]
             jobs += speed.rival_jobs(rivals, bench.rivals, middle.psnr)
             speeds = speed.measure(jobs, speed.timed(pictures), status)
@@ -257,10 +268,7 @@ def _curves(
 
     gray = all(picture.ndim == 2 for picture in pictures)
     published = [anchors.read(path, _mean_pixels(pictures)) for path in options.anchors]
-    codecs = [
-        aecodec_codec(options.model, effort, label)
-        for label, effort in zip(options.labels, options.efforts, strict=True)
-    ]
+    codecs = [aecodec_codec(options.model, effort, name, tune=tune) for effort, tune, name in options.encoders]
     measures = (*SIMILARITIES, "ssimulacra2") if options.ssimulacra2 else SIMILARITIES
     mine = [sweep(codec, pictures, options.qualities, measures, status) for codec in codecs]
     others = [sweep(rival_codec(rival, gray), pictures, rival.qualities, measures, status) for rival in rivals]

@@ -81,7 +81,7 @@ def command(
         raise Failure(f"{len(items):,} pictures are too many for one figure: take at most {MOST_PICTURES} with --limit")
     rivals, notes = available()
     with measurement_errors(), StatusLine(quiet) as status:
-        codec = aecodec_codec(options["model"], options["effort"])
+        codec = aecodec_codec(options["model"], options["effort"], tune=options["tune"])
         found = [compare(item, codec, options["quality"], rivals, status) for item in items]
         sections = [section(comparison, _box(region)) for comparison in found]
     if output is not None:

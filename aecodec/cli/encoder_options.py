@@ -8,15 +8,17 @@ from typing import Any, Final
 import click
 
 from aecodec.cli.option_groups import Decorator, all_of
-from aecodec.cli.option_values import file_size, number_list, whole_number
+from aecodec.cli.option_values import file_size, name_list, number_list, whole_number
 from aecodec.encoding.options import (
     AUTO,
     DEFAULT_EFFORT,
     DEFAULT_QUALITY,
+    DEFAULT_TUNE,
     LEAST_QUALITY,
     MOST_EFFORT,
     MOST_ERROR,
     MOST_QUALITY,
+    TUNE_NAMES,
     EncodeOptions,
 )
 from aecodec.errors import InvalidValue, UnknownModel
@@ -25,6 +27,7 @@ from aecodec.images.opacity import ALPHA_LOSSLESS
 from aecodec.models import registry
 
 _QUALITY_HELP: Final = f"{LEAST_QUALITY} (smallest file) to {MOST_QUALITY} (best)."
+_TUNE_HELP: Final = "Tune for the squared error, or for MS-SSIM: photographs that look better, at a lower PSNR."
 _EFFORT_HELP: Final = f"0 (fastest) to {MOST_EFFORT} (smallest file at the same quality)."
 
 
@@ -54,6 +57,13 @@ effort_option: Final = click.option(
     show_default=True,
     metavar="N",
     help=f"Encoding effort, {_EFFORT_HELP}",
+)
+tune_option: Final = click.option(
+    "--tune",
+    type=click.Choice(TUNE_NAMES),
+    default=DEFAULT_TUNE,
+    show_default=True,
+    help=f"{_TUNE_HELP} For lossy files.",
 )
 
 
@@ -93,6 +103,15 @@ efforts_option: Final = click.option(
     metavar="N,N,...",
     help=f"Encoding efforts, a curve for each, {_EFFORT_HELP}",
 )
+tunes_option: Final = click.option(
+    "--tune",
+    "tunes",
+    type=name_list(TUNE_NAMES),
+    default=DEFAULT_TUNE,
+    show_default=True,
+    metavar="NAME,NAME,...",
+    help=f"psnr or ssim, a curve for each. {_TUNE_HELP}",
+)
 
 rate_target_options: Final = all_of(
     quality_option(),
@@ -122,6 +141,7 @@ def encoder_options(*, strip: bool = True) -> Decorator:
         model_option,
         rate_target_options,
         effort_option,
+        tune_option,
         click.option(
             "--packing",
             type=click.Choice([AUTO, *PACKINGS]),

@@ -62,32 +62,33 @@ def command(
     with measurement_errors(), StatusLine(quiet) as status:
         png = png_bytes(items, status)
         found = [assess(items, q, png, options, status.part(i, len(qualities))) for i, q in enumerate(qualities)]
-    click.echo(_table(found, options["effort"]))
+    click.echo(_table(found, options["effort"], options["tune"]))
     if json_file is not None:
         write(str(json_file), _json(found, **options))
     if csv_file is not None:
         write(str(csv_file), _csv(found))
 
 
-def _table(found: list[Assessment], effort: int) -> str:
+def _table(found: list[Assessment], effort: int, tune: str) -> str:
     """Lay out a column for each quality, under a line about the data and the models."""
     columns = [assessment.rows() for assessment in found]
     rows = [("quality", *(str(assessment.quality) for assessment in found))]
     rows += [(what, *(column[row][1] for column in columns)) for row, (what, _) in enumerate(columns[0])]
     models = {name for assessment in found for name in assessment.models}
     word = "model" if len(models) == 1 else "models"
-    title = f"{len(found[0].items):,} pictures, {word} {' and '.join(sorted(models))}, effort {effort}"
+    title = f"{len(found[0].items):,} pictures, {word} {' and '.join(sorted(models))}, effort {effort}, tune {tune}"
     return f"{title}\n\n{text_table(rows, right=range(1, len(found) + 1))}"
 
 
-def _json(found: list[Assessment], model: str, effort: int) -> bytes:
+def _json(found: list[Assessment], model: str, effort: int, tune: str) -> bytes:
     from aecodec.evaluation.pages import environment
 
     results = [assessment.results() for assessment in found]
     used = sorted({name for assessment in found for name in assessment.models})
     content = {
         "name": "aecodec",
-        "description": f"{len(found[0].items):,} pictures, model {model}, effort {effort}; means over pictures",
+        "description": f"{len(found[0].items):,} pictures, model {model}, effort {effort}, tune {tune};"
+        " means over pictures",
         "environment": environment((), used),
         "results": {key: [result[key] for result in results] for key in results[0]},
     }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from aecodec.cli.byte_files import write
-from aecodec.cli.encoder_options import effort_option, model_option
+from aecodec.cli.encoder_options import effort_option, model_option, tune_option
 from aecodec.cli.failures import Failure, expected_errors
 from aecodec.cli.library_messages import printing_collected, reported
 from aecodec.cli.option_groups import Decorator, all_of
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from aecodec.sources.items import Item
 
-coding_options: Final = all_of(model_option, effort_option)
+coding_options: Final = all_of(model_option, effort_option, tune_option)
 no_progress_option: Final = click.option("--quiet", is_flag=True, help="Do not show progress.")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import click
@@ -27,6 +27,18 @@ def number_list(low: int, high: int) -> Callable[[str], tuple[int, ...]]:
         if not all(part.isdecimal() and low <= int(part) <= high for part in parts):
             raise click.BadParameter(f"{text!r} is not a comma-separated list of whole numbers from {low} to {high}")
         return tuple(dict.fromkeys(map(int, parts)))
+
+    return read
+
+
+def name_list(names: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
+    """Comma-separated names, without duplicates."""
+
+    def read(text: str) -> tuple[str, ...]:
+        parts = [part.strip() for part in text.split(",")]
+        if not set(parts) <= set(names):
+            raise click.BadParameter(f"{text!r} is not a comma-separated list of {' and '.join(names)}")
+        return tuple(dict.fromkeys(parts))
 
     return read
 

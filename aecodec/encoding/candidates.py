@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aecodec import engines
+from aecodec.encoding.options import EncodeOptions
 from aecodec.encoding.residual_search import Choice, MeasuredChoice, choose, choose_measured
 from aecodec.engines.threads import in_threads
 from aecodec.errors import UnsupportedImage
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from aecodec.images.source import Picture
 
+FASTEST = EncodeOptions(effort=0)  # for trials
 TRIAL_QUALITY = 50  # candidates are compared at this one where the quality is not known yet
 TRIAL_PARTS = 4  # parts of a large picture that a trial codes
 TRIAL_SIDE = 128  # of a part, in pixels, rounded up to whole units
@@ -59,16 +61,16 @@ def choose_residuals(
     stack: Picture,
     candidate: Candidate,
     qualities: NDArray[np.intp],
-    engine_name: str,
-    effort: int,
+    options: EncodeOptions,
     negative: NDArray[np.bool_] | None = None,
 ) -> Choice:
-    """Residuals for pictures (S, H, W, C), each at its quality (S,), searched for with an effort of 0..9.
+    """Residuals for pictures (S, H, W, C), each at its quality (S,), searched for as the options say.
 
     negative: which pictures to invert (S,), for parts of larger pictures; None to let `inverted` decide.
     """
     grown, inside = _canvas(stack, candidate, negative)
-    return choose(candidate.model, engines.engine(engine_name), grown, qualities, effort, inside)
+    engine = engines.engine(options.engine)
+    return choose(candidate.model, engine, grown, qualities, options, inside)
 
 
 def measure_residuals(
@@ -76,7 +78,7 @@ def measure_residuals(
 ) -> MeasuredChoice:
     """Residuals chosen with effort 0, and the pixels that they decode to. Arguments as for `choose_residuals`."""
     grown, inside = _canvas(stack, candidate, None)
-    return choose_measured(candidate.model, engines.engine(engine_name), grown, qualities, 0, inside)
+    return choose_measured(candidate.model, engines.engine(engine_name), grown, qualities, FASTEST, inside)
 
 
 def _canvas(
@@ -119,7 +121,7 @@ def trial_costs(stack: Picture, candidate: Candidate, quality: int, engine_name:
     if stack.shape[1] * stack.shape[2] > TRIAL_PARTS * part[0] * part[1]:
         negative = np.repeat(inverted(stack, candidate), TRIAL_PARTS)
         shown = model_samples(tile_grid.sample(stack, part, TRIAL_PARTS), candidate, negative)
-        choice = choose_measured(candidate.model, engine, shown, np.full(len(shown), quality), effort=0)
+        choice = choose_measured(candidate.model, engine, shown, np.full(len(shown), quality), FASTEST)
     else:
         shown = model_samples(stack, candidate)
         choice = measure_residuals(stack, candidate, np.full(len(stack), quality), engine_name)

@@ -31,7 +31,7 @@ def encode(batch: Batch, candidate: Candidate, qualities: NDArray[np.intp], opti
     """The files of 8-bit pictures coded as one candidate, each at its quality (S,)."""
     grid = PanelGrid.of(batch.size, candidate.model.description.unit)
     if grid.count == 1:
-        choice = choose_residuals(batch.stack, candidate, qualities, options.engine, options.effort)
+        choice = choose_residuals(batch.stack, candidate, qualities, options)
         return write(batch, candidate, choice, qualities, options.packings)
     each = zip(batch.singles(), qualities.tolist(), strict=True)
     return [_write_panels(single, candidate, grid, quality, options) for single, quality in each]
@@ -94,9 +94,7 @@ def _write_panels(batch: Batch, candidate: Candidate, grid: PanelGrid, quality: 
 
     def work(index: int) -> list[bytes]:
         part = batch.stack[:, *grid.box(index).slices]
-        choice = choose_residuals(
-            part, candidate, np.array([quality]), options.engine, options.effort, negative=negative
-        )
+        choice = choose_residuals(part, candidate, np.array([quality]), options, negative)
         seeds = {name: panels.seed_of(index, grid.count, zlib.crc32(header)) for name, header in headers.items()}
         residuals, tables = choice.residuals, candidate.model.tables
         return [

@@ -21,6 +21,10 @@ MOST_EFFORT: Final = 9
 DEFAULT_EFFORT: Final = 1  # from there on a second of encoding saves few bytes: docs/native.md
 MOST_ERROR: Final = (1 << 16) - 1  # of a sample of 16 bits
 AUTO: Final = "auto"
+PSNR: Final = "psnr"
+SSIM: Final = "ssim"
+TUNE_NAMES: Final = (PSNR, SSIM)  # what lossy files are tuned for: encoding/tuning.py
+DEFAULT_TUNE: Final = PSNR
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ class EncodeOptions:
     target: RateTarget = RateTarget(quality=DEFAULT_QUALITY)
     model: str = AUTO
     effort: int = DEFAULT_EFFORT
+    tune: str = DEFAULT_TUNE
     packing: str = AUTO
     engine: str = DEFAULT_ENGINE
     strip: bool = False
@@ -99,6 +104,10 @@ class EncodeOptions:
         options = replace(options, effort=effort, alpha_quality=alpha_quality)
         if options.target.bounds_error and options.alpha_quality != ALPHA_LOSSLESS:
             raise InvalidValue("an alpha_quality below 100 contradicts lossless and max_error: leave it out")
+        if options.tune not in TUNE_NAMES:
+            raise InvalidValue(f"tune must be {' or '.join(TUNE_NAMES)}, not {options.tune}")
+        if options.target.bounds_error and options.tune != DEFAULT_TUNE:
+            raise InvalidValue(f"tune={options.tune} contradicts lossless and max_error: leave it out")
         if not isinstance(options.model, str):
             raise InvalidValue(f"model must be a name, not {type(options.model).__name__}")
         if options.packing not in (AUTO, *PACKINGS):

@@ -1,9 +1,10 @@
 """Search for the residuals of a latent that minimise rate plus lambda times distortion.
 
 A *walk* codes the picture once, pass by pass, and rounds each element greedily: to the nearest integer or the next one
-towards zero, whichever costs less in bits and in squared error of the coefficient. A greedy choice ignores later
-passes, whose means and classes depend on the residual, and the correction before the pixels. Larger residuals help
-them, early passes more than late ones, so only a share of the bits that a smaller residual would save is counted.
+towards zero, whichever costs less in bits and in squared error of the coefficient, weighed as in the distortion. A
+greedy choice ignores later passes, whose means and classes depend on the residual, and the correction before the
+pixels. Larger residuals help them, early passes more than late ones, so only a share of the bits that a smaller
+residual would save is counted.
 More effort means more walks:
 
 - one to three walks aim at the coefficients minus what correction, finishing network and clipping added in the walk
@@ -22,13 +23,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aecodec.encoding.options import DEFAULT_EFFORT
+from aecodec.encoding.options import EncodeOptions
 from aecodec.encoding.rounding import NEVER, Elements
 from aecodec.encoding.rounding import choose as choose_rounding
+from aecodec.encoding.tuning import TUNES, MakeDistortion
 from aecodec.engines import Engine
-from aecodec.errors import InvalidValue
 from aecodec.models import ladder
-from aecodec.models.analysis import analyse, blocks_of
+from aecodec.models.analysis import analyse
 from aecodec.models.description import COEFFICIENT_BITS, QUALITIES, lambda_of_quality
 from aecodec.models.model import Model
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 # By effort: walks after the first that aim anew, and walks after those that try changes.
 SEARCHES = ((0, 0), (1, 0), (2, 0), (2, 2), (2, 3), (3, 3), (3, 6), (3, 11), (3, 21), (3, 45))
+DEFAULTS = EncodeOptions()
 CELL = 4  # blocks; changes this far apart hardly influence each other
 NEARLY_AS_GOOD = 2.0  # bits that a change may seem to cost and still be worth trying
 # The share of the bits saved by a smaller residual that counts in the first pass; it rises to 1 in the last. Worth 0.1
@@ -68,16 +70,16 @@ def choose(
     engine: Engine,
     pictures: NDArray[np.uint8],
     quality: NDArray[np.intp],
-    effort: int = DEFAULT_EFFORT,
+    options: EncodeOptions = DEFAULTS,
     inside: NDArray[np.bool_] | None = None,
 ) -> Choice:
-    """Residuals for pictures (N, H, W, C) of whole units, each at its quality (N,); effort: 0..9, how long to search.
+    """Residuals for pictures (N, H, W, C) of whole units, each at its quality (N,).
 
-    inside: (N, rows, columns), which blocks hold part of the picture (None: all). The others are padding that is
-    cropped away, and get no residuals. Raises InvalidValue for other efforts.
+    options: `effort` says how long to search, and `tune` what counts as distortion. inside: (N, rows, columns), which
+    blocks hold part of the picture (None: all). The others are padding that is cropped away, and get no residuals.
     """
-    search = _Search(model, engine, pictures, quality, inside)
-    aims, refinements = _search_of(model, effort)
+    search = _Search(model, engine, pictures, quality, inside, TUNES[options.tune])
+    aims, refinements = _search_of(model, options)
     return search.best(aims, refinements).choice if aims else search.unmeasured()
 
 
@@ -86,23 +88,22 @@ def choose_measured(
     engine: Engine,
     pictures: NDArray[np.uint8],
     quality: NDArray[np.intp],
-    effort: int = DEFAULT_EFFORT,
+    options: EncodeOptions = DEFAULTS,
     inside: NDArray[np.bool_] | None = None,
 ) -> MeasuredChoice:
     """Like `choose`, with the pixels that the choice decodes to."""
-    return _Search(model, engine, pictures, quality, inside).best(*_search_of(model, effort)).choice
+    search = _Search(model, engine, pictures, quality, inside, TUNES[options.tune])
+    return search.best(*_search_of(model, options)).choice
 
 
-def _search_of(model: Model, effort: int) -> tuple[int, int]:
+def _search_of(model: Model, options: EncodeOptions) -> tuple[int, int]:
     """Walks that aim anew, and walks that try changes."""
-    if not 0 <= effort < len(SEARCHES):
-        raise InvalidValue(f"effort must be 0..{len(SEARCHES) - 1}, not {effort}")
-    return SEARCHES[effort] if model.description.passes else (0, 0)  # a vector alone leaves nothing to try
+    return SEARCHES[options.effort] if model.description.passes else (0, 0)  # a vector alone leaves nothing to try
 
 
 @dataclass
 class _Walk:
-    """A walk and its cost in bits plus lambda times squared error, for each picture (N,) and each of its blocks.
+    """A walk and its cost in bits plus lambda times distortion, for each picture (N,) and each of its blocks.
 
     added: (N, blocks, K), what the decoder adds to the coefficients, if the next walk is to aim at them less that.
     margin, change: pass by pass (N, E), the estimated extra cost of the best alternative residual, and its difference.
@@ -138,6 +139,7 @@ class _Search:
         pictures: NDArray[np.uint8],
         quality: NDArray[np.intp],
         inside: NDArray[np.bool_] | None,
+        distortion: MakeDistortion,
     ) -> None:
         self.model, self.engine, self.pictures, self.quality = model, engine, pictures, quality
         self.inside = None if inside is None else inside.reshape(len(pictures), -1)
@@ -145,9 +147,11 @@ class _Search:
         _, self.rows, self.columns, _ = plane.shape
         unit = np.float32(2**COEFFICIENT_BITS)
         self.vector = vector * unit
-        self.plane = (plane * unit).reshape(len(pictures), self.rows * self.columns, -1)
+        plane = plane.reshape(len(pictures), self.rows * self.columns, -1)
+        self.plane = plane * unit
+        self.distortion = distortion(model, pictures, plane)
         lambdas = np.array([lambda_of_quality(q) for q in range(1, QUALITIES + 1)], np.float32)
-        self.lambdas = lambdas[quality - 1][:, None]
+        self.lambdas = lambdas[quality - 1][:, None] * self.distortion.places
 
     def positions(self, index: int) -> NDArray[np.intp]:
         """Raster indices of the blocks that pass `index` codes."""
@@ -156,13 +160,17 @@ class _Search:
     def elements(self, prediction: ladder.Prediction) -> Elements:
         """The elements of a pass, and what they should be."""
         index, n = prediction.index, len(self.pictures)
-        share, tables, lambdas = self.share(index), self.model.tables, self.lambdas[:, 0]
+        share, tables = self.share(index), self.model.tables
         if index == ladder.VECTOR:
             target = self.vector.reshape(prediction.mean.shape)
-            return Elements(prediction, target, np.arange(prediction.mean.shape[1]), None, lambdas, share, tables)
+            _, tiles, size = prediction.mean.shape
+            lambdas = self.lambdas.mean(axis=1, keepdims=True).repeat(tiles, axis=1)
+            emphasis = np.ones(size, np.float32)
+            return Elements(prediction, target, np.arange(tiles), None, lambdas, emphasis, share, tables)
         stage = self.model.description.passes[index]
         target = self.plane.reshape(n, self.rows * self.columns, -1)[..., stage.lo : stage.hi]
-        return Elements(prediction, target, self.positions(index), self.inside, lambdas, share, tables)
+        emphasis = self.distortion.elements[stage.lo : stage.hi]
+        return Elements(prediction, target, self.positions(index), self.inside, self.lambdas, emphasis, share, tables)
 
     def share(self, index: int) -> np.float32:
         """The share of the bits saved by a smaller residual that is counted in a pass; 1 for the vector."""
@@ -204,11 +212,7 @@ class _Search:
         latent = ladder.walk(self.model, self.engine, self.quality, self.rows, self.columns, coder)
         correction = ladder.correct(self.model, self.engine, latent)
         pixels = ladder.synthesize(self.model, self.engine, latent, correction)
-        error = pixels.astype(np.float32)
-        error -= self.pictures
-        error *= error
-        side = self.model.description.block
-        distortion = blocks_of(error, side, side).sum(axis=3).reshape(n, -1)
+        distortion = self.distortion.of(pixels)
         if self.inside is not None:
             distortion *= self.inside
         blocks = coder.bits + self.lambdas * distortion

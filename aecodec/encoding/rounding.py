@@ -29,8 +29,8 @@ class Elements:
 
     ``target``: (N, blocks, K), the real values, in units of an element, of all blocks; those of the pass are ``where``
     (P,). ``inside``: (N, blocks), or None for all, which blocks hold some of the picture; the others get no residuals.
-    ``lambdas``: (N,), bits that a squared error is worth. ``share``: how much the bits count that a smaller residual
-    saves.
+    ``lambdas``: (N, blocks), bits that a squared error is worth; ``emphasis``: (K,), times how much for each element of
+    a block. ``share``: how much the bits count that a smaller residual saves.
     """
 
     prediction: Prediction
@@ -38,6 +38,7 @@ class Elements:
     where: NDArray[np.intp]
     inside: NDArray[np.bool_] | None
     lambdas: NDArray[np.float32]
+    emphasis: NDArray[np.float32]
     share: np.float32
     tables: Tables
 
@@ -94,13 +95,14 @@ class _Rows:
     def of(cls, elements: Elements) -> _Rows:
         """The nearest residual of a skipped class is 0."""
         prediction, tables = elements.prediction, elements.tables
-        n, places, _ = prediction.mean.shape
+        n = len(prediction.mean)
         size = prediction.step.astype(np.float32)[:, None]
         exact = (elements.target[:, elements.where] - prediction.mean.astype(np.float32)) / size
         if elements.inside is not None:
             exact *= elements.inside[:, elements.where, None]
         exact, classes = exact.reshape(n, -1), prediction.classes.reshape(n, -1)
-        weight = np.repeat(elements.lambdas[:, None, None] * (size / UNIT) ** 2, places, axis=1).reshape(n, -1)
+        price = elements.lambdas[:, elements.where, None] * elements.emphasis
+        weight = (price * (size / UNIT) ** 2).reshape(n, -1)
         nearest = np.rint(np.clip(exact, -MAX_RESIDUAL, MAX_RESIDUAL)).astype(np.int32)
         nearest[classes < tables.skip] = 0
         return cls(exact, nearest, classes, weight, tables)
@@ -159,7 +161,7 @@ class ElementsStruct(ctypes.Structure):
         *((name, Count) for name in ("n", "positions", "count")),
         *(("mean", Address), ("units", Count), ("classes", Address), ("step", Address), ("target", Address)),
         *(("target_block", Count), ("blocks", Count), ("where", Address), ("inside", Address), ("lambdas", Address)),
-        ("change", Address),
+        *((name, Address) for name in ("emphasis", "change")),
         *((name, ctypes.c_float) for name in ("share", "least_fraction", "never", "unit")),
     )
 
@@ -194,6 +196,7 @@ def _native(elements: Elements, changes: NDArray[np.int8] | None, measuring: boo
         "target": target,
         "where": np.ascontiguousarray(elements.where, np.int64),
         "lambdas": np.ascontiguousarray(elements.lambdas, np.float32),
+        "emphasis": np.ascontiguousarray(elements.emphasis, np.float32),
     }
     if elements.inside is not None:
         arrays["inside"] = np.ascontiguousarray(elements.inside, np.bool_)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aecodec.encoding.options import DEFAULT_EFFORT, DEFAULT_TUNE
 from aecodec.evaluation.curves import Curve, Point, point
 from aecodec.evaluation.pages import number, table
 from aecodec.evaluation.report import nearest
@@ -36,12 +37,13 @@ class Job:
     rival: str
     quality: int
     model: str = "auto"
-    effort: int | None = None
+    effort: int = DEFAULT_EFFORT
+    tune: str = DEFAULT_TUNE
 
     def codec(self, gray: bool) -> Codec:
         """The codec, for gray pictures or RGB."""
         if not self.rival:
-            return aecodec_codec(self.model, self.effort, self.name)
+            return aecodec_codec(self.model, self.effort, self.name, tune=self.tune)
         available([self.rival])  # loads its plugin
         return rival_codec(BY_NAME[self.rival], gray, threads=1)
 

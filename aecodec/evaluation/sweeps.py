@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import aecodec
+from aecodec.encoding.options import DEFAULT_EFFORT, DEFAULT_TUNE
 from aecodec.engines.threads import workers
 from aecodec.evaluation.curves import Curve, Point, point, with_similarity
 from aecodec.evaluation.rivals import Rival
@@ -42,12 +43,13 @@ class Codec:
     qualities: Sequence[int]
 
 
-def aecodec_codec(model: str, effort: int | None = None, name: str = "aecodec") -> Codec:
-    """aecodec with a model; None leaves the effort to the library."""
-    options: dict[str, Any] = {} if effort is None else {"effort": effort}
+def aecodec_codec(
+    model: str, effort: int = DEFAULT_EFFORT, name: str = "aecodec", *, tune: str = DEFAULT_TUNE
+) -> Codec:
+    """aecodec with a model and other options of `aecodec.encode`."""
 
     def encode(pictures: Sequence[Picture], quality: int) -> list[bytes]:
-        return aecodec.encode_many(pictures, model=model, quality=quality, **options)
+        return aecodec.encode_many(pictures, model=model, quality=quality, effort=effort, tune=tune)
 
     return Codec(name, encode, aecodec.decode_many, ALL_QUALITIES)
 

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from aecodec.encoding.options import EncodeOptions
 from aecodec.encoding.residual_search import choose
 from aecodec.engines import Engine, engine
 from aecodec.engines.arithmetic import FINE_MIDDLE
@@ -45,7 +46,7 @@ def samples_of(model: Model, by: Engine, tiles: Array, quality: Array) -> Array:
     count = limited(CODED_AT_ONCE, tiles)
     for begin in range(0, len(tiles), count):
         part = slice(begin, begin + count)
-        choice = choose(model, by, tiles[part], quality[part], effort=1)
+        choice = choose(model, by, tiles[part], quality[part], EncodeOptions(effort=1))
         latent = recoded(model, by, quality[part], tiles.shape[1:3], choice.residuals)
         samples = ladder.fine_samples(model, by, latent, ladder.correct(model, by, latent))
         grid = by.cells(samples, (d.block, 1, d.channels), d.channels)

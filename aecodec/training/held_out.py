@@ -9,7 +9,7 @@ import numpy as np
 from aecodec.encoding.batch import Batch
 from aecodec.encoding.candidates import Candidate
 from aecodec.encoding.lossy import write
-from aecodec.encoding.options import DEFAULT_EFFORT
+from aecodec.encoding.options import DEFAULT_EFFORT, EncodeOptions
 from aecodec.encoding.residual_search import choose_measured
 from aecodec.engines import engine
 from aecodec.format.container import PACKINGS
@@ -27,7 +27,7 @@ def encode_tiles(model: Model, tiles: np.ndarray, quality: int, effort: int) -> 
     for begin in range(0, len(tiles), batch_size):
         part = tiles[begin : begin + batch_size]
         qualities = np.full(len(part), quality)
-        choice = choose_measured(model, engine(), part, qualities, effort=effort)
+        choice = choose_measured(model, engine(), part, qualities, EncodeOptions(effort=effort))
         assert choice.pixels is not None
         decoded.append(choice.pixels)
         # Light-framed pictures have one bit more in their header, which costs no byte.

@@ -93,7 +93,7 @@ def test_the_highest_quality_within_a_budget_is_taken_or_the_smallest_file() -> 
     assert found[0][0].psnr == pytest.approx(20 * math.log10(255 / 6))
 
 
-def test_effort_is_passed_on_only_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_effort_and_tune_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
     def encode_many(pictures: object, **options: object) -> list[bytes]:
@@ -103,8 +103,11 @@ def test_effort_is_passed_on_only_when_asked_for(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(aecodec, "encode_many", encode_many)
     picture = np.zeros((8, 8), np.uint8)
     sweeps.aecodec_codec("m").encode([picture], 10)
-    sweeps.aecodec_codec("m", 0).encode([picture], 20)
-    assert seen == [{"model": "m", "quality": 10}, {"model": "m", "quality": 20, "effort": 0}]
+    sweeps.aecodec_codec("m", 0, tune="ssim").encode([picture], 20)
+    assert seen == [
+        {"model": "m", "quality": 10, "effort": 1, "tune": "psnr"},
+        {"model": "m", "quality": 20, "effort": 0, "tune": "ssim"},
+    ]
 
 
 def test_codecs_give_files_and_pictures_in_their_order() -> None:
