@@ -144,13 +144,13 @@ PAGES = (
     ),
     _rate_distortion(
         "kodak",
-        "{kodak} -m photo -e 0,1,3 -q 5,10,20,30,40,50,60,70,80,90"
+        "{kodak} -m photo -e 1,3 --tune psnr,ssim -q 5,10,20,30,40,50,60,70,80,90"
         f" --rivals webp,jpeg,{_ALL_AVIF},jxl --rates 0.3:1.5 {_MORE_BD_RATES}"
         f' {_PUBLISHED_KODAK} --no-speed --at 26,28,30,32,34,36,38 --title "Kodak, 24 photographs"',
     ),
     _rate_distortion(
         "photographs",
-        "{photos} --held-out 1 -m photo -e 3 -q 1,5,10,20,30,40,50,60,70,80,90"
+        "{photos} --held-out 1 -m photo -e 3 --tune psnr,ssim -q 1,5,10,20,30,40,50,60,70,80,90"
         f" --rivals webp,jpeg,{_ALL_AVIF},jxl --rates 0.3:1.5 {_MORE_BD_RATES} {_SSIMULACRA2}"
         ' --mean-psnr --no-speed --at 26,28,30,32,34,36,38 --title "Held-out photographs"',
     ),
