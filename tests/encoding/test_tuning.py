@@ -86,15 +86,17 @@ def test_an_error_weighs_the_same_in_a_part_of_the_picture() -> None:
     np.testing.assert_allclose(inner, part.places.reshape(8, 8)[1:7, 1:7], rtol=1e-4)
 
 
-@pytest.mark.parametrize("quality", [30, 60])
+@pytest.mark.parametrize("quality", [40, 60])
 def test_a_file_tuned_for_ssim_has_a_higher_ms_ssim_in_no_more_bytes(quality: int) -> None:
-    picture = CAT.copy()
-    picture[:, 200:] = picture[:, 200:] // 4 + 100  # faint, where SSIM still wants the contrast
+    picture = CAT.astype(int)
+    picture[:, :220] += np.random.default_rng(0).integers(-60, 60, (300, 220, 1))
+    picture[:, 220:] = picture[:, 220:] // 4 + 100  # faint, where SSIM still wants the contrast
+    picture = picture.clip(0, 255).astype(np.uint8)
     usual = aecodec.encode(picture, model="photo", quality=quality)
     tuned = aecodec.encode(picture, model="photo", max_bytes=len(usual), tune=SSIM)
     scores = [metrics.ms_ssim(picture[None], aecodec.decode(file)[None])[0] for file in (usual, tuned)]
     assert len(tuned) <= len(usual)
-    assert 1 - scores[1] < 0.95 * (1 - scores[0])
+    assert 1 - scores[1] < 0.9 * (1 - scores[0])
 
 
 @needs_native
