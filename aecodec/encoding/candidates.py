@@ -63,33 +63,37 @@ def choose_residuals(
     qualities: NDArray[np.intp],
     options: EncodeOptions,
     negative: NDArray[np.bool_] | None = None,
+    weights: NDArray[np.float32] | None = None,
 ) -> Choice:
     """Residuals for pictures (S, H, W, C), each at its quality (S,), searched for as the options say.
 
-    negative: which pictures to invert (S,), for parts of larger pictures; None to let `inverted` decide.
+    For parts of larger pictures, negative: which to invert (S,), None to let `inverted` decide; and weights: (rows,
+    columns), how much the distortion of each block counts, None for 1.
     """
-    grown, inside = _canvas(stack, candidate, negative)
+    grown, shown = _canvas(stack, candidate, negative)
+    if weights is not None:
+        shown = weights if shown is None else weights * shown
     engine = engines.engine(options.engine)
-    return choose(candidate.model, engine, grown, qualities, options, inside)
+    return choose(candidate.model, engine, grown, qualities, options, shown)
 
 
 def measure_residuals(
     stack: Picture, candidate: Candidate, qualities: NDArray[np.intp], engine_name: str
 ) -> MeasuredChoice:
     """Residuals chosen with effort 0, and the pixels that they decode to. Arguments as for `choose_residuals`."""
-    grown, inside = _canvas(stack, candidate, None)
-    return choose_measured(candidate.model, engines.engine(engine_name), grown, qualities, FASTEST, inside)
+    grown, shown = _canvas(stack, candidate, None)
+    return choose_measured(candidate.model, engines.engine(engine_name), grown, qualities, FASTEST, shown)
 
 
 def _canvas(
     stack: Picture, candidate: Candidate, negative: NDArray[np.bool_] | None
-) -> tuple[Picture, NDArray[np.bool_] | None]:
-    """Pictures as the model expects them, grown to whole units, and which of their blocks hold part of the picture."""
+) -> tuple[Picture, NDArray[np.float32] | None]:
+    """Pictures as the model expects them, grown to whole units, and 1 for the blocks that hold part of the picture."""
     d = candidate.model.description
     shown = tile_grid.inside((stack.shape[1], stack.shape[2]), d.unit, d.block)
     # Most pictures have no padding without a pixel: theirs need not be looked for in every pass.
-    inside = None if shown.all() else np.broadcast_to(shown, (len(stack), *shown.shape))
-    return tile_grid.grow(model_samples(stack, candidate, negative), d.unit), inside
+    every = None if shown.all() else np.broadcast_to(shown.astype(np.float32), (len(stack), *shown.shape))
+    return tile_grid.grow(model_samples(stack, candidate, negative), d.unit), every
 
 
 def model_samples(stack: Picture, candidate: Candidate, negative: NDArray[np.bool_] | None = None) -> Picture:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from aecodec.encoding.residual_search import Choice
 
 MARGIN: Final = 0.98  # `auto` takes a packing that decodes slower only if the file is smaller by more than 2 %
+# How much more the distortion of blocks at panel borders counts. Errors there are a fifth above those at other borders
+# of blocks without it, and about as small with it; photographs of two panels take 0.5 % more bytes, which PSNR repays.
+SEAM_WEIGHT: Final = 3.0
 SHORT_BYTES: Final = 1000  # a shorter single tile is packed once: a zstd frame's own bytes exceed the margin
 
 
@@ -82,6 +85,21 @@ def better_packed(files: Sequence[bytes]) -> bytes:
     return files[0] if len(files[0]) < MARGIN * len(files[-1]) else files[-1]
 
 
+def seam_weights(grid: PanelGrid, index: int, block: int) -> NDArray[np.float32]:
+    """How much the distortion of each block of a panel counts: (rows, columns)."""
+    box = grid.box(index)
+    weights = np.ones(((box.y1 - box.y0) // block, (box.x1 - box.x0) // block), np.float32)
+    for edge, inner in (
+        (weights[0], box.y0 > 0),
+        (weights[-1], box.y1 < grid.height),
+        (weights[:, 0], box.x0 > 0),
+        (weights[:, -1], box.x1 < grid.width),
+    ):
+        if inner:
+            edge[:] = SEAM_WEIGHT
+    return weights
+
+
 def _write_panels(batch: Batch, candidate: Candidate, grid: PanelGrid, quality: int, options: EncodeOptions) -> bytes:
     """The file of one large picture (1, H, W, C)."""
     negative = inverted(batch.stack, candidate)
@@ -94,7 +112,8 @@ def _write_panels(batch: Batch, candidate: Candidate, grid: PanelGrid, quality: 
 
     def work(index: int) -> list[bytes]:
         part = batch.stack[:, *grid.box(index).slices]
-        choice = choose_residuals(part, candidate, np.array([quality]), options, negative)
+        weights = seam_weights(grid, index, candidate.model.description.block)
+        choice = choose_residuals(part, candidate, np.array([quality]), options, negative, weights)
         seeds = {name: panels.seed_of(index, grid.count, zlib.crc32(header)) for name, header in headers.items()}
         residuals, tables = choice.residuals, candidate.model.tables
         return [

@@ -71,14 +71,14 @@ def choose(
     pictures: NDArray[np.uint8],
     quality: NDArray[np.intp],
     options: EncodeOptions = DEFAULTS,
-    inside: NDArray[np.bool_] | None = None,
+    weights: NDArray[np.float32] | None = None,
 ) -> Choice:
     """Residuals for pictures (N, H, W, C) of whole units, each at its quality (N,).
 
-    options: `effort` says how long to search, and `tune` what counts as distortion. inside: (N, rows, columns), which
-    blocks hold part of the picture (None: all). The others are padding that is cropped away, and get no residuals.
+    options: `effort` says how long to search, and `tune` what counts as distortion. weights: (N, rows, columns), how
+    much that of each block counts (None: 1); a block of 0 is padding that is cropped away, and gets no residuals.
     """
-    search = _Search(model, engine, pictures, quality, inside, TUNES[options.tune])
+    search = _Search(model, engine, pictures, quality, weights, TUNES[options.tune])
     aims, refinements = _search_of(model, options)
     return search.best(aims, refinements).choice if aims else search.unmeasured()
 
@@ -89,10 +89,10 @@ def choose_measured(
     pictures: NDArray[np.uint8],
     quality: NDArray[np.intp],
     options: EncodeOptions = DEFAULTS,
-    inside: NDArray[np.bool_] | None = None,
+    weights: NDArray[np.float32] | None = None,
 ) -> MeasuredChoice:
     """Like `choose`, with the pixels that the choice decodes to."""
-    search = _Search(model, engine, pictures, quality, inside, TUNES[options.tune])
+    search = _Search(model, engine, pictures, quality, weights, TUNES[options.tune])
     return search.best(*_search_of(model, options)).choice
 
 
@@ -138,11 +138,10 @@ class _Search:
         engine: Engine,
         pictures: NDArray[np.uint8],
         quality: NDArray[np.intp],
-        inside: NDArray[np.bool_] | None,
+        weights: NDArray[np.float32] | None,
         distortion: MakeDistortion,
     ) -> None:
         self.model, self.engine, self.pictures, self.quality = model, engine, pictures, quality
-        self.inside = None if inside is None else inside.reshape(len(pictures), -1)
         vector, plane = analyse(model, pictures)
         _, self.rows, self.columns, _ = plane.shape
         unit = np.float32(2**COEFFICIENT_BITS)
@@ -152,6 +151,12 @@ class _Search:
         self.distortion = distortion(model, pictures, plane)
         lambdas = np.array([lambda_of_quality(q) for q in range(1, QUALITIES + 1)], np.float32)
         self.lambdas = lambdas[quality - 1][:, None] * self.distortion.places
+        self.vector_lambdas = self.lambdas.mean(axis=1, keepdims=True)
+        self.inside = None
+        if weights is not None:
+            weights = weights.reshape(self.lambdas.shape)
+            self.lambdas *= weights
+            self.inside = None if weights.all() else weights > 0
 
     def positions(self, index: int) -> NDArray[np.intp]:
         """Raster indices of the blocks that pass `index` codes."""
@@ -164,7 +169,7 @@ class _Search:
         if index == ladder.VECTOR:
             target = self.vector.reshape(prediction.mean.shape)
             _, tiles, size = prediction.mean.shape
-            lambdas = self.lambdas.mean(axis=1, keepdims=True).repeat(tiles, axis=1)
+            lambdas = self.vector_lambdas.repeat(tiles, axis=1)
             emphasis = np.ones(size, np.float32)
             return Elements(prediction, target, np.arange(tiles), None, lambdas, emphasis, share, tables)
         stage = self.model.description.passes[index]
@@ -212,10 +217,7 @@ class _Search:
         latent = ladder.walk(self.model, self.engine, self.quality, self.rows, self.columns, coder)
         correction = ladder.correct(self.model, self.engine, latent)
         pixels = ladder.synthesize(self.model, self.engine, latent, correction)
-        distortion = self.distortion.of(pixels)
-        if self.inside is not None:
-            distortion *= self.inside
-        blocks = coder.bits + self.lambdas * distortion
+        blocks = coder.bits + self.lambdas * self.distortion.of(pixels)
         total = blocks.sum(axis=1, dtype=np.float64) + coder.vector_bits
         choice = MeasuredChoice(coder.residuals, coder.classes, pixels)
         added = self._added(latent, correction, pixels) if aiming else None
