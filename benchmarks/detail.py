@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
+from aecodec.cli.encoder_options import tunes_option
 from aecodec.cli.option_values import number_list
 from aecodec.cli.option_values import region as region_value
 from aecodec.evaluation.comparison import Comparison, compare
 from aecodec.evaluation.pages import environment
 from aecodec.evaluation.rivals import available
 from aecodec.evaluation.sheets import Cell, Row, Section, draw
-from aecodec.evaluation.sweeps import aecodec_codec
+from aecodec.evaluation.sweeps import aecodec_codec, rival_codec
 from aecodec.images.regions import Box
 from aecodec.sources import items
 from benchmarks.reporting import model_option, require_folders, rivals_option
@@ -46,6 +47,7 @@ def section(found: Comparison, area: Box, scale: int) -> Section:
     metavar="N,...",
     help="Factors of enlargement, one row for each: 1 shows the pixels as they are.",
 )
+@tunes_option
 @rivals_option("avif,webp,jpeg")
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default="docs/detail.png", show_default=True
@@ -53,11 +55,14 @@ def section(found: Comparison, area: Box, scale: int) -> Section:
 def command(picture: str, output: Path, rivals: tuple[str, ...], **options: Any) -> None:
     """Draw a detail of PICTURE as aecodec and other codecs decode it.
 
-    Each rival has the highest quality whose file is not larger than that of aecodec.
+    Each rival has the highest quality whose file is not larger than that of aecodec, tuned as the first of --tune says.
     """
     require_folders(output)
     others, notes = available(rivals)
-    found = compare(items.load([picture])[0], aecodec_codec(options["model"]), options["quality"], others)
+    item = items.load([picture])[0]
+    codec, *codecs = [aecodec_codec(options["model"], tune=tune) for tune in options["tunes"]]
+    codecs += [rival_codec(rival, item.picture.ndim == 2) for rival in others]
+    found = compare(item, codec, options["quality"], codecs)
     x, y, width, height = options["region"]
     area = Box(y, y + height, x, x + width)
     draw([section(found, area, scale) for scale in options["scales"]]).save(output, optimize=True)

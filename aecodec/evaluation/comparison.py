@@ -10,10 +10,9 @@ from PIL import Image, ImageDraw
 
 from aecodec.evaluation import colours
 from aecodec.evaluation.pages import number
-from aecodec.evaluation.rivals import Rival
 from aecodec.evaluation.scores import mean, measured
 from aecodec.evaluation.sheets import Cell, Row, Section
-from aecodec.evaluation.sweeps import Codec, Progress, Reconstruction, fit_budget, fit_budgets, no_progress, rival_codec
+from aecodec.evaluation.sweeps import Codec, Progress, Reconstruction, fit_budget, fit_budgets, no_progress
 from aecodec.images.regions import Box
 from aecodec.sources.items import Item
 from aecodec.sources.readers import Picture
@@ -64,15 +63,13 @@ class Comparison:
 
 
 def compare(
-    item: Item, codec: Codec, quality: int, rivals: Sequence[Rival], progress: Progress = no_progress
+    item: Item, codec: Codec, quality: int, others: Sequence[Codec], progress: Progress = no_progress
 ) -> Comparison:
-    """Code a picture with `codec` at a quality, and with each rival at its highest quality whose file is no larger."""
+    """Code a picture with `codec` at a quality, and with each other at its highest quality whose file is no larger."""
     original = item.picture
     mine = fit_budgets(Codec(codec.name, codec.encode, codec.decode, (quality,)), [original], [0], progress)[0][0]
     found = [(codec.name, replace(mine, fits=True))]
-    found += [
-        (r.name, fit_budget(rival_codec(r, original.ndim == 2), original, mine.file_bytes, progress)) for r in rivals
-    ]
+    found += [(other.name, fit_budget(other, original, mine.file_bytes, progress)) for other in others]
     return Comparison(
         item, [CodecResult(name, f, mean(measured([original], [f.picture], ["ssim"])["ssim"])) for name, f in found]
     )

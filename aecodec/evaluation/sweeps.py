@@ -44,9 +44,11 @@ class Codec:
 
 
 def aecodec_codec(
-    model: str, effort: int = DEFAULT_EFFORT, name: str = "aecodec", *, tune: str = DEFAULT_TUNE
+    model: str, effort: int = DEFAULT_EFFORT, name: str | None = None, *, tune: str = DEFAULT_TUNE
 ) -> Codec:
-    """aecodec with a model and other options of `aecodec.encode`."""
+    """aecodec with a model and other options of `aecodec.encode`. name: None for one that says what it is tuned for."""
+    if name is None:
+        name = "aecodec" if tune == DEFAULT_TUNE else f"aecodec, tune {tune}"
 
     def encode(pictures: Sequence[Picture], quality: int) -> list[bytes]:
         return aecodec.encode_many(pictures, model=model, quality=quality, effort=effort, tune=tune)

@@ -68,7 +68,7 @@ def holds(file: str, picture: np.ndarray, scale: int) -> bool:
 def test_evaluate_prints_a_column_for_each_quality_and_writes_what_others_read() -> None:
     words = [*SHEET, "--limit", "6", "-m", "mnist", "-e", "0", "-q", "20,80"]
     shown = succeeds("evaluate", *words, "--json", "a.json", "--csv", "out/a.csv")
-    assert shown.startswith(f"6 pictures, model {registry.by_name('mnist').name}, effort 0\n")
+    assert shown.startswith(f"6 pictures, model {registry.by_name('mnist').name}, effort 0, tune psnr\n")
     assert re.search(r"\nquality +20 +80\n", shown)
     results = json.loads(Path("a.json").read_text())["results"]
     assert results["quality"] == [20, 80]
@@ -245,11 +245,11 @@ def test_bench_writes_a_page_its_points_and_two_plots() -> None:
     page = Path("out/b.md").read_text()
     assert shown == page
     assert "![Bits per pixel against PSNR and other measures](b.png)" in page
-    for name in ("aecodec, effort 0", "aecodec, effort 1", "WebP", "deep", "linear KLT, payload only"):
+    for name in ("aecodec, effort 0, tune psnr", "aecodec, effort 1", "WebP", "deep", "linear KLT, payload only"):
         assert f"| {name} " in page
     content = json.loads(Path("out/b.json").read_text())
     found = {curve["name"]: curve for curve in content["curves"]}
-    assert [p["setting"] for p in found["aecodec, effort 0"]["points"]] == [20, 60, 90]
+    assert [p["setting"] for p in found["aecodec, effort 0, tune psnr"]["points"]] == [20, 60, 90]
     assert 0.9 < found["aecodec, effort 1"]["points"][-1]["ssim"] <= 1
     assert found["deep"]["results"]["psnr-rgb"] == [24, 33]
     # With published curves PSNR is the mean over pictures, as it is theirs.

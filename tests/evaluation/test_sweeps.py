@@ -164,7 +164,8 @@ def test_the_best_quality_within_bytes_is_found_in_large_pictures_as_in_small_on
 
 def test_rivals_get_no_more_bytes_than_aecodec() -> None:
     found, _ = rivals.available(["webp", "jpeg"])
-    compared = comparison.compare(items.Item("a", COLOUR[0]), sweeps.aecodec_codec("cifar", 0), 70, found)
+    codecs = [sweeps.rival_codec(rival, False) for rival in found]
+    compared = comparison.compare(items.Item("a", COLOUR[0]), sweeps.aecodec_codec("cifar", 0), 70, codecs)
     assert [result.name for result in compared.results] == ["aecodec", "WebP", "JPEG"]
     budget = len(aecodec.encode(COLOUR[0], model="cifar", quality=70, effort=0))
     assert compared.results[0].reconstruction.file_bytes == budget
