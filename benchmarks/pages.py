@@ -100,10 +100,19 @@ _MORE_BD_RATES = "--bd-by psnr:0.02:0.15 --bd-by ms-ssim:0.1:0.6"
 _SSIMULACRA2 = "--bd-by ssimulacra2:0.1:0.6 --ssimulacra2"
 
 
-def _rate_distortion(name: str, arguments: str) -> Page:
-    stem = f"docs/rate-distortion-{name}"
+def _bench(name: str, arguments: str) -> Page:
+    stem = f"docs/{name}"
     files = tuple(stem + suffix for suffix in (".md", ".json", ".png", ".svg"))
     return Page(files, f"aec bench {arguments} -o {stem} --force")
+
+
+def _rate_distortion(name: str, arguments: str) -> Page:
+    return _bench(f"rate-distortion-{name}", arguments)
+
+
+def _efforts(name: str, arguments: str, title: str) -> Page:
+    options = f'--limit 500 -e 0,1,3,6,9 --rivals none --pooled-psnr --no-speed --title "{title}"'
+    return _bench(f"efforts-{name}", f"{arguments} {options}")
 
 
 def _markdown(name: str, arguments: str) -> Page:
@@ -154,6 +163,16 @@ PAGES = (
         f" --rivals webp,jpeg,{_ALL_AVIF},jxl --rates 0.3:1.5 {_MORE_BD_RATES} {_SSIMULACRA2}"
         ' --mean-psnr --no-speed --at 26,28,30,32,34,36,38 --title "Held-out photographs"',
     ),
+    _efforts(
+        "mnist",
+        f"{_DIGITS} -m mnist -q 10,20,30,40,50,60,75 --at 22.7,25,27.5,31.3,34.9,38",
+        "Effort: 500 test digits of MNIST",
+    ),
+    _efforts(
+        "cifar",
+        f"{_CIFAR[0]} --tile 32 -m cifar -q 10,20,30,40,50,60,75 --at 24.7,26.9,28.9,31.5,33.8,36.2",
+        "Effort: 500 test pictures of CIFAR-10",
+    ),
     Page(
         ("docs/reconstructions.png",),
         f"python -m benchmarks figure --set Digits {_DIGITS} mnist --set Letters {_LETTERS} alphabet"
@@ -201,6 +220,7 @@ PAGES = (
         "data-sets-cifar", f"data-sets --no-speed {' '.join(f'--cifar {sheet}' for sheet in _CIFAR)} --efforts 3"
     ),
     _markdown("data-sets", f"data-sets --no-speed --digits {_DIGITS} --letters {_LETTERS} --efforts 3,6"),
+    _markdown("million-thumbnails", "data-sets --thumbnails {photos}"),
     _markdown("scans", f"scans {_DIGITS}"),
     _markdown("targets", f"targets {_CIFAR[0]} -m cifar -n 200 -e 0"),
     _markdown("many", f"many {_DIGITS}"),

@@ -131,6 +131,7 @@ def test_bad_input_gets_one_sentence(command: str) -> None:
         (["reconstruct", "seven.png", "-o", "a.jpg"], "must end in .png"),
         (["bench", "seven.png", "--rivals", "gif"], "'gif' is not one of webp"),
         (["bench", "seven.png", "--bd-by", "beauty"], "'beauty' is not one of psnr, ssim, ms-ssim, ssimulacra2"),
+        (["bench", "seven.png", "--tune", "ssim,vmaf"], "'ssim,vmaf' is not a comma-separated list of psnr and ssim"),
         (["bench", "seven.png", "--bd-by", "ssim:1"], "'1' is not a range of bits per pixel"),
         (["bench", "seven.png", "--bd-by", "ssimulacra2"], "--bd-by ssimulacra2 needs --ssimulacra2"),
     ],
@@ -237,6 +238,16 @@ def test_the_slider_moves_between_the_original_and_what_each_codec_made(browser:
     ] == []
 
 
+def test_bench_draws_a_curve_for_each_tune() -> None:
+    words = [*SHEET, "--limit", "4", "-m", "cifar", "-q", "20,60", "--rivals", "none", "--no-speed"]
+    shown = succeeds("bench", *words, "--tune", "psnr,ssim")
+    assert "| aecodec " in shown and "| aecodec, tune ssim " in shown
+    bytes_at_60 = {line.split("|")[2].strip() for line in shown.splitlines() if line.startswith("|      60 ")}
+    assert len(bytes_at_60) == 2
+    both = succeeds("bench", *words, "--tune", "ssim", "-e", "0,1")
+    assert "| aecodec, tune ssim, effort 0 " in both and "| aecodec, tune ssim, effort 1 " in both
+
+
 def test_bench_writes_a_page_its_points_and_two_plots() -> None:
     pytest.importorskip("matplotlib")
     Path("deep.json").write_text('{"name": "deep", "results": {"bpp": [0.2, 1.5], "psnr-rgb": [24, 33]}}')
@@ -245,11 +256,11 @@ def test_bench_writes_a_page_its_points_and_two_plots() -> None:
     page = Path("out/b.md").read_text()
     assert shown == page
     assert "![Bits per pixel against PSNR and other measures](b.png)" in page
-    for name in ("aecodec, effort 0, tune psnr", "aecodec, effort 1", "WebP", "deep", "linear KLT, payload only"):
+    for name in ("aecodec, effort 0", "aecodec, effort 1", "WebP", "deep", "linear KLT, payload only"):
         assert f"| {name} " in page
     content = json.loads(Path("out/b.json").read_text())
     found = {curve["name"]: curve for curve in content["curves"]}
-    assert [p["setting"] for p in found["aecodec, effort 0, tune psnr"]["points"]] == [20, 60, 90]
+    assert [p["setting"] for p in found["aecodec, effort 0"]["points"]] == [20, 60, 90]
     assert 0.9 < found["aecodec, effort 1"]["points"][-1]["ssim"] <= 1
     assert found["deep"]["results"]["psnr-rgb"] == [24, 33]
     # With published curves PSNR is the mean over pictures, as it is theirs.

@@ -89,6 +89,8 @@ def test_one_picture_that_no_file_suits_is_reported_and_the_rest_go_on(folder: P
         (("--min-ssim", "2"), "min_ssim must be a number from -1 to 1"),
         (("--max-error", "-1"), "--max-error"),
         (("--lossless", "--alpha-quality", "50"), "an alpha_quality below 100 contradicts lossless"),
+        (("--lossless", "--tune", "ssim"), "tune=ssim contradicts lossless and max_error"),
+        (("--tune", "butter"), "'butter' is not one of 'psnr', 'ssim'"),
     ],
 )
 def test_wrong_usage_exits_with_two(folder: Path, options: tuple[str, ...], sentence: str) -> None:
