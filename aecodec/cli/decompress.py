@@ -64,7 +64,6 @@ class Decompression:
         file = ParsedFile.parse(data, self.options.max_pixels)  # a wrong input is reported before an existing output
         if self.options.skips(pair):
             return None
-        self._format(pair)
         return Encoded(data, file.size[0] * file.size[1], file.metadata())
 
     def _decode(self, progress: Progress | None, batch: Sequence[Encoded]) -> list[Picture]:
@@ -78,13 +77,14 @@ class Decompression:
         ]
 
     def _write(self, pair: FilePair, encoded: Encoded, picture: Picture) -> Outcome:
-        name = self._format(pair)
+        name = self.format(pair)
         written, notes = write_picture(picture, encoded.metadata, name)
         write(pair.target, written)
         line = describe_decompression(pair, encoded.data, picture, len(written)) if self.with_lines else ""
         return Outcome(pair, len(encoded.data), len(written), notes, line)
 
-    def _format(self, pair: FilePair) -> str:
+    def format(self, pair: FilePair) -> str:
+        """The format to write: a key of FORMATS. Raises UsageError."""
         return self.decoder_options.picture_format or format_for(pair.target)
 
 
@@ -134,6 +134,8 @@ def command(inputs: tuple[str, ...], output: str | None, **options: Any) -> None
     pairs = pair_files(inputs, output, suffix, recursive=conversion.recursive, accepts=_is_aec_name)
     verbosity = conversion.verbosity(len(pairs))
     decompression = Decompression(decoder_options, conversion, verbosity.lines)
+    for pair in pairs:
+        decompression.format(pair)
     run(decompression, pairs, jobs=conversion.jobs, verbosity=verbosity)
 
 

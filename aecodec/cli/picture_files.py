@@ -11,11 +11,11 @@ from io import BytesIO
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+import click
 import numpy as np
 from PIL import Image, ImageFile
 
 from aecodec.cli.byte_files import read
-from aecodec.cli.failures import Failure
 from aecodec.cli.file_pairs import PIPE
 from aecodec.cli.library_messages import collected, is_printed_about, printing_collected
 from aecodec.errors import AecError, NotAnAecFile, UnsupportedImage
@@ -141,12 +141,12 @@ def _readable_suffixes() -> frozenset[str]:
 
 
 def format_for(target: str) -> str:
-    """Return the key of FORMATS for the suffix of `target`; png for a pipe or no suffix. Raises Failure."""
+    """Return the key of FORMATS for the suffix of `target`; png for a pipe or no suffix. Raises UsageError."""
     suffix = os.path.splitext(target)[1].lower()
     if target == PIPE or suffix in {"", ".png"}:
         return "png"  # asking Pillow would import the plugins of all formats
     if suffix[1:] not in FORMATS or Image.registered_extensions().get(suffix) not in Image.SAVE:
-        raise Failure(f"{target}: pictures cannot be written as {suffix}; try .png")
+        raise click.UsageError(f"{target}: pictures cannot be written as {suffix}; try .png")
     return suffix[1:]
 
 
