@@ -175,9 +175,9 @@ PAGES = (
     ),
     _rate_distortion(
         "kodak-smooth",
-        "{kodak} --smoothest 8 -m photo -e 3 --tune psnr,ssim -q 1,5,10,15,20,25,30,40 --rivals webp,jpeg,avif,avif-420,jxl"
-        " --rates 0.02:0.15 --bd-by ms-ssim:0.02:0.15 --mean-psnr --no-speed --at 26,28,30,32,34"
-        ' --title "The eight smoothest Kodak photographs at low rates"',
+        "{kodak} --smoothest 8 -m photo -e 3 --tune psnr,ssim -q 1,5,10,15,20,25,30,40"
+        " --rivals webp,jpeg,avif,avif-420,jxl --rates 0.02:0.15 --bd-by ms-ssim:0.02:0.15"
+        ' --mean-psnr --no-speed --at 26,28,30,32,34 --title "The eight smoothest Kodak photographs at low rates"',
     ),
     Page(
         ("docs/reconstructions.png",),
