@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from aecodec.images.source import Picture
 
-FASTEST = EncodeOptions(effort=0)  # for trials
+# For trials: what is tuned for is not yet looked at, so that the costs of all models are of one kind.
+FASTEST = EncodeOptions(effort=0)
 TRIAL_QUALITY = 50  # candidates are compared at this one where the quality is not known yet
 TRIAL_PARTS = 4  # parts of a large picture that a trial codes
 TRIAL_SIDE = 128  # of a part, in pixels, rounded up to whole units
@@ -70,19 +71,20 @@ def choose_residuals(
     For parts of larger pictures, negative: which to invert (S,), None to let `inverted` decide; and weights: (rows,
     columns), how much the distortion of each block counts, None for 1.
     """
-    grown, shown = _canvas(stack, candidate, negative)
+    grown, inside = _canvas(stack, candidate, negative)
     if weights is not None:
-        shown = weights if shown is None else weights * shown
+        weights = np.broadcast_to(weights, (len(stack), *weights.shape))
+        inside = weights if inside is None else weights * inside
     engine = engines.engine(options.engine)
-    return choose(candidate.model, engine, grown, qualities, options, shown)
+    return choose(candidate.model, engine, grown, qualities, options, inside)
 
 
 def measure_residuals(
     stack: Picture, candidate: Candidate, qualities: NDArray[np.intp], engine_name: str
 ) -> MeasuredChoice:
     """Residuals chosen with effort 0, and the pixels that they decode to. Arguments as for `choose_residuals`."""
-    grown, shown = _canvas(stack, candidate, None)
-    return choose_measured(candidate.model, engines.engine(engine_name), grown, qualities, FASTEST, shown)
+    grown, inside = _canvas(stack, candidate, None)
+    return choose_measured(candidate.model, engines.engine(engine_name), grown, qualities, FASTEST, inside)
 
 
 def _canvas(
@@ -92,8 +94,8 @@ def _canvas(
     d = candidate.model.description
     shown = tile_grid.inside((stack.shape[1], stack.shape[2]), d.unit, d.block)
     # Most pictures have no padding without a pixel: theirs need not be looked for in every pass.
-    every = None if shown.all() else np.broadcast_to(shown.astype(np.float32), (len(stack), *shown.shape))
-    return tile_grid.grow(model_samples(stack, candidate, negative), d.unit), every
+    inside = None if shown.all() else np.broadcast_to(shown.astype(np.float32), (len(stack), *shown.shape))
+    return tile_grid.grow(model_samples(stack, candidate, negative), d.unit), inside
 
 
 def model_samples(stack: Picture, candidate: Candidate, negative: NDArray[np.bool_] | None = None) -> Picture:

@@ -26,7 +26,7 @@ import numpy as np
 from aecodec.encoding.options import EncodeOptions
 from aecodec.encoding.rounding import NEVER, Elements
 from aecodec.encoding.rounding import choose as choose_rounding
-from aecodec.encoding.tuning import TUNES, MakeDistortion
+from aecodec.encoding.tuning import Distortion, distortion_of
 from aecodec.engines import Engine
 from aecodec.models import ladder
 from aecodec.models.analysis import analyse
@@ -78,7 +78,7 @@ def choose(
     options: `effort` says how long to search, and `tune` what counts as distortion. weights: (N, rows, columns), how
     much that of each block counts (None: 1); a block of 0 is padding that is cropped away, and gets no residuals.
     """
-    search = _Search(model, engine, pictures, quality, weights, TUNES[options.tune])
+    search = _Search(model, engine, pictures, quality, weights, distortion_of(options.tune, model, pictures))
     aims, refinements = _search_of(model, options)
     return search.best(aims, refinements).choice if aims else search.unmeasured()
 
@@ -92,7 +92,7 @@ def choose_measured(
     weights: NDArray[np.float32] | None = None,
 ) -> MeasuredChoice:
     """Like `choose`, with the pixels that the choice decodes to."""
-    search = _Search(model, engine, pictures, quality, weights, TUNES[options.tune])
+    search = _Search(model, engine, pictures, quality, weights, distortion_of(options.tune, model, pictures))
     return search.best(*_search_of(model, options)).choice
 
 
@@ -139,24 +139,30 @@ class _Search:
         pictures: NDArray[np.uint8],
         quality: NDArray[np.intp],
         weights: NDArray[np.float32] | None,
-        distortion: MakeDistortion,
+        distortion: Distortion,
     ) -> None:
         self.model, self.engine, self.pictures, self.quality = model, engine, pictures, quality
         vector, plane = analyse(model, pictures)
         _, self.rows, self.columns, _ = plane.shape
         unit = np.float32(2**COEFFICIENT_BITS)
         self.vector = vector * unit
-        plane = plane.reshape(len(pictures), self.rows * self.columns, -1)
-        self.plane = plane * unit
-        self.distortion = distortion(model, pictures, plane)
-        lambdas = np.array([lambda_of_quality(q) for q in range(1, QUALITIES + 1)], np.float32)
-        self.lambdas = lambdas[quality - 1][:, None] * self.distortion.places
-        self.vector_lambdas = self.lambdas.mean(axis=1, keepdims=True)
-        self.inside = None
-        if weights is not None:
-            weights = weights.reshape(self.lambdas.shape)
-            self.lambdas *= weights
-            self.inside = None if weights.all() else weights > 0
+        self.plane = (plane * unit).reshape(len(pictures), self.rows * self.columns, -1)
+        self.distortion = distortion
+        lambdas = np.array([lambda_of_quality(q) for q in range(1, QUALITIES + 1)], np.float32)[quality - 1][:, None]
+        each = distortion.block_weights
+        weights = np.ones_like(each) if weights is None else weights.reshape(each.shape)
+        inside = weights > 0
+        self.inside = None if inside.all() else inside
+        self.lambdas = lambdas * each * weights
+        self.vector_lambdas = lambdas * (
+            self._by_tile(each * inside) / np.maximum(self._by_tile(inside), np.float32(1))
+        )
+
+    def _by_tile(self, values: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Sums over the blocks (N, blocks) of each tile: (N, tiles)."""
+        n, (down, across) = len(values), ladder.vectors(self.model, self.rows, self.columns)
+        tiles = values.reshape(n, down, self.rows // down, across, self.columns // across)
+        return np.asarray(tiles.sum(axis=(2, 4), dtype=np.float32).reshape(n, -1))
 
     def positions(self, index: int) -> NDArray[np.intp]:
         """Raster indices of the blocks that pass `index` codes."""
@@ -169,13 +175,12 @@ class _Search:
         if index == ladder.VECTOR:
             target = self.vector.reshape(prediction.mean.shape)
             _, tiles, size = prediction.mean.shape
-            lambdas = self.vector_lambdas.repeat(tiles, axis=1)
-            emphasis = np.ones(size, np.float32)
-            return Elements(prediction, target, np.arange(tiles), None, lambdas, emphasis, share, tables)
+            equal = np.ones(size, np.float32)
+            return Elements(prediction, target, np.arange(tiles), None, self.vector_lambdas, equal, share, tables)
         stage = self.model.description.passes[index]
         target = self.plane.reshape(n, self.rows * self.columns, -1)[..., stage.lo : stage.hi]
-        emphasis = self.distortion.elements[stage.lo : stage.hi]
-        return Elements(prediction, target, self.positions(index), self.inside, self.lambdas, emphasis, share, tables)
+        own = self.distortion.element_weights[stage.lo : stage.hi]
+        return Elements(prediction, target, self.positions(index), self.inside, self.lambdas, own, share, tables)
 
     def share(self, index: int) -> np.float32:
         """The share of the bits saved by a smaller residual that is counted in a pass; 1 for the vector."""

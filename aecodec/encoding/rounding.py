@@ -29,8 +29,8 @@ class Elements:
 
     ``target``: (N, blocks, K), the real values, in units of an element, of all blocks; those of the pass are ``where``
     (P,). ``inside``: (N, blocks), or None for all, which blocks hold some of the picture; the others get no residuals.
-    ``lambdas``: (N, blocks), bits that a squared error is worth; ``emphasis``: (K,), times how much for each element of
-    a block. ``share``: how much the bits count that a smaller residual saves.
+    ``lambdas``: (N, blocks), bits that a squared error is worth; ``element_weights``: (K,), times how much for each
+    element of a block. ``share``: how much the bits count that a smaller residual saves.
     """
 
     prediction: Prediction
@@ -38,7 +38,7 @@ class Elements:
     where: NDArray[np.intp]
     inside: NDArray[np.bool_] | None
     lambdas: NDArray[np.float32]
-    emphasis: NDArray[np.float32]
+    element_weights: NDArray[np.float32]
     share: np.float32
     tables: Tables
 
@@ -101,7 +101,7 @@ class _Rows:
         if elements.inside is not None:
             exact *= elements.inside[:, elements.where, None]
         exact, classes = exact.reshape(n, -1), prediction.classes.reshape(n, -1)
-        price = elements.lambdas[:, elements.where, None] * elements.emphasis
+        price = elements.lambdas[:, elements.where, None] * elements.element_weights
         weight = (price * (size / UNIT) ** 2).reshape(n, -1)
         nearest = np.rint(np.clip(exact, -MAX_RESIDUAL, MAX_RESIDUAL)).astype(np.int32)
         nearest[classes < tables.skip] = 0
@@ -161,7 +161,7 @@ class ElementsStruct(ctypes.Structure):
         *((name, Count) for name in ("n", "positions", "count")),
         *(("mean", Address), ("units", Count), ("classes", Address), ("step", Address), ("target", Address)),
         *(("target_block", Count), ("blocks", Count), ("where", Address), ("inside", Address), ("lambdas", Address)),
-        *((name, Address) for name in ("emphasis", "change")),
+        *((name, Address) for name in ("element_weights", "change")),
         *((name, ctypes.c_float) for name in ("share", "least_fraction", "never", "unit")),
     )
 
@@ -196,7 +196,7 @@ def _native(elements: Elements, changes: NDArray[np.int8] | None, measuring: boo
         "target": target,
         "where": np.ascontiguousarray(elements.where, np.int64),
         "lambdas": np.ascontiguousarray(elements.lambdas, np.float32),
-        "emphasis": np.ascontiguousarray(elements.emphasis, np.float32),
+        "element_weights": np.ascontiguousarray(elements.element_weights, np.float32),
     }
     if elements.inside is not None:
         arrays["inside"] = np.ascontiguousarray(elements.inside, np.bool_)

@@ -9,41 +9,45 @@ import numpy as np
 
 from aecodec.encoding.options import PSNR, SSIM
 from aecodec.metrics import MS_SSIM_WEIGHTS
-from aecodec.models.analysis import analyse, blocks_of
+from aecodec.models.analysis import blocks_of
 from aecodec.models.model import Model
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# What an error weighs where the variance of luma is v: (REFERENCE / (v + DARK_NOISE)) ** MASKING. SSIM divides it by
-# v + 29; less is better with the steps of a model trained for squared error. Chosen with training photographs.
+# Where the variance of luma is v, an error weighs (UNWEIGHTED / (v + FLOOR)) ** MASKING. SSIM divides it by v + 29;
+# less is better with the steps of a model trained for squared error. All four were chosen with training photographs,
+# CHROMA by SSIMULACRA2, as MS-SSIM takes the mean of red, green and blue.
 MASKING: Final = 0.7
-REFERENCE: Final = 3400.0
-DARK_NOISE: Final = 50.0
+FLOOR: Final = 50.0
+UNWEIGHTED: Final = 3400.0  # less zeroes more at each quality, which takes more bytes at equal MS-SSIM
 CHROMA: Final = 0.5  # what an error of colour weighs beside one of luma
 LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 class Distortion(Protocol):
-    """The distortion of pictures, block by block, as a sum over the squared errors of pixels or coefficients.
+    """The distortion of pictures, block by block.
 
-    places: (N, blocks), what the errors of a block weigh. elements: (K,), what that of a coefficient weighs.
+    block_weights: (N, blocks), what the distortion of a block weighs. element_weights: (K,), what the squared error of
+    a coefficient adds to it, about, as rounding needs it.
     """
 
-    places: NDArray[np.float32]
-    elements: NDArray[np.float32]
+    block_weights: NDArray[np.float32]
+    element_weights: NDArray[np.float32]
 
     def of(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The distortion of decoded pictures (N, H, W, C), before it is weighed by place: (N, blocks)."""
+        """The distortion of decoded pictures (N, H, W, C), before it is weighed by block: (N, blocks)."""
 
 
 class SquaredError:
     """The squared error of the pixels: what PSNR measures."""
 
-    def __init__(self, model: Model, pictures: NDArray[np.uint8], plane: NDArray[np.float32]) -> None:
-        self.pictures, self.side = pictures, model.description.block
-        self.places = np.ones((len(pictures), plane.shape[1]), np.float32)
-        self.elements = np.ones(plane.shape[2], np.float32)
+    def __init__(self, model: Model, pictures: NDArray[np.uint8]) -> None:
+        d = model.description
+        self.pictures, self.side = pictures, d.block
+        blocks = pictures.shape[1] * pictures.shape[2] // d.block**2
+        self.block_weights = np.ones((len(pictures), blocks), np.float32)
+        self.element_weights = np.ones(d.coefficients, np.float32)
 
     def of(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `Distortion`."""
@@ -54,31 +58,39 @@ class SquaredError:
 
 
 class StructuralError:
-    """An estimate of 1 - MS-SSIM: squared errors of coefficients by their scale, more where the picture is smooth.
+    """An estimate of 1 - MS-SSIM: squared errors by their scale, more where the picture is smooth.
 
     SSIM divides an error by the variance around it (Wang, Rehman, Wang, Ma and Gao, "SSIM-motivated rate-distortion
     optimization for video coding", IEEE Trans. Circuits Syst. Video Technol. 22(4), 2012); MS-SSIM sees little of fine
     detail and all of a block's mean.
     """
 
-    def __init__(self, model: Model, pictures: NDArray[np.uint8], plane: NDArray[np.float32]) -> None:
-        self.model, self.plane = model, plane
-        variance = _variance(pictures, model.description.block).reshape(len(pictures), -1)
-        self.places = ((variance + np.float32(DARK_NOISE)) / np.float32(REFERENCE)) ** np.float32(-MASKING)
-        self.elements = _visible_shares(model) if plane.shape[2] else np.ones(0, np.float32)
+    def __init__(self, model: Model, pictures: NDArray[np.uint8]) -> None:
+        d = model.description
+        self.pictures, self.side = pictures, d.block
+        variance = _variance(pictures, d.block).reshape(len(pictures), -1)
+        self.block_weights = ((variance + np.float32(FLOOR)) / np.float32(UNWEIGHTED)) ** np.float32(-MASKING)
+        patterns = np.linalg.pinv(model.analysis["analysis.block"]).astype(np.float32)
+        patterns = patterns.reshape(-1, d.block, d.block, d.channels)
+        self.element_weights = _visible(patterns) / (patterns**2).sum(axis=(1, 2, 3))
 
     def of(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `Distortion`."""
-        error = analyse(self.model, pixels)[1].reshape(self.plane.shape) - self.plane
-        return np.asarray((error * error) @ self.elements)
+        n, height, width, channels = pixels.shape
+        error = pixels.astype(np.float32)
+        error -= self.pictures
+        blocks = blocks_of(error, self.side, self.side)
+        return _visible(blocks.reshape(-1, self.side, self.side, channels)).reshape(n, -1)
 
 
-MakeDistortion: TypeAlias = Callable[[Model, "NDArray[np.uint8]", "NDArray[np.float32]"], Distortion]
-TUNES: Final[dict[str, MakeDistortion]] = {
-    PSNR: SquaredError,
-    SSIM: StructuralError,
-}
-"""Distortions of pictures (N, H, W, C) of whole units with coefficients (N, blocks, K), by what is tuned for."""
+MakeDistortion: TypeAlias = Callable[[Model, "NDArray[np.uint8]"], Distortion]
+TUNES: Final[dict[str, MakeDistortion]] = {PSNR: SquaredError, SSIM: StructuralError}
+"""The distortion of pictures (N, H, W, C) of whole units, by what is tuned for; see `distortion_of`."""
+
+
+def distortion_of(tune: str, model: Model, pictures: NDArray[np.uint8]) -> Distortion:
+    """The distortion for `tune`; the squared error for a model without a plane, whose vector says nothing of scales."""
+    return (TUNES[tune] if model.description.passes else SquaredError)(model, pictures)
 
 
 def _luma(pictures: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -102,22 +114,24 @@ def _spread(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray((down[..., :-2] + 2 * down[..., 1:-1] + down[..., 2:]) / 4)
 
 
-def _visible_shares(model: Model) -> NDArray[np.float32]:
-    """The share of each coefficient's energy that MS-SSIM sees: (K,), from 0 to 1."""
-    d = model.description
-    patterns = model.analysis["analysis.block"].T.reshape(-1, d.block, d.block, d.channels)
-    luma = np.broadcast_to(_luma(patterns)[..., None], patterns.shape)
-    colour = patterns - luma
-    return np.asarray((_seen(luma) + CHROMA * _seen(colour)) / (luma**2 + colour**2).mean(axis=(1, 2, 3)))
+def _visible(errors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How much of the squared errors of blocks (B, side, side, C) MS-SSIM sees, colour weighed by CHROMA: (B,)."""
+    luma = _luma(errors)[..., None]
+    samples = np.float32(errors[0].size)
+    colour = errors - luma if errors.shape[-1] > 1 else None
+    seen = _by_scale(luma)
+    if colour is not None:
+        seen += np.float32(CHROMA) * _by_scale(colour)
+    return np.asarray(samples * seen)
 
 
-def _seen(patterns: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean squares of patterns (K, side, side, C), halved from scale to scale and weighed as MS-SSIM weighs scales."""
-    total = np.zeros(len(patterns), np.float32)
+def _by_scale(errors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean squares of blocks (B, side, side, C), halved again and again, weighed as MS-SSIM weighs its scales: (B,)."""
+    total = np.zeros(len(errors), np.float32)
     for weight in MS_SSIM_WEIGHTS:
-        total += np.float32(weight) * (patterns**2).mean(axis=(1, 2, 3))
-        if patterns.shape[1] > 1:
+        total += np.float32(weight) * (errors**2).mean(axis=(1, 2, 3))
+        if errors.shape[1] > 1:
             half = np.float32(0.5)
-            patterns = half * (patterns[:, ::2] + patterns[:, 1::2])
-            patterns = half * (patterns[:, :, ::2] + patterns[:, :, 1::2])
+            errors = half * (errors[:, ::2] + errors[:, 1::2])
+            errors = half * (errors[:, :, ::2] + errors[:, :, 1::2])
     return total

@@ -40,7 +40,7 @@ typedef struct {
     const int64_t *where;
     const uint8_t *inside; /* (n, blocks), or NULL: all; the others have no residuals */
     const float *lambda;   /* (n, blocks) */
-    const float *emphasis; /* (count) */
+    const float *element_weights; /* (count) */
     const int8_t *change;  /* (n, positions, count), or NULL: what is added to the residuals as rounded */
     float share, least_fraction, never, unit;
 } aec_elements;
@@ -62,7 +62,7 @@ EXPORT void aec_choose(const aec_elements *e, const aec_costs *costs, int32_t *r
                 int32_t c = e->classes[at];
                 float size = (float)step[k], scaled = size / e->unit;
                 float exact = shown ? (target[k] - (float)mean[k]) / size : 0.0f;
-                double weight = e->lambda[block] * e->emphasis[k] * (scaled * scaled);
+                double weight = e->lambda[block] * e->element_weights[k] * (scaled * scaled);
                 float bounded = exact < -MAX_RESIDUAL ? -MAX_RESIDUAL : exact > MAX_RESIDUAL ? MAX_RESIDUAL : exact;
                 int32_t nearest = c < costs->skip ? 0 : (int32_t)rintf(bounded), chosen = nearest;
                 if (nearest) {

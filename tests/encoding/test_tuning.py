@@ -14,21 +14,16 @@ from aecodec import InvalidValue, metrics, native
 from aecodec.encoding import rounding
 from aecodec.encoding.options import PSNR, SSIM, TUNE_NAMES
 from aecodec.encoding.rounding import Elements, Rounded
-from aecodec.encoding.tuning import TUNES, SquaredError, StructuralError
+from aecodec.encoding.tuning import TUNES, Distortion, distortion_of
 from aecodec.models import registry
-from aecodec.models.analysis import analyse
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CAT = np.asarray(Image.open(EXAMPLES / "cat.png").convert("RGB"))
 COLOURS = np.repeat(np.repeat(np.random.default_rng(3).integers(0, 256, (1, 5, 6, 3)), 8, 1), 8, 2).astype(np.uint8)
 
 
-def of(name: str, pictures: np.ndarray, tune: str = SSIM) -> SquaredError | StructuralError:
-    model = registry.by_name(name)
-    plane = analyse(model, pictures)[1]
-    found = TUNES[tune](model, pictures, plane.reshape(len(pictures), -1, plane.shape[-1]))
-    assert isinstance(found, SquaredError | StructuralError)
-    return found
+def of(name: str, pictures: np.ndarray, tune: str = SSIM) -> Distortion:
+    return distortion_of(tune, registry.by_name(name), pictures)
 
 
 def shifted(pictures: np.ndarray, pattern: np.ndarray | int) -> np.ndarray:
@@ -45,10 +40,10 @@ def test_squared_error_is_that_of_the_pixels() -> None:
     distortion = of("photo", pictures, PSNR)
     noise = np.random.default_rng(0).integers(-20, 21, pictures.shape)
     found = distortion.of(shifted(pictures, noise))
-    assert found.shape == distortion.places.shape == (1, 30)
+    assert found.shape == distortion.block_weights.shape == (1, 30)
     assert found.sum() == (noise**2).sum()
-    assert (distortion.places == 1).all()
-    assert (distortion.elements == 1).all()
+    assert (distortion.block_weights == 1).all()
+    assert (distortion.element_weights == 1).all()
 
 
 @pytest.mark.parametrize("name", ["photo", "cifar", "mnist"])
@@ -59,8 +54,8 @@ def test_shares_that_ms_ssim_sees_are_least_for_fine_patterns(name: str) -> None
     checks = np.indices(gray.shape[1:3]).sum(axis=0) % 2 * 20 - 10
     fine, flat = distortion.of(shifted(gray, checks[..., None])), distortion.of(shifted(gray, 10))
     assert (fine < 0.1 * flat).all()  # a checkerboard of pixels is gone at the second scale
-    assert distortion.elements.min() >= metrics.MS_SSIM_WEIGHTS[0] * 0.4
-    assert distortion.elements.max() <= 1.001
+    assert distortion.element_weights.min() >= metrics.MS_SSIM_WEIGHTS[0] * 0.4
+    assert distortion.element_weights.max() <= 1.001
 
 
 def test_an_error_of_colour_weighs_less_than_one_of_luma() -> None:
@@ -73,17 +68,17 @@ def test_an_error_of_colour_weighs_less_than_one_of_luma() -> None:
 def test_an_error_weighs_more_where_the_picture_is_smooth() -> None:
     pictures = np.full((1, 48, 48, 3), 128, np.uint8)
     pictures[:, :, 32:] = np.random.default_rng(0).integers(0, 256, (48, 16, 1))
-    places = of("photo", pictures).places.reshape(6, 6)
-    assert (places[:, :3] == places[0, 0]).all()
-    assert (places[:, 3] < places[0, 0]).all()  # its neighbours are noise
-    assert (places[:, 4:] < 0.1 * places[0, 0]).all()
-    assert places[0, 0] == pytest.approx((3400 / 50) ** 0.7)
+    weights = of("photo", pictures).block_weights.reshape(6, 6)
+    assert (weights[:, :3] == weights[0, 0]).all()
+    assert (weights[:, 3] < weights[0, 0]).all()  # its neighbours are noise
+    assert (weights[:, 4:] < 0.1 * weights[0, 0]).all()
+    assert weights[0, 0] == pytest.approx((3400 / 50) ** 0.7)
 
 
 def test_an_error_weighs_the_same_in_a_part_of_the_picture() -> None:
     whole, part = of("photo", CAT[None, :128, :128]), of("photo", CAT[None, 32:96, 32:96])
-    inner = whole.places.reshape(16, 16)[5:11, 5:11]
-    np.testing.assert_allclose(inner, part.places.reshape(8, 8)[1:7, 1:7], rtol=1e-4)
+    inner = whole.block_weights.reshape(16, 16)[5:11, 5:11]
+    np.testing.assert_allclose(inner, part.block_weights.reshape(8, 8)[1:7, 1:7], rtol=1e-4)
 
 
 @pytest.mark.parametrize("quality", [40, 60])
