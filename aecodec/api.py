@@ -73,9 +73,10 @@ def encode(
     max_error: the smallest file in which no sample is off by more than this, 0 to 65535.
     lossless: every sample is restored exactly; the same as max_error=0.
 
-    effort: 0 (fastest) to 9 (smallest file at the same PSNR); it does not affect decoding time.
-    tune: what counts as distortion in lossy files: "psnr" for the squared error, or "ssim" for an estimate of MS-SSIM,
-    which keeps more of what the eye sees in photographs, at a lower PSNR.
+    effort: 0 (fastest) to 9 (smallest file at the same distortion); it does not affect decoding time.
+    tune: what counts as distortion: "psnr" for the squared error, or "ssim" for an estimate of MS-SSIM, which keeps
+    more of what the eye sees in photographs, at a lower PSNR. Lossy files only: not with lossless and max_error.
+    min_psnr and min_ssim, the SSIM of one scale, are measured all the same.
     packing: the entropy coder, "zstd", "rans" or "auto". engine: "native", "numpy", "tensorflow" or "auto",
     the fastest of the first two that is there; the pixels are the same.
     alpha_quality: 1 to 100; 100 keeps opacity exactly. exact_transparent: whether to keep the colours of fully

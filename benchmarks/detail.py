@@ -55,7 +55,8 @@ def section(found: Comparison, area: Box, scale: int) -> Section:
 def command(picture: str, output: Path, rivals: tuple[str, ...], **options: Any) -> None:
     """Draw a detail of PICTURE as aecodec and other codecs decode it.
 
-    Each rival has the highest quality whose file is not larger than that of aecodec, tuned as the first of --tune says.
+    The other codecs, and aecodec with the other --tune, each have the highest quality whose file is no larger than that
+    of aecodec with the first --tune.
     """
     require_folders(output)
     others, notes = available(rivals)

@@ -27,8 +27,8 @@ from aecodec.images.opacity import ALPHA_LOSSLESS
 from aecodec.models import registry
 
 _QUALITY_HELP: Final = f"{LEAST_QUALITY} (smallest file) to {MOST_QUALITY} (best)."
-_TUNE_HELP: Final = "Tune for the squared error, or for MS-SSIM: photographs that look better, at a lower PSNR."
-_EFFORT_HELP: Final = f"0 (fastest) to {MOST_EFFORT} (smallest file at the same quality)."
+_TUNE_HELP: Final = "psnr: least squared error. ssim: highest MS-SSIM; photographs look better, at a lower PSNR."
+_EFFORT_HELP: Final = f"0 (fastest) to {MOST_EFFORT} (smallest file at the same distortion)."
 
 
 def _known_model(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -63,7 +63,7 @@ tune_option: Final = click.option(
     type=click.Choice(TUNE_NAMES),
     default=DEFAULT_TUNE,
     show_default=True,
-    help=f"{_TUNE_HELP} For lossy files.",
+    help=f"{_TUNE_HELP} Lossy files only.",
 )
 
 
@@ -110,7 +110,7 @@ tunes_option: Final = click.option(
     default=DEFAULT_TUNE,
     show_default=True,
     metavar="NAME,NAME,...",
-    help=f"psnr or ssim, a curve for each. {_TUNE_HELP}",
+    help=f"What to tune for, a curve or a picture for each. {_TUNE_HELP}",
 )
 
 rate_target_options: Final = all_of(

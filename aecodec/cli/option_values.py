@@ -36,8 +36,9 @@ def name_list(names: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
 
     def read(text: str) -> tuple[str, ...]:
         parts = [part.strip() for part in text.split(",")]
-        if not set(parts) <= set(names):
-            raise click.BadParameter(f"{text!r} is not a comma-separated list of {' and '.join(names)}")
+        unknown = [part for part in parts if part not in names]
+        if unknown:
+            raise click.BadParameter(f"{unknown[0]!r} is not one of {', '.join(names)}")
         return tuple(dict.fromkeys(parts))
 
     return read

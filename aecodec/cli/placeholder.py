@@ -33,15 +33,15 @@ class Decoding:
     force: bool
 
     def write(self, file: str) -> None:
-        """Decode `file`: its name, - or the text of a placeholder. Raises Failure and OSError."""
+        """Decode `file`: its name, - or the text of a placeholder. Raises Failure, UsageError, OSError."""
         from aecodec import decode_placeholder
 
         if self.output is None:
             raise click.UsageError("--decode needs -o OUT")
+        picture_format = format_for(self.output)
         data, name = _placeholder(file)
         with expected_errors(name):
             picture = decode_placeholder(data, width=self.width, height=self.height)
-            picture_format = format_for(self.output)
             require_writable(file, self.output, force=self.force)
             encoded, _ = write_picture(picture, Metadata(), picture_format)
             write(self.output, encoded)

@@ -154,9 +154,8 @@ class _Search:
         inside = weights > 0
         self.inside = None if inside.all() else inside
         self.lambdas = lambdas * each * weights
-        self.vector_lambdas = lambdas * (
-            self._by_tile(each * inside) / np.maximum(self._by_tile(inside), np.float32(1))
-        )
+        mean = self._by_tile(each * inside) / np.maximum(self._by_tile(inside), 1)
+        self.vector_lambdas = lambdas * mean.astype(np.float32)
 
     def _by_tile(self, values: NDArray[np.generic]) -> NDArray[np.float32]:
         """Sums over the blocks (N, blocks) of each tile: (N, tiles)."""

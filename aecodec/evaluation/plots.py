@@ -22,7 +22,7 @@ from aecodec.evaluation.report import Bench  # noqa: E402
 
 # Okabe and Ito's colours, which colour-blind people tell apart; markers and dashes differ as well.
 OURS = "#0072B2"
-EFFORTS = ((":", "v"), ("--", "s"), ("-", "o"), ("-.", "^"))
+OUR_STYLES = ((":", "v"), ("--", "s"), ("-", "o"), ("-.", "^"), ((0, (8, 2)), "D"), ((0, (1, 3)), "P"))  # of curves
 RIVALS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("s", "D", "^", "v", "P")
 LINES = tuple(zip((OURS, *RIVALS), ("o", *MARKERS), strict=False))  # colour and marker of any curves
@@ -50,7 +50,7 @@ STYLE: dict[Any, Any] = {
 def draw(title: str, bench: Bench, pixels: float) -> tuple[bytes, bytes]:
     """Draw the plot as a PNG and an SVG file. pixels: mean per picture, for the axis of bytes."""
     styled: list[tuple[Curve, dict[str, Any]]] = []
-    for curve, (dashes, marker) in zip(bench.ours, _effort_styles(len(bench.ours)), strict=True):
+    for curve, (dashes, marker) in zip(bench.ours, _our_styles(len(bench.ours)), strict=True):
         styled.append((curve, {"color": OURS, "linestyle": dashes, "marker": marker, "linewidth": 2.2, "zorder": 5}))
     styles = _rival_styles()
     styled += [(curve, styles[curve.name]) for curve in bench.rivals]
@@ -102,8 +102,9 @@ def _panels(names: list[str]) -> tuple[Any, Any]:
     return figure, axes
 
 
-def _effort_styles(count: int) -> Sequence[tuple[str, str]]:
-    return EFFORTS[-2:-1] if count == 1 else [EFFORTS[k % len(EFFORTS)] for k in range(count)]
+def _our_styles(count: int) -> Sequence[tuple[Any, str]]:
+    """Dashes and marker of each of our curves; of a single one the plainest."""
+    return OUR_STYLES[2:3] if count == 1 else [OUR_STYLES[k % len(OUR_STYLES)] for k in range(count)]
 
 
 def _rival_styles() -> dict[str, dict[str, Any]]:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+from command_line import aec
 from PIL import Image
 from reference_engine import needs_native
 
 import aecodec
+import aecodec.pillow
 from aecodec import InvalidValue, metrics, native
 from aecodec.encoding import rounding
 from aecodec.encoding.options import PSNR, SSIM, TUNE_NAMES
 from aecodec.encoding.rounding import Elements, Rounded
-from aecodec.encoding.tuning import TUNES, Distortion, distortion_of
+from aecodec.encoding.tuning import TUNES, Distortion, SquaredError, distortion_of
 from aecodec.models import registry
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -118,6 +122,57 @@ def test_rounding_is_the_same_without_the_native_library(
         file = aecodec.encode(picture, model=name, quality=quality, effort=effort, tune=SSIM)
         assert aecodec.decode(file).shape == picture.shape
     assert len(seen) > 10
+
+
+@needs_native
+def test_rounding_of_several_padded_pictures_is_the_same_without_the_native_library(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pictures = [CAT[y : y + 41, 50:103] for y in (0, 60, 120)]
+    fast = aecodec.encode_many(pictures, model="cifar", tune=SSIM)
+    assert fast == [aecodec.encode(picture, model="cifar", tune=SSIM) for picture in pictures]
+    monkeypatch.setattr(rounding, "_native", in_numpy)
+    assert aecodec.encode_many(pictures, model="cifar", tune=SSIM) == fast
+
+
+def in_numpy(elements: Elements, changes: np.ndarray | None, measuring: bool, proposing: bool) -> Rounded:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "library", lambda: None)
+        return rounding.choose(elements, changes, measuring=measuring, proposing=proposing)
+
+
+def test_distortion_by_scale_counts_a_flat_error_fully_and_a_checkerboard_at_the_first_scale_only() -> None:
+    for name in ("mnist", "cifar", "photo"):
+        d = registry.by_name(name).description
+        gray = np.full((1, *d.unit, d.channels), 128, np.uint8)
+        distortion, samples = of(name, gray), d.block**2 * d.channels
+        checks = np.indices(gray.shape[1:3]).sum(axis=0) % 2 * 20 - 10
+        flat, fine = distortion.of(shifted(gray, 10)), distortion.of(shifted(gray, checks[..., None]))
+        assert flat == pytest.approx(100 * samples * sum(metrics.MS_SSIM_WEIGHTS), rel=1e-3)
+        assert fine == pytest.approx(100 * samples * metrics.MS_SSIM_WEIGHTS[0], rel=1e-3)
+
+
+def test_a_model_without_a_plane_is_tuned_for_squared_error() -> None:
+    model: Any = SimpleNamespace(description=SimpleNamespace(passes=(), block=4, coefficients=0))
+    assert isinstance(distortion_of(SSIM, model, np.zeros((1, 28, 28, 1), np.uint8)), SquaredError)
+
+
+@pytest.mark.parametrize("write", ["compress", "save", "data set"])
+def test_every_way_to_write_a_file_passes_tune_on(write: str, tmp_path: Path) -> None:
+    expected, usual = (aecodec.encode(CAT, model="photo", quality=30, tune=tune) for tune in (SSIM, PSNR))
+    assert expected != usual
+    path = tmp_path / "cat.aec"
+    if write == "compress":
+        options = ["-m", "photo", "-q", "30", "--tune", "ssim"]
+        assert aec("compress", str(EXAMPLES / "cat.png"), "-o", str(path), *options).exit_code == 0
+        assert path.read_bytes() == expected
+    elif write == "save":
+        aecodec.pillow.register()
+        Image.fromarray(CAT).save(path, model="photo", quality=30, tune=SSIM)
+        assert path.read_bytes() == expected
+    else:
+        aecodec.dataset.write(path, [CAT], model="photo", quality=30, tune=SSIM)
+        assert np.array_equal(aecodec.dataset.open(path)[0], aecodec.decode(expected))
 
 
 def test_tune_is_checked() -> None:
