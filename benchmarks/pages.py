@@ -179,6 +179,11 @@ PAGES = (
         " --rivals webp,jpeg,avif,avif-420,jxl --rates 0.02:0.15 --bd-by ms-ssim:0.02:0.15"
         ' --mean-psnr --no-speed --at 26,28,30,32,34 --title "The eight smoothest Kodak photographs at low rates"',
     ),
+    _efforts(
+        "photo",
+        "{photos} --held-out 1 -m photo -q 10,20,30,40,50,60,75 --at 24,26,28,30,32,34",
+        "Effort: 16 held-out photographs",
+    ),
     Page(
         ("docs/reconstructions.png",),
         f"python -m benchmarks figure --set Digits {_DIGITS} mnist --set Letters {_LETTERS} alphabet"
