@@ -27,6 +27,7 @@ from benchmarks.reporting import (
     model_option,
     output_option,
     publish,
+    qualities_option,
     require_folders,
     rivals_option,
 )
@@ -127,14 +128,7 @@ def measure(settings: Settings, crops: Sequence[Picture], rivals: Sequence[Rival
 )
 @click.option("--count", default=4, show_default=True, help="Crops of each size from each photograph.")
 @click.option("--seed", default=1, show_default=True, help="Of the crops' places.")
-@click.option(
-    "--qualities",
-    type=number_list(1, 100),
-    metavar="N,N,...",
-    default="10,20,30,40,50,60,70,80",
-    show_default=True,
-    help="Of aecodec.",
-)
+@qualities_option("10,20,30,40,50,60,70,80")
 @click.option(
     "--at",
     type=psnr_list,

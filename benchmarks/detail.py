@@ -10,11 +10,11 @@ import click
 from aecodec.cli.encoder_options import tunes_option
 from aecodec.cli.option_values import number_list
 from aecodec.cli.option_values import region as region_value
-from aecodec.evaluation.comparison import Comparison, compare
+from aecodec.evaluation.comparison import Comparison, codecs_for, compare
 from aecodec.evaluation.pages import environment
 from aecodec.evaluation.rivals import available
 from aecodec.evaluation.sheets import Cell, Row, Section, draw
-from aecodec.evaluation.sweeps import aecodec_codec, rival_codec
+from aecodec.evaluation.sweeps import aecodec_codec
 from aecodec.images.regions import Box
 from aecodec.sources import items
 from benchmarks.reporting import model_option, require_folders, rivals_option
@@ -62,8 +62,7 @@ def command(picture: str, output: Path, rivals: tuple[str, ...], **options: Any)
     others, notes = available(rivals)
     item = items.load([picture])[0]
     codec, *codecs = [aecodec_codec(options["model"], tune=tune) for tune in options["tunes"]]
-    codecs += [rival_codec(rival, item.picture.ndim == 2) for rival in others]
-    found = compare(item, codec, options["quality"], codecs)
+    found = compare(item, codec, options["quality"], codecs + codecs_for(item, others))
     x, y, width, height = options["region"]
     area = Box(y, y + height, x, x + width)
     draw([section(found, area, scale) for scale in options["scales"]]).save(output, optimize=True)

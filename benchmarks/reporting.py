@@ -35,18 +35,22 @@ def model_option(default: str | None = None) -> Callable[[Command], Command]:
     return click.option("-m", "--model", metavar="NAME", help="As `aec models` lists them.", **options)
 
 
-def sweep_options(command: Command) -> Command:
-    """--qualities, from very low to high, and -e, one effort for all of them."""
-    qualities = click.option(
+def qualities_option(default: str) -> Callable[[Command], Command]:
+    """--qualities, a list."""
+    return click.option(
         "--qualities",
         type=number_list(1, 100),
         metavar="N,N,...",
-        default="10,20,30,40,60,80",
+        default=default,
         show_default=True,
         help="Of aecodec.",
     )
+
+
+def sweep_options(command: Command) -> Command:
+    """--qualities, from very low to high, and -e, one effort for all of them."""
     effort = click.option("-e", "--effort", default=DEFAULT_EFFORT, show_default=True)
-    return qualities(effort(command))
+    return qualities_option("10,20,30,40,60,80")(effort(command))
 
 
 def output_option(*names: str, text: str = "Write the Markdown to this file, too.") -> Callable[[Command], Command]:

@@ -28,7 +28,6 @@ from aecodec.cli.measurement import (
 from aecodec.cli.option_groups import take
 from aecodec.cli.option_values import psnr_list, rate_range, rival_names, whole_number
 from aecodec.cli.progress import StatusLine
-from aecodec.encoding.options import DEFAULT_TUNE
 
 if TYPE_CHECKING:
     from aecodec.evaluation.curves import Point
@@ -67,15 +66,14 @@ class BenchOptions:
     @property
     def encoders(self) -> list[tuple[int, str, str]]:
         """Effort, tune and name of each curve."""
-        return [(effort, tune, self._name(effort, tune)) for tune in self.tunes for effort in self.efforts]
+        from aecodec.evaluation.sweeps import aecodec_name
 
-    def _name(self, effort: int, tune: str) -> str:
-        names = ["aecodec"]
-        if tune != DEFAULT_TUNE:
-            names.append(f"tune {tune}")
-        if len(self.efforts) > 1:
-            names.append(f"effort {effort}")
-        return ", ".join(names)
+        several = len(self.efforts) > 1
+        return [
+            (effort, tune, aecodec_name(tune, effort if several else None))
+            for tune in self.tunes
+            for effort in self.efforts
+        ]
 
 
 @dataclass(frozen=True)

@@ -64,10 +64,10 @@ def command(
       aec compare digit.png letter.png --html compared.html
     """
     from aecodec.evaluation import webpage
-    from aecodec.evaluation.comparison import compare, section
+    from aecodec.evaluation.comparison import codecs_for, compare, section
     from aecodec.evaluation.rivals import available
     from aecodec.evaluation.sheets import draw
-    from aecodec.evaluation.sweeps import aecodec_codec, rival_codec
+    from aecodec.evaluation.sweeps import aecodec_codec
 
     if output is None and html is None:
         raise click.UsageError("nothing to write: give -o FILE.png, --html FILE.html, or both")
@@ -82,11 +82,7 @@ def command(
     rivals, notes = available()
     with measurement_errors(), StatusLine(quiet) as status:
         codec = aecodec_codec(options["model"], options["effort"], tune=options["tune"])
-        gray, colour = ([rival_codec(rival, is_gray) for rival in rivals] for is_gray in (True, False))
-        found = [
-            compare(item, codec, options["quality"], gray if item.picture.ndim == 2 else colour, status)
-            for item in items
-        ]
+        found = [compare(item, codec, options["quality"], codecs_for(item, rivals), status) for item in items]
         sections = [section(comparison, _box(region)) for comparison in found]
     if output is not None:
         write_png(output, draw(sections))

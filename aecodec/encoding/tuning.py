@@ -118,10 +118,9 @@ def _visible(errors: NDArray[np.float32]) -> NDArray[np.float32]:
     """How much of the squared errors of blocks (B, side, side, C) MS-SSIM sees, colour weighed by CHROMA: (B,)."""
     luma = _luma(errors)[..., None]
     samples = np.float32(errors[0].size)
-    colour = errors - luma if errors.shape[-1] > 1 else None
     seen = _by_scale(luma)
-    if colour is not None:
-        seen += np.float32(CHROMA) * _by_scale(colour)
+    if errors.shape[-1] > 1:
+        seen += np.float32(CHROMA) * _by_scale(errors - luma)
     return np.asarray(samples * seen)
 
 

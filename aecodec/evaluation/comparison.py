@@ -10,9 +10,10 @@ from PIL import Image, ImageDraw
 
 from aecodec.evaluation import colours
 from aecodec.evaluation.pages import number
+from aecodec.evaluation.rivals import Rival
 from aecodec.evaluation.scores import mean, measured
 from aecodec.evaluation.sheets import Cell, Row, Section
-from aecodec.evaluation.sweeps import Codec, Progress, Reconstruction, fit_budget, fit_budgets, no_progress
+from aecodec.evaluation.sweeps import Codec, Progress, Reconstruction, fit_budget, fit_budgets, no_progress, rival_codec
 from aecodec.images.regions import Box
 from aecodec.sources.items import Item
 from aecodec.sources.readers import Picture
@@ -60,6 +61,11 @@ class Comparison:
         first = self.results[0].reconstruction
         pixels = self.item.picture.shape[0] * self.item.picture.shape[1]
         return f"{self.item.name}, {self.size}, at {8 * first.file_bytes / pixels:.2f} bits per pixel"
+
+
+def codecs_for(item: Item, rivals: Sequence[Rival]) -> list[Codec]:
+    """The rivals as codecs that decode a picture in gray or in colour, as it is."""
+    return [rival_codec(rival, item.picture.ndim == 2) for rival in rivals]
 
 
 def compare(

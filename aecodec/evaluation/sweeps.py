@@ -43,17 +43,21 @@ class Codec:
     qualities: Sequence[int]
 
 
+def aecodec_name(tune: str, effort: int | None = None) -> str:
+    """The name of a curve: with what is tuned for, unless that is the default, and with the effort, if it is given."""
+    tuned = "" if tune == DEFAULT_TUNE else f", tune {tune}"
+    return f"aecodec{tuned}" if effort is None else f"aecodec{tuned}, effort {effort}"
+
+
 def aecodec_codec(
     model: str, effort: int = DEFAULT_EFFORT, name: str | None = None, *, tune: str = DEFAULT_TUNE
 ) -> Codec:
     """aecodec with a model and other options of `aecodec.encode`. name: None for one that says what it is tuned for."""
-    if name is None:
-        name = "aecodec" if tune == DEFAULT_TUNE else f"aecodec, tune {tune}"
 
     def encode(pictures: Sequence[Picture], quality: int) -> list[bytes]:
         return aecodec.encode_many(pictures, model=model, quality=quality, effort=effort, tune=tune)
 
-    return Codec(name, encode, aecodec.decode_many, ALL_QUALITIES)
+    return Codec(name or aecodec_name(tune), encode, aecodec.decode_many, ALL_QUALITIES)
 
 
 def rival_codec(rival: Rival, gray: bool, threads: int | None = None) -> Codec:

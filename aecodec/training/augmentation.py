@@ -7,6 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageFilter
 
+from aecodec.encoding.tuning import LUMA
+
 Augmentation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
@@ -35,7 +37,7 @@ def colour(tiles: np.ndarray, random: np.random.Generator) -> np.ndarray:
     for index in np.flatnonzero(random.random(len(tiles)) < 1.0 / 16.0):
         tiles[index] = saturate(tiles[index], random)
     gray = random.random(len(tiles)) < 1.0 / 12.0
-    luma = tiles[gray].astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+    luma = tiles[gray].astype(np.float32) @ LUMA
     tiles[gray] = np.rint(luma)[..., None].astype(np.uint8)
     return tiles
 
