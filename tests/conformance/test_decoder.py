@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import golden
@@ -15,14 +17,17 @@ from specification import ROOT, models
 
 import aecodec
 from aecodec import dataset
-from aecodec.conformance.suite import ValidSet, raw
+from aecodec.conformance import runner
+from aecodec.conformance.runner import Command
+from aecodec.conformance.suite import Invalid, Valid, ValidSet, raw
 from aecodec.conformance.tiny_models import tiny_file
 from aecodec.format import panels
 from aecodec.models import registry
 from conformance import decoder as reference
 from conformance.decoder import Model, Refused
 
-MOST_SAMPLES = 32 * 32 * 3
+SUITE = golden.SUITE
+MOST_SAMPLES = 32 * 32 * 3  # of a picture that plain Python decodes in a few seconds
 
 
 def run(source: Path, target: Path, folders: str = "") -> subprocess.CompletedProcess[str]:
@@ -32,9 +37,18 @@ def run(source: Path, target: Path, folders: str = "") -> subprocess.CompletedPr
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 
-def samples_of(file: Path) -> int:
-    row = golden.ROWS[file.stem]
-    return row.width * row.height * row.channels
+def known(row: Valid | Invalid) -> dict[int | bytes, Model]:
+    """The bundled models, and those that a file of the suite comes with and that are valid."""
+    found: dict[int | bytes, Model] = dict(models())
+    for path in SUITE.models_folder(row).iterdir():
+        with suppress(Refused):
+            model = Model(path.read_bytes())
+            found[model.id()] = model
+    return found
+
+
+def is_small(row: Valid) -> bool:
+    return row.width * row.height * row.channels <= MOST_SAMPLES
 
 
 @pytest.mark.parametrize("name", ["small-rans", "plain-alpha", "plain-gray-16", "colour-5x7-zstd"])
@@ -120,25 +134,36 @@ def test_opacity_decodes_alike(bits: int) -> None:
         assert found.samples == aecodec.decode(data).astype(f"<u{bits // 8}").tobytes()
 
 
-@pytest.mark.slow  # a minute or two in plain Python; larger pictures would take many
+@pytest.mark.slow  # two minutes in plain Python
+@pytest.mark.parametrize("row", [row for row in SUITE.valid if is_small(row)], ids=lambda row: Path(row.file).stem)
+def test_small_pictures_of_the_suite_decode_alike(row: Valid) -> None:
+    found = reference.decode(SUITE.data(row), known(row))
+    assert (found.height, found.width, found.channels, found.bits) == (row.height, row.width, row.channels, row.bits)
+    assert hashlib.sha256(found.samples).hexdigest() == row.pixels
+
+
+@pytest.mark.slow  # two minutes as well
+def test_the_command_decodes_larger_pictures_of_the_suite() -> None:
+    rows = [row for row in SUITE.valid if not is_small(row) and not row.file.endswith("-zstd.aec")]
+    assert rows
+    text = f'"{sys.executable}" "{ROOT / "conformance" / "decoder.py"}" {{input}} {{output}}'
+    assert runner.run_command(SUITE, rows, Command.parse(text, 600), 2, lambda file, done, count: None) == []
+
+
 @pytest.mark.parametrize(
-    "file",
-    [path for path in golden.paths() if samples_of(path) <= MOST_SAMPLES],
-    ids=lambda file: file.stem,
+    "row", [row for row in SUITE.invalid if row.file.endswith(".aec")], ids=lambda row: Path(row.file).stem
 )
-def test_golden_files_decode_alike(file: Path) -> None:
-    data = file.read_bytes()
-    decoded = aecodec.decode(data)
-    found = reference.decode(data, models())
-    assert found.samples == decoded.astype(decoded.dtype.newbyteorder("<")).tobytes()
+def test_invalid_files_of_the_suite_are_refused(row: Invalid) -> None:
+    with pytest.raises(Refused):
+        reference.decode(SUITE.data(row), known(row))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("row", golden.SUITE.data_sets, ids=lambda row: Path(row.file).stem)
+@pytest.mark.parametrize("row", SUITE.data_sets, ids=lambda row: Path(row.file).stem)
 def test_golden_data_sets_decode_alike(row: ValidSet, own_folder: Path) -> None:
-    for model in (golden.SUITE.folder / "models").iterdir():
+    for model in (SUITE.folder / "models").iterdir():
         (own_folder / model.name).write_bytes(model.read_bytes())
-    data = (golden.SUITE.folder / row.file).read_bytes()
+    data = (SUITE.folder / row.file).read_bytes()
     ds = dataset.open(data)
     found = reference.read_data_set(data, reference.Installed())
     assert sorted(found.pictures) == sorted({*range(len(ds))} - {*ds.missing.numbers().tolist()})

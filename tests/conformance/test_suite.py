@@ -273,19 +273,8 @@ def test_data_sets_are_decoded_to_all_their_pictures(tmp_path: Path) -> None:
     shutil.which("node") is None or not (ROOT / "js" / "dist" / "index.js").is_file(),
     reason="needs Node and js/dist: cd js && npm ci && npm run build",
 )
-@pytest.mark.parametrize("pattern", ["files/colour-tile-*", pytest.param("*", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("pattern", ["files/colour-tile-*", "files/pyramid-*", "invalid/alpha-*"])
 def test_the_decoder_in_javascript_passes_as_a_command(pattern: str) -> None:
     rows = runner.chosen(SUITE, pattern, data_sets=False)
     text = f'node "{ROOT / "js" / "scripts" / "decode_raw.mjs"}" {{input}} {{output}}'
     assert runner.run_command(SUITE, rows, Command.parse(text, 60), 2, silent) == []
-
-
-EDUCATIONAL = ROOT / "conformance" / "decoder.py"
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not EDUCATIONAL.is_file(), reason="there is no decoder in one file")
-def test_the_decoder_in_one_file_passes_as_a_command() -> None:
-    rows = runner.chosen(SUITE, "*", data_sets=False)
-    text = f'"{sys.executable}" "{EDUCATIONAL}" {{input}} {{output}}'
-    assert runner.run_command(SUITE, rows, Command.parse(text, 600), 2, silent) == []

@@ -10,9 +10,8 @@ from PIL import Image
 
 from aecodec import engines
 from aecodec.encoding import residual_search
-from aecodec.encoding.options import MOST_EFFORT, PSNR, SSIM
+from aecodec.encoding.options import MOST_EFFORT, PSNR, SSIM, EncodeOptions
 from aecodec.encoding.residual_search import SEARCHES
-from aecodec.encoding.tuning import distortion_of
 from aecodec.models import registry
 from aecodec.models.description import lambda_of_quality
 from aecodec.packing import ideal_bits
@@ -24,8 +23,8 @@ def search(name: str, quality: int, tune: str = PSNR) -> residual_search._Search
     """Of 128x128 pixels of the bundled picture of a cat, by a bundled model."""
     model = registry.by_name(name)
     pixels = np.asarray(Image.open(CAT).convert("RGB").crop((96, 64, 224, 192)))[None]
-    distortion = distortion_of(tune, model, pixels)
-    return residual_search._Search(model, engines.engine("auto"), pixels, np.array([quality]), None, distortion)
+    options = EncodeOptions(tune=tune)
+    return residual_search._Search(model, engines.engine("auto"), pixels, np.array([quality]), options)
 
 
 @pytest.mark.parametrize("name", ["photo", "cifar"])
@@ -62,10 +61,10 @@ def test_a_tile_has_the_weight_of_its_own_blocks() -> None:
     half = whole.copy()
     half[:, 16 // side :] = 0
     for weights in (whole, half):
-        distortion = distortion_of(SSIM, model, pictures)
-        found = residual_search._Search(model, engines.engine("auto"), pictures, np.array([40]), weights, distortion)
+        tuned = EncodeOptions(tune=SSIM)
+        found = residual_search._Search(model, engines.engine("auto"), pictures, np.array([40]), tuned, weights)
         by_tile = weights.reshape(32 // side, 2, 32 // side)
-        own = distortion.block_weights.reshape(by_tile.shape) * by_tile
+        own = found.distortion.block_weights.reshape(by_tile.shape) * by_tile
         expected = lambda_of_quality(40) * own.sum(axis=(0, 2)) / by_tile.sum(axis=(0, 2))
         np.testing.assert_allclose(found.vector_lambdas[0], expected, rtol=1e-5)
         assert found.vector_lambdas[0, 0] > 5 * found.vector_lambdas[0, 1]
