@@ -26,7 +26,7 @@ import numpy as np
 from aecodec.encoding.options import EncodeOptions
 from aecodec.encoding.rounding import NEVER, Elements
 from aecodec.encoding.rounding import choose as choose_rounding
-from aecodec.encoding.tuning import Distortion, distortion_of
+from aecodec.encoding.tuning import distortion_of
 from aecodec.engines import Engine
 from aecodec.models import ladder
 from aecodec.models.analysis import analyse
@@ -78,8 +78,8 @@ def choose(
     options: `effort` says how long to search, and `tune` what counts as distortion. weights: (N, rows, columns), how
     much that of each block counts (None: 1); a block of 0 is padding that is cropped away, and gets no residuals.
     """
-    search = _Search(model, engine, pictures, quality, weights, distortion_of(options.tune, model, pictures))
-    aims, refinements = _search_of(model, options)
+    search = _Search(model, engine, pictures, quality, options, weights)
+    aims, refinements = search.plan
     return search.best(aims, refinements).choice if aims else search.unmeasured()
 
 
@@ -92,13 +92,8 @@ def choose_measured(
     weights: NDArray[np.float32] | None = None,
 ) -> MeasuredChoice:
     """Like `choose`, with the pixels that the choice decodes to."""
-    search = _Search(model, engine, pictures, quality, weights, distortion_of(options.tune, model, pictures))
-    return search.best(*_search_of(model, options)).choice
-
-
-def _search_of(model: Model, options: EncodeOptions) -> tuple[int, int]:
-    """Walks that aim anew, and walks that try changes."""
-    return SEARCHES[options.effort] if model.description.passes else (0, 0)  # a vector alone leaves nothing to try
+    search = _Search(model, engine, pictures, quality, options, weights)
+    return search.best(*search.plan).choice
 
 
 @dataclass
@@ -138,18 +133,20 @@ class _Search:
         engine: Engine,
         pictures: NDArray[np.uint8],
         quality: NDArray[np.intp],
-        weights: NDArray[np.float32] | None,
-        distortion: Distortion,
+        options: EncodeOptions = DEFAULTS,
+        weights: NDArray[np.float32] | None = None,
     ) -> None:
         self.model, self.engine, self.pictures, self.quality = model, engine, pictures, quality
+        # Walks that aim anew, and walks that try changes; a vector alone leaves nothing to try.
+        self.plan = SEARCHES[options.effort] if model.description.passes else (0, 0)
+        self.distortion = distortion_of(options.tune, model, pictures)
         vector, plane = analyse(model, pictures)
         _, self.rows, self.columns, _ = plane.shape
         unit = np.float32(2**COEFFICIENT_BITS)
         self.vector = vector * unit
         self.plane = (plane * unit).reshape(len(pictures), self.rows * self.columns, -1)
-        self.distortion = distortion
         lambdas = np.array([lambda_of_quality(q) for q in range(1, QUALITIES + 1)], np.float32)[quality - 1][:, None]
-        each = distortion.block_weights
+        each = self.distortion.block_weights
         weights = np.ones_like(each) if weights is None else weights.reshape(each.shape)
         inside = weights > 0
         self.inside = None if inside.all() else inside

@@ -66,13 +66,10 @@ class StructuralError:
     """
 
     def __init__(self, model: Model, pictures: NDArray[np.uint8]) -> None:
-        d = model.description
-        self.pictures, self.side = pictures, d.block
-        variance = _variance(pictures, d.block).reshape(len(pictures), -1)
+        self.pictures, self.side = pictures, model.description.block
+        variance = _variance(pictures, self.side).reshape(len(pictures), -1)
         self.block_weights = ((variance + np.float32(FLOOR)) / np.float32(UNWEIGHTED)) ** np.float32(-MASKING)
-        patterns = np.linalg.pinv(model.analysis["analysis.block"]).astype(np.float32)
-        patterns = patterns.reshape(-1, d.block, d.block, d.channels)
-        self.element_weights = _visible(patterns) / (patterns**2).sum(axis=(1, 2, 3))
+        self.element_weights = _visible(model.patterns) / (model.patterns**2).sum(axis=(1, 2, 3))
 
     def of(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `Distortion`."""

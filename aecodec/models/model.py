@@ -147,6 +147,13 @@ class Model:
         return found
 
     @cached_property
+    def patterns(self) -> NDArray[np.float32]:
+        """What one more of each coefficient adds to a block: (coefficients, block, block, channels); not normative."""
+        d = self.description
+        inverse = np.linalg.pinv(self.analysis["analysis.block"]).astype(np.float32)
+        return inverse.reshape(-1, d.block, d.block, d.channels)
+
+    @cached_property
     def encoder(self) -> tuple[EncoderLayer, ...]:
         """The layers that compute the vector of a tile in a model without a plane; not normative."""
         return analysis_network.layers(self.metadata)
