@@ -21,6 +21,7 @@ from PIL import Image
 
 import aecodec
 from aecodec import dataset, metrics
+from aecodec.dataset.reading import BLOCK_PICTURES, CACHE_BYTES
 from aecodec.evaluation.pages import environment, number, table
 from aecodec.sources.readers import Picture, read_picture, some_picture_files
 from benchmarks import datasets
@@ -212,6 +213,13 @@ def _timed(work: Callable[[], object], count: int) -> float:
 # A million thumbnails ---
 
 
+THUMBNAIL_REMARKS = f"""\
+The thumbnails are crops of photographs, reduced to {THUMBNAIL}x{THUMBNAIL}. The peak is that of the whole process so
+far; up to {CACHE_BYTES >> 20} MiB of it are decoded pictures that are kept. For one picture read at random its whole
+block of {BLOCK_PICTURES} is decoded, so blocks of fewer pictures (`block_pictures`) are faster there, and take
+more bytes."""
+
+
 def thumbnails(folder: Path, count: int, seed: int = 0) -> Iterator[Picture]:
     """Crops of photographs at several scales, reduced to 32x32: (32, 32, 3)."""
     draw = np.random.default_rng(seed)
@@ -224,12 +232,12 @@ def thumbnails(folder: Path, count: int, seed: int = 0) -> Iterator[Picture]:
         yield np.asarray(resized)
 
 
-def million(folder: Path, count: int, quality: int, place: Path) -> list[tuple[str, ...]]:
+def million(folder: Path, count: int, model: str, quality: int, place: Path) -> list[tuple[str, ...]]:
     """Pack thumbnails, verify them, and read some at random: time and peak memory of this process."""
     path = place / "thumbnails.aecs"
     began = time.perf_counter()
-    images = thumbnails(folder, count)
-    dataset.write(path, _counted(images, count), labels=(i % 10 for i in range(count)), quality=quality, effort=0)
+    images, labels = _counted(thumbnails(folder, count), count), (i % 10 for i in range(count))
+    dataset.write(path, images, labels=labels, model=model, quality=quality, effort=0)
     rows: list[tuple[str, ...]] = [("step", "seconds", "peak MB")]
     rows += [("packed, with making the pictures", number(time.perf_counter() - began), number(_peak_megabytes(), 0))]
     began = time.perf_counter()
@@ -284,6 +292,7 @@ def _parquet() -> str:
     "--thumbnails", type=click.Path(exists=True, path_type=Path), help="Folder of photographs to cut them from."
 )
 @click.option("--count", default=1_000_000, show_default=True, help="Of thumbnails.")
+@click.option("-m", "--model", default="auto", show_default=True, help="For thumbnails.")
 @click.option("-q", "--quality", default=40, show_default=True, help="Of thumbnails.")
 @output_option()
 def command(**options: Any) -> None:
@@ -296,9 +305,9 @@ def command(**options: Any) -> None:
 
 
 def _thumbnails_page(options: dict[str, Any], folder: Path) -> list[str]:
-    head, *rows = million(options["thumbnails"], options["count"], options["quality"], folder)
+    head, *rows = million(options["thumbnails"], options["count"], options["model"], options["quality"], folder)
     title = f"# {options['count']:,} thumbnails in one file"
-    return [title, f"    {command_line()}", table(head, rows)]
+    return [title, f"    {command_line()}", table(head, rows), THUMBNAIL_REMARKS]
 
 
 def _stores_page(options: dict[str, Any], folder: Path) -> list[str]:

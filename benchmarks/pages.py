@@ -173,6 +173,12 @@ PAGES = (
         f"{_CIFAR[0]} --tile 32 -m cifar -q 10,20,30,40,50,60,75 --at 24.7,26.9,28.9,31.5,33.8,36.2",
         "Effort: 500 test pictures of CIFAR-10",
     ),
+    _rate_distortion(
+        "kodak-smooth",
+        "{kodak} --smoothest 8 -m photo -e 3 --tune psnr,ssim -q 1,5,10,15,20,25,30,40"
+        " --rivals webp,jpeg,avif,avif-420,jxl --rates 0.02:0.15 --bd-by ms-ssim:0.02:0.15"
+        ' --mean-psnr --no-speed --at 26,28,30,32,34 --title "The eight smoothest Kodak photographs at low rates"',
+    ),
     _efforts(
         "photo",
         "{photos} --held-out 1 -m photo -q 10,20,30,40,50,60,75 --at 24,26,28,30,32,34",
@@ -225,11 +231,13 @@ PAGES = (
         "data-sets-cifar", f"data-sets --no-speed {' '.join(f'--cifar {sheet}' for sheet in _CIFAR)} --efforts 3"
     ),
     _markdown("data-sets", f"data-sets --no-speed --digits {_DIGITS} --letters {_LETTERS} --efforts 3,6"),
+    _markdown("million-thumbnails", "data-sets --thumbnails {photos} -m cifar"),
     _markdown("scans", f"scans {_DIGITS}"),
     _markdown("targets", f"targets {_CIFAR[0]} -m cifar -n 200 -e 0"),
     _markdown("many", f"many {_DIGITS}"),
     _markdown("photographs", "photographs {data}"),
     _markdown("seams", "seams {kodak} -m photo"),
+    _markdown("colours", "colours {kodak} -m photo"),
     _markdown("modes", "modes"),
     Page(
         ("docs/placeholders.md", "docs/placeholders.png"),

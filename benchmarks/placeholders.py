@@ -17,6 +17,7 @@ import aecodec
 from aecodec.evaluation.pages import environment, number, table
 from aecodec.evaluation.sheets import Cell, Row, Section, draw
 from aecodec.metrics.pixelwise import psnr
+from aecodec.models import registry
 from aecodec.sources.readers import Picture, some_picture_files
 from benchmarks.reporting import command_line, progress, publish, require_folders
 
@@ -35,8 +36,8 @@ of the pixels, brightness left out."""
 REMARKS = """\
 - A BlurHash is text of base 83, one byte a character; the others are bytes, whose base64 form is a third longer.
 - ThumbHash can hold opacity, which these pictures do not have and placeholders of aecodec cannot.
-- An `.aec` file also has a checksum. To decode one of this kind, a browser loads a model of 3.1 MB; for
-  placeholders 20 kB with all code."""
+- An `.aec` file also has a checksum. To decode one of this kind, a browser loads a model of {megabytes:.1f} MB;
+  for placeholders 20 kB with all code."""
 # To L*a*b* from linear sRGB (IEC 61966-2-1), by the white point D65.
 _TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
 _WHITE = np.array([0.9505, 1.0, 1.089])
@@ -188,7 +189,7 @@ def command(folder: Path, output: Path) -> None:
         MEASURED.format(count=len(pictures), side=SIDE),
         table(["placeholder", "bytes", "PSNR, dB", "error of the tint"], rows),
         f"![Pictures, and what placeholders of several kinds show of them]({drawn.name})",
-        REMARKS,
+        REMARKS.format(megabytes=registry.files()[registry.by_name("cifar").name].stat().st_size / 1e6),
         " ".join([*notes, f"{', '.join([environment(), *installed])}."]),
     ]
     publish(page, output)
