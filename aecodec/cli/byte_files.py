@@ -21,6 +21,7 @@ def read(name: str) -> bytes:
     if name == PIPE:
         return sys.stdin.buffer.read()
     if os.path.isdir(name):
+        os.listdir(name)  # a folder that cannot be read is named among the pictures in the one that holds it
         raise Failure(f"{input_name(name)}: this is a folder: name a file in it")
     return Path(name).read_bytes()
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import click
 import numpy as np
 
+from aecodec.cli.byte_files import write
 from aecodec.cli.conversion_options import force_option
 from aecodec.cli.encoder_options import quality_option
 from aecodec.cli.measurement import limit_option, load_alike, output_path, require_new
@@ -35,7 +37,7 @@ def command(data: str, output: Path, model: str, quality: int, limit: int | None
     require_new([output], force)
     pictures = load_alike(data, model, limit)
     found = vars(features_many(pictures, model=model, quality=quality))
-    temporary = output.with_name(output.name + ".new.npz")
-    np.savez_compressed(temporary, allow_pickle=False, **found)
-    temporary.replace(output)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **found)
+    write(str(output), buffer.getvalue())
     click.echo("\n".join(f"{name} {array.shape}" for name, array in found.items()))

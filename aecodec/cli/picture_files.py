@@ -105,6 +105,8 @@ def is_aec(data: bytes) -> bool:
 
 def is_data_set(name: str) -> bool:
     """Whether a file, by its first bytes, or else by its name, is a data set."""
+    if not os.path.isfile(name):  # what a named pipe gives can be read once only
+        return name.lower().endswith(".aecs")
     try:
         with open(name, "rb") as file:
             start = file.read(_HEADER_BYTES)

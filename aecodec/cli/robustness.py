@@ -10,8 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aecodec.cli.byte_files import write
+from aecodec.cli.conversion_options import force_option
 from aecodec.cli.encoder_options import effort_option, quality_option
-from aecodec.cli.measurement import limit_option, load_alike, measurement_errors, no_progress_option, output_path
+from aecodec.cli.measurement import (
+    limit_option,
+    load_alike,
+    measurement_errors,
+    no_progress_option,
+    output_path,
+    require_new,
+    require_png,
+    write_png,
+)
 from aecodec.cli.option_groups import take
 from aecodec.cli.text_table import text_table
 
@@ -71,6 +82,7 @@ class ReportOptions:
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of the noise.")
 @output_path("--plot", text="Write a plot, a PNG file.")
 @output_path("--sheet", text="Write a contact sheet, a PNG file.")
+@force_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print a Markdown table.")
 @no_progress_option
@@ -80,6 +92,7 @@ def command(
     distortions: tuple[str, ...],
     plot: Path | None,
     sheet: Path | None,
+    force: bool,
     **options: Any,
 ) -> None:
     """Measure the effect of noise and filters on a codec.
@@ -102,6 +115,12 @@ def command(
     specs = distortions or tuple(STUDY)
     for spec in specs:
         parse(spec)
+    if plot and set(specs) == {"none"}:
+        raise click.UsageError("--plot needs a distortion other than none")
+    for figure in (plot, sheet):
+        if figure:
+            require_png(figure)
+    require_new([plot, sheet], force)
     with measurement_errors():
         if plot or sheet:
             from aecodec.studies import robustness_figures as figures
@@ -110,7 +129,7 @@ def command(
     report.print_table(results)
     if plot:
         title = f"{len(pictures):,} pictures at quality {coding.quality}, effort {coding.effort}"
-        figures.plot(results, title, plot)
+        write(str(plot), figures.plot(results, title))
     if sheet:
         few = pictures[:: max(1, len(pictures) // 3)][:3]
-        figures.sheet(few, models, distortions or SHEET, sheet, coding)
+        write_png(sheet, figures.sheet(few, models, distortions or SHEET, coding))

@@ -11,6 +11,7 @@ import numpy as np
 from aecodec import engines
 from aecodec.encoding import candidates
 from aecodec.encoding.candidates import Candidate
+from aecodec.encoding.options import whole_number
 from aecodec.encoding.residual_search import choose
 from aecodec.engines import DEFAULT_ENGINE
 from aecodec.errors import InvalidValue, UnsupportedImage
@@ -62,8 +63,9 @@ def features_many(
     engine: str = DEFAULT_ENGINE,
 ) -> Features:
     """Compute the latents of pictures of one size, all gray or all in colour; otherwise like `features`."""
+    whole = whole_number("quality", quality, 1, QUALITIES)
     stack, candidate = _stack(images, model)
-    parts = [_features(part, candidate, _quality(quality), engine) for part in _parts(stack)]
+    parts = [_features(part, candidate, whole, engine) for part in _parts(stack)]
     return Features(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
@@ -91,8 +93,9 @@ def anomaly_scores(
     engine: str = DEFAULT_ENGINE,
 ) -> NDArray[np.float64]:
     """The scores (N,) of pictures of one size, all gray or all in colour; arguments as for `anomaly_score`."""
+    whole = whole_number("quality", quality, 1, QUALITIES)
     stack, candidate = _stack(images, model)
-    costs = [candidates.trial_costs(part, candidate, _quality(quality), engine) for part in _parts(stack)]
+    costs = [candidates.trial_costs(part, candidate, whole, engine) for part in _parts(stack)]
     return np.concatenate(costs)
 
 
@@ -133,9 +136,3 @@ def _features(stack: Picture, candidate: Candidate, quality: int, engine_name: s
     decoded = known[0].astype(np.float32) / unit if known else vector
     width = max(1, d.vector)
     return vector.reshape(n, -1, width), plane, decoded.reshape(n, -1, width), latent.plane.astype(np.float32) / unit
-
-
-def _quality(quality: int) -> int:
-    if isinstance(quality, bool) or not isinstance(quality, int) or not 1 <= quality <= QUALITIES:
-        raise InvalidValue(f"quality must be a whole number from 1 to {QUALITIES}, not {quality!r}")
-    return quality

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
-from aecodec.engines import DEFAULT_ENGINE
+from aecodec.engines import DEFAULT_ENGINE, require_known
 from aecodec.errors import InvalidValue
 from aecodec.format.container import PACKINGS, Packing
 from aecodec.format.panels import Progress
@@ -108,6 +108,7 @@ class EncodeOptions:
             raise InvalidValue(f"tune must be {' or '.join(TUNE_NAMES)}, not {options.tune}")
         if options.target.bounds_error and options.tune != DEFAULT_TUNE:
             raise InvalidValue(f"tune={options.tune} contradicts lossless and max_error: leave it out")
+        require_known(options.engine)
         if not isinstance(options.model, str):
             raise InvalidValue(f"model must be a name, not {type(options.model).__name__}")
         if options.packing not in (AUTO, *PACKINGS):

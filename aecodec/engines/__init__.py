@@ -81,13 +81,18 @@ ENGINES: Final = {
 DEFAULT_ENGINE: Final = "auto"  # the first of them that is installed, but for TensorFlow
 
 
+def require_known(name: str) -> None:
+    """Raise InvalidValue for what is no name of an engine, installed or not."""
+    if name not in (DEFAULT_ENGINE, *ENGINES):
+        raise InvalidValue(f"there is no engine {name!r}: choose {', '.join(map(repr, ENGINES))} or 'auto'")
+
+
 @cache
 def engine(name: str = DEFAULT_ENGINE) -> Engine:
     """The engine of that name, one of ENGINES or "auto". Raises InvalidValue; ImportError if it is not installed."""
     if name == DEFAULT_ENGINE:
         name = active()
-    if name not in ENGINES:
-        raise InvalidValue(f"there is no engine {name!r}: choose {', '.join(map(repr, ENGINES))} or 'auto'")
+    require_known(name)
     module, kind = ENGINES[name]
     found: Engine = getattr(import_module(module), kind)()
     return found

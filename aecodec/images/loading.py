@@ -6,8 +6,9 @@ Nothing is lost in silence: what is converted is said in a warning, and what can
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Final
 
 import numpy as np
@@ -18,6 +19,7 @@ from aecodec.errors import LimitExceeded, UnsupportedImage
 from aecodec.images import pillow_images
 from aecodec.images.source import Source, require_pixels, require_within_limit
 
+_LIMIT: Final = threading.Lock()  # while Pillow's limit, which is that of the whole process, is another
 _SHAPES: Final = "(height, width), or (height, width, channels) with 1 to 4 channels"
 
 
@@ -65,17 +67,19 @@ def _load_file(file: Any, max_pixels: int | None, *, exact: bool) -> Source:
 @contextmanager
 def _pillow_limit(max_pixels: int | None) -> Iterator[None]:
     """Let Pillow accept as many pixels, in the whole process: some plugins decode before they report a size."""
-    before = Image.MAX_IMAGE_PIXELS
-    if max_pixels is not None:
-        Image.MAX_IMAGE_PIXELS = max_pixels
-    try:
-        yield
-    except Image.DecompressionBombError as error:
-        limit = f"Pillow's limit: {error}" if max_pixels is None else f"the limit of {max_pixels} pixels (--max-pixels)"
-        raise LimitExceeded(f"the picture is over {limit}") from error
-    finally:
+    with _LIMIT if max_pixels is not None else nullcontext():
+        before = Image.MAX_IMAGE_PIXELS
         if max_pixels is not None:
-            Image.MAX_IMAGE_PIXELS = before
+            Image.MAX_IMAGE_PIXELS = max_pixels
+        try:
+            yield
+        except Image.DecompressionBombError as error:
+            limit = f"the limit of {max_pixels} pixels (--max-pixels)"
+            limit = f"Pillow's limit: {error}" if max_pixels is None else limit
+            raise LimitExceeded(f"the picture is over {limit}") from error
+        finally:
+            if max_pixels is not None:
+                Image.MAX_IMAGE_PIXELS = before
 
 
 def _load_array(image: Any) -> Source:

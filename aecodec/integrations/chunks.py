@@ -16,7 +16,7 @@ from aecodec import dataset
 from aecodec.encoding.options import EncodeOptions
 from aecodec.errors import InvalidValue, UnsupportedImage
 from aecodec.format import container
-from aecodec.images.source import Picture
+from aecodec.images.source import MAX_PIXELS, Picture
 
 MOST_CHANNELS: Final = 4
 
@@ -69,16 +69,16 @@ def decode(data: Any, shape: tuple[int, ...] | None = None) -> Picture:
     Raises AecError, and InvalidValue if the pictures do not fill the shape.
     """
     found = bytes(memoryview(data))
-    array = _decoded(found)
     if shape is None:
-        return array
+        return _decoded(found, MAX_PIXELS)
+    array = _decoded(found, int(np.prod(shape)))
     if array.size != int(np.prod(shape)):
         raise InvalidValue(f"the chunk holds pictures of the shape {array.shape}, which are no array of {shape}")
     return array.reshape(shape)
 
 
-def _decoded(data: bytes) -> Picture:
+def _decoded(data: bytes, max_pixels: int) -> Picture:
     if container.is_data_set(data):
-        with dataset.open(data) as found:
+        with dataset.open(data, max_pixels=max_pixels) as found:
             return np.asarray(found[:])
-    return aecodec.decode(data)
+    return aecodec.decode(data, max_pixels=max_pixels)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -122,7 +123,7 @@ def readable() -> list[Model]:
     for name in names():
         try:
             found.append(by_name(name))
-        except InvalidModelFile:
+        except (InvalidModelFile, OSError):
             if name in NUMBERS.values():
                 raise
     return found
@@ -130,9 +131,13 @@ def readable() -> list[Model]:
 
 def latest() -> dict[str, str]:
     """The name with the highest version for each name without one."""
-    return {name.rpartition("-")[0]: name for name in sorted(files(), key=lambda name: int(name.rpartition("-")[2]))}
+    return _latest(files())
 
 
 def tried() -> list[str]:
     """The models that ``auto`` tries: the latest version of each bundled one, so that every installation can decode."""
-    return [name for name in latest().values() if name in NUMBERS.values()]
+    return list(_latest(name for name in files() if name in NUMBERS.values()).values())
+
+
+def _latest(names: Iterable[str]) -> dict[str, str]:
+    return {name.rpartition("-")[0]: name for name in sorted(names, key=lambda name: int(name.rpartition("-")[2]))}

@@ -5,12 +5,13 @@ Raises ImportError if matplotlib is missing.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import pyplot
+from PIL import Image
 
 from aecodec.evaluation.plots import DPI, LINES, STYLE
 from aecodec.evaluation.sheets import Cell, Row, Section, draw
@@ -30,8 +31,8 @@ WHAT = {
 }
 
 
-def plot(results: Sequence[Result], title: str, path: Path) -> None:
-    """Plot bytes above, PSNR to the clean picture below; a column for each kind of distortion."""
+def plot(results: Sequence[Result], title: str) -> bytes:
+    """A plot, as a PNG file: bytes above, PSNR to the clean picture below; a column for each kind of distortion."""
     kinds = list(dict.fromkeys(r.distortion.partition(":")[0] for r in results if r.distortion != PLAIN))
     models = list(dict.fromkeys(r.model for r in results))
     filters = [kind for kind in kinds if kind not in WHAT]
@@ -51,8 +52,10 @@ def plot(results: Sequence[Result], title: str, path: Path) -> None:
         handles, labels = panels[1, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=len(handles), frameon=False)
         figure.suptitle(title, fontsize=12, fontweight="bold")
-        figure.savefig(path, dpi=DPI, metadata={"Software": None})
+        buffer = io.BytesIO()
+        figure.savefig(buffer, dpi=DPI, metadata={"Software": None})
         pyplot.close(figure)
+    return buffer.getvalue()
 
 
 def _lines(panel: Any, results: Sequence[Result], models: Sequence[str], value: str, plain: Sequence[Result]) -> None:
@@ -83,11 +86,11 @@ def _lines(panel: Any, results: Sequence[Result], models: Sequence[str], value: 
     panel.set_xlim(-0.4, len(names) - 0.6)
 
 
-def sheet(pictures: NDArray[np.uint8], models: Sequence[str], specs: Sequence[str], path: Path, coding: Coding) -> None:
-    """Draw a row for each distortion: each of a few pictures (N, H, W, C) distorted, then as each model decodes it."""
+def sheet(pictures: NDArray[np.uint8], models: Sequence[str], specs: Sequence[str], coding: Coding) -> Image.Image:
+    """A row for each distortion: each of a few pictures (N, H, W, C) distorted, then as each model decodes it."""
     rows = []
     for spec in specs:
         distorted = distort(pictures, spec, coding.seed)
         columns = [distorted, *(code(distorted, model, coding)[0] for model in models)]
         rows.append(Row([Cell(of[index].squeeze()) for index in range(len(pictures)) for of in columns], spec))
-    draw([Section("", rows, SCALE, ["as coded", *models] * len(pictures))]).save(path)
+    return draw([Section("", rows, SCALE, ["as coded", *models] * len(pictures))])

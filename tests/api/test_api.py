@@ -531,3 +531,9 @@ def test_any_header_before_any_payload_is_a_picture_or_an_aec_error(
         payload = data[read_header(data)[1] :]
     decoded = fate(write_header(header) + payload)
     assert decoded is None or decoded.dtype in (np.uint8, np.uint16)
+
+
+def test_an_engine_that_nobody_knows_is_refused_whatever_the_picture() -> None:
+    for picture in (np.zeros((9, 9), np.uint8), DIGITS[0]):
+        with pytest.raises(InvalidValue, match="there is no engine 'abacus'"):
+            aecodec.encode(picture, engine="abacus")

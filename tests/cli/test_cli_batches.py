@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -54,6 +55,22 @@ def test_a_folder_is_mirrored_both_ways(tree: Path) -> None:
 def test_without_an_output_folder_files_go_beside_their_sources(tree: Path) -> None:
     succeeds("compress", "-r", "photos/in")
     assert files("photos/in") == [".hidden.png", "b.aec", "b.png", "deeper/c.aec", "deeper/c.webp"]
+
+
+def test_a_folder_that_cannot_be_read_is_reported(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = os.path.join("photos", "in")
+
+    def scandir(path: str) -> Any:
+        if path == closed:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return listed(path)
+
+    listed = os.scandir
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(os, "listdir", scandir)
+    done = aec("compress", "-r", "photos", "-o", "small")
+    assert done.exit_code == 1 and f"aec: {closed}: Permission denied" in done.stderr
+    assert files("small") == ["a.aec"]
 
 
 def test_folders_need_recursive_and_something_in_them(tree: Path) -> None:

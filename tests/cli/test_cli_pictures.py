@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -174,3 +176,14 @@ def test_the_format_is_chosen_by_option_or_suffix(folder: Path) -> None:
 def test_only_names_of_pictures_are_taken_from_folders() -> None:
     assert all(map(is_picture_name, ["a.png", "b.JPG", "c.jpeg", "d.webp", "e.tif", "f.gif", "g.bmp", "h.psd"]))
     assert not any(map(is_picture_name, ["a.aec", "b.txt", "c", "png", "d.pdf", "e.mpg", "f.h5", ".png"]))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_named_pipe_is_read_once(folder: Path) -> None:
+    data = aecodec.encode(COLOUR[0])
+    os.mkfifo("pipe")
+    for command in ("info", "verify"):
+        writer = threading.Thread(target=Path("pipe").write_bytes, args=(data,))
+        writer.start()
+        succeeds(command, "pipe")
+        writer.join(10)

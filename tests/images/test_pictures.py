@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import struct
+import threading
 import warnings
 from collections.abc import Iterator
 from io import BytesIO, StringIO
@@ -451,3 +452,29 @@ def test_a_resolution_that_no_file_can_hold_is_named_in_a_warning() -> None:
     with pytest.warns(AecWarning, match="the resolution is out of range"):
         data = aecodec.encode(image)
     assert "dpi" not in aecodec.decode_image(data).info
+
+
+def test_a_limit_of_pixels_holds_for_one_thread_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(TILES[0]).save(path)
+    entered, release = threading.Event(), threading.Event()
+    limits: list[int | None] = []
+
+    def slow(file: Any) -> Image.Image:
+        limits.append(Image.MAX_IMAGE_PIXELS)
+        entered.set()
+        release.wait(10)
+        return opened(file)
+
+    opened, before = Image.open, Image.MAX_IMAGE_PIXELS
+    monkeypatch.setattr(Image, "open", slow)
+    threads = [threading.Thread(target=load, args=(path,), kwargs={"max_pixels": limit}) for limit in (2000, 3000)]
+    threads[0].start()
+    assert entered.wait(10)
+    threads[1].start()
+    threads[1].join(0.2)
+    assert limits == [2000]
+    release.set()
+    for thread in threads:
+        thread.join(10)
+    assert limits == [2000, 3000] and before == Image.MAX_IMAGE_PIXELS

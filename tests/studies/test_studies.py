@@ -135,6 +135,11 @@ def test_the_command_prints_a_table_and_draws(tmp_path: Path) -> None:
     for path in (plot, sheet):
         with Image.open(path) as image:
             assert min(image.size) > 300
+    before = plot.read_bytes()
+    again = CliRunner().invoke(main, [*words, "--plot", str(plot)])
+    assert again.exit_code == 1 and again.output == f"aec: {plot}: already exists; use --force to overwrite it\n"
+    assert plot.read_bytes() == before
+    assert CliRunner().invoke(main, [*words, "--plot", str(plot), "--force"]).exit_code == 0
     found = json.loads(CliRunner().invoke(main, [*words, "--json"]).output)
     assert [(r["distortion"], r["model"]) for r in found[:2]] == [("none", "mnist"), ("none", "alphabet")]
 
@@ -145,6 +150,14 @@ def test_the_command_refuses_what_it_does_not_know_in_one_sentence(words: list[s
     done = CliRunner().invoke(main, ["robustness", str(tmp_path), *([] if "-m" in words else ["-m", "mnist"]), *words])
     assert done.exit_code == 1
     assert done.output.startswith("aec: ") and done.output.count("\n") == 1
+
+
+def test_a_plot_needs_something_to_plot_and_a_name_of_a_picture(tmp_path: Path) -> None:
+    Image.fromarray(DIGITS[0]).save(tmp_path / "a.png")
+    words = ["robustness", str(tmp_path), "-m", "mnist"]
+    for more in (["-d", "none", "--plot", "plot.png"], ["--plot", "plot.txt"], ["--sheet", "sheet"]):
+        done = CliRunner().invoke(main, [*words, *more])
+        assert done.exit_code == 2, done.output
 
 
 # Features ---
