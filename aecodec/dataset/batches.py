@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aecodec.errors import InvalidValue
+from aecodec.images.source import Picture
 
 WINDOW_PICTURES: Final = 8192  # that are shuffled among each other
+READ_BYTES: Final = 1 << 27  # of decoded pictures that are read together, so that every thread has a block to decode
 
 
 class Batch(NamedTuple):
@@ -73,12 +75,25 @@ class Order:
             yield left
 
 
-def several(each: Iterable[NDArray[np.int64]], least: int) -> Iterator[list[NDArray[np.int64]]]:
-    """Arrays of numbers, as many at a time as hold `least` numbers together."""
+class ReadAhead:
+    """How many pictures to read at a time: as many as hold `READ_BYTES`, judged by those read before."""
+
+    def __init__(self, most: int) -> None:
+        self.count, self._most = 1, most
+
+    def learn(self, pictures: Picture | Sequence[Picture]) -> None:
+        """Note how large pictures are that were read."""
+        if len(pictures):
+            mean = sum(picture.nbytes for picture in pictures) / len(pictures)
+            self.count = max(1, min(self._most, int(READ_BYTES / max(1.0, mean))))
+
+
+def several(each: Iterable[NDArray[np.int64]], ahead: ReadAhead) -> Iterator[list[NDArray[np.int64]]]:
+    """Arrays of numbers, as many at a time as hold the numbers to read ahead."""
     some: list[NDArray[np.int64]] = []
     for numbers in each:
         some.append(numbers)
-        if sum(map(len, some)) >= least:
+        if sum(map(len, some)) >= ahead.count:
             yield some
             some = []
     if some:

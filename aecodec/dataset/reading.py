@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aecodec.dataset import assembling, framing, picture_blocks, verifying
-from aecodec.dataset.batches import Batch, Order, several
+from aecodec.dataset.batches import Batch, Order, ReadAhead, several
 from aecodec.dataset.cache import PictureCache
 from aecodec.dataset.columns import LABEL, Columns
 from aecodec.dataset.description import Description
@@ -28,6 +28,7 @@ from aecodec.format.panels import Progress
 from aecodec.images.source import MAX_PIXELS, Picture
 
 CACHE_BYTES: Final = 1 << 28
+MOST_AHEAD: Final = 1024  # pictures that are read at a time where they are small
 _SPARSE: Final = 1 << 10  # pictures for each that is there: a few bytes must not announce billions
 BLOCK_PICTURES: Final = 256  # of a block, unless the writer chose otherwise
 
@@ -84,8 +85,12 @@ class DataSet:
 
     def __iter__(self) -> Iterator[Picture]:
         """All pictures in turn, block by block."""
-        for begin in range(0, len(self), 1024):
-            yield from self.read(range(begin, min(begin + 1024, len(self))))
+        ahead, begin = ReadAhead(MOST_AHEAD), 0
+        while begin < len(self):
+            pictures = self.read(range(begin, min(begin + ahead.count, len(self))))
+            begin += len(pictures)
+            ahead.learn(pictures)
+            yield from pictures
 
     def _single(self, number: int) -> Picture:
         numbers = self._numbers([number])
@@ -200,10 +205,10 @@ class DataSet:
         return self._batches(order.batches(size, drop_last))
 
     def _batches(self, each: Iterable[NDArray[np.int64]]) -> Iterator[Batch]:
-        labels = self.labels
-        for some in several(each, workers() * BLOCK_PICTURES):
-            # Read together, so that every thread has a block to decode.
+        labels, ahead = self.labels, ReadAhead(workers() * BLOCK_PICTURES)
+        for some in several(each, ahead):
             images, begin = self.read(np.concatenate(some)), 0
+            ahead.learn(images)
             for numbers in some:
                 part = images[begin : begin + len(numbers)]
                 begin += len(numbers)

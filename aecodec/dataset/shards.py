@@ -100,6 +100,21 @@ class Shards(DataSet):
         """The number of pictures in all shards."""
         return int(self._begins[-1])
 
+    @property
+    def file_bytes(self) -> int:
+        """The size of all files in bytes."""
+        return sum(shard.file_bytes for shard in self.shards)
+
+    @property
+    def cached_bytes(self) -> int:
+        """The bytes of decoded pictures that are kept at present."""
+        return sum(shard.cached_bytes for shard in self.shards)
+
+    def forget(self) -> None:
+        """Drop the decoded pictures that are kept."""
+        for shard in self.shards:
+            shard.forget()
+
     def read(self, index: Sequence[int] | NDArray[Any]) -> Any:
         """The pictures with these numbers, in this order: an array, or a list if they differ in shape or type."""
         numbers = self._numbers(index)
@@ -111,7 +126,7 @@ class Shards(DataSet):
         found = self.shards[shard].read(numbers)
         self._used.pop(shard, None)
         self._used[shard] = None
-        kept = sum(each.cached_bytes for each in self.shards)
+        kept = self.cached_bytes
         for oldest in list(self._used)[:-1]:
             if kept <= self._cache_bytes:
                 break

@@ -44,6 +44,23 @@ def test_batches_hold_every_picture_once_with_its_label(path: Path, shuffle: boo
     assert len(kept) == 100 // size
 
 
+def test_few_pictures_are_read_ahead_where_they_are_large(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+
+    def counted(self: dataset.DataSet, index: Any) -> Any:
+        read.append(len(index))
+        return whole(self, index)
+
+    whole = dataset.DataSet.read
+    monkeypatch.setattr(dataset.DataSet, "read", counted)
+    for held in (99, 3, 1):
+        monkeypatch.setattr(batches, "READ_BYTES", held * DIGITS[0].nbytes)
+        for pictures in (iter(dataset.open(path)), dataset.open(path).batches(1)):
+            assert sum(1 for _ in pictures) == sum(read) == 100
+            assert read[0] == 1 and max(read) == held
+            read.clear()
+
+
 def test_an_order_follows_from_its_seed_and_differs_between_seeds(path: Path) -> None:
     ds = dataset.open(path)
 

@@ -96,8 +96,11 @@ def test_decoded_pictures_are_kept_within_a_limit_for_all_shards(pattern: str) -
         assert isinstance(ds, dataset.Shards)
         for number in (0, 7, 16, 3, 10, 0):
             ds[number]
-            assert 0 < sum(shard.cached_bytes for shard in ds.shards) <= 2 * block
+            assert 0 < ds.cached_bytes == sum(shard.cached_bytes for shard in ds.shards) <= 2 * block
         assert ds.shards[0].cached_bytes and not ds.shards[3].cached_bytes  # the latest are kept
+        assert ds.file_bytes == sum(shard.file_bytes for shard in ds.shards)
+        ds.forget()
+        assert ds.cached_bytes == 0
 
 
 def test_a_missing_shard_is_named(pattern: str, tmp_path: Path) -> None:
