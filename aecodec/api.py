@@ -87,7 +87,7 @@ def encode(
     is written plain, that is, losslessly and without a model. With model="auto" and packing="auto" it is written plain
     whenever that is no larger.
 
-    Raises UnsupportedImage, LimitExceeded, UnknownModel and InvalidValue; Unreachable if no file meets the target;
+    Raises UnsupportedImage, LimitExceeded, UnknownModel and InvalidValue; Unreachable if no lossy file meets the target;
     OSError if a picture file cannot be read. Conversions of the picture are reported in a single AecWarning.
     """
     return encode_many(
@@ -171,7 +171,8 @@ def _encode_all(images: Sequence[ImageLike], options: EncodeOptions) -> list[byt
         warn_converted(source.notes)
     files = [b""] * len(sources)
     for (shape, _), indices in _alike([(source.samples.shape, source.samples.dtype.str) for source in sources]):
-        candidates = candidates_for(shape, options.model)
+        with _noted(indices[0], len(sources)):
+            candidates = candidates_for(shape, options.model)
         grids = [PanelGrid.of(shape[:2], candidate.model.description.unit) for candidate in candidates]
 
         def work(part: list[int], candidates: list[Candidate] = candidates) -> list[bytes]:
@@ -184,6 +185,9 @@ def _encode_all(images: Sequence[ImageLike], options: EncodeOptions) -> list[byt
             except rate_search.Missed as missed:
                 with _noted(part[missed.index], len(sources)):
                     raise missed.error from None
+            except InvalidValue:  # of the size that all of them have
+                with _noted(part[0], len(sources)):
+                    raise
 
         parts = list(_chunks(indices, max(grid.height * grid.width for grid in grids), ENCODED_PIXELS))
         # Large pictures share the threads panel by panel, one after the other.

@@ -537,3 +537,12 @@ def test_an_engine_that_nobody_knows_is_refused_whatever_the_picture() -> None:
     for picture in (np.zeros((9, 9), np.uint8), DIGITS[0]):
         with pytest.raises(InvalidValue, match="there is no engine 'abacus'"):
             aecodec.encode(picture, engine="abacus")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "options"), [(COLOUR[0], {"model": "mnist"}), (DIGITS[0][:5], {"min_ssim": 0.9})], ids=["model", "size"]
+)
+def test_a_picture_that_suits_no_option_is_named_by_its_index(wrong: np.ndarray, options: dict[str, Any]) -> None:
+    with pytest.raises(AecError) as caught:
+        aecodec.encode_many([DIGITS[0], DIGITS[1], wrong], **options)
+    assert caught.value.__notes__ == ["in file 2 of 3"]
