@@ -87,8 +87,9 @@ def encode(
     is written plain, that is, losslessly and without a model. With model="auto" and packing="auto" it is written plain
     whenever that is no larger.
 
-    Raises UnsupportedImage, LimitExceeded, UnknownModel and InvalidValue; Unreachable if no lossy file meets the target;
-    OSError if a picture file cannot be read. Conversions of the picture are reported in a single AecWarning.
+    Raises UnsupportedImage, LimitExceeded, UnknownModel and InvalidValue; Unreachable if no lossy file meets the
+    target; OSError if a picture file cannot be read; ImportError if the engine is not installed. Conversions of the
+    picture are reported in a single AecWarning.
     """
     return encode_many(
         [image],

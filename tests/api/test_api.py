@@ -542,7 +542,7 @@ def test_an_engine_that_nobody_knows_is_refused_whatever_the_picture() -> None:
 @pytest.mark.parametrize(
     ("wrong", "options"), [(COLOUR[0], {"model": "mnist"}), (DIGITS[0][:5], {"min_ssim": 0.9})], ids=["model", "size"]
 )
-def test_a_picture_that_suits_no_option_is_named_by_its_index(wrong: np.ndarray, options: dict[str, Any]) -> None:
+def test_a_picture_that_suits_no_option_is_named_by_its_index(wrong: np.ndarray, options: dict[str, object]) -> None:
     with pytest.raises(AecError) as caught:
-        aecodec.encode_many([DIGITS[0], DIGITS[1], wrong], **options)
+        aecodec.encode_many([DIGITS[0], DIGITS[1], wrong], **options)  # type: ignore[arg-type]
     assert caught.value.__notes__ == ["in file 2 of 3"]
