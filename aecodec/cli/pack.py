@@ -6,9 +6,9 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,7 @@ import click
 import numpy as np
 
 import aecodec
-from aecodec.cli.batches import available_cores
+from aecodec.cli.batches import BATCH_PIXELS, available_cores
 from aecodec.cli.byte_files import make_folder, require_writable
 from aecodec.cli.conversion_options import force_option, jobs_option, max_pixels_option, quiet_option, sample_options
 from aecodec.cli.encoder_options import encoder_options, parse_encoder_options
@@ -32,12 +32,13 @@ from aecodec.dataset.reading import BLOCK_PICTURES
 from aecodec.dataset.resuming import ResumableWriter, unfinished_name
 from aecodec.errors import AecError
 from aecodec.images.source import Source as PictureSource
+from aecodec.sources.items import split_npz
 from aecodec.sources.labelled import Sample, Source, open_pipe, open_source
 
 SUFFIX: Final = ".aecs"
 CHUNK_PICTURES: Final = 512  # that are encoded at a time
 CHUNK_BYTES: Final = 1 << 21
-_PICTURE_BYTES: Final = 1 << 14  # what a file is taken for until it is read
+_LEAST_BYTES: Final = 1 << 14  # what a small file is taken for: opening it costs as much
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,10 @@ class Task:
     samples: list[Sample] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
     known: list[bool] = field(default_factory=list)
+
+    def without_content(self) -> Task:
+        """The task without the bytes or samples of its pictures."""
+        return replace(self, samples=[_without_content(sample) for sample in self.samples])
 
 
 @dataclass(frozen=True)
@@ -68,23 +73,34 @@ class Encoder:
     wide: bool
 
     def __call__(self, task: Task) -> list[Encoded]:
-        """Encode the samples of a task; one that cannot be encoded becomes a failure."""
+        """Encode the samples of a task; one that cannot be encoded becomes a failure.
+
+        Small pictures are encoded together, and no more are held than BATCH_PIXELS and one picture.
+        """
         results = [Encoded()] * len(task.samples)
-        pictures: dict[int, Any] = {}
+        batch: dict[int, Any] = {}
+        pixels = 0
         for index, sample in enumerate(task.samples):
-            if not task.known[index]:
-                found = self._load(sample)
-                if isinstance(found, Encoded):
-                    results[index] = found
-                else:
-                    pictures[index], results[index] = found
-        for index, file in zip(pictures, self._encode(list(pictures.values())), strict=True):
-            notes = results[index].notes
-            results[index] = Encoded(file, notes=notes) if isinstance(file, bytes) else Encoded(failure=file.message)
+            if task.known[index]:
+                continue
+            picture, results[index] = self._load(sample)
+            if picture is not None:
+                batch[index] = picture
+                pixels += _pixels(picture)
+            if pixels >= BATCH_PIXELS:
+                self._encode_batch(batch, results)
+                batch, picture, pixels = {}, None, 0  # free before the next picture is loaded
+        self._encode_batch(batch, results)
         return results
 
-    def _load(self, sample: Sample) -> Encoded | tuple[Any, Encoded]:
-        """A picture with its notes, or what is known of it without encoding."""
+    def _encode_batch(self, batch: Mapping[int, Any], results: list[Encoded]) -> None:
+        """Complete the results of some pictures, by their indices."""
+        for index, file in zip(batch, self._encode(list(batch.values())), strict=True):
+            notes = results[index].notes
+            results[index] = Encoded(file, notes=notes) if isinstance(file, bytes) else Encoded(failure=file.message)
+
+    def _load(self, sample: Sample) -> tuple[Any, Encoded]:
+        """A picture, or None if there is nothing to encode, and what is known of it so far."""
         content = sample.content
         if isinstance(content, np.ndarray):
             return content, Encoded()
@@ -94,10 +110,10 @@ class Encoder:
                     data = content if isinstance(content, bytes) else content.read_bytes()
                     if data and is_aec(data):
                         aecodec.decode(data, max_pixels=self.max_pixels)  # damage is to be reported for this picture
-                        return Encoded(data)
+                        return None, Encoded(data)
                     source = read_picture(data, self.max_pixels, wide=self.wide)
             except Failure as failure:
-                return Encoded(failure=failure.message)
+                return None, Encoded(failure=failure.message)
         bare = PictureSource(source.samples, source.alpha, source.metadata)
         return bare, Encoded(notes=(*source.notes, *summary(messages)))
 
@@ -178,12 +194,15 @@ def command(inputs: tuple[str, ...], output: str, **options: Any) -> None:
     target = parse_encoder_options(options).target
     sources = [_source(name, chosen) for name in inputs]
     _require_output(output, chosen)
-    made = (chosen.tile, chosen.labels, chosen.names, chosen.block_pictures, chosen.keep_metadata)
+    made = (chosen.tile, chosen.labels, chosen.names, chosen.block_pictures, chosen.keep_metadata, chosen.max_pixels)
     run = {"sources": inputs, "encoder": options, "made": made}
+    contents = chain.from_iterable(map(_contents, inputs, sources))
+    if chosen.labels:
+        contents = chain([(chosen.labels, _file_bytes(chosen.labels))], contents)
     with expected_errors(output):
         make_folder(os.path.dirname(os.path.realpath(output)))
         writer = ResumableWriter(
-            output, run=_digest(run), block_pictures=chosen.block_pictures, packing=options["packing"]
+            output, run=_digest(run, contents), block_pictures=chosen.block_pictures, packing=options["packing"]
         )
     encoder = Encoder({**options, "strip": not chosen.keep_metadata}, chosen.max_pixels, target.bounds_error)
     packing = Packing(writer, sources, encoder, chosen)
@@ -229,9 +248,20 @@ def _require_output(output: str, options: PackOptions) -> None:
         os.unlink(unfinished)
 
 
-def _digest(run: Mapping[str, Any]) -> str:
-    """What tells runs apart."""
-    return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]
+def _contents(name: str, source: Source) -> Iterator[tuple[str, int]]:
+    """The names and sizes of the files of a source; nothing of a pipe, which can be read only once."""
+    if source.named and source.count is not None:
+        yield from ((sample.name, _bytes_of(sample)) for sample in source.samples())
+    elif name != PIPE:
+        yield name, _file_bytes(split_npz(name)[0])
+
+
+def _digest(run: Mapping[str, Any], contents: Iterable[tuple[str, int]]) -> str:
+    """What tells runs apart: their options, and the names and sizes of the files."""
+    digest = hashlib.sha256(json.dumps(run, sort_keys=True).encode())
+    for each in contents:
+        digest.update(json.dumps(each).encode())
+    return digest.hexdigest()[:16]
 
 
 @dataclass
@@ -257,11 +287,11 @@ class Packing:
                 raise Failure(str(error)) from error
 
     def _add(self, task: Task, encoded: Sequence[Encoded]) -> None:
-        kept = []
+        kept: list[tuple[Sample, bytes]] = []
         for sample, place, result in zip(task.samples, task.places, encoded, strict=True):
             if result.failure:
                 click.echo(f"aec: {sample.name}: {result.failure}", err=True)
-                self.writer.leave_out(place)
+                self.writer.leave_out(place, len(self.writer) + len(kept))
                 continue
             if result.notes and not self.options.quiet:
                 click.echo(f"aec: {sample.name}: {'; '.join(result.notes)}", err=True)
@@ -290,7 +320,7 @@ class Packing:
         for task, encoded in map_unordered(self.encoder, everything, self.options.jobs, threads):
             if encoded is None:
                 raise Failure("a process that encoded pictures died, perhaps for lack of memory")
-            waiting[task.number] = task, encoded
+            waiting[task.number] = task.without_content(), encoded  # these may be many
             while turn in waiting:
                 yield waiting.pop(turn)
                 turn += 1
@@ -305,10 +335,10 @@ class Packing:
                 continue
             known = self.writer.has(number)
             number += 1
-            task.samples.append(Sample(sample.name, b"", sample.label) if known else sample)
+            task.samples.append(_without_content(sample) if known else sample)
             task.places.append(place)
             task.known.append(known)
-            held += 0 if known else _bytes_of(sample)
+            held += 0 if known else _work_bytes(sample)
             if len(task.samples) >= CHUNK_PICTURES or held >= CHUNK_BYTES:
                 yield task
                 task, held = Task(task.number + 1), 0
@@ -325,5 +355,26 @@ def _label(sample: Sample) -> int | str:
 def _bytes_of(sample: Sample) -> int:
     content = sample.content
     if isinstance(content, Path):
-        return _PICTURE_BYTES
+        return _file_bytes(content)
     return content.nbytes if isinstance(content, np.ndarray) else len(content)
+
+
+def _work_bytes(sample: Sample) -> int:
+    return max(_bytes_of(sample), _LEAST_BYTES) if isinstance(sample.content, Path) else _bytes_of(sample)
+
+
+def _file_bytes(path: str | Path) -> int:
+    """The size of a file; 0 if it is gone, which is reported when it is read."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
+def _pixels(picture: Any) -> int:
+    samples = picture if isinstance(picture, np.ndarray) else picture.samples
+    return int(samples.shape[0] * samples.shape[1])
+
+
+def _without_content(sample: Sample) -> Sample:
+    return Sample(sample.name, b"", sample.label)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any, Final
 
 import click
+import numpy as np
+from numpy.typing import NDArray
 
 from aecodec.cli.byte_files import write
 from aecodec.cli.conversion_options import force_option, max_pixels_option, quiet_option
@@ -44,7 +47,7 @@ def command(file: str, output: str, picture_format: str, pictures: str | None, *
 
     A picture is named as its file was when it was packed, or by its number, and labels that have names become folders.
     Pictures that are damaged are reported, the others are written nevertheless, and the exit code is 1; so it is if the
-    index is lost, and whatever can be found is written.
+    index is lost, and whatever can be found is written, or if the names are, and numbers take their place.
 
     \b
     Example:
@@ -56,16 +59,19 @@ def command(file: str, output: str, picture_format: str, pictures: str | None, *
         ds, whole = _opened(file, options["max_pixels"])
     failed = not whole
     with expected_errors(file), ds, StatusLine(options["quiet"]) as status:
-        names = _names(ds, picture_format)
         wanted = _wanted(pictures, len(ds))
-        for done, number in enumerate(wanted, 1):
-            target = os.path.join(output, names(number))
+        try:
+            names = _names(ds, picture_format)
+        except AecError as error:
+            click.echo(f"aec: {file}: names and labels cannot be read, so numbers are the names: {error}", err=True)
+            names, failed = _numbers(ds, picture_format), True
+        chosen = [names(number) for number in wanted]  # in their order, whatever that of the blocks is
+        for done, (number, data) in enumerate(_in_blocks(ds, wanted, picture_format), 1):
+            target = os.path.join(output, chosen[number - wanted.start])
             if os.path.exists(target) and not options["force"]:
                 raise Failure(f"{target}: already exists; use --force to overwrite it")
-            try:
-                data = _file(ds, number, picture_format)
-            except AecError as error:
-                click.echo(f"aec: {file}: picture {number}: {error}", err=True)
+            if isinstance(data, AecError):
+                click.echo(f"aec: {file}: picture {number}: {data}", err=True)
                 failed = True
                 continue
             write(target, data)
@@ -96,21 +102,50 @@ def _wanted(text: str | None, count: int) -> range:
     return range(int(first), int(last or first) + 1)
 
 
-def _file(ds: DataSet, number: int, picture_format: str) -> bytes:
-    if picture_format == AEC:
-        return ds.file(number)
-    return write_picture(ds[number], Metadata(), picture_format)[0]
+def _in_blocks(ds: DataSet, wanted: range, picture_format: str) -> Iterator[tuple[int, bytes | AecError]]:
+    """The numbers with their files, or with what is wrong, block by block, so that each is decoded once."""
+    groups = [*ds.blocks(), *ds.missing.numbers().reshape(-1, 1)]
+    for group in sorted(groups, key=lambda numbers: int(numbers[0])):
+        numbers = group[(group >= wanted.start) & (group < wanted.stop)]
+        if picture_format == AEC:
+            yield from zip(numbers.tolist(), _aec_files(ds, numbers), strict=True)
+        else:
+            yield from ((number, _picture_file(ds, number, picture_format)) for number in numbers.tolist())
+
+
+def _aec_files(ds: DataSet, numbers: NDArray[np.int64]) -> list[bytes | AecError]:
+    """The files of pictures of a block, which are damaged together."""
+    try:
+        return [*ds.files(numbers)]
+    except AecError as error:
+        return [error] * len(numbers)
+
+
+def _picture_file(ds: DataSet, number: int, picture_format: str) -> bytes | AecError:
+    try:
+        return write_picture(ds[number], Metadata(), picture_format)[0]
+    except AecError as error:
+        return error
 
 
 def _names(ds: DataSet, picture_format: str) -> _Names:
+    """The names that pictures have in the data set. Raises AecError."""
     columns = ds.columns
     return _Names(
         picture_format,
-        len(str(max(0, len(ds) - 1))),
+        _digits(ds),
         columns[NAME] if columns.kinds.get(NAME) == "string" else None,
         ds.labels if ds.label_names else None,
         ds.label_names,
     )
+
+
+def _numbers(ds: DataSet, picture_format: str) -> _Names:
+    return _Names(picture_format, _digits(ds), None, None, [])
+
+
+def _digits(ds: DataSet) -> int:
+    return len(str(max(0, len(ds) - 1)))
 
 
 class _Names:
@@ -130,7 +165,7 @@ class _Names:
         elif self._labels is not None:
             folder = label_name(self._label_names, int(self._labels[number]))
             stem = f"{folder}/{plain}" if folder and "/" not in folder and _is_safe(folder) else plain
-        if stem.lower() in self._used:
+        while stem.lower() in self._used:
             stem = f"{stem}-{plain}"
         self._used.add(stem.lower())
         return f"{stem}.{self._suffix}"

@@ -37,11 +37,14 @@ class ResumableWriter(Writer):
 
     run: a text that says how the data set is made, and from what. Raises InvalidValue if the unfinished file
     was made otherwise; other arguments and errors as for `Writer`.
+
+    The unfinished file settles which pictures have the numbers up to its last: all of these must come again.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, run: str, **options: Any) -> None:
         self._run = run
         self._present = Places([])
+        self._settled = 0  # numbers below are those of pictures that the interrupted run could encode
         self.left_out: list[int] = []
         super().__init__(path, **options)
 
@@ -74,13 +77,23 @@ class ResumableWriter(Writer):
                 self._first_row = header.first + header.count
         pictures = [(i, e) for i, e in enumerate(self._entries) if e.kind in framing.PICTURES]
         self._present = Places([(index, picture_blocks.numbers_of(entry)) for index, entry in pictures])
+        self._settled = max(self._present.end, self._first_row)
 
     def has(self, number: int) -> bool:
         """Whether a picture is in the unfinished file already: `add_files` takes empty bytes for it."""
         return bool(self._present.find(np.array([number]))[0][0] >= 0)
 
-    def leave_out(self, index: int) -> None:
-        """Note that an item of the sources cannot be encoded, before those that follow it are added."""
+    def leave_out(self, index: int, number: int) -> None:
+        """Note that an item of the sources cannot be encoded, before those that follow it are added.
+
+        number: what it would have been. Raises InvalidValue if the interrupted run could encode it, and has written
+        pictures or rows that follow it: these would get the numbers of others.
+        """
+        if number < self._settled:
+            raise InvalidValue(
+                f"the interrupted run could read picture {number}, and has packed some that follow:"
+                " make it readable again, or begin anew (--force)"
+            )
         self.left_out.append(index)
         self._describe()
 
@@ -92,7 +105,9 @@ class ResumableWriter(Writer):
         super()._keep_rows({name: column[skipped:] for name, column in columns.items()}, kinds)
 
     def close(self) -> None:
-        """As `Writer.close`."""
+        """As `Writer.close`. Raises InvalidValue if fewer pictures came than the unfinished file has."""
         if not self._file.closed:
+            if self._count < self._settled:  # what a pipe holds is known only now
+                raise InvalidValue(f"the interrupted run had {self._settled} pictures or more, not {self._count}")
             self._description = replace(self._description, unfinished={})
         super().close()

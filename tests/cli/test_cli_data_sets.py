@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,10 @@ from PIL import Image
 from samples import COLOUR, DIGITS, FIXTURES, waves
 
 import aecodec
+import aecodec.cli.pack
 from aecodec import dataset
-from aecodec.dataset import framing
+from aecodec.cli import process_pool
+from aecodec.dataset import framing, picture_blocks
 
 FAST = ("-q", "40", "-e", "0", "-j", "1")
 
@@ -52,8 +55,6 @@ def test_a_folder_is_packed_with_its_folders_as_labels(folder: Path, tmp_path: P
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_every_kind_of_source_is_packed(tmp_path: Path, jobs: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    import aecodec.cli.pack
-
     monkeypatch.setattr(aecodec.cli.pack, "CHUNK_PICTURES", 7)
     digits = np.stack(DIGITS)
     (tmp_path / "images").write_bytes(idx(digits))
@@ -87,13 +88,22 @@ def png(picture: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+def tar(folder: Path) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path in sorted(folder.rglob("*.png")):
+            archive.add(path, path.relative_to(folder).as_posix())
+    return buffer.getvalue()
+
+
 def test_an_archive_may_come_from_a_pipe(folder: Path, tmp_path: Path) -> None:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         archive.add(folder, ".")
-    succeeds("pack", "-", "-o", str(tmp_path / "set.aecs"), *FAST, stdin=buffer.getvalue())
+    data = buffer.getvalue()
+    succeeds("pack", "-", "-o", str(tmp_path / "set.aecs"), *FAST, stdin=data)
     assert sorted(dataset.open(tmp_path / "set.aecs").label_names) == ["cats", "dogs"]
-    cut = aec("pack", "-", "-o", str(tmp_path / "cut.aecs"), *FAST, stdin=buffer.getvalue()[:5000])
+    cut = aec("pack", "-", "-o", str(tmp_path / "cut.aecs"), *FAST, stdin=data[:5000])
     assert cut.exit_code == 1
     assert "standard input cannot be read as a tar archive" in cut.stderr
     assert not (tmp_path / "cut.aecs").exists()
@@ -143,6 +153,49 @@ def test_names_do_not_lead_out_of_the_folder(tmp_path: Path) -> None:
     assert found == {*(f"out/{index}.png" for index in range(7)), "out/good/é.png", "out/good/É-8.png"}
 
 
+def test_a_name_that_a_number_was_added_to_may_be_taken_as_well(tmp_path: Path) -> None:
+    names = ["a-2.png", "a.png", "a.jpg"]
+    dataset.write(tmp_path / "set.aecs", DIGITS[:3], columns={"name": names}, effort=0)
+    succeeds("unpack", str(tmp_path / "set.aecs"), "-o", str(tmp_path / "out"))
+    ds = dataset.open(tmp_path / "set.aecs")
+    for number, name in enumerate(["a-2.png", "a.png", "a-2-2.png"]):
+        assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / name)), ds[number])
+
+
+def test_a_block_is_decoded_once_for_all_of_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = [(DIGITS, COLOUR)[index % 2][index] for index in range(16)]  # of two kinds: their blocks interleave
+    names = ["a.png"] * 16
+    dataset.write(tmp_path / "set.aecs", pictures, columns={"name": names}, block_pictures=4, quality=40, effort=0)
+    expected = dataset.open(tmp_path / "set.aecs").files(range(16))
+    calls = []
+
+    def counted(self: picture_blocks.Joined, *arguments: object) -> list[bytes]:
+        calls.append(self.numbers)
+        return files(self, *arguments)  # type: ignore[arg-type]
+
+    files = picture_blocks.Joined.files
+    monkeypatch.setattr(picture_blocks.Joined, "files", counted)
+    succeeds("unpack", str(tmp_path / "set.aecs"), "-o", str(tmp_path / "out"), "--format", "aec")
+    assert len(calls) == 4
+    found = [tmp_path / "out" / ("a.aec" if not number else f"a-{number:02}.aec") for number in range(16)]
+    assert [path.read_bytes() for path in found] == expected
+
+
+@pytest.mark.parametrize("kind", [framing.COLUMNS, framing.METADATA])
+def test_numbers_take_the_place_of_names_that_are_damaged(folder: Path, tmp_path: Path, kind: int) -> None:
+    target = tmp_path / "set.aecs"
+    succeeds("pack", str(folder), "-o", str(target), *FAST)
+    data = bytearray(target.read_bytes())
+    data[next(entry.end for entry in dataset.open(target).entries if entry.kind == kind) - 6] ^= 1
+    target.write_bytes(data)
+    result = aec("unpack", str(target), "-o", str(tmp_path / "out"))
+    assert result.exit_code == 1
+    assert result.stderr.count("names and labels cannot be read") == 1 == len(result.stderr.splitlines())
+    ds = dataset.open(target)
+    for number in range(12):
+        assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / f"{number:02}.png")), ds[number])
+
+
 def test_a_data_set_is_described(folder: Path, tmp_path: Path) -> None:
     target = str(tmp_path / "set.aecs")
     succeeds("pack", str(folder), "-o", target, *FAST)
@@ -159,6 +212,27 @@ def test_a_data_set_is_described(folder: Path, tmp_path: Path) -> None:
     assert "lossless" in lines[12]
     listed = [json.loads(line) for line in succeeds("ls", target, "--json", "-n", "2").stdout.splitlines()]
     assert [line["name"] for line in listed] == ["cats/00.png", "cats/02.png"]
+
+
+def test_a_limited_list_reads_only_the_blocks_that_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "set.aecs"
+    tiles = [Image.fromarray(tile) for tile in COLOUR[:12]]
+    for tile in tiles:
+        tile.info["dpi"] = (72, 72)  # files with sections are not joined
+    dataset.write(target, tiles, strip=False, quality=40, effort=0, block_pictures=2)
+    assert [entry.kind for entry in dataset.open(target).entries] == [framing.FILES] * 6
+    read, body = [], dataset.DataSet.body
+
+    def noted(ds: dataset.DataSet, entry: framing.Entry) -> bytes:
+        read.append(entry.begin)
+        return body(ds, entry)
+
+    monkeypatch.setattr(dataset.DataSet, "body", noted)
+    for limit, blocks in ((0, 0), (1, 1), (2, 1), (3, 2), (50, 6)):
+        read.clear()
+        lines = succeeds("ls", str(target), "-n", str(limit)).stdout.splitlines()
+        assert [int(line.split()[0]) for line in lines] == list(range(min(limit, 12)))
+        assert len(read) == blocks
 
 
 def test_verify_says_which_pictures_are_damaged(folder: Path, tmp_path: Path) -> None:
@@ -270,36 +344,176 @@ def test_a_run_that_was_killed_is_resumed(tmp_path: Path) -> None:
     assert not part.exists()
 
 
-def test_pictures_left_out_by_an_interrupted_run_keep_their_places(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import aecodec.cli.pack
-
+@pytest.fixture
+def interrupted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Runs `aec pack` of the sources, three pictures at a time, up to the ninth, and returns the arguments."""
     monkeypatch.setattr(aecodec.cli.pack, "CHUNK_PICTURES", 3)
-    (folder / "cats" / "03.png").write_bytes(b"nonsense")
-    arguments = ["pack", str(folder), "-o", str(tmp_path / "set.aecs"), *FAST, "--block-pictures", "2"]
-    calls = []
 
     def failing(self: aecodec.cli.pack.Packing, task: aecodec.cli.pack.Task, encoded: list[object]) -> None:
-        calls.append(task.number)
         if task.number == 3:
             raise KeyboardInterrupt
         add(self, task, encoded)  # type: ignore[arg-type]
 
     add = aecodec.cli.pack.Packing._add
-    with monkeypatch.context() as patch:
-        patch.setattr(aecodec.cli.pack.Packing, "_add", failing)
-        interrupted = aec(*arguments)
-    assert interrupted.exit_code == 130
-    assert "use --resume to continue" in interrupted.stderr
-    assert aec(*arguments, "--resume").exit_code == 1
-    ds = dataset.open(tmp_path / "set.aecs")
-    names = sorted(
-        p.relative_to(folder).as_posix() for p in folder.rglob("*.png") if p.name != "03.png" or "dogs" in str(p)
-    )
+
+    def run(source: str, target: Path, stdin: bytes = b"") -> list[str]:
+        arguments = ["pack", source, "-o", str(target), *FAST, "--block-pictures", "2"]
+        with monkeypatch.context() as patch:
+            patch.setattr(aecodec.cli.pack.Packing, "_add", failing)
+            result = aec(*arguments, stdin=stdin)
+        assert result.exit_code == 130
+        assert "use --resume to continue" in result.stderr
+        return arguments
+
+    return run
+
+
+def require_packed(target: Path, folder: Path, *left_out: str) -> None:
+    """Require that the data set has every picture of the folder but some, with its own name and label."""
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))
+    names = [name for name in found if name not in left_out]
+    ds = dataset.open(target)
     assert ds.columns["name"].tolist() == names
-    whole = aecodec.decode_many(aecodec.encode_many([str(folder / name) for name in names], quality=40, effort=0))
-    assert np.array_equal(ds[:], np.stack(whole))
+    assert ds.labels is not None
+    assert [ds.label_names[label] for label in ds.labels] == [name.split("/")[0] for name in names]
+    assert ds.files(range(len(ds))) == aecodec.encode_many(
+        [str(folder / name) for name in names], quality=40, effort=0, strip=True
+    )
+
+
+def spoil(path: Path) -> bytes:
+    """Make a file unreadable without a change of its size, and return what it was."""
+    before = path.read_bytes()
+    path.write_bytes(bytes(len(before)))
+    return before
+
+
+def test_pictures_left_out_by_an_interrupted_run_keep_their_places(
+    folder: Path, tmp_path: Path, interrupted: Callable[..., list[str]]
+) -> None:
+    (folder / "cats" / "04.png").write_bytes(b"nonsense")
+    arguments = interrupted(str(folder), tmp_path / "set.aecs")
+    assert aec(*arguments, "--resume").exit_code == 1
+    require_packed(tmp_path / "set.aecs", folder, "cats/04.png")
+
+
+def test_pictures_that_fail_only_in_the_second_run_are_left_out(
+    folder: Path, tmp_path: Path, interrupted: Callable[..., list[str]]
+) -> None:
+    arguments = interrupted(str(folder), tmp_path / "set.aecs")
+    spoil(folder / "dogs" / "07.png")
+    result = aec(*arguments, "--resume")
+    assert (result.exit_code, "dogs/07.png" in result.stderr) == (1, True)
+    require_packed(tmp_path / "set.aecs", folder, "dogs/07.png")
+
+
+def test_a_picture_that_others_were_packed_after_is_needed_to_resume(
+    folder: Path, tmp_path: Path, interrupted: Callable[..., list[str]]
+) -> None:
+    first, target = folder / "cats" / "00.png", tmp_path / "set.aecs"
+    Image.fromarray(waves(40, 50)).save(first)  # is the only one of its kind, and so in none of the first blocks
+    arguments = interrupted(str(folder), target)
+    before = spoil(first)
+    result = aec(*arguments, "--resume")
+    assert result.exit_code == 1
+    assert "aec: cats/00.png: " in result.stderr
+    assert f"aec: {target}: the interrupted run could read picture 0" in result.stderr
+    assert not target.exists()
+    first.write_bytes(before)
+    succeeds(*arguments, "--resume")
+    require_packed(target, folder)
+
+
+@pytest.mark.parametrize("change", ["gained", "lost", "grown", "limit"])
+def test_a_run_is_not_resumed_with_other_pictures(
+    folder: Path, tmp_path: Path, interrupted: Callable[..., list[str]], change: str
+) -> None:
+    arguments = interrupted(str(folder), tmp_path / "set.aecs")
+    held = (tmp_path / "set.aecs.part").read_bytes()
+    if change == "gained":
+        (folder / "cats" / "01.png").write_bytes((folder / "cats" / "00.png").read_bytes())
+    elif change == "lost":
+        (folder / "cats" / "00.png").unlink()
+    elif change == "grown":
+        with (folder / "cats" / "00.png").open("ab") as stream:
+            stream.write(b"more")
+    limit = ["--max-pixels", "500"] if change == "limit" else []
+    result = aec(*arguments, *limit, "--resume")
+    assert result.exit_code == 1
+    assert "made from other pictures, or with other options" in result.stderr
+    assert (tmp_path / "set.aecs.part").read_bytes() == held
+
+
+def test_a_pipe_that_holds_fewer_pictures_does_not_resume_a_run(
+    folder: Path, tmp_path: Path, interrupted: Callable[..., list[str]]
+) -> None:
+    target, whole = tmp_path / "set.aecs", tar(folder)
+    arguments = interrupted("-", target, whole)
+    for path in (folder / "dogs").iterdir():
+        path.unlink()
+    result = aec(*arguments, "--resume", stdin=tar(folder))
+    assert (result.exit_code, "the interrupted run had 8 pictures or more, not 6" in result.stderr) == (1, True)
+    assert not target.exists()
+    succeeds(*arguments, "--resume", stdin=whole)
+    assert dataset.open(target).columns["name"].tolist()[5:7] == ["cats/10.png", "dogs/01.png"]
+
+
+def test_few_pixels_are_held_at_a_time(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "cats" / "04.png").write_bytes(b"nonsense")
+    (folder / "dogs" / "05.png").rename(folder / "dogs" / "05.aec")
+    (folder / "dogs" / "05.aec").write_bytes(aecodec.encode(COLOUR[5], quality=20, effort=0))
+    aec("pack", str(folder), "-o", str(tmp_path / "whole.aecs"), *FAST)
+    held = []
+
+    def counted(pictures: list[object], **options: object) -> list[bytes]:
+        held.append(len(pictures))
+        return encode_many(pictures, **options)  # type: ignore[arg-type]
+
+    encode_many = aecodec.encode_many
+    monkeypatch.setattr(aecodec, "encode_many", counted)
+    monkeypatch.setattr(aecodec.cli.pack, "BATCH_PIXELS", 3000)  # 32x32 is 1024
+    aec("pack", str(folder), "-o", str(tmp_path / "parts.aecs"), *FAST)
+    assert [count for count in held if count] == [3, 3, 3, 1]
+    assert (tmp_path / "parts.aecs").read_bytes() == (tmp_path / "whole.aecs").read_bytes()
+
+
+def test_large_files_are_shared_out_by_their_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "in").mkdir()
+    for index in range(3):
+        noise = np.random.default_rng(index).integers(0, 256, (100, 100, 3), np.uint8)
+        Image.fromarray(noise).save(tmp_path / "in" / f"{index}.png")  # some 30,000 bytes
+    monkeypatch.setattr(aecodec.cli.pack, "CHUNK_BYTES", 50_000)
+    tasks = []
+
+    def counted(self: aecodec.cli.pack.Encoder, task: aecodec.cli.pack.Task) -> list[aecodec.cli.pack.Encoded]:
+        tasks.append(len(task.samples))
+        return encode(self, task)
+
+    encode = aecodec.cli.pack.Encoder.__call__
+    monkeypatch.setattr(aecodec.cli.pack.Encoder, "__call__", counted)
+    succeeds("pack", str(tmp_path / "in"), "-o", str(tmp_path / "set.aecs"), *FAST)
+    assert tasks == [2, 1]
+
+
+def test_tasks_that_wait_for_a_slow_one_do_not_hold_their_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "images").write_bytes(idx(np.stack(DIGITS)))
+    monkeypatch.setattr(aecodec.cli.pack, "CHUNK_PICTURES", 7)
+
+    def backwards(work: Callable[[object], object], chunks: list[object], *_: int) -> list[object]:
+        return [(chunk, work(chunk)) for chunk in list(chunks)[::-1]]
+
+    def looked_at(self: aecodec.cli.pack.Packing, task: aecodec.cli.pack.Task, encoded: list[object]) -> None:
+        assert all(isinstance(sample.content, bytes) and not sample.content for sample in task.samples)
+        add(self, task, encoded)  # type: ignore[arg-type]
+
+    add = aecodec.cli.pack.Packing._add
+    monkeypatch.setattr(process_pool, "map_unordered", backwards)
+    monkeypatch.setattr(aecodec.cli.pack.Packing, "_add", looked_at)
+    succeeds("pack", str(tmp_path / "images"), "-o", str(tmp_path / "set.aecs"), *FAST[:-1], "2")
+    expected = aecodec.encode_many(DIGITS, quality=40, effort=0)
+    assert dataset.open(tmp_path / "set.aecs").files(range(20)) == expected
 
 
 def test_decompress_names_the_command_for_data_sets(folder: Path, tmp_path: Path) -> None:
