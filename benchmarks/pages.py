@@ -255,7 +255,7 @@ PAGES = (
         {"OPENBLAS_NUM_THREADS": "1"},
     ),
     _markdown("large-photo", "large --gray none --rgb 1250x800,4000x3000,12500x8000 -m photo -e 0"),
-    _markdown("fuzz", "fuzz -n 1000000"),
+    _markdown("fuzz", "fuzz -n 1000000 --jobs 2"),
     _markdown(
         "ablations-mnist",
         "ablations {digits/train-images-idx3-ubyte.gz} --preset mnist --steps 1000"
