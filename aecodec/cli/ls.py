@@ -50,7 +50,10 @@ def _pictures(ds: DataSet, limit: int | None) -> list[tuple[int, dict[str, Any]]
     for entry in ds.entries:
         if entry.kind not in framing.PICTURES:
             continue
-        for number, info in zip(picture_blocks.numbers_of(entry).numbers().tolist(), infos(ds, entry), strict=True):
+        numbers = picture_blocks.numbers_of(entry)
+        if limit is not None and numbers.runs[0][0] >= limit:
+            continue  # the properties of files take reading the whole block
+        for number, info in zip(numbers.numbers().tolist(), infos(ds, entry), strict=True):
             if limit is None or number < limit:
                 quality = describe_error_bound(info) or f", quality {info.quality}"
                 model = {"model": info.model + quality}

@@ -17,7 +17,7 @@ and then their contents one after the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Final, TypeAlias
@@ -39,13 +39,17 @@ TYPES: Final = (STRING, BYTES, "|b1", "|u1", "|i1", "<u2", "<i2", "<u4", "<i4", 
 ROWS: Final = 4096  # of a block
 MOST_ROWS: Final = 1 << 16
 MOST_PART_BYTES: Final = 1 << 26  # of the values of a column in a block
-MOST_BYTES: Final = 1 << 30  # of the values of a column, when it is read
+MOST_BYTES: Final = 1 << 30  # of the values of a column: no more are read, so no more are written
 MOST_COLUMNS: Final = 1 << 10
 _LENGTH: Final = np.dtype("<u4")
 _LEVELS: Final = (19,)
 
 Column: TypeAlias = "NDArray[Any]"
-"""int64 (uint64 if a value needs it), float16, float32, float64, bool, or object: str or bytes."""
+"""int64 (uint64 if a value needs it), float16, float32, float64, bool, or object: str or bytes.
+
+Object also holds the integers of a file whose column needs both of the first two; `Writer` makes no such column in one
+go, but a data set that was appended to may have one.
+"""
 
 
 @dataclass(frozen=True)
@@ -81,9 +85,31 @@ def checked(name: str, values: Any) -> Column:
         column[:] = [value.item() if isinstance(value, np.generic) else value for value in given]
         return column
     array = np.asarray(given)
+    if (
+        array.ndim == 1
+        and array.dtype.kind in "fO"
+        and len(given)
+        and all(isinstance(v, int | np.integer) for v in given)
+    ):
+        integers = [int(value) for value in given]  # NumPy takes floats for those that no type of its own holds
+        array = np.array(integers, integer_type(name, min(integers), max(integers)))
     if array.ndim != 1 or array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise InvalidValue(f"the column {name} must hold one integer, float, bool, string or bytes for each picture")
-    return array.astype(array.dtype.newbyteorder("<"))
+    return joined([array]) if array.dtype.kind in "iu" else array.astype(array.dtype.newbyteorder("<"))
+
+
+def integer_type(name: str, low: int, high: int) -> np.dtype[Any]:
+    """The type of a column whose integers are low..high. Raises InvalidValue if none holds all of them."""
+    dtype = _integer_type(low, high)
+    if dtype.kind == "O":
+        raise InvalidValue(f"the integers of the column {name} do not all fit into 64 bits, be they signed or unsigned")
+    return dtype
+
+
+def _integer_type(low: int, high: int) -> np.dtype[Any]:
+    fitting = (np.dtype(kind) for kind in (np.int64, np.uint64))
+    holding = (dtype for dtype in fitting if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max)
+    return next(holding, np.dtype(object))
 
 
 def kind_of(column: Column) -> str:
@@ -91,6 +117,29 @@ def kind_of(column: Column) -> str:
     if column.dtype == object:
         return STRING if isinstance(column[0], str) else BYTES
     return "bool" if column.dtype.kind == "b" else "number"
+
+
+def text_bytes(column: Column) -> int:
+    """The bytes that the values of a column of strings or bytes take, however they are divided into blocks."""
+    return sum(_LENGTH.itemsize + len(value.encode() if isinstance(value, str) else value) for value in column)
+
+
+def require_readable(name: str, value_bytes: int) -> None:
+    """Raise InvalidValue for a column that takes so many bytes that `Columns` would refuse it."""
+    if value_bytes > MOST_BYTES:
+        raise InvalidValue(
+            f"the column {name} would take more than {MOST_BYTES} bytes, which are not read: write several data sets"
+        )
+
+
+def value_bytes(entries: Iterable[Entry]) -> dict[str, int]:
+    """The bytes that the values of each column take in these blocks. Raises AecError."""
+    found: dict[str, int] = {}
+    for entry in entries:
+        if entry.kind == framing.COLUMNS:
+            for part in parse(entry.header).parts:
+                found[part.name] = found.get(part.name, 0) + part.value_bytes
+    return found
 
 
 def rows_that_fit(columns: Mapping[str, Column]) -> int:
@@ -214,21 +263,31 @@ def _from_planes(values: bytes, dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def joined(parts: Sequence[Column]) -> Column:
-    """A whole column: integers become int64, or uint64 where that is needed, floats the widest type among them."""
-    if not parts:
-        return np.zeros(0, np.int64)
-    column = np.concatenate(parts)
-    if column.dtype.kind in "iu":
-        wide = column.dtype == np.uint64 and column.size and int(column.max()) > np.iinfo(np.int64).max
-        return column if wide else column.astype(np.int64)
-    return column
+    """A whole column: integers become int64, or uint64 where that is needed, floats the widest type among them.
+
+    parts: at least one. Integers of which neither type holds all become Python's, since a float would round them.
+    """
+    kinds = {part.dtype.kind for part in parts}
+    if not kinds <= set("biu") or kinds == {"b"}:
+        return np.concatenate(parts)
+    filled = [part for part in parts if part.size]
+    low, high = min((int(p.min()) for p in filled), default=0), max((int(p.max()) for p in filled), default=0)
+    return np.concatenate(parts, dtype=_integer_type(low, high), casting="unsafe")
 
 
-def blank(column: Column) -> Any:
-    """What stands for a lost value of a column: -1, NaN, False, or an empty string."""
-    if column.dtype == object:
-        return type(column[0])() if len(column) else ""
-    return {"f": np.nan, "b": False, "i": -1}.get(column.dtype.kind, 0)
+def without_rows(kind: str) -> Column:
+    """A column of a type of `TYPES`, without any values."""
+    return np.zeros(0, object if kind in (STRING, BYTES) else kind)
+
+
+def blank(kind: str, column: Column) -> Any:
+    """What stands for a lost value of a column: -1 (0 in uint64), NaN, False, or an empty string.
+
+    kind: the type of one of its blocks, since an empty array of objects does not tell.
+    """
+    if kind in (STRING, BYTES):
+        return "" if kind == STRING else b""
+    return {"f": np.nan, "b": False, "u": 0}.get(column.dtype.kind, -1)
 
 
 def require_within_limit(name: str, parts: Sequence[Part]) -> None:
@@ -278,12 +337,14 @@ class Columns(Mapping[str, Column]):
                 error.add_note(f"in the columns of pictures {header.first} to {header.first + header.count - 1}")
                 if not self._recover:
                     raise
-        column, numbers = joined(parts), np.concatenate([np.zeros(0, np.int64), *rows])
+        # Lost blocks have a part in the type, too: it is that of the column, even if all of them are lost.
+        column = joined([without_rows(part.kind) for _, _, part in mine] + parts)
+        numbers = np.concatenate([np.zeros(0, np.int64), *rows])
         if np.array_equal(numbers, np.arange(self._count)):
             return column
         if not self._recover:
             raise TruncatedFile(f"the column {name} does not have a value for each picture")
-        whole = np.full(self._count, blank(column), column.dtype)
+        whole = np.full(self._count, blank(mine[0][2].kind, column), column.dtype)
         inside = numbers < self._count
         whole[numbers[inside]] = column[inside]
         return whole

@@ -58,6 +58,7 @@ _PREFIX_BYTES: Final = 13  # mark, kind, two varints
 _TAIL_BYTES: Final = 1 << 16  # of the file, read at once: the index is usually within them
 _WINDOW_BYTES: Final = 1 << 20  # that a scan looks at at once
 _SCANNED: Final = 16  # a scan reads at most so many times the bytes of the file
+_FALSE_MARK: Final = 1 << 12  # so many bytes are read in about the time that it takes to find a mark false
 _INDEX_SHARE: Final = 4  # the content of an index is at most so many times as long as the file
 _LEVELS: Final = ((1 << 20, 19), (1 << 63, 9))  # zstd's level up to so many bytes
 
@@ -168,9 +169,10 @@ def read_index(source: RangeSource) -> list[Entry]:
     if begin < HEAD_BYTES:
         raise InvalidValue("the index of the data set would begin before the file")
     data = tail[:-FOOTER_BYTES][-length:] if length + FOOTER_BYTES <= len(tail) else source.read(begin, length)
-    entry = _entry(data, 0, begin)
-    if entry is None or entry.kind != INDEX or entry.size != length or not _is_whole(data):
+    lengths = _lengths(data)
+    if lengths is None or lengths.kind != INDEX or lengths.whole != length or not _is_whole(data):
         raise ChecksumMismatch("the index of the data set is damaged")
+    entry = lengths.entry(data, begin)
     declared, at = read_varint(entry.header, 0)
     if at != len(entry.header) or declared > _INDEX_SHARE * source.size:
         raise InvalidValue("the index of the data set is longer than its blocks allow")
@@ -229,16 +231,10 @@ def scan(source: RangeSource) -> Iterator[Entry]:
     start = source.read(0, min(HEAD_BYTES, source.size))
     if is_data_set(start):
         check_head(start)
-    at, left = 0, _SCANNED * source.size + _WINDOW_BYTES
-    while (at := _next_mark(source, at)) >= 0:
-        entry = _entry(source.read(at, min(_PREFIX_BYTES, source.size - at)), 0, at, source)
+    scanner, at = _Scanner(source), 0
+    while (at := scanner.next_mark(at)) >= 0:
+        entry = scanner.block(at)
         if entry is None:
-            at += 1
-            continue
-        left -= entry.size
-        if left < 0:
-            raise LimitExceeded("the data set has so many false beginnings of blocks that it looks made to be slow")
-        if not _is_whole(source.read(entry.begin, entry.size)):
             at += 1
             continue
         at = entry.end
@@ -246,30 +242,76 @@ def scan(source: RangeSource) -> Iterator[Entry]:
             yield entry
 
 
-def _next_mark(source: RangeSource, at: int) -> int:
-    """Where the next block may begin, at `at` or later; -1 if nowhere."""
-    while at < source.size - 1:
-        window = source.read(at, min(_WINDOW_BYTES, source.size - at))
-        found = window.find(_MARK)
-        if found >= 0:
-            return at + found
-        at += len(window) - 1
-    return -1
+class _Scanner:
+    """A window that moves over a file, and a budget: what the file may make a scan read, and false marks cost."""
+
+    def __init__(self, source: RangeSource) -> None:
+        self._source, self._left = source, _SCANNED * source.size + _WINDOW_BYTES
+        self._window, self._begin = b"", 0
+
+    def next_mark(self, at: int) -> int:
+        """Where the next block may begin, at `at` or later; -1 if nowhere. Raises LimitExceeded."""
+        while at < self._source.size - 1:
+            if at + len(_MARK) > self._begin + len(self._window):
+                length = min(_WINDOW_BYTES, self._source.size - at)
+                self._spend(length)
+                self._window, self._begin = self._source.read(at, length), at
+            found = self._window.find(_MARK, at - self._begin)
+            if found >= 0:
+                return self._begin + found
+            at = self._begin + len(self._window) - 1
+        return -1
+
+    def block(self, at: int) -> Entry | None:
+        """The whole block at a mark, or None if none is there. Raises LimitExceeded."""
+        lengths = _lengths(self._bytes(at, min(_PREFIX_BYTES, self._source.size - at)))
+        if lengths is not None and lengths.whole <= self._source.size - at:
+            self._spend(lengths.whole)
+            data = self._bytes(at, lengths.whole)
+            if _is_whole(data):
+                return lengths.entry(data, at)
+        self._spend(_FALSE_MARK)
+        return None
+
+    def _bytes(self, at: int, length: int) -> bytes:
+        """Bytes at `at` or later, from the window if it has them."""
+        begin = at - self._begin
+        if begin + length <= len(self._window):
+            return self._window[begin : begin + length]
+        return self._source.read(at, length)
+
+    def _spend(self, cost: int) -> None:
+        self._left -= cost
+        if self._left < 0:
+            raise LimitExceeded("the data set has so many false beginnings of blocks that it looks made to be slow")
 
 
-def _entry(data: bytes, at: int, begin: int, source: RangeSource | None = None) -> Entry | None:
-    """The block whose bytes begin at data[at], or None if none does. source: where the header is, if not in data."""
-    if data[at : at + 2] != _MARK or len(data) < at + 3:
+@dataclass(frozen=True)
+class _Lengths:
+    """The first fields of a block: its kind, and the bytes of these fields, of its header and of its body."""
+
+    kind: int
+    prefix: int
+    header: int
+    body: int
+
+    @property
+    def whole(self) -> int:
+        """The bytes of the block."""
+        return self.prefix + self.header + self.body + _CHECK_BYTES
+
+    def entry(self, data: bytes, begin: int) -> Entry:
+        """The block, whose first bytes are `data`, and are at `begin` in the file."""
+        return Entry(self.kind, begin, data[self.prefix : self.prefix + self.header], self.body)
+
+
+def _lengths(data: bytes) -> _Lengths | None:
+    """What the first bytes of a block say, or None if no block begins so."""
+    if data[:2] != _MARK or len(data) < 3:
         return None
     try:
-        header_bytes, next_at = read_varint(data, at + 3)
-        body_bytes, next_at = read_varint(data, next_at)
-        size = next_at - at + header_bytes + body_bytes + _CHECK_BYTES
-        if source is None:
-            header = data[next_at : next_at + header_bytes]
-            return Entry(data[at + 2], begin, header, body_bytes) if size <= len(data) - at else None
-        if size > source.size - begin:
-            return None
-        return Entry(data[at + 2], begin, source.read(begin + next_at - at, header_bytes), body_bytes)
+        header_bytes, at = read_varint(data, 3)
+        body_bytes, at = read_varint(data, at)
     except (InvalidValue, TruncatedFile):
         return None
+    return _Lengths(data[2], at, header_bytes, body_bytes)

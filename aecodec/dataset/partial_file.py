@@ -14,6 +14,8 @@ class PartialFile:
     and is removed. resumed: the bytes of it to keep, if it is there and is to be continued; None to begin anew.
     """
 
+    _done = False  # finished or given up; the stream may be closed although neither succeeded
+
     def __init__(self, path: str | os.PathLike[str], kept: str | None = None, resumed: int | None = None) -> None:
         self._final = os.path.realpath(path)  # a link stays a link
         own = os.path.join(os.path.dirname(self._final), f".aec-{os.urandom(8).hex()}.tmp")
@@ -41,7 +43,7 @@ class PartialFile:
     @property
     def closed(self) -> bool:
         """Whether the file is finished or given up."""
-        return self._stream.closed
+        return self._done
 
     def write(self, data: bytes) -> None:
         """Append bytes. Raises OSError."""
@@ -52,20 +54,39 @@ class PartialFile:
         """Make sure that all bytes are on the disk, and give the file its name. Raises OSError."""
         self._stream.flush()
         os.fsync(self._stream.fileno())
-        self._stream.close()
+        with suppress(OSError):  # all bytes are on the disk: nothing can be lost any more
+            self._stream.close()
         if self._temporary is not None:
             with suppress(OSError):
                 os.chmod(self._temporary, os.stat(self._final).st_mode & 0o7777)  # overwriting keeps permissions
             os.replace(self._temporary, self._final)
+        self._done = True
 
     def abort(self) -> None:
-        """Remove what was written, unless it is kept. Raises OSError."""
+        """Remove what was written, unless it is kept, even where the disk is full. Raises OSError."""
+        if self._done:
+            return
+        self._done = True
+        if self._temporary is None:
+            self._cut_off()
+            return
+        try:
+            with suppress(OSError):  # of a full disk
+                self._stream.close()
+        finally:
+            if not self._kept:
+                with suppress(FileNotFoundError):
+                    os.unlink(self._temporary)
+
+    def _cut_off(self) -> None:
+        """Give the file the length that it had, and close it."""
         if self._stream.closed:
             return
-        if self._temporary is None:
-            self._stream.flush()
-            self._stream.truncate(self._before)
-        self._stream.close()
-        if self._temporary is not None and not self._kept:
-            with suppress(FileNotFoundError):
-                os.unlink(self._temporary)
+        # Closing writes what is still in the buffer, so the file can be cut only afterwards, by another descriptor.
+        descriptor = os.dup(self._stream.fileno())
+        try:
+            with suppress(OSError):
+                self._stream.close()
+            os.ftruncate(descriptor, self._before)
+        finally:
+            os.close(descriptor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from typing import IO, Any
 
 from aecodec import urls
@@ -52,8 +53,8 @@ class RemoteOutput(PartialFile):
 
     def finish(self) -> None:
         """Send the file. Raises OSError."""
+        super().finish()  # if this fails, `abort` follows and removes both files
         try:
-            super().finish()
             self._files.put_file(self._final, self._path)
         finally:
             os.unlink(self._final)
@@ -61,20 +62,18 @@ class RemoteOutput(PartialFile):
     def abort(self) -> None:
         """Remove what was written here; nothing is sent."""
         if not self.closed:
-            super().abort()
-            os.unlink(self._final)
+            try:
+                super().abort()
+            finally:
+                with suppress(FileNotFoundError):
+                    os.unlink(self._final)
 
 
 class StreamOutput(PartialFile):
     """A binary file object, which is left open; after an error it may hold a part."""
 
     def __init__(self, stream: IO[bytes]) -> None:
-        self._stream, self.size, self._done = stream, 0, False
-
-    @property
-    def closed(self) -> bool:
-        """Whether nothing more is written."""
-        return self._done
+        self._stream, self.size = stream, 0
 
     def finish(self) -> None:
         """Nothing more is written."""

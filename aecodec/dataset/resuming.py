@@ -108,6 +108,7 @@ class ResumableWriter(Writer):
         """As `Writer.close`. Raises InvalidValue if fewer pictures came than the unfinished file has."""
         if not self._file.closed:
             if self._count < self._settled:  # what a pipe holds is known only now
+                self.abort()  # the unfinished file stays
                 raise InvalidValue(f"the interrupted run had {self._settled} pictures or more, not {self._count}")
             self._description = replace(self._description, unfinished={})
         super().close()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from aecodec import urls
 from aecodec.dataset import assembling, reading
-from aecodec.dataset.columns import LABEL, Column
+from aecodec.dataset.columns import LABEL, Column, joined
 from aecodec.dataset.ranges import DataSetLike
 from aecodec.dataset.reading import CACHE_BYTES, DataSet
 from aecodec.dataset.remote import RemoteFile
@@ -221,7 +221,7 @@ class _Columns(Mapping[str, Column]):
             raise KeyError(name)
         if name not in self._read:
             parts = [self._labels(s) if name == LABEL else s.columns[name] for s in self._shards]
-            self._read[name] = np.concatenate(parts)
+            self._read[name] = joined(parts)
         return self._read[name]
 
     def _labels(self, shard: DataSet) -> Column:

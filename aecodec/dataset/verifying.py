@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aecodec import api
 from aecodec.dataset import columns, framing, picture_blocks
 from aecodec.dataset.description import Description
 from aecodec.dataset.framing import Entry
@@ -34,7 +35,8 @@ def damage(entry: Entry, source: RangeSource, max_pixels: int | None, engine_nam
             if isinstance(parsed, Joined):
                 parsed.decode(body, engine_name)
             else:
-                parsed.decode(body, range(numbers.count), max_pixels, engine_name)
+                for file in parsed.files(body):  # not together: a few bytes may stand for any number of large pictures
+                    api.decode(file, max_pixels=max_pixels, engine=engine_name)
         elif entry.kind == framing.COLUMNS:
             what = "columns: "
             header = columns.parse(entry.header)

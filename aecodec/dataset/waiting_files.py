@@ -54,7 +54,11 @@ class WaitingFiles:
         self._held += len(file.data)
 
     def full(self) -> Iterator[Block]:
-        """The blocks that are full; all that there are if too many bytes wait."""
+        """The blocks that are full; all that there are if too many bytes wait.
+
+        Their files no longer wait, even if an error, such as that of a damaged file, keeps a block from being made:
+        nothing more may be written then. Raises AecError.
+        """
         ready: list[Ready] = []
         for shared, group in self._groups.items():
             while count := self._count(shared, group):
@@ -66,7 +70,10 @@ class WaitingFiles:
             yield from self.rest()
 
     def rest(self) -> Iterator[Block]:
-        """Blocks of everything that waits; a file that is alone goes among the files as they are."""
+        """Blocks of everything that waits; a file that is alone goes among the files as they are.
+
+        After an error the same holds as in `full`. Raises AecError.
+        """
         waiting, self._groups, self._held = self._groups, {}, 0
         ready: list[Ready] = []
         alone: list[tuple[int, bytes]] = []

@@ -46,6 +46,9 @@ class Writer:
     metadata: values that `json` can write, kept with the data set. label_names: the names of the labels 0, 1, ...;
     labels given as strings extend them. encoder_options: as for `write`.
 
+    What is refused before it is added, such as columns that do not fit, may be given again otherwise. After an error
+    while pictures are put into blocks some of them may be lost: then `add` and `close` raise InvalidValue.
+
     Raises InvalidValue for options out of range, and OSError.
     """
 
@@ -68,6 +71,8 @@ class Writer:
         self._entries: list[Entry] = []
         self._rows: dict[str, list[Column]] | None = None
         self._kinds: dict[str, str] = {}
+        self._bounds: dict[str, tuple[int, int]] = {}  # the lowest and highest integers that were added
+        self._failure: BaseException | None = None
         self._first_row = self._count = 0
         self._file = output_of(path, appending=True) if appending else self._opened(path)
         try:
@@ -76,6 +81,8 @@ class Writer:
             elif not self._file.size:
                 self._file.write(framing.head())
                 self._describe()
+            # By column, as they are known: of text also the rows that wait, of numbers those that are written.
+            self._value_bytes = column_blocks.value_bytes(self._entries)
         except BaseException:
             self.abort()
             raise
@@ -130,14 +137,25 @@ class Writer:
 
     def add_files(self, files: Sequence[bytes], columns: Mapping[str, Sequence[Any]]) -> None:
         """Add pictures that are encoded already, and their rows of the columns, labels among them. Raises AecError."""
+        self._require_complete()
         parsed = [self._parsed(number, file) for number, file in enumerate(files, self._count)]
         self._add_rows({name: self._checked(name, values) for name, values in columns.items()}, len(files))
-        for file in parsed:
-            if file is not None:
-                self._waiting.add(self._count, file)
-            self._count += 1
-        self._write_all(self._waiting.full())
-        self._write_rows(last=False)
+        try:
+            for file in parsed:
+                if file is not None:
+                    self._waiting.add(self._count, file)
+                self._count += 1
+            self._write_all(self._waiting.full())
+            self._write_rows(last=False)
+        except BaseException as error:
+            self._failure = error
+            raise
+
+    def _require_complete(self) -> None:
+        """Raise InvalidValue if pictures or rows that were added may have been lost in an error."""
+        if self._failure is not None:
+            message = "an error interrupted the writing of pictures that were added: write the data set again"
+            raise InvalidValue(message) from self._failure
 
     def _parsed(self, number: int, file: bytes) -> ParsedFile | None:
         """The file of a picture, or None for one that the data set has already."""
@@ -174,18 +192,28 @@ class Writer:
                 f"the pictures before have the columns {', '.join(known) or '(none)'},"
                 f" and these have {', '.join(columns) or 'none'}"
             )
-        kinds = dict(self._kinds)
+        kinds, bounds = dict(self._kinds), dict(self._bounds)
         for name, column in columns.items():
             if len(column) != count:
                 raise InvalidValue(f"the column {name} has {len(column)} values for {count} pictures")
             kind = column_blocks.kind_of(column) if count else kinds.get(name, "")
             if kinds.setdefault(name, kind) != kind:
                 raise InvalidValue(f"the column {name} mixes {kinds[name]} and {kind}")
+            if count and column.dtype.kind in "iu":
+                low, high = bounds.get(name, (0, 0))
+                bounds[name] = min(low, int(column.min())), max(high, int(column.max()))
+                column_blocks.integer_type(name, *bounds[name])
         if count:
             self._keep_rows(columns, kinds)
+            self._bounds = bounds
 
     def _keep_rows(self, columns: Mapping[str, Column], kinds: dict[str, str]) -> None:
-        self._kinds = kinds
+        sizes = dict(self._value_bytes)
+        for name, column in columns.items():
+            if column.dtype == object:
+                sizes[name] = sizes.get(name, 0) + column_blocks.text_bytes(column)
+                column_blocks.require_readable(name, sizes[name])
+        self._kinds, self._value_bytes = kinds, sizes
         self._rows = self._rows if self._rows is not None else {name: [] for name in columns}
         for name, column in columns.items():
             self._rows[name].append(column)
@@ -195,13 +223,18 @@ class Writer:
     def _write_rows(self, *, last: bool) -> None:
         if not self._rows or not all(self._rows.values()):
             return
-        columns = {name: np.concatenate(parts) for name, parts in self._rows.items()}
+        columns = {name: column_blocks.joined(parts) for name, parts in self._rows.items()}
         begin, count = 0, len(next(iter(columns.values())))
         while count - begin >= column_blocks.ROWS or last and begin < count:
             self._describe()  # the names of these labels, so that they are not lost if the rest is
             rows = column_blocks.rows_that_fit({name: column[begin:] for name, column in columns.items()})
             some = {name: column[begin : begin + rows] for name, column in columns.items()}
-            self._write(column_blocks.write(self._first_row + begin, some))
+            block = column_blocks.write(self._first_row + begin, some)
+            for part in column_blocks.parse(block.header).parts:
+                if some[part.name].dtype != object:  # only a block shows how wide its numbers are
+                    self._value_bytes[part.name] = self._value_bytes.get(part.name, 0) + part.value_bytes
+                    column_blocks.require_readable(part.name, self._value_bytes[part.name])
+            self._write(block)
             begin += rows
         self._first_row += begin
         self._rows = {name: [column[begin:]] for name, column in columns.items()}
@@ -226,10 +259,14 @@ class Writer:
     # The end ---
 
     def close(self) -> None:
-        """Write what is left and the index, and give the file its name. Raises OSError."""
+        """Write what is left and the index, and give the file its name; after an error the file is given up.
+
+        Raises AecError, OSError; InvalidValue if pictures were lost in an earlier error.
+        """
         if self._file.closed:
             return
         try:
+            self._require_complete()
             self._write_all(self._waiting.rest())
             self._write_rows(last=True)
             self._describe()

@@ -26,9 +26,17 @@ def file_bytes(data: FileLike) -> bytes:
     try:
         return bytes(memoryview(data))  # type: ignore[arg-type]
     except TypeError:
-        found = data.read() if hasattr(data, "read") else None
+        found = _content(data)
     if not isinstance(found, bytes):
         raise InvalidValue(
             f"expected the bytes of an .aec file, its path or a file in binary mode, not {type(data).__name__}"
         )
     return found
+
+
+def _content(data: object) -> object:
+    """What a file object holds; None for anything else, and for a file in text mode that is no text."""
+    try:
+        return data.read() if hasattr(data, "read") else None
+    except UnicodeDecodeError:
+        return None

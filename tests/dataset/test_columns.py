@@ -119,3 +119,83 @@ def test_a_column_that_would_not_fit_into_memory_is_refused(tmp_path: Path, monk
     monkeypatch.setattr(columns, "MOST_BYTES", 8)
     with pytest.raises(aecodec.LimitExceeded):
         dataset.open(tmp_path / "set.aecs").labels  # noqa: B018
+
+
+def test_a_column_that_would_not_be_read_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "set.aecs"
+    monkeypatch.setattr(columns, "ROWS", 2)
+    monkeypatch.setattr(columns, "MOST_BYTES", 20)
+    words = ["", "üü", "12345678"]  # 4 bytes each, and those of UTF-8
+    with dataset.Writer(path) as writer:
+        writer.add([FILE] * 2, columns={"word": words[:2]})
+        with pytest.raises(aecodec.InvalidValue, match="column word would take more than 20 bytes"):
+            writer.add([FILE] * 2, columns={"word": ["", words[2]]})
+        writer.add([FILE], columns={"word": ["1234"]})
+    for _ in range(2):  # the first refusal leaves the file as it was
+        assert dataset.open(path).columns["word"].tolist() == ["", "üü", "1234"]
+        with pytest.raises(aecodec.InvalidValue, match="would take more than 20 bytes"):
+            dataset.append(path, [FILE], columns={"word": [""]})
+    dataset.write(path, [FILE] * 6, columns={"number": [1 << 31, 0, 0, 0, 1 << 15, 0]})  # 2 * 4 + 2 * 1 + 2 * 2 bytes
+    assert dataset.open(path).columns["number"][4] == 1 << 15
+    for function in (dataset.write, dataset.append):
+        with pytest.raises(aecodec.InvalidValue, match="column number would take more than 20 bytes"):
+            function(path, [FILE] * 4, columns={"number": [1 << 31, 0, 1 << 40, 0]})
+    assert len(dataset.open(path)) == 6
+
+
+def test_more_columns_than_are_read_are_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "MOST_COLUMNS", 2)
+    with pytest.raises(aecodec.InvalidValue, match="more rows or columns"):
+        dataset.write(tmp_path / "set.aecs", [FILE], columns=dict.fromkeys("abc", [1]))
+
+
+@pytest.mark.parametrize(
+    ("given_values", "dtype"),
+    [
+        ([-1, -1, (1 << 60) + 1, 0], np.int64),
+        ([(1 << 60) + 1, 5, 6, -(1 << 63)], np.int64),
+        ([(1 << 64) - 1, 5, 6, 7], np.uint64),
+        ([1, 2, 300, 70000], np.int64),
+        ([np.uint64(5), np.int64(-1), (1 << 60) + 1, 0], np.int64),
+    ],
+)
+def test_integers_of_blocks_of_different_types_are_not_rounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given_values: list[Any], dtype: type
+) -> None:
+    monkeypatch.setattr(columns, "ROWS", 2)
+    dataset.write(tmp_path / "set.aecs", [FILE] * 4, columns={"id": given_values})
+    found = dataset.open(tmp_path / "set.aecs").columns["id"]
+    assert found.dtype == dtype
+    assert found.tolist() == given_values
+
+
+def test_integers_that_are_added_as_different_types_are_not_rounded(tmp_path: Path) -> None:
+    with dataset.Writer(tmp_path / "set.aecs") as writer:
+        writer.add([FILE] * 2, columns={"id": np.array([(1 << 62) + 1, 3], np.uint64)})
+        writer.add([FILE] * 2, columns={"id": np.array([-1, 2], np.int8)})
+        writer.add([FILE] * 2, columns={"id": np.array([-1, 2], object)})
+    found = dataset.open(tmp_path / "set.aecs").columns["id"]
+    assert found.dtype == np.int64
+    assert found.tolist() == [(1 << 62) + 1, 3, -1, 2, -1, 2]
+
+
+def test_integers_that_no_type_holds_together_are_refused(tmp_path: Path) -> None:
+    path, large = tmp_path / "set.aecs", (1 << 63) + 1
+    for wrong in ([large, -1], [1 << 64, 0], [-(1 << 63) - 1, 0], [np.uint64(large), np.int64(-1)]):
+        with pytest.raises(aecodec.InvalidValue, match="integers of the column id do not all fit"):
+            dataset.write(path, [FILE] * 2, columns={"id": wrong})
+    with dataset.Writer(path) as writer:
+        writer.add([FILE], columns={"id": [large]})
+        with pytest.raises(aecodec.InvalidValue, match="do not all fit"):
+            writer.add([FILE], columns={"id": [-1]})
+        writer.add([FILE], columns={"id": [7]})
+    assert dataset.open(path).columns["id"].tolist() == [large, 7]
+
+
+def test_integers_that_no_type_holds_together_are_read_as_they_are(tmp_path: Path) -> None:
+    path, large = tmp_path / "set.aecs", (1 << 63) + 1
+    dataset.write(path, [FILE], columns={"id": [large]})
+    dataset.append(path, [FILE], columns={"id": [-1]})  # the values that are there are not looked at again
+    found = dataset.open(path).columns["id"]
+    assert found.dtype == object
+    assert found.tolist() == [large, -1]

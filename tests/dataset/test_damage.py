@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import gc
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +22,10 @@ from samples import COLOUR, DIGITS
 
 import aecodec
 from aecodec import dataset
-from aecodec.dataset import framing, runs
+from aecodec.dataset import columns, framing, partial_file, picture_blocks, runs, waiting_files
 from aecodec.dataset.framing import Block
+from aecodec.dataset.partial_file import PartialFile
+from aecodec.dataset.ranges import InMemory
 from aecodec.dataset.runs import Runs
 from aecodec.errors import AecError
 from aecodec.format import check
@@ -94,7 +101,58 @@ def test_lost_columns_are_blank_when_recovered(path: Path) -> None:
     assert len(dataset.open(data)[:]) == 18
     found = dataset.open(data, recover=True).labels
     assert found is not None
-    assert set(found.tolist()) == {-1} or found.size == 0
+    assert found.dtype == np.int64
+    assert found.tolist() == [-1] * 18
+
+
+@pytest.mark.parametrize("lost", [{0}, {1}, {0, 1}])
+@pytest.mark.parametrize(
+    ("values", "blank"),
+    [
+        (["a", "b", "c", "d"], ""),
+        ([b"a", b"b", b"c", b"d"], b""),
+        (np.array([1, 2, 3, 4], np.float32), np.nan),
+        (np.array([1, 2, 3, 4], np.float64), np.nan),
+        ([True, True, True, True], False),
+        ([1, 2, 1 << 40, -4], -1),
+    ],
+)
+def test_lost_rows_are_blank_as_their_column_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: Any, blank: Any, lost: set[int]
+) -> None:
+    monkeypatch.setattr(columns, "ROWS", 2)
+    dataset.write(tmp_path / "set.aecs", DIGITS[:4], columns={"c": values}, quality=20, effort=0)
+    whole = dataset.open(tmp_path / "set.aecs")
+    data = bytearray((tmp_path / "set.aecs").read_bytes())
+    blocks = [entry for entry in whole.entries if entry.kind == framing.COLUMNS]
+    for block in lost:
+        data[blocks[block].end - 6] ^= 16
+    found = dataset.open(bytes(data), recover=True).columns["c"]
+    assert found.dtype == whole.columns["c"].dtype
+    expected = [blank if row // 2 in lost else value for row, value in enumerate(whole.columns["c"].tolist())]
+    np.testing.assert_equal(found.tolist(), expected)
+    assert [type(value) for value in found.tolist()] == [type(value) for value in expected]
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_a_damaged_file_that_costs_others_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    """Damage to a file that is not small is found when its block is made: the good ones of the block are lost, too."""
+    if not full:
+        monkeypatch.setattr(waiting_files, "HELD_BYTES", 1)  # blocks are made of what there is
+    files = aecodec.encode_many([np.tile(picture, (2, 2, 1)) for picture in COLOUR[:5]], quality=50, effort=0)
+    bad = files[3][:-1] + bytes([files[3][-1] ^ 1])
+    writer = dataset.Writer(tmp_path / "set.aecs", block_pictures=4 if full else 256)
+    with pytest.raises(AecError) as caught:
+        writer.add([*files[:3], bad])
+    assert caught.value.__notes__ == ["in the file of picture 3"]
+    with pytest.raises(aecodec.InvalidValue, match="write the data set again"):
+        writer.add(files[4:])
+    with pytest.raises(aecodec.InvalidValue, match="write the data set again") as refused:
+        writer.close()
+    assert refused.value.__cause__ is caught.value
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("place", range(3))
@@ -137,6 +195,64 @@ def test_a_failure_leaves_no_file_and_the_old_one_in_place(path: Path) -> None:
             function(path, images(), labels=range(18))
         assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == ["set.aecs"]
+
+
+class FullDisk(io.FileIO):
+    """A file on a disk that is full once the file has `LARGEST` bytes."""
+
+    LARGEST = 0
+
+    def write(self, data: Any) -> int:
+        room = self.LARGEST - self.tell()
+        if room <= 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(memoryview(data)[:room])
+
+
+def on_a_full_disk(monkeypatch: pytest.MonkeyPatch, largest: int) -> None:
+    def opened(path: str, mode: str) -> io.BufferedRandom | io.BufferedWriter:
+        raw = FullDisk(path, mode.replace("b", ""))
+        return io.BufferedRandom(raw) if "+" in mode else io.BufferedWriter(raw)
+
+    monkeypatch.setattr(FullDisk, "LARGEST", largest)
+    monkeypatch.setattr(partial_file, "open", opened, raising=False)
+
+
+@pytest.mark.parametrize("room", [0, 1, 90])
+@pytest.mark.parametrize("function", [dataset.write, dataset.append])
+def test_a_full_disk_leaves_no_file_and_the_old_one_as_it_was(
+    path: Path, monkeypatch: pytest.MonkeyPatch, function: Callable[..., None], room: int
+) -> None:
+    before = path.read_bytes()
+    on_a_full_disk(monkeypatch, room + (len(before) if function is dataset.append else 0))
+    with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)) as caught:
+        function(path, PICTURES, labels=range(18), quality=40, effort=0)
+    assert caught.value.errno == errno.ENOSPC
+    gc.collect()  # nor is anything written later, from a buffer
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == ["set.aecs"]
+
+
+@pytest.mark.parametrize("kept", [None, "set.part"])
+def test_a_file_that_cannot_get_its_name_is_removed_unless_it_is_kept(
+    path: Path, monkeypatch: pytest.MonkeyPatch, kept: str | None
+) -> None:
+    before, name = path.read_bytes(), kept and str(path.with_name(kept))
+
+    def refused(source: str, target: str) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), target)
+
+    monkeypatch.setattr(os, "replace", refused)
+    file = PartialFile(path, name)
+    file.write(b"bytes")
+    with pytest.raises(PermissionError):
+        file.finish()
+    assert not file.closed
+    file.abort()
+    assert file.closed
+    file.abort()
+    assert path.read_bytes() == before
+    assert sorted(file.name for file in path.parent.iterdir()) == ["set.aecs", *([kept] if kept else [])]
 
 
 ENDLESS = """
@@ -242,6 +358,53 @@ def test_false_beginnings_of_blocks_do_not_make_a_scan_slow() -> None:
     data = framing.head() + (b"\xae\xdb\x01\0" + b"\xff\xff\x03") * 20000
     with pytest.raises(aecodec.LimitExceeded):
         dataset.open(data, recover=True)
+
+
+@pytest.mark.parametrize("marks", [b"\xae\xdb", b"\xae\xdb\x01\xff\xff\xff\xff\x0f\0", b"\xae\xdb\x01\0\0"])
+def test_false_beginnings_with_impossible_lengths_or_none_do_not_make_a_scan_slow(marks: bytes) -> None:
+    begun = time.process_time()
+    with pytest.raises(aecodec.LimitExceeded, match="made to be slow"):
+        dataset.open(framing.head() + marks * ((2 << 20) // len(marks)), recover=True)
+    assert time.process_time() - begun < 2
+
+
+@pytest.mark.parametrize("window", [16, 61, 200])
+def test_a_scan_finds_blocks_across_its_windows_and_reads_no_byte_often(
+    path: Path, monkeypatch: pytest.MonkeyPatch, window: int
+) -> None:
+    data, entries = path.read_bytes(), list(dataset.open(path).entries)
+    noise = np.random.default_rng(1).bytes(1000).replace(b"\xae", b"\xdb") + b"\xae"  # no mark, but halves of marks
+    parts = [data[entry.begin : entry.end] for entry in entries]
+    source = Counted(framing.head() + noise + noise.join(parts) + noise)
+    monkeypatch.setattr(framing, "_WINDOW_BYTES", window)
+    found = list(framing.scan(source))
+    assert [(e.kind, e.header, e.body_bytes) for e in found] == [(e.kind, e.header, e.body_bytes) for e in entries]
+    assert [source.data[entry.begin : entry.end] for entry in found] == parts
+    assert source.read_bytes < 2.5 * source.size
+
+
+class Counted(InMemory):
+    """A source that counts the bytes that are read."""
+
+    read_bytes = 0
+
+    def read(self, offset: int, length: int) -> bytes:
+        self.read_bytes += length
+        return super().read(offset, length)
+
+
+def test_verifying_holds_one_picture_of_a_block_at_a_time() -> None:
+    file = aecodec.encode(np.zeros((1000, 1000), np.uint8), lossless=True)
+    block = picture_blocks.collect(Runs(((0, 50),)), [file] * 50)
+    with dataset.open(file_of(block)) as ds:
+        tracemalloc.start()
+        try:
+            assert not ds.verify()
+            assert tracemalloc.get_traced_memory()[1] < 20e6
+        finally:
+            tracemalloc.stop()
+    with dataset.open(file_of(block), max_pixels=999_999) as ds:
+        assert [str(damage).partition(":")[0] for damage in ds.verify()] == ["pictures 0 to 49"]
 
 
 def test_other_files_are_no_data_sets(path: Path) -> None:

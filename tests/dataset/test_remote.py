@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import pickle
@@ -96,6 +97,21 @@ def test_after_an_error_nothing_is_there_and_nothing_is_left_here(
         dataset.open(url)
     assert not os.listdir(tmp_path)
     dataset.write(url, PICTURES[:3])
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("failing", ["fsync", "replace"])
+def test_a_full_disk_here_is_the_error_that_is_raised(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(os, failing, full)
+    with pytest.raises(OSError) as caught:
+        dataset.write(url, PICTURES[:3])
+    assert caught.value.errno == errno.ENOSPC
     assert not os.listdir(tmp_path)
 
 

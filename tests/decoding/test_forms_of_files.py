@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from samples import COLOUR, DIGITS
 
 import aecodec
 from aecodec.format import container
+from aecodec.format.panels import PanelGrid
 
 
 @pytest.mark.parametrize("picture", [DIGITS[0], COLOUR[0]], ids=["digit", "colour"])
@@ -23,3 +26,17 @@ def test_a_header_that_announces_billions_of_panels_is_inspected_at_once() -> No
     data = container.write_header(container.Header(8, 50, "rans", size=(1 << 32, 1 << 32)))
     info = aecodec.inspect(data)
     assert (info.width, info.panels) == (1 << 32, (1 << 23) ** 2)
+
+
+@pytest.mark.parametrize(("model", "quality"), [(8, 50), (5, container.LOSSLESS), (5, container.NEAR_LOSSLESS)])
+@pytest.mark.parametrize("part", [{}, {"thumbnail": 64}, {"region": (0, 0, 1, 1)}])
+def test_a_few_bytes_of_billions_of_panels_are_refused_at_once(
+    model: int, quality: int, part: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def listed(grid: PanelGrid, index: int) -> None:
+        raise AssertionError("a panel is looked at before the payload's length")
+
+    data = container.write_header(container.Header(model, quality, "rans", size=(1 << 32, 1 << 32))) + b"\1" * 20
+    monkeypatch.setattr(PanelGrid, "box", listed)
+    with pytest.raises(aecodec.TruncatedFile, match="too short for the picture's panels"):
+        aecodec.decode(data, max_pixels=None, **part)

@@ -181,6 +181,8 @@ def test_files_are_decoded_from_paths_file_objects_and_buffers(tmp_path: Path) -
         aecodec.decode(5)  # type: ignore[arg-type]
     with pytest.raises(InvalidValue, match="binary mode"):
         aecodec.decode(StringIO("text"))  # type: ignore[arg-type]
+    with path.open(encoding="utf-8") as text, pytest.raises(InvalidValue, match="binary mode"):
+        aecodec.decode(text)  # type: ignore[arg-type]
     with pytest.raises(FileNotFoundError):
         aecodec.decode(tmp_path / "none.aec")
 
