@@ -228,9 +228,9 @@ PAGES = (
         " -n 500 --damaged 20000",
     ),
     _markdown(
-        "data-sets-cifar", f"data-sets --no-speed {' '.join(f'--cifar {sheet}' for sheet in _CIFAR)} --efforts 3"
+        "data-sets-cifar", f"data-sets {' '.join(f'--cifar {sheet}' for sheet in _CIFAR)} --efforts 3"
     ),
-    _markdown("data-sets", f"data-sets --no-speed --digits {_DIGITS} --letters {_LETTERS} --efforts 3,6"),
+    _markdown("data-sets", f"data-sets --digits {_DIGITS} --letters {_LETTERS} --efforts 3,6"),
     _markdown("million-thumbnails", "data-sets --thumbnails {photos} -m cifar"),
     _markdown("scans", f"scans {_DIGITS}"),
     _markdown("targets", f"targets {_CIFAR[0]} -m cifar -n 200 -e 0"),
