@@ -227,9 +227,7 @@ PAGES = (
         " --set Letters {letters/train-images-idx3-ubyte.gz} alphabet --set CIFAR-10 {cifar/train-19.webp} cifar"
         " -n 500 --damaged 20000",
     ),
-    _markdown(
-        "data-sets-cifar", f"data-sets {' '.join(f'--cifar {sheet}' for sheet in _CIFAR)} --efforts 3"
-    ),
+    _markdown("data-sets-cifar", f"data-sets {' '.join(f'--cifar {sheet}' for sheet in _CIFAR)} --efforts 3"),
     _markdown("data-sets", f"data-sets --digits {_DIGITS} --letters {_LETTERS} --efforts 3,6"),
     _markdown("million-thumbnails", "data-sets --thumbnails {photos} -m cifar"),
     _markdown("scans", f"scans {_DIGITS}"),
