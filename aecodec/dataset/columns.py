@@ -132,7 +132,7 @@ def require_readable(name: str, value_bytes: int) -> None:
         )
 
 
-def value_bytes(entries: Iterable[Entry]) -> dict[str, int]:
+def value_bytes(entries: Iterable[Entry | Block]) -> dict[str, int]:
     """The bytes that the values of each column take in these blocks. Raises AecError."""
     found: dict[str, int] = {}
     for entry in entries:

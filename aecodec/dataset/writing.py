@@ -230,10 +230,10 @@ class Writer:
             rows = column_blocks.rows_that_fit({name: column[begin:] for name, column in columns.items()})
             some = {name: column[begin : begin + rows] for name, column in columns.items()}
             block = column_blocks.write(self._first_row + begin, some)
-            for part in column_blocks.parse(block.header).parts:
-                if some[part.name].dtype != object:  # only a block shows how wide its numbers are
-                    self._value_bytes[part.name] = self._value_bytes.get(part.name, 0) + part.value_bytes
-                    column_blocks.require_readable(part.name, self._value_bytes[part.name])
+            for name, size in column_blocks.value_bytes([block]).items():
+                if some[name].dtype != object:  # only a block shows how wide its numbers are
+                    self._value_bytes[name] = self._value_bytes.get(name, 0) + size
+                    column_blocks.require_readable(name, self._value_bytes[name])
             self._write(block)
             begin += rows
         self._first_row += begin

@@ -14,7 +14,6 @@ import numpy as np
 
 from aecodec.engines import Engine
 from aecodec.engines.threads import in_threads
-from aecodec.errors import TruncatedFile
 from aecodec.format import panels
 from aecodec.format.panels import PanelGrid, Progress, checksums, seed_of
 from aecodec.format.payloads import Unpacker
@@ -32,11 +31,8 @@ Walked: TypeAlias = tuple[Latent, Coded]
 
 
 def split(payload: bytes, grid: PanelGrid, model: Model, packing: str) -> list[bytes]:
-    """The inverse. Raises TruncatedFile where some panel cannot be whole, and InvalidValue."""
-    if len(payload) < grid.count - 1:  # a byte at least for each length: before lists of so many panels are made
-        raise TruncatedFile("the packed data is too short for the picture's panels")
-    boxes = map(grid.box, range(grid.count))
-    return panels.split(payload, [least_bytes(packing, elements_of(model, (b.height, b.width))) for b in boxes])
+    """The packed elements of each panel. Raises TruncatedFile where some panel cannot be whole, and InvalidValue."""
+    return panels.split(payload, grid, lambda box: least_bytes(packing, elements_of(model, (box.height, box.width))))
 
 
 def elements_of(model: Model, size: tuple[int, int]) -> int:

@@ -131,12 +131,12 @@ def join(parts: Sequence[bytes]) -> bytes:
     return b"".join([*(write_varint(len(part)) for part in parts[:-1]), *parts])
 
 
-def split(payload: bytes, least: Sequence[int]) -> list[bytes]:
-    """The inverse of `join`, given the fewest bytes that each part can have.
+def split(payload: bytes, grid: PanelGrid, least: Callable[[Box], int]) -> list[bytes]:
+    """The inverse of `join`. least: the fewest bytes that a panel can have, by its rectangle.
 
     Raises TruncatedFile where some panel cannot be whole, and InvalidValue.
     """
-    count = len(least)
+    count = grid.count
     lengths, at = [], 0
     if len(payload) < count - 1:
         raise TruncatedFile("the packed data is too short for the picture's panels")
@@ -147,8 +147,8 @@ def split(payload: bytes, least: Sequence[int]) -> list[bytes]:
     if last < 0:
         raise TruncatedFile("the packed data ends before its last panel")
     parts = []
-    for length, fewest in zip([*lengths, last], least, strict=True):
-        if length < fewest:
+    for index, length in enumerate([*lengths, last]):
+        if length < least(grid.box(index)):
             raise TruncatedFile("the packed data is too short for the picture's panels")
         parts.append(payload[at : at + length])
         at += length

@@ -56,11 +56,7 @@ def read_max_error(quality: int, payload: bytes) -> int:
 def split(payload: bytes, max_error: int, grid: PanelGrid, coded: int) -> list[bytes]:
     """The packed samples of each panel, of as many channels. Raises AecError."""
     packed = payload[len(head(max_error)) :]
-    if len(packed) < grid.count - 1:  # a byte at least for each length: before lists of so many panels are made
-        raise TruncatedFile("the packed data is too short for the picture's panels")
-    boxes = [grid.box(index) for index in range(grid.count)]
-    least = [least_bytes(PACKING, box.height * box.width * coded) for box in boxes]
-    return panels.split(packed, least)
+    return panels.split(packed, grid, lambda box: least_bytes(PACKING, box.height * box.width * coded))
 
 
 @dataclass(frozen=True)
