@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aecodec.encoding import shares
 from aecodec.encoding.options import EncodeOptions
 from aecodec.encoding.rounding import NEVER, Elements
 from aecodec.encoding.rounding import choose as choose_rounding
@@ -41,9 +42,6 @@ SEARCHES = ((0, 0), (1, 0), (2, 0), (2, 2), (2, 3), (3, 3), (3, 6), (3, 11), (3,
 DEFAULTS = EncodeOptions()
 CELL = 4  # blocks; changes this far apart hardly influence each other
 NEARLY_AS_GOOD = 2.0  # bits that a change may seem to cost and still be worth trying
-# The share of the bits saved by a smaller residual that counts in the first pass; it rises to 1 in the last. Worth 0.1
-# to 0.3 % of the bytes at equal PSNR on CIFAR-10.
-FIRST_SHARE = 0.6
 # The share of what finishing network and clipping do to the pixels that walks aim at: all at middle qualities; less at
 # low ones, where bits spent on it bring little; and at high ones, where rounding of the pixels is no smaller. Worth 1.5
 # % of the bytes of photographs at equal PSNR, 0.3 % on CIFAR-10, and 1.8 % on digits, where pixels are clipped.
@@ -140,6 +138,7 @@ class _Search:
         # Walks that aim anew, and walks that try changes; a vector alone leaves nothing to try.
         self.plan = SEARCHES[options.effort] if model.description.passes else (0, 0)
         self.distortion = distortion_of(options.tune, model, pictures)
+        self.shares = shares.of_model(model)
         vector, plane = analyse(model, pictures)
         _, self.rows, self.columns, _ = plane.shape
         unit = np.float32(2**COEFFICIENT_BITS)
@@ -167,21 +166,16 @@ class _Search:
     def elements(self, prediction: ladder.Prediction) -> Elements:
         """The elements of a pass, and what they should be."""
         index, n = prediction.index, len(self.pictures)
-        share, tables = self.share(index), self.model.tables
+        tables = self.model.tables
         if index == ladder.VECTOR:
             target = self.vector.reshape(prediction.mean.shape)
             _, tiles, size = prediction.mean.shape
-            equal = np.ones(size, np.float32)
-            return Elements(prediction, target, np.arange(tiles), None, self.vector_lambdas, equal, share, tables)
+            own, share = np.ones(size, np.float32), np.float32(1)
+            return Elements(prediction, target, np.arange(tiles), None, self.vector_lambdas, own, share, tables)
         stage = self.model.description.passes[index]
         target = self.plane.reshape(n, self.rows * self.columns, -1)[..., stage.lo : stage.hi]
-        own = self.distortion.element_weights[stage.lo : stage.hi]
+        own, share = self.distortion.element_weights[stage.lo : stage.hi], self.shares[index]
         return Elements(prediction, target, self.positions(index), self.inside, self.lambdas, own, share, tables)
-
-    def share(self, index: int) -> np.float32:
-        """The share of the bits saved by a smaller residual that is counted in a pass; 1 for the vector."""
-        last = len(self.model.description.passes) - 1
-        return np.float32(1 if index == ladder.VECTOR or not last else FIRST_SHARE + (1 - FIRST_SHARE) * index / last)
 
     def best(self, aims: int, refinements: int) -> _Walk:
         """The best of several walks, for each picture separately."""

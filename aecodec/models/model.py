@@ -23,7 +23,8 @@ Arrays, all normative but those of ``analysis``:
     lossless.tables.*                     the distributions of its classes
     analysis.*                            float32: block_mean, block, tile_mean, tile, the forward transforms; without
                                           a plane the encoder's layers: ``aecodec.models.analysis_network``; and
-                                          typical_cost (100,), which few pictures exceed for which the model was made
+                                          typical_cost (100,), which few pictures exceed for which the model was made,
+                                          and shares (passes,), which of the saved bits count: ``encoding.shares``
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 
 ANALYSIS = "analysis."  # begins the names of the arrays that only encoders need
 TYPICAL = ANALYSIS + "typical_cost"  # by quality: see ``encoding.candidates.typical_cost``
+SHARES = ANALYSIS + "shares"  # by pass: see ``encoding.shares``
 TABLE_ARRAYS = ("extents", "shifts", "skip", "frequencies")
 
 
@@ -329,6 +331,8 @@ def check_analysis(d: Description, arrays: Arrays, metadata: Mapping[str, str]) 
     """Raise ``InvalidModelFile``, or what missing and wrong values cause, unless an encoder can use the arrays."""
     if TYPICAL in arrays:
         expect_floats(arrays, TYPICAL, (QUALITIES,))
+    if SHARES in arrays:
+        expect_floats(arrays, SHARES, (len(d.passes),))
     if d.synthesis_layers:
         analysis_network.check(d, arrays, metadata)
         return

@@ -20,7 +20,7 @@ from aecodec.models.description import (
     COEFFICIENT_BITS,
     QUALITIES,
 )
-from aecodec.models.model import Model
+from aecodec.models.model import SHARES, Model
 from aecodec.packing.tables import parametric
 from aecodec.training import table_fitting
 from aecodec.training.exact_layers import ExactConvolution, numpy
@@ -91,6 +91,7 @@ def arrays_of(trained: LadderNetwork) -> safetensors.Arrays:
     if d.vector:
         arrays["analysis.tile_mean"] = s.tile_mean.astype(np.float32)
         arrays["analysis.tile"] = s.tile_analysis.astype(np.float32)
+    arrays[SHARES] = np.asarray(trained.shares, np.float32)
     return arrays
 
 

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from aecodec.encoding import shares
 from aecodec.models.description import QUALITIES
 from aecodec.models.model import Model
 from aecodec.training.augmentation import AUGMENTATIONS
@@ -141,9 +142,10 @@ def train(
         if options.reshape:
             source_passes(description, init)  # raises before anything is built
         else:
-            description = replace(init.description, lossless=None)
+            description = replace(init.description, lossless=None, finish=None)
         statistics = of_model(init, tiles)
-    network = TrainableLadder(description, statistics, name="objective")  # the name in the paths of a checkpoint
+    rounding = shares.along(preset.shares, len(description.passes))
+    network = TrainableLadder(description, statistics, rounding, name="objective")  # the name in a checkpoint's paths
     network.build()
     if init is not None:
         initialize(network, init)

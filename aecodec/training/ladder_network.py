@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from aecodec.encoding.shares import USUAL, along
 from aecodec.models.description import (
     ACTIVATION_BITS,
     CLASS_LIMIT,
@@ -99,12 +100,16 @@ class LadderNetwork(keras.Model):
 
     ``call`` takes a tuple of groups: pictures (N, H, W, C) in 0..255 of one size, a multiple of the tile's, qualities
     (N,) and, if they are not the pictures themselves, the pictures that the error is measured against. It returns for
-    each group the bits (N,), the sums of squared errors (N,) and the decoded pixels (N, H, W, C).
+    each group the bits (N,), the sums of squared errors (N,) and the decoded pixels (N, H, W, C). ``shares``:
+    (passes,), how much of the bits that a smaller residual saves counts in rounding; None for the usual ones.
     """
 
-    def __init__(self, description: Description, statistics: Statistics, **kwargs: Any) -> None:
+    def __init__(
+        self, description: Description, statistics: Statistics, shares: np.ndarray | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.description, self.statistics = description, statistics
+        self.shares = along(USUAL, len(description.passes)) if shares is None else shares
         d = description
         lambdas, cues = quality_tables()
         self.lambdas, self.cue_table = lambdas.astype(np.float32), cues.astype(np.float32)
@@ -160,7 +165,9 @@ class LadderNetwork(keras.Model):
                 layer.exact = exact
 
     @staticmethod
-    def _code(value: Tensor, mean: Tensor, absolute_class: Tensor, step: Tensor, lambda_: Tensor) -> tuple[Any, Any]:
+    def _code(
+        value: Tensor, mean: Tensor, absolute_class: Tensor, step: Tensor, lambda_: Tensor, share: float = 1.0
+    ) -> tuple[Any, Any]:
         """Return decoded values and bits of elements; the arrays are broadcast, ``step`` is in grey levels."""
         offset = round_half_up(-CLASSES_PER_OCTAVE * ops.log2(step))
         absolute_class = straight_through(absolute_class, round_half_up(absolute_class))  # the vector's is real
@@ -175,7 +182,7 @@ class LadderNetwork(keras.Model):
         frozen = ops.stop_gradient(log_scale)
         saved = bits_saved(rounded, frozen)
         loss = lambda_ * step**2 * ((x - smaller) ** 2 - (x - rounded) ** 2)
-        rounded = ops.stop_gradient(ops.where(loss < saved, smaller, rounded))
+        rounded = ops.stop_gradient(ops.where(loss < share * saved, smaller, rounded))
         bits = logistic_bits(straight_through(x, rounded), log_scale)
         # Skipped elements cost nothing, but their gradient tells the class what they would have cost.
         coded = ops.cast(scale_class >= SKIPPED_CLASSES, rounded.dtype)
@@ -218,7 +225,7 @@ class LadderNetwork(keras.Model):
 
         lambda_ = lambda_[:, None, None]
         for index, stage in enumerate(d.passes):
-            lo, hi = stage.lo, stage.hi
+            lo, hi, share = stage.lo, stage.hi, float(self.shares[index])
             gain = constant(2.0 ** self.gain_bits[lo:hi])
             steps = ops.take(constant(self._steps(stage) / 2.0**COEFFICIENT_BITS), quality, axis=0)[:, None, None, :]
             context = self._context(features, planes, parts)
@@ -229,7 +236,7 @@ class LadderNetwork(keras.Model):
                 output = run(self.pass_nets[index], d.pass_layers[index], near, every=(y, x))
                 mean, scale = output[..., : hi - lo] * gain, output[..., hi - lo :]
                 target = coefficients[:, :: stage.spacing, :: stage.spacing][:, y::2, x::2, lo:hi]
-                decoded, spent = self._code(target, mean, scale * 2.0**CLASS_BITS, steps, lambda_)
+                decoded, spent = self._code(target, mean, scale * 2.0**CLASS_BITS, steps, lambda_, share)
                 decoded = at_every(decoded, y, x, *near.shape[1:3])
                 for spacing in reversed(range(stage.spacing.bit_length() - 1)):
                     decoded = at_every(decoded, 0, 0, -(-rows >> spacing), -(-columns >> spacing))

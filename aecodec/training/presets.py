@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from aecodec.encoding import shares
 from aecodec.models.description import (
     CHECKERBOARD,
     QUARTERS,
@@ -26,6 +27,7 @@ class Preset:
 
     ``purpose``: the description of the model in ``aec models``. ``tiles``, ``larger``: tiles, and pictures of 2x2
     tiles, in a batch. ``crop``: side in pixels of the crops that take the place of tiles if the shape has none.
+    ``shares``: as `aecodec.encoding.shares` has them, of the bits that count in rounding.
     """
 
     description: Description
@@ -41,6 +43,7 @@ class Preset:
     larger: int = 2
     learning_rate: float = 2e-3
     crop: int = 0
+    shares: tuple[tuple[float, float], ...] = shares.USUAL
 
     @property
     def tile(self) -> tuple[int, int]:
@@ -192,6 +195,10 @@ GRAY = GRAY_28.description()
 GRAY_LOSSLESS = lossless(channels=1, first=192, width=96, head=48, reach=4)
 COLOUR_LOSSLESS = lossless(channels=3, first=192, width=96)
 
+# Worth 0.7 % of the bytes of photographs at equal PSNR and 4 % at equal MS-SSIM beside the usual ones; digits and small
+# pictures lose 0.4 to 2 % by such low shares.
+PHOTO_SHARES = (0.0, 0.2), (0.47, 0.2), (0.75, 1.0)
+
 PRESETS = {
     "mnist": Preset(
         GRAY,
@@ -232,6 +239,7 @@ PRESETS = {
         tiles=4,
         larger=0,
         crop=128,
+        shares=PHOTO_SHARES,
         finish=finish(channels=3, width=40),
     ),
 }

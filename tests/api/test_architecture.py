@@ -106,4 +106,5 @@ def test_no_module_names_a_model() -> None:
                     "cifar-5",
                     "photo",
                     "photo-4",
+                    "photo-5",
                 }, path

@@ -42,6 +42,6 @@ def test_errors_at_panel_borders_are_smaller_for_it(quality: int, monkeypatch: p
     near, middle, size = measured()
     monkeypatch.setattr(lossy, "SEAM_WEIGHT", 1.0)
     plain_near, plain_middle, plain_size = measured()
-    assert near < 0.93 * plain_near
+    assert near < 0.95 * plain_near
     assert middle == pytest.approx(plain_middle, rel=0.1)  # a block may follow its neighbours
     assert size < 1.1 * plain_size  # of panels as small as 64, where almost half the blocks are at borders

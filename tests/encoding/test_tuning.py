@@ -95,7 +95,7 @@ def test_a_file_tuned_for_ssim_has_a_higher_ms_ssim_in_no_more_bytes(quality: in
     tuned = aecodec.encode(picture, model="photo", max_bytes=len(usual), tune=SSIM)
     scores = [metrics.ms_ssim(picture[None], aecodec.decode(file)[None])[0] for file in (usual, tuned)]
     assert len(tuned) <= len(usual)
-    assert 1 - scores[1] < 0.9 * (1 - scores[0])
+    assert 1 - scores[1] < 0.92 * (1 - scores[0])
 
 
 @needs_native

@@ -91,8 +91,8 @@ def require_agreement(
     calls: list[tuple[Array, ...]] = []
     code = type(network)._code
 
-    def noted(value: Any, mean: Any, absolute_class: Any, step: Any, lambda_: Any) -> tuple[Any, Any]:
-        decoded, bits = code(value, mean, absolute_class, step, lambda_)
+    def noted(value: Any, mean: Any, absolute_class: Any, step: Any, *rounding: Any) -> tuple[Any, Any]:
+        decoded, bits = code(value, mean, absolute_class, step, *rounding)
         offset = np.floor(-CLASSES_PER_OCTAVE * np.log2(np.asarray(step)) + 0.5)
         whole = np.floor(np.asarray(absolute_class) + 0.5) + offset
         parts = np.asarray(mean), np.asarray(step), np.asarray(decoded), np.clip(whole, 0, 63)

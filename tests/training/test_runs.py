@@ -160,6 +160,9 @@ def test_a_run_adds_a_finishing_network_to_a_model(
         assert np.array_equal(after.arrays[name], array)
     assert [figure["quality"] for figure in after.card["finish"]["figures"]] == [10, 90]
     assert "## Finishing network" in output.with_suffix(".md").read_text()
+    more = {"init": output, "steps": 2 * STEPS_PER_EPOCH}
+    further = train(trained.parent / "digits", own_folder / "small-4.safetensors", **more)
+    assert further.finish is None  # it was for the ladder from which the training started
     encoded = aecodec.encode(DIGITS[1], model="small-3")
     assert aecodec.inspect(encoded).model_id == after.id.hex()
     assert aecodec.decode(encoded).shape == (28, 28)
