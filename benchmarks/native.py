@@ -268,7 +268,7 @@ def command(worker: Path | None, output: Path | None, limit: int, megapixels: in
     if found["native"]["reached"]:
         layers, peak = found["native"]["reached"]
         page.append(
-            f"**Roofline.** One thread reaches {layers / 1e9:.0f} thousand million multiply-adds a second in the "
+            f"**Roofline.** One thread reaches {layers / 1e9:.0f} billion multiply-adds a second in the "
             f"widest pass of `photo`, {100 * layers / peak:.0f} % of the {peak / 1e9:.0f} that the same instruction "
             f"reaches on registers alone."
         )

@@ -12,22 +12,34 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from aecodec import urls
 from aecodec.cli.failures import Failure
 from aecodec.cli.file_pairs import PIPE, input_name
 
 
 def read(name: str) -> bytes:
-    """Return all bytes of an input. Raises Failure for a folder, and OSError."""
+    """Return all bytes of an input. Raises Failure for a folder and a URL, and OSError."""
     if name == PIPE:
         return sys.stdin.buffer.read()
+    require_local(name)
     if os.path.isdir(name):
         os.listdir(name)  # a folder that cannot be read is named among the pictures in the one that holds it
         raise Failure(f"{input_name(name)}: this is a folder: name a file in it")
     return Path(name).read_bytes()
 
 
+def require_local(name: str) -> None:
+    """Raise Failure for a URL, whose protocol would be taken for the name of a folder here."""
+    if urls.is_url(name):
+        raise Failure(f"{name} is a URL: this command reads and writes local files, and aecodec in Python also URLs")
+
+
 def require_writable(source: str, target: str, *, force: bool) -> None:
-    """Raise Failure if `target` must not be written: an existing file, the input itself, a folder or a terminal."""
+    """Raise Failure if `target` must not be written.
+
+    It must not be an existing file, the input itself, a folder, a terminal or a URL.
+    """
+    require_local(target)
     if target == PIPE:
         if sys.stdout.isatty():
             raise Failure("binary data is not written to a terminal: use -o FILE or a pipe")

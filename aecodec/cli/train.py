@@ -113,6 +113,8 @@ def command(data: tuple[str, ...], output: Path, base: Path | None, force: bool,
         raise click.UsageError(str(error)) from error
     require_new([output, output.with_suffix(".md")], force)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # silence the notices of TensorFlow
+    # JAX's QR decompositions run in SciPy's OpenBLAS, whose threads get in the way of XLA's: a thousand times slower.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         from aecodec.training.runs import run
     except ImportError as error:

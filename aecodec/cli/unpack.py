@@ -11,7 +11,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from aecodec.cli.byte_files import write
+from aecodec.cli.byte_files import require_local, write
 from aecodec.cli.conversion_options import force_option, max_pixels_option, quiet_option
 from aecodec.cli.data_sets import label_name
 from aecodec.cli.failures import Failure, expected_errors
@@ -55,6 +55,7 @@ def command(file: str, output: str, picture_format: str, pictures: str | None, *
       aec unpack digits.aecs -o some --pictures 0-99
       aec unpack digits.aecs -o files --format aec
     """
+    require_local(output)
     with expected_errors(file):
         ds, whole = _opened(file, options["max_pixels"])
     failed = not whole

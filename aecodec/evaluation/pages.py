@@ -14,6 +14,7 @@ import numpy as np
 
 import aecodec
 from aecodec.evaluation.rivals import Rival
+from aecodec.models import registry
 
 
 def environment(rivals: Sequence[Rival] = (), model_names: Sequence[str] = ()) -> str:
@@ -25,9 +26,8 @@ def environment(rivals: Sequence[Rival] = (), model_names: Sequence[str] = ()) -
         *filter(None, dict.fromkeys(rival.versions() for rival in rivals)),
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
     ]
-    for model in aecodec.list_models():
-        if model.name in model_names or model.name.rpartition("-")[0] in model_names:
-            parts.append(f"model {model.name} ({model.id})")
+    used = {registry.latest().get(name, name) for name in model_names}
+    parts += [f"model {model.name} ({model.id})" for model in aecodec.list_models() if model.name in used]
     return ", ".join(parts)
 
 

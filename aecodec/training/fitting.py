@@ -22,6 +22,7 @@ from aecodec.training.initialization import initialize, source_passes
 from aecodec.training.ladder_network import LadderNetwork
 from aecodec.training.options import TrainingOptions
 from aecodec.training.presets import Preset
+from aecodec.training.soap import Soap
 from aecodec.training.statistics import measure, of_model
 
 Array = np.ndarray[Any, Any]
@@ -167,7 +168,7 @@ class Schedule:
         return round(self.steps / STEPS_PER_EPOCH)
 
     def optimizer(self) -> Any:
-        """Return Adam with this schedule; raises ``ValueError`` for less than two epochs."""
+        """Return SOAP with this schedule; raises ``ValueError`` for less than two epochs."""
         if self.steps < 2 * STEPS_PER_EPOCH:
             raise ValueError(f"{self.steps} steps are too few: a ladder is trained for {2 * STEPS_PER_EPOCH} or more")
         rates = keras.optimizers.schedules.CosineDecay(
@@ -177,7 +178,7 @@ class Schedule:
             warmup_target=self.learning_rate,
             warmup_steps=STEPS_PER_EPOCH,
         )
-        return keras.optimizers.Adam(rates, beta_2=0.99, global_clipnorm=1.0)
+        return Soap(rates, global_clipnorm=1.0)
 
 
 def fit(
@@ -241,18 +242,25 @@ def validate(model: LadderNetwork, tiles: Array, *clean: Array) -> list[dict[str
 
 def save(path: Path, model: keras.Model, optimizer: Any, epoch: int) -> None:
     """Write a checkpoint: trainable variables by path, state of the optimizer, epochs done."""
-    arrays = {f"model/{v.path}": ops.convert_to_numpy(v) for v in model.trainable_variables}
-    arrays |= {f"optimizer/{i}": ops.convert_to_numpy(v) for i, v in enumerate(optimizer.variables)}
+    arrays = {name: ops.convert_to_numpy(variable) for name, variable in _state(model, optimizer).items()}
     temporary = path.with_suffix(".new.npz")
     np.savez(temporary, epoch=np.int64(epoch), **arrays)
     temporary.replace(path)
 
 
 def restore(path: Path, model: keras.Model, optimizer: Any) -> int:
-    """Load a checkpoint and return the number of epochs done."""
+    """Load a checkpoint and return the number of epochs done; raises ``ValueError`` if it does not fit."""
+    state = _state(model, optimizer)
     with np.load(path, allow_pickle=False) as arrays:
-        for variable in model.trainable_variables:
-            variable.assign(arrays[f"model/{variable.path}"])
-        for index, variable in enumerate(optimizer.variables):
-            variable.assign(arrays[f"optimizer/{index}"])
+        found = {name: arrays[name].shape for name in arrays.files if name != "epoch"}
+        if found != {name: tuple(variable.shape) for name, variable in state.items()}:
+            raise ValueError(f"{path} is of another network or optimizer: leave out --resume")
+        for name, variable in state.items():
+            variable.assign(arrays[name])
         return int(arrays["epoch"])
+
+
+def _state(model: keras.Model, optimizer: Any) -> dict[str, Any]:
+    """The variables of a checkpoint by name."""
+    trained = {f"model/{variable.path}": variable for variable in model.trainable_variables}
+    return trained | {f"optimizer/{index}": variable for index, variable in enumerate(optimizer.variables)}

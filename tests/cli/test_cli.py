@@ -193,6 +193,22 @@ def test_bad_input_gets_one_sentence(folder: Path) -> None:
     assert not Path("sky.xyz").exists()
 
 
+def test_urls_are_refused_and_make_no_folders(folder: Path) -> None:
+    here = "is a URL: this command reads and writes local files, and aecodec in Python also URLs"
+    file, set_, picture = "s3://bucket/x.aec", "s3://bucket/x.aecs", "s3://bucket/x.png"
+    for url, *arguments in (
+        [file, "compress", "sky.png", "-o", file],
+        [picture, "decompress", "given/sky.aec", "-o", picture],
+        [set_, "pack", "sky.png", "-o", set_],
+        [set_, "unpack", "none.aecs", "-o", set_],
+        [file, "decompress", file, "-o", "x.png"],
+        [file, "info", file],
+        [file, "verify", file],
+    ):
+        assert refuses(*arguments) == f"aec: {url} {here}", arguments
+    assert not Path("s3:").exists()
+
+
 def test_an_output_that_cannot_be_written_is_named(folder: Path) -> None:
     there = Path("notes.txt").absolute()
     there.write_text("no folder")

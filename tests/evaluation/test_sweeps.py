@@ -23,6 +23,7 @@ from aecodec.evaluation import (
     sweeps,
 )
 from aecodec.images.regions import Box
+from aecodec.models import registry
 from aecodec.sources import items
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +62,12 @@ def test_variants_of_avif_differ_in_what_they_say() -> None:
     full, half = (rival.decode(rival.at(red, 90), gray=False).astype(int) for rival in found[:2])
     assert np.abs(full - red).mean() < np.abs(half - red).mean() / 2
     assert pages.environment(found).count("AVIF library") == 1
+
+
+def test_the_environment_names_the_models_that_were_used() -> None:
+    newest = registry.by_name("photo")
+    assert pages.environment((), ["photo", "auto"]).endswith(f" CPUs, model {newest.name} ({newest.id.hex()})")
+    assert "model photo-4 (e5ea316b26ed00c6)" in pages.environment((), ["photo-4"])
 
 
 def fake_codec(sizes: dict[int, int]) -> sweeps.Codec:

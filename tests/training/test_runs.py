@@ -117,6 +117,16 @@ def test_an_interrupted_run_goes_on_where_it_was(
     assert load(output.read_bytes()).name == "broken-1"
 
 
+def test_the_checkpoint_of_another_optimizer_is_not_resumed(trained: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "other-1.safetensors.training"
+    folder.mkdir()
+    with np.load(trained.parent / "small-1.safetensors.training" / "checkpoint.npz") as saved:
+        arrays = {name: array for name, array in saved.items() if name != "optimizer/5"}
+    np.savez(folder / "checkpoint.npz", **arrays)
+    with pytest.raises(ValueError, match="^[^\n]* is of another network or optimizer: leave out --resume$"):
+        train(trained.parent / "digits", tmp_path / "other-1.safetensors", resume=True)
+
+
 def test_a_run_finishes_a_model_for_lossless_files(
     trained: Path, own_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
