@@ -6,6 +6,7 @@ import os
 import shlex
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import cache
 from io import BytesIO
 from types import MappingProxyType
@@ -22,6 +23,7 @@ from aecodec.errors import AecError, NotAnAecFile, UnsupportedImage
 from aecodec.format import container
 from aecodec.images.loading import load
 from aecodec.images.metadata import Metadata
+from aecodec.images.pillow_images import STRUCTURE
 from aecodec.images.source import Picture, Source, eight_bits
 
 
@@ -55,7 +57,7 @@ FORMATS: Final[dict[str, Format]] = {
     "ppm": _BARE,
     "tif": _TIFF,
     "tiff": _TIFF,
-    "webp": Format(True, _EVERYTHING - {"dpi"}, options={"lossless": True}),
+    "webp": Format(True, _EVERYTHING - {"dpi"}, options={"lossless": True, "exact": True}),
 }
 _TIFF_XMP: Final = 700
 _HEADER_BYTES: Final = 16
@@ -183,7 +185,13 @@ def write_picture(picture: Picture, metadata: Metadata, name: str) -> tuple[byte
     try:
         with printing_collected() if written is _TIFF else nullcontext():
             Image.fromarray(picture).save(buffer, **written.options, **_save_arguments(kept, name))
-    except (OSError, ValueError, KeyError) as error:
+    except (AecError, MemoryError):
+        raise
+    except Exception as error:  # Pillow stumbles over tags of EXIF data in as many ways as there are types
+        if "exif" in kept:
+            bare = replace(metadata, exif=b"")
+            data, more = write_picture(picture, bare, name)
+            return data, (*notes, f"the EXIF data cannot be written to {name}", *more)
         raise UnsupportedImage(f"Pillow cannot write this picture as {name}: {error}") from error
     return buffer.getvalue(), tuple(notes)
 
@@ -204,9 +212,13 @@ def _save_arguments(metadata: dict[str, Any], name: str) -> dict[str, Any]:
         text = PngInfo()
         text.add_itxt("XML:com.adobe.xmp", metadata.pop("xmp").decode("utf-8", "replace"))
         metadata["pnginfo"] = text
-    elif "xmp" in metadata and FORMATS[name] is _TIFF:
+    elif FORMATS[name] is _TIFF and metadata.keys() & {"exif", "xmp"}:
+        # These tags become the file's own, in which those that describe another file would be wrong.
         tags = Image.Exif()
         tags.load(metadata.get("exif", b""))
-        tags[_TIFF_XMP] = metadata.pop("xmp")
+        for tag in STRUCTURE & tags.keys():
+            del tags[tag]
+        if "xmp" in metadata:
+            tags[_TIFF_XMP] = metadata.pop("xmp")
         metadata["exif"] = tags
     return metadata

@@ -83,7 +83,7 @@ def _verify(data: bytes, max_pixels: int, against: str | None) -> str:
 def _compare(info: aecodec.Info, decoded: Picture, against: str, max_pixels: int) -> str:
     name = input_name(against)
     with reported(name), expected_errors(name):
-        source = read_picture(read(against), max_pixels, wide=info.bits == 16)
+        source = read_picture(read(against), max_pixels, wide=info.bits == 16 or info.max_error is not None)
     original = joined(source.samples, source.alpha)
     if original.shape != decoded.shape or original.dtype != decoded.dtype:
         raise aecodec.AecError(f"the picture is {_describe(decoded)}, but {name} is {_describe(original)}")

@@ -59,6 +59,8 @@ CONVERSIONS: Final[dict[str, Conversion]] = {
 }
 _WIDE: Final = {"I;16": 65535, "I;16L": 65535, "I;16B": 65535, "I;16N": 65535, "I": 65535, "F": 255}  # largest value
 
+_WIDE_RAW_MODE: Final = re.compile(";16[LBN]")  # without a letter, 16 bits are those of a whole pixel
+
 _ORIENTATION: Final = 0x0112
 # Image.Transpose of the orientations 1 to 8 of EXIF
 _TURNS: Final = (
@@ -73,7 +75,7 @@ _TURNS: Final = (
 )
 _SIDEWAYS: Final = 5  # from this orientation on, width and height are swapped
 # TIFF tags that say how and where samples are stored, the size of the picture, colour profile and XMP.
-_STRUCTURE: Final = frozenset(
+STRUCTURE: Final = frozenset(
     {254, 255, 256, 257, 258, 259, 262, 263, 266, 273, 277, 278, 279, 284, 317, 318, 319, 320, 322, 323, 324, 325}
     | {330, 338, 339, 340, 341, 347, 529, 530, 531, 532, 700, 34377, 34675, 282, 283, 296}
 )
@@ -85,7 +87,8 @@ _BAD_EXIF: Final = (SyntaxError, ValueError, KeyError, TypeError, EOFError, Inde
 def read(image: Image.Image, *, exact: bool = False) -> Source:
     """The samples, opacity and metadata of a Pillow image, turned upright by its EXIF orientation.
 
-    exact: refuse floating-point samples that are not integers, which are rounded otherwise.
+    exact: refuse floating-point samples that are not integers, which are rounded otherwise, and files of which Pillow
+    reads 8 of 16 bits.
 
     Raises UnsupportedImage for files that Pillow cannot decode to the end, modes that are not in `CONVERSIONS`, values
     that do not fit and pictures without pixels.
@@ -93,7 +96,7 @@ def read(image: Image.Image, *, exact: bool = False) -> Source:
     if image.mode not in CONVERSIONS:
         raise UnsupportedImage(f"Pillow's mode {image.mode} cannot be coded: convert the picture to L or RGB first")
     require_pixels(image.width, image.height)
-    notes: list[str] = []
+    notes = _lost_bits(image, exact)
     # A TIFF file's tags are read before its pixels: loading turns the picture upright by them, and drops them.
     taken, turned = (_taken(image, notes), _orientation(image)) if image.format == "TIFF" else (b"", None)
     with decoding_errors():
@@ -115,7 +118,31 @@ def read(image: Image.Image, *, exact: bool = False) -> Source:
         notes.append(conversion.note.format(image.mode, name))
     kept = _exif(image.info["exif"], orientation, notes) if image.info.get("exif") else taken
     sideways = max(orientation or 1, turned or 1) >= _SIDEWAYS
-    return Source(samples, alpha, _metadata(image, kept, sideways, notes), tuple(notes))
+    return Source(samples, alpha, _metadata(image, kept, samples.ndim == 2, sideways, notes), tuple(notes))
+
+
+def _lost_bits(image: Image.Image, exact: bool) -> list[str]:
+    """A note if Pillow, which has 16 bits for gray only, drops the lower 8 of a file; call it before the file is read.
+
+    Raises UnsupportedImage if `exact`.
+    """
+    if image.mode in _WIDE or not any(map(_is_wide, getattr(image, "tile", ()))):
+        return []
+    if exact:
+        raise UnsupportedImage(
+            "lossless and max_error need all bits, and Pillow reads 8 of the 16 bits of such colours:"
+            " read the file with another library, and give its samples as an array"
+        )
+    return ["of samples of 16 bits the upper 8 are read: Pillow has 16 bits only for gray without opacity"]
+
+
+def _is_wide(tile: Any) -> bool:
+    """Whether a part of a file has samples of 16 bits: its raw mode says so, or the largest value of a PPM file."""
+    codec, _, _, details = tile
+    details = details if isinstance(details, tuple) else (details,)
+    if any(isinstance(detail, str) and _WIDE_RAW_MODE.search(detail) for detail in details):
+        return True
+    return codec.startswith("ppm") and any(isinstance(detail, int) and detail > 255 for detail in details)
 
 
 @contextmanager
@@ -210,9 +237,9 @@ def _exif(given: bytes, orientation: int | None, notes: list[str]) -> bytes:
     return upright
 
 
-def _metadata(image: Image.Image, found: bytes, sideways: bool, notes: list[str]) -> Metadata:
+def _metadata(image: Image.Image, found: bytes, gray: bool, sideways: bool, notes: list[str]) -> Metadata:
     info = image.info
-    icc = info.get("icc_profile") or b""
+    icc = _profile(image, gray, notes)
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
     xmp = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
     # The picture is upright now, and the orientation in XMP has to say so.
@@ -229,13 +256,23 @@ def _metadata(image: Image.Image, found: bytes, sideways: bool, notes: list[str]
     return Metadata(icc, found, xmp, dpi)
 
 
+def _profile(image: Image.Image, gray: bool, notes: list[str]) -> bytes:
+    """The colour profile, unless it is for colours that were converted, such as CMYK; its space: ICC.1:2022, 7.2.8."""
+    icc: bytes = image.info.get("icc_profile") or b""
+    if CONVERSIONS[image.mode].note and icc[16:20] != (b"GRAY" if gray else b"RGB "):
+        if icc:
+            notes.append("the colour profile is for other colours than these, and is dropped")
+        return b""
+    return icc
+
+
 def _taken(image: Image.Image, notes: list[str]) -> bytes:
     """EXIF data made of the tags that Pillow reads from formats, such as TIFF, that keep them among their own."""
     kept = Image.Exif()
     try:
         source = image.getexif()
         for tag, value in source.items():
-            if tag not in _STRUCTURE | {_ORIENTATION, *_DIRECTORIES}:
+            if tag not in STRUCTURE | {_ORIENTATION, *_DIRECTORIES}:
                 kept[tag] = value
         for tag in _DIRECTORIES:
             directory = {key: value for key, value in source.get_ifd(tag).items() if key != _INTEROPERABILITY}

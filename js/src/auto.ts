@@ -4,7 +4,12 @@ import { AecImage } from "./element.js";
 
 function isAec(image: HTMLImageElement): boolean {
   const src = image.getAttribute("src");
-  return src !== null && new URL(src, image.baseURI).pathname.toLowerCase().endsWith(".aec");
+  if (src === null) return false;
+  try {
+    return new URL(src, image.baseURI).pathname.toLowerCase().endsWith(".aec");
+  } catch {
+    return false; // not a URL, and so not a file either
+  }
 }
 
 /** Replaces the images in a part of the page. */

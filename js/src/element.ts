@@ -204,6 +204,8 @@ export class AecImage extends HTMLElement {
       this.#finish(null);
     } catch (error) {
       if (!signal.aborted) this.#finish(error instanceof Error ? error : new Error(String(error)));
+    } finally {
+      if (this.#control === control) this.#control = null;
     }
   }
 

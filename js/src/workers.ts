@@ -128,8 +128,11 @@ class Member {
     return finished;
   }
 
-  abort(): void {
-    void this.#host?.then((host) => host.post({ type: "abort" }));
+  /** Ends a task, unless it has ended and the worker is at another one. */
+  abort(task: Task): void {
+    void this.#host?.then((host) => {
+      if (this.#task === task) host.post({ type: "abort" });
+    });
   }
 
   async #hear(message: FromWorker): Promise<void> {
@@ -182,15 +185,24 @@ export function decodeInWorker(
       reject(signal.reason);
       return;
     }
-    const task = { job, load, resolve, reject };
-    signal?.addEventListener(
-      "abort",
-      () => {
-        if (!own.remove(task)) running.get(task)?.abort();
-        reject(signal.reason);
+    const abort = (): void => {
+      if (!own.remove(task)) running.get(task)?.abort(task);
+      reject(signal?.reason);
+    };
+    const settled = (): void => signal?.removeEventListener("abort", abort); // a signal may outlive many pictures
+    const task: Task = {
+      job,
+      load,
+      resolve: (picture) => {
+        settled();
+        resolve(picture);
       },
-      { once: true },
-    );
+      reject: (error) => {
+        settled();
+        reject(error);
+      },
+    };
+    signal?.addEventListener("abort", abort, { once: true });
     own.add(task);
   });
 }

@@ -198,6 +198,14 @@ test("a signal ends decoding with its reason", async () => {
   }
 });
 
+test("a signal that comes too late ends nothing else", async () => {
+  const late = new AbortController();
+  await decode(goldenFile("small-rans"), { worker: true, signal: late.signal });
+  const decoding = decode(goldenFile("lossless-panels"), { worker: true });
+  setTimeout(() => late.abort(), 1);
+  assert.equal(sha256(await decoding), ROWS["lossless-panels"].pixels);
+});
+
 test("errors of workers are of the same classes", async () => {
   await assert.rejects(decode(goldenFile("small-zstd").subarray(0, 12), { worker: true }), AecError);
   await assert.rejects(decode(Uint8Array.of(), { worker: true }), TruncatedFile);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import threading
 from io import BytesIO
 from pathlib import Path
@@ -187,3 +188,57 @@ def test_a_named_pipe_is_read_once(folder: Path) -> None:
         writer.start()
         succeeds(command, "pipe")
         writer.join(10)
+
+
+def test_verify_does_not_call_half_of_the_bits_identical(folder: Path) -> None:
+    Path("wide.ppm").write_bytes(b"P6 4 3 65535\n" + np.arange(36, dtype=">u2").tobytes())
+    with Image.open("wide.ppm") as image:
+        Path("wide.aec").write_bytes(aecodec.encode(np.asarray(image.convert("RGB")), lossless=True))
+    result = aec("verify", "wide.aec", "--against", "wide.ppm")
+    assert result.exit_code == 1 and "Pillow reads 8 of the 16 bits" in result.stderr
+    assert aec("compress", "wide.ppm", "--lossless", "-o", "none.aec").exit_code == 1
+    assert not Path("none.aec").exists()
+
+
+def exif_with(tag: int, kind: int, count: int, value: bytes) -> bytes:
+    """EXIF data with a maker and another tag, of whatever kind; its value, if it is longer than 4 bytes, at the end."""
+    entries = {
+        MAKER: struct.pack("<HHI4s", MAKER, 2, 4, b"abc\0"),
+        tag: struct.pack("<HHI", tag, kind, count) + (value if len(value) <= 4 else struct.pack("<I", 38)),
+    }
+    directory = struct.pack("<H", 2) + b"".join(entries[key] for key in sorted(entries)) + bytes(4)
+    return b"Exif\0\0II*\0" + struct.pack("<I", 8) + directory + (value if len(value) > 4 else b"")
+
+
+@pytest.mark.parametrize(
+    ("tag", "kind", "count", "value", "kept"),
+    [
+        (256, 4, 1, struct.pack("<I", 4032), True),
+        (262, 3, 1, struct.pack("<I", 6), True),
+        (282, 2, 4, b"300\0", True),
+        (296, 2, 3, b"in\0\0", True),
+        (306, 5, 1, struct.pack("<II", 7, 2), False),
+    ],
+    ids=["width", "colours", "resolution", "unit", "a date that is a number"],
+)
+def test_tags_of_exif_data_do_not_spoil_a_tiff(
+    folder: Path, tag: int, kind: int, count: int, value: bytes, kept: bool
+) -> None:
+    picture = mosaic(64, 32)
+    image = Image.fromarray(picture)
+    image.info["exif"] = exif_with(tag, kind, count, value)
+    Path("a.aec").write_bytes(aecodec.encode(image, lossless=True))
+    result = aec("decompress", "a.aec", "-o", "a.tif")
+    assert result.exit_code == 0
+    with Image.open("a.tif") as back:
+        assert np.array_equal(np.asarray(back), picture)
+        assert (back.getexif().get(MAKER) == "abc") == kept
+    assert ("the EXIF data cannot be written to tif" in result.stderr) != kept
+
+
+def test_colours_that_are_transparent_come_back_through_webp(folder: Path) -> None:
+    picture = np.dstack([mosaic(16, 16), np.zeros((16, 16), np.uint8)])
+    Path("a.aec").write_bytes(aecodec.encode(picture, lossless=True, exact_transparent=True))
+    succeeds("decompress", "a.aec", "-o", "a.webp")
+    with Image.open("a.webp") as back:
+        assert np.array_equal(np.asarray(back.convert("RGBA")), picture)

@@ -6,6 +6,7 @@ import mmap
 import struct
 import threading
 import warnings
+import zlib
 from collections.abc import Iterator
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -480,3 +481,74 @@ def test_a_limit_of_pixels_holds_for_one_thread_at_a_time(monkeypatch: pytest.Mo
     for thread in threads:
         thread.join(10)
     assert limits == [2000, 3000] and before == Image.MAX_IMAGE_PIXELS
+
+
+def png_of_16_bits(colour_type: int, channels: int) -> bytes:
+    """A PNG file (ISO/IEC 15948) of 4x3 pixels, whose samples differ in the lower bytes only."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    samples = np.arange(12 * channels, dtype=">u2").reshape(3, -1)
+    header = struct.pack(">IIBBBBB", 4, 3, 16, colour_type, 0, 0, 0)
+    rows = b"".join(b"\0" + row.tobytes() for row in samples)
+    parts = (b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
+def tiff_of_16_bits() -> bytes:
+    """A TIFF file (TIFF 6.0) of 4x3 pixels in RGB, uncompressed."""
+    tags = {256: 4, 257: 3, 258: 16, 259: 1, 262: 2, 273: 8, 277: 3, 278: 3, 279: 72}
+    entries = [(258, 3, 3, 8 + 72 + 2 + 12 * 9 + 4) if tag == 258 else (tag, 3, 1, tags[tag]) for tag in tags]
+    directory = struct.pack("<H", 9) + b"".join(struct.pack("<HHII", *entry) for entry in entries) + bytes(4)
+    samples = np.arange(36, dtype="<u2").tobytes()
+    return struct.pack("<2sHI", b"II", 42, 8 + 72) + samples + directory + struct.pack("<3H", 16, 16, 16)
+
+
+WIDE_COLOURS = {
+    "png": png_of_16_bits(2, 3),
+    "png with opacity": png_of_16_bits(6, 4),
+    "gray png with opacity": png_of_16_bits(4, 2),
+    "tiff": tiff_of_16_bits(),
+    "ppm": b"P6 4 3 65535\n" + np.arange(36, dtype=">u2").tobytes(),
+    "plain ppm": b"P3 1 1 1023 1000 2 3\n",
+}
+
+
+@pytest.mark.parametrize("data", WIDE_COLOURS.values(), ids=WIDE_COLOURS.keys())
+def test_colours_of_16_bits_are_never_taken_for_all_of_their_bits(data: bytes) -> None:
+    for options in ({"lossless": True}, {"max_error": 2}):
+        with pytest.raises(UnsupportedImage, match="Pillow reads 8 of the 16 bits"):
+            aecodec.encode(BytesIO(data), **options)
+    assert load(BytesIO(data)).notes == (
+        "of samples of 16 bits the upper 8 are read: Pillow has 16 bits only for gray without opacity",
+    )
+
+
+def test_what_pillow_reads_whole_is_coded_without_loss(tmp_path: Path) -> None:
+    packed = tmp_path / "packed.bmp"  # 5, 6 and 5 bits, a raw mode with 16 in its name
+    header = struct.pack("<2sIII", b"BM", 14 + 56 + 8, 0, 14 + 56)
+    info = struct.pack("<IiiHHIIiiII", 56, 2, 2, 1, 16, 3, 8, 0, 0, 0, 0)
+    packed.write_bytes(header + info + struct.pack("<IIII", 0xF800, 0x7E0, 0x1F, 0) + bytes(range(8)))
+    for data in (packed.read_bytes(), b"P6 1 1 255\n\1\2\3", png_of_16_bits(0, 1)):
+        source = load(BytesIO(data), wide=True)
+        assert source.notes == ()
+        assert np.array_equal(aecodec.decode(aecodec.encode(source, lossless=True)), source.samples)
+
+
+def test_the_profile_of_colours_that_are_converted_is_dropped_and_that_is_said() -> None:
+    def profile(space: bytes) -> bytes:
+        return bytes(16) + space + bytes(108)
+
+    for mode, space, kept in (
+        ("CMYK", b"CMYK", False),
+        ("CMYK", b"RGB ", True),
+        ("P", b"RGB ", False),
+        ("L", b"RGB ", True),
+        ("RGB", b"CMYK", True),
+    ):
+        image = Image.new(mode, (2, 2))
+        image.info["icc_profile"] = profile(space)
+        source = load(image)
+        assert bool(source.metadata.icc) == kept, mode
+        assert ("the colour profile is for other colours than these, and is dropped" in source.notes) != kept
