@@ -20,6 +20,8 @@ from aecodec.cli.file_pairs import PIPE, input_name
 def read(name: str) -> bytes:
     """Return all bytes of an input. Raises Failure for a folder and a URL, and OSError."""
     if name == PIPE:
+        if sys.stdin is None:
+            raise Failure("standard input is closed")
         return sys.stdin.buffer.read()
     require_local(name)
     if os.path.isdir(name):
@@ -41,6 +43,8 @@ def require_writable(source: str, target: str, *, force: bool) -> None:
     """
     require_local(target)
     if target == PIPE:
+        if sys.stdout is None:
+            raise Failure("standard output is closed")
         if sys.stdout.isatty():
             raise Failure("binary data is not written to a terminal: use -o FILE or a pipe")
     elif not target:

@@ -18,8 +18,9 @@ from aecodec.cli.descriptions import describe_compression
 from aecodec.cli.encoder_options import encoder_options, parse_encoder_options
 from aecodec.cli.file_pairs import FilePair, pair_files
 from aecodec.cli.option_groups import take
-from aecodec.cli.picture_files import is_picture_name, read_picture, refuse_aec
+from aecodec.cli.picture_files import read_picture, refuse_aec
 from aecodec.format.panels import Progress
+from aecodec.images.files import is_picture_name
 from aecodec.images.source import Source
 
 

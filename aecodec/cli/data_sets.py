@@ -51,10 +51,12 @@ def summary(ds: DataSet) -> dict[str, Any]:
     sizes: Counter[str] = Counter()
     models: Counter[str] = Counter()
     parts: Counter[str] = Counter()
-    for entry in ds.entries:
+    blocks: Counter[str] = Counter()
+    for shard, entry in ((each, entry) for each in ds.shards for entry in each.entries):
+        blocks[framing.KINDS[entry.kind]] += 1
         parts["pictures" if entry.kind in framing.PICTURES else framing.KINDS[entry.kind]] += entry.size
         if entry.kind in framing.PICTURES:
-            for info, count in _alike(ds, entry):
+            for info, count in _alike(shard, entry):
                 sizes[f"{info.width}x{info.height} {describe_mode(info)}"] += count
                 quality = describe_error_bound(info) or f", quality {info.quality}"
                 models[info.model + quality] += count
@@ -67,7 +69,7 @@ def summary(ds: DataSet) -> dict[str, Any]:
         "missing": ds.missing.count,
         "sizes": dict(sizes.most_common()),
         "models": dict(models.most_common()),
-        "blocks": dict(Counter(framing.KINDS[entry.kind] for entry in ds.entries)),
+        "blocks": dict(blocks),
         "file_bytes": ds.file_bytes,
         "parts": dict(parts),
         "labels": {

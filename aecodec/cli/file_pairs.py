@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import click
 
 from aecodec.cli.failures import Failure
+from aecodec.images.files import files_below
 
 PIPE: Final = "-"
 
@@ -94,16 +95,7 @@ def _expanded(inputs: Sequence[str], accepts: Callable[[str], bool]) -> Iterator
         if name == PIPE or not os.path.isdir(name):
             yield name, os.path.basename(name)
             continue
-        unread: list[OSError] = []
-        for folder, inner, names in os.walk(name, onerror=unread.append):
-            inner[:] = sorted(entry for entry in inner if not entry.startswith("."))
-            for entry in sorted(names):
-                # Hidden files are previews, thumbnails and our own temporary files.
-                if not entry.startswith(".") and accepts(entry):
-                    path = os.path.join(folder, entry)
-                    yield path, os.path.relpath(path, name)
-        for error in unread:  # reported when it is read, as a file would be
-            yield error.filename, os.path.relpath(error.filename, name)
+        yield from ((path, os.path.relpath(path, name)) for path in files_below(name, accepts))
 
 
 def _with_suffix(name: str, suffix: str) -> str:

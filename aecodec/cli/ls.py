@@ -47,19 +47,20 @@ def command(file: str, limit: int | None, as_json: bool) -> None:
 def _pictures(ds: DataSet, limit: int | None) -> list[tuple[int, dict[str, Any]]]:
     """Number and properties of the pictures, in order."""
     found = []
-    for entry in ds.entries:
-        if entry.kind not in framing.PICTURES:
-            continue
-        numbers = picture_blocks.numbers_of(entry)
-        if limit is not None and numbers.runs[0][0] >= limit:
-            continue  # the properties of files take reading the whole block
-        for number, info in zip(numbers.numbers().tolist(), infos(ds, entry), strict=True):
-            if limit is None or number < limit:
-                quality = describe_error_bound(info) or f", quality {info.quality}"
-                model = {"model": info.model + quality}
-                found.append(
-                    (number, {"width": info.width, "height": info.height, "mode": describe_mode(info)} | model)
-                )
+    begin = 0
+    for shard in ds.shards:
+        for entry in shard.entries:
+            if entry.kind not in framing.PICTURES:
+                continue
+            numbers = picture_blocks.numbers_of(entry).numbers() + begin
+            if limit is not None and numbers[0] >= limit:
+                continue  # the properties of files take reading the whole block
+            for number, info in zip(numbers.tolist(), infos(shard, entry), strict=True):
+                if limit is None or number < limit:
+                    quality = describe_error_bound(info) or f", quality {info.quality}"
+                    size = {"width": info.width, "height": info.height, "mode": describe_mode(info)}
+                    found.append((number, {**size, "model": info.model + quality}))
+        begin += len(shard)
     return sorted(found, key=lambda item: item[0])
 
 

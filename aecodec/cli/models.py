@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from aecodec.models.model import load
 
 MOST_BYTES = 1 << 28  # of a model file: no more are read
 WEB = ("http", "https")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*-[0-9]+")
 
 
 @click.group("models", invoke_without_command=True)
@@ -120,9 +122,12 @@ def _fetched(source: str) -> bytes:
 
 def _require_free(source: str, name: str, found: str) -> None:
     """Raise Failure if another model has the name, or would be taken for a bundled one."""
-    title, _, version = name.rpartition("-")
-    if not title or not version.isdecimal():
-        raise Failure(f"{source}: the name of this model is {name}: a name ends with a version, as in digits-1")
+    if not _NAME.fullmatch(name):
+        raise Failure(
+            f"{source}: the name of this model is {name!r}: a name has letters, digits and ._- only, and ends with a"
+            " version, as in digits-1"
+        )
+    title = name.rpartition("-")[0]
     if name in registry.NUMBERS.values():
         raise Failure(f"{source}: {name} is a bundled model")
     installed = {model.name: model.id for model in aecodec.list_models()}

@@ -19,18 +19,26 @@ import numpy as np
 import aecodec
 from aecodec.cli.batches import BATCH_PIXELS, available_cores
 from aecodec.cli.byte_files import make_folder, require_writable
-from aecodec.cli.conversion_options import force_option, jobs_option, max_pixels_option, quiet_option, sample_options
+from aecodec.cli.conversion_options import (
+    force_option,
+    jobs_option,
+    keep_metadata_option,
+    max_pixels_option,
+    quiet_option,
+    sample_options,
+)
 from aecodec.cli.encoder_options import encoder_options, parse_encoder_options
 from aecodec.cli.failures import Failure, expected_errors
 from aecodec.cli.file_pairs import PIPE
 from aecodec.cli.library_messages import collected, summary
 from aecodec.cli.option_groups import all_of, take
 from aecodec.cli.option_values import whole_number
-from aecodec.cli.picture_files import is_aec, read_picture
+from aecodec.cli.picture_files import read_picture
 from aecodec.cli.progress import StatusLine, on_terminal, readable_bytes
 from aecodec.dataset.reading import BLOCK_PICTURES
 from aecodec.dataset.resuming import ResumableWriter, unfinished_name
 from aecodec.errors import AecError
+from aecodec.format import container
 from aecodec.images.source import Source as PictureSource
 from aecodec.sources.items import split_npz
 from aecodec.sources.labelled import Sample, Source, open_pipe, open_source
@@ -102,13 +110,15 @@ class Encoder:
     def _load(self, sample: Sample) -> tuple[Any, Encoded]:
         """A picture, or None if there is nothing to encode, and what is known of it so far."""
         content = sample.content
+        if sample.failure:
+            return None, Encoded(failure=sample.failure)
         if isinstance(content, np.ndarray):
             return content, Encoded()
         with collected() as messages:
             try:
                 with expected_errors():
                     data = content if isinstance(content, bytes) else content.read_bytes()
-                    if data and is_aec(data):
+                    if container.is_picture(data):
                         aecodec.decode(data, max_pixels=self.max_pixels)  # damage is to be reported for this picture
                         return None, Encoded(data)
                     source = read_picture(data, self.max_pixels, wide=self.wide)
@@ -158,7 +168,7 @@ pack_options: Final = all_of(
         metavar="N",
         help="Code N pictures together: more take fewer bytes, and a single one is read more slowly.",
     ),
-    click.option("--keep-metadata", is_flag=True, help="Keep ICC profile, EXIF, XMP and resolution of every picture."),
+    keep_metadata_option,
     jobs_option("Number of processes."),
     click.option("--resume", is_flag=True, help="Continue an interrupted run."),
     max_pixels_option,
@@ -188,7 +198,7 @@ def command(inputs: tuple[str, ...], output: str, **options: Any) -> None:
       aec pack sheet.png --tile 32 -o tiles.aecs --lossless
       aec pack mnist.npz:x_train -o digits.aecs
       aec pack shard-0.tar shard-1.tar -o all.aecs
-      tar c photos | aec pack - -o photos.aecs --resume
+      tar c -C photos . | aec pack - -o photos.aecs --resume
     """
     chosen = take(PackOptions, options)
     target = parse_encoder_options(options).target
@@ -210,14 +220,14 @@ def command(inputs: tuple[str, ...], output: str, **options: Any) -> None:
         with expected_errors(output):
             packing.run()
             if writer.left_out and not len(writer):
-                writer.abort()
-                with suppress(FileNotFoundError):
-                    os.unlink(unfinished_name(output))
                 raise Failure(f"{output}: not written, as none of the pictures can be read")
             writer.close()
     except BaseException:
         writer.abort()
-        if not chosen.quiet and len(writer):
+        if not writer.holds_pictures:
+            with suppress(FileNotFoundError):
+                os.unlink(unfinished_name(output))
+        elif not chosen.quiet:
             click.echo(f"aec: {unfinished_name(output)} is left; use --resume to continue", err=True)
         raise
     if on_terminal() and not chosen.quiet:
@@ -288,19 +298,21 @@ class Packing:
 
     def _add(self, task: Task, encoded: Sequence[Encoded]) -> None:
         kept: list[tuple[Sample, bytes]] = []
+        left_out: list[tuple[int, int]] = []
         for sample, place, result in zip(task.samples, task.places, encoded, strict=True):
             if result.failure:
                 click.echo(f"aec: {sample.name}: {result.failure}", err=True)
-                self.writer.leave_out(place, len(self.writer) + len(kept))
+                left_out.append((place, len(self.writer) + len(kept)))
                 continue
             if result.notes and not self.options.quiet:
                 click.echo(f"aec: {sample.name}: {'; '.join(result.notes)}", err=True)
             kept.append((sample, result.file))
+        self.writer.leave_out(left_out)
         columns: dict[str, list[Any]] = {}
         if any(sample.label is not None for sample, _ in kept):
             columns["label"] = [_label(sample) for sample, _ in kept]
         if self.options.names and any(source.named for source in self.sources):
-            columns["name"] = [sample.name for sample, _ in kept]
+            columns["name"] = [_readable(sample.name) for sample, _ in kept]
         self.writer.add_files([file for _, file in kept], columns)
 
     def _results(self) -> Generator[tuple[Task, Sequence[Encoded]], None, None]:
@@ -349,7 +361,12 @@ class Packing:
 def _label(sample: Sample) -> int | str:
     if sample.label is None:
         raise Failure(f"{sample.name}: this picture has no label, and those before it have one")
-    return sample.label
+    return _readable(sample.label) if isinstance(sample.label, str) else sample.label
+
+
+def _readable(name: str) -> str:
+    r"""A name without bytes that are not UTF-8, which file systems allow and columns do not: they become \xE9."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _bytes_of(sample: Sample) -> int:

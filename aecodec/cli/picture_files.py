@@ -7,14 +7,13 @@ import shlex
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import cache
 from io import BytesIO
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import click
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image
 
 from aecodec.cli.byte_files import read
 from aecodec.cli.file_pairs import PIPE
@@ -77,32 +76,21 @@ def read_picture(data: bytes, max_pixels: int, *, wide: bool = False) -> Source:
 
 def refuse_aec(data: bytes) -> None:
     """Raise UnsupportedImage for an .aec file, which is a picture already but none that Pillow reads."""
-    if data and is_aec(data):
+    if container.is_picture(data):
         raise UnsupportedImage("this is an .aec file already: use `aec decompress`")
 
 
 def read_aec(name: str) -> bytes:
     """Return the bytes of an .aec file, or of a pipe. Raises NotAnAecFile, which says what other picture file it is."""
     data = read(name)
-    if is_aec(data):
-        return data
+    if not data or container.is_picture(data):
+        return data  # an empty file is reported when it is parsed
     if container.is_data_set(data):
         raise NotAnAecFile(f"this is a data set of many pictures: use `aec unpack {shlex.quote(name)}`")
     other = recognized_format(data)
     if other is None:
         raise NotAnAecFile("this is not an .aec file")
     raise NotAnAecFile(f"this is a {other} picture: use `aec compress {shlex.quote(name)}`")
-
-
-def is_aec(data: bytes) -> bool:
-    """Whether a file, by its first bytes, is an .aec file."""
-    try:
-        container.read_header(data[:_HEADER_BYTES])
-    except NotAnAecFile:
-        return False
-    except AecError:
-        pass  # damaged, or longer than that
-    return True
 
 
 def is_data_set(name: str) -> bool:
@@ -125,23 +113,6 @@ def recognized_format(data: bytes) -> str | None:
                 return image.format
         except Exception:  # for damaged files Pillow's plugins raise anything
             return None
-
-
-def is_picture_name(name: str) -> bool:
-    """Return whether a file name has the suffix of a picture format that Pillow reads."""
-    return os.path.splitext(name)[1].lower() in _readable_suffixes()
-
-
-@cache
-def _readable_suffixes() -> frozenset[str]:
-    by_suffix = Image.registered_extensions()
-    readable = {
-        name
-        for name, (factory, _) in Image.OPEN.items()
-        # Stubs, and the plugin for MPEG, recognize a format but cannot read it.
-        if name != "MPEG" and not (isinstance(factory, type) and issubclass(factory, ImageFile.StubImageFile))
-    }
-    return frozenset(suffix for suffix, name in by_suffix.items() if name in readable) - {".aec"}
 
 
 def format_for(target: str) -> str:

@@ -16,7 +16,8 @@ from aecodec.cli.failures import expected_errors
 from aecodec.cli.file_pairs import input_name
 from aecodec.cli.option_groups import take
 from aecodec.cli.option_values import whole_number
-from aecodec.cli.picture_files import format_for, is_aec, read_picture, write_picture
+from aecodec.cli.picture_files import format_for, read_picture, write_picture
+from aecodec.format import container
 from aecodec.images.metadata import Metadata
 
 _TEXT: Final = re.compile(r"[0-9a-zA-Z+/_-]+=*")
@@ -90,7 +91,7 @@ def command(file: str, max_bytes: int, as_hex: bool, as_picture: bool, max_pixel
 def _encode(data: bytes, max_bytes: int, max_pixels: int) -> bytes:
     from aecodec import decode_image, placeholder
 
-    if data and is_aec(data):
+    if container.is_picture(data):
         return placeholder(decode_image(data, max_pixels=max_pixels), max_bytes)
     return placeholder(read_picture(data, max_pixels), max_bytes)
 
@@ -111,6 +112,7 @@ def _parsed(data: bytes) -> bytes:
         text = data.decode("ascii").strip()
         if _HEXADECIMAL.fullmatch(text):
             return bytes.fromhex(text)
-        return base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
+        text = text.rstrip("=").replace("-", "+").replace("_", "/")
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (UnicodeDecodeError, binascii.Error):
         return data

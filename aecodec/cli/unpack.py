@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import click
 import numpy as np
@@ -20,11 +20,11 @@ from aecodec.cli.progress import StatusLine
 from aecodec.dataset import DataSet
 from aecodec.dataset import open as open_data_set
 from aecodec.errors import AecError
-from aecodec.images.metadata import Metadata
 
 AEC: Final = "aec"
 NAME: Final = "name"
 _LONGEST_NAME: Final = 200
+_LONGEST_PART: Final = 230  # bytes of the name of a file or folder, which file systems limit to 255, without our ending
 
 
 @click.command("unpack")
@@ -67,18 +67,36 @@ def command(file: str, output: str, picture_format: str, pictures: str | None, *
             click.echo(f"aec: {file}: names and labels cannot be read, so numbers are the names: {error}", err=True)
             names, failed = _numbers(ds, picture_format), True
         chosen = [names(number) for number in wanted]  # in their order, whatever that of the blocks is
-        for done, (number, data) in enumerate(_in_blocks(ds, wanted, picture_format), 1):
+        for done, (number, made) in enumerate(_in_blocks(ds, wanted, picture_format), 1):
             target = os.path.join(output, chosen[number - wanted.start])
-            if os.path.exists(target) and not options["force"]:
-                raise Failure(f"{target}: already exists; use --force to overwrite it")
-            if isinstance(data, AecError):
-                click.echo(f"aec: {file}: picture {number}: {data}", err=True)
+            try:
+                _write(target, made, f"{file}: picture {number}", options["force"])
+            except Failure as failure:
+                failure.show()
                 failed = True
                 continue
-            write(target, data)
+            if made.notes and not options["quiet"]:
+                click.echo(f"aec: {target}: {'; '.join(made.notes)}", err=True)
             status("pictures written", done, len(wanted))
     if failed:
         raise click.exceptions.Exit(1)
+
+
+class _Made(NamedTuple):
+    """What a picture became: a file, or an error; and notes on what the format cannot store."""
+
+    file: bytes | AecError
+    notes: tuple[str, ...] = ()
+
+
+def _write(target: str, made: _Made, name: str, force: bool) -> None:
+    """Write the file of a picture, which messages call `name`. Raises Failure."""
+    if isinstance(made.file, AecError):
+        raise Failure(f"{name}: {made.file}")
+    if os.path.exists(target) and not force:
+        raise Failure(f"{target}: already exists; use --force to overwrite it")
+    with expected_errors(target):
+        write(target, made.file)
 
 
 def _opened(file: str, max_pixels: int) -> tuple[DataSet, bool]:
@@ -103,7 +121,7 @@ def _wanted(text: str | None, count: int) -> range:
     return range(int(first), int(last or first) + 1)
 
 
-def _in_blocks(ds: DataSet, wanted: range, picture_format: str) -> Iterator[tuple[int, bytes | AecError]]:
+def _in_blocks(ds: DataSet, wanted: range, picture_format: str) -> Iterator[tuple[int, _Made]]:
     """The numbers with their files, or with what is wrong, block by block, so that each is decoded once."""
     groups = [*ds.blocks(), *ds.missing.numbers().reshape(-1, 1)]
     for group in sorted(groups, key=lambda numbers: int(numbers[0])):
@@ -114,19 +132,19 @@ def _in_blocks(ds: DataSet, wanted: range, picture_format: str) -> Iterator[tupl
             yield from ((number, _picture_file(ds, number, picture_format)) for number in numbers.tolist())
 
 
-def _aec_files(ds: DataSet, numbers: NDArray[np.int64]) -> list[bytes | AecError]:
+def _aec_files(ds: DataSet, numbers: NDArray[np.int64]) -> list[_Made]:
     """The files of pictures of a block, which are damaged together."""
     try:
-        return [*ds.files(numbers)]
+        return [_Made(file) for file in ds.files(numbers)]
     except AecError as error:
-        return [error] * len(numbers)
+        return [_Made(error)] * len(numbers)
 
 
-def _picture_file(ds: DataSet, number: int, picture_format: str) -> bytes | AecError:
+def _picture_file(ds: DataSet, number: int, picture_format: str) -> _Made:
     try:
-        return write_picture(ds[number], Metadata(), picture_format)[0]
+        return _Made(*write_picture(ds[number], ds.metadata_of(number), picture_format))
     except AecError as error:
-        return error
+        return _Made(error)
 
 
 def _names(ds: DataSet, picture_format: str) -> _Names:
@@ -177,5 +195,7 @@ def _is_safe(name: str) -> bool:
     path = PurePosixPath(name)
     parts = path.parts
     if path.is_absolute() or not parts or len(name) > _LONGEST_NAME or not name.isprintable():
+        return False
+    if max(len(part.encode()) for part in parts) > _LONGEST_PART:
         return False
     return not any(part in ("..", ".") or set(part) & set('\\:*?"<>|') for part in parts)

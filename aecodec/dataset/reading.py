@@ -21,10 +21,12 @@ from aecodec.dataset.picture_blocks import Blocks, Joined
 from aecodec.dataset.ranges import DataSetLike, RangeSource, source_of
 from aecodec.dataset.runs import Places, Runs
 from aecodec.dataset.verifying import Damage
+from aecodec.decoding.parsed_file import ParsedFile
 from aecodec.engines import DEFAULT_ENGINE
 from aecodec.engines.threads import in_threads, workers
 from aecodec.errors import AecError, InvalidValue, LimitExceeded, TruncatedFile
 from aecodec.format.panels import Progress
+from aecodec.images.metadata import Metadata
 from aecodec.images.source import MAX_PIXELS, Picture
 
 CACHE_BYTES: Final = 1 << 28
@@ -79,6 +81,11 @@ class DataSet:
         return self.read(index)  # type: ignore[arg-type]  # whatever it is, it is looked at there
 
     @property
+    def shards(self) -> tuple[DataSet, ...]:
+        """The data sets that this one consists of: itself, or its shards."""
+        return (self,)
+
+    @property
     def file_bytes(self) -> int:
         """The size of the file in bytes."""
         return self._source.size
@@ -123,6 +130,14 @@ class DataSet:
             for place, position in zip(places.tolist(), where.tolist(), strict=True):
                 files[position] = all_files[place]
         return files
+
+    def metadata_of(self, number: int) -> Metadata:
+        """Colour profile, EXIF, XMP and resolution of a picture. Raises IndexError, AecError."""
+        numbers = self._numbers([number])
+        ((block, _, _),) = self._wanted(numbers)
+        if isinstance(self._block(block), Joined):  # only pictures without metadata are
+            return Metadata()
+        return ParsedFile.parse(self.files(numbers)[0], self._max_pixels).metadata()
 
     def _numbers(self, index: Any) -> NDArray[np.int64]:
         given = np.asarray(index)

@@ -8,7 +8,7 @@ made, so that no other options continue it, and which items of the sources were 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -83,19 +83,27 @@ class ResumableWriter(Writer):
         """Whether a picture is in the unfinished file already: `add_files` takes empty bytes for it."""
         return bool(self._present.find(np.array([number]))[0][0] >= 0)
 
-    def leave_out(self, index: int, number: int) -> None:
-        """Note that an item of the sources cannot be encoded, before those that follow it are added.
+    @property
+    def holds_pictures(self) -> bool:
+        """Whether the unfinished file has anything that a later run need not encode again."""
+        return any(entry.kind in framing.PICTURES for entry in self._entries)
 
-        number: what it would have been. Raises InvalidValue if the interrupted run could encode it, and has written
-        pictures or rows that follow it: these would get the numbers of others.
+    def leave_out(self, items: Sequence[tuple[int, int]]) -> None:
+        """Note that items of the sources cannot be encoded, before those that follow them are added.
+
+        items: for each, its place in the sources, and the number that it would have had. Raises InvalidValue if the
+        interrupted run could encode it, and has written pictures or rows that follow it: these would get the numbers
+        of others.
         """
-        if number < self._settled:
-            raise InvalidValue(
-                f"the interrupted run could read picture {number}, and has packed some that follow:"
-                " make it readable again, or begin anew (--force)"
-            )
-        self.left_out.append(index)
-        self._describe()
+        for index, number in items:
+            if number < self._settled:
+                raise InvalidValue(
+                    f"the interrupted run could read picture {number}, and has packed some that follow:"
+                    " make it readable again, or begin anew (--force)"
+                )
+            self.left_out.append(index)
+        if items:
+            self._describe()
 
     def _parsed(self, number: int, file: bytes) -> ParsedFile | None:
         return None if self.has(number) else super()._parsed(number, file)

@@ -25,6 +25,7 @@ from aecodec.engines import DEFAULT_ENGINE
 from aecodec.engines.threads import in_threads
 from aecodec.errors import InvalidValue
 from aecodec.format.panels import Progress
+from aecodec.images.metadata import Metadata
 from aecodec.images.source import MAX_PIXELS
 
 _NUMBERED: Final = re.compile(r"-(\d{5,})-of-(\d{5,})(?=\.[^./\\]*$)")
@@ -92,9 +93,14 @@ class Shards(DataSet):
     """
 
     def __init__(self, shards: Sequence[DataSet], cache_bytes: int = CACHE_BYTES) -> None:
-        self.shards, self._cache_bytes = tuple(shards), cache_bytes
-        self._begins = np.cumsum([0, *map(len, self.shards)])
+        self._shards, self._cache_bytes = tuple(shards), cache_bytes
+        self._begins = np.cumsum([0, *map(len, shards)])
         self._used = dict.fromkeys(range(0))  # indices of shards that were read, the latest last
+
+    @property
+    def shards(self) -> tuple[DataSet, ...]:
+        """The data sets that this one consists of, in order."""
+        return self._shards
 
     def __len__(self) -> int:
         """The number of pictures in all shards."""
@@ -144,6 +150,11 @@ class Shards(DataSet):
                 files[position] = file
         return files
 
+    def metadata_of(self, number: int) -> Metadata:
+        """Colour profile, EXIF, XMP and resolution of a picture. Raises IndexError, AecError."""
+        ((shard, own, _),) = self._parts(self._numbers([number]))
+        return self.shards[shard].metadata_of(int(own[0]))
+
     def _single(self, number: int) -> Any:
         return self.read([number])[0]
 
@@ -190,7 +201,7 @@ class Shards(DataSet):
         return self.shards[0].metadata
 
     @cached_property
-    def columns(self) -> Mapping[str, Column]:  # type: ignore[override]
+    def columns(self) -> _Columns:  # type: ignore[override]
         """The columns by name, each (N,), which are read when they are asked for; labels are one of them."""
         return _Columns(self)
 
@@ -200,7 +211,7 @@ class Shards(DataSet):
             shard.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: self.__dict__[name] for name in ("shards", "_cache_bytes", "_begins", "_used")}
+        return {name: self.__dict__[name] for name in ("_shards", "_cache_bytes", "_begins", "_used")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= state
@@ -223,6 +234,11 @@ class _Columns(Mapping[str, Column]):
             parts = [self._labels(s) if name == LABEL else s.columns[name] for s in self._shards]
             self._read[name] = joined(parts)
         return self._read[name]
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """The type of each column, as in `aecodec.dataset.columns.Columns.kinds`."""
+        return {name: self._shards[0].columns.kinds[name] for name in self._names}
 
     def _labels(self, shard: DataSet) -> Column:
         """The labels of a shard, numbered as in the whole. Raises InvalidValue."""

@@ -50,7 +50,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from aecodec.errors import InvalidValue, NotAnAecFile, TruncatedFile, UnsupportedSection, UnsupportedVersion
+from aecodec.errors import AecError, InvalidValue, NotAnAecFile, TruncatedFile, UnsupportedSection, UnsupportedVersion
 
 VERSION: Final = 1
 DRAFT: Final = 0  # of pictures and of data sets: the version of everything before 1.0
@@ -178,6 +178,19 @@ def write_header(header: Header) -> bytes:
     if header.size:
         written += write_varint(header.size[0] - 1) + write_varint(header.size[1] - 1)
     return bytes(written) + write_sections(header.sections)
+
+
+def is_picture(data: bytes) -> bool:
+    """Whether these are the first bytes of an .aec file, damaged or not."""
+    if not data:
+        return False
+    try:
+        read_header(data[:16])
+    except NotAnAecFile:
+        return False
+    except AecError:
+        pass  # damaged, or longer than that
+    return True
 
 
 def is_data_set(data: bytes) -> bool:

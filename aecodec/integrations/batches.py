@@ -7,18 +7,23 @@ whose worker was lost. They take and return dictionaries of columns, as Ray Data
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 import aecodec
+from aecodec import urls
 from aecodec.encoding.options import EncodeOptions
 from aecodec.errors import AecError
+from aecodec.format import container
 from aecodec.images.source import Picture
 
 IMAGE: Final = "image"
 FILE: Final = "aec"
+SUFFIX: Final = ".aec"
 
 
 class Encode:
@@ -43,9 +48,19 @@ class Encode:
         return {**found, self.file: files, self.errors: errors}
 
     def files(self, images: Sequence[Any]) -> list[bytes]:
-        """The .aec files of a sequence of pictures: the bytes of picture files, or whatever `aecodec.encode` takes."""
-        opened = [io.BytesIO(image) if isinstance(image, bytes) else image for image in images]
-        return aecodec.encode_many(opened, **self.options)
+        """The .aec files of a sequence of pictures: the bytes of picture files, or whatever `aecodec.encode` takes.
+
+        .aec files, as bytes or as paths that end in .aec, are checked and not encoded again.
+        """
+        given = [_read(image) for image in images]
+        coded = [isinstance(image, bytes) and container.is_picture(image) for image in given]
+        for image, is_coded in zip(given, coded, strict=True):
+            if is_coded:
+                aecodec.decode(image)
+        others = [image for image, is_coded in zip(given, coded, strict=True) if not is_coded]
+        opened = [io.BytesIO(image) if isinstance(image, bytes) else image for image in others]
+        made = iter(aecodec.encode_many(opened, **self.options) if opened else [])
+        return [image if is_coded else next(made) for image, is_coded in zip(given, coded, strict=True)]
 
     def _attempted(self, images: Sequence[Any]) -> tuple[list[bytes], list[str]]:
         try:
@@ -59,6 +74,12 @@ class Encode:
             return self.files([image])[0], ""
         except (AecError, OSError) as error:
             return b"", str(error)
+
+
+def _read(image: Any) -> Any:
+    """A picture as it is given, or the bytes of the .aec file that it is the path of."""
+    is_path = isinstance(image, str | os.PathLike) and not urls.is_url(image)
+    return Path(image).read_bytes() if is_path and Path(image).suffix.lower() == SUFFIX else image
 
 
 class Decode:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aecodec.images.files import files_below, is_hidden, is_picture_name
 from aecodec.sources import readers
 from aecodec.sources.items import split_npz
 
@@ -30,11 +31,15 @@ _LABELS_OF: Final = (("x", "y"), ("images", "labels"), ("image", "label"), ("dat
 
 @dataclass(frozen=True)
 class Sample:
-    """A picture, its name within the source, and its label: a number, a word, or None."""
+    """A picture, its name within the source, and its label: a number, a word, or None.
+
+    failure: why there is no content, if there is none.
+    """
 
     name: str
     content: Content
     label: int | str | None = None
+    failure: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,11 +90,7 @@ def open_pipe(stream: IO[bytes]) -> Source:
 
 
 def _folder(folder: Path) -> Source:
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if (readers.is_picture(path) or path.suffix.lower() == AEC_SUFFIX) and path.is_file()
-    )
+    files = sorted(map(Path, files_below(str(folder), _is_content)))
     if not files:
         raise ValueError(f"{folder} holds no pictures")
     names = [path.relative_to(folder) for path in files]
@@ -101,6 +102,10 @@ def _folder(folder: Path) -> Source:
             yield Sample(name.as_posix(), path, label)
 
     return Source(samples, len(files), named=True)
+
+
+def _is_content(name: str) -> bool:
+    return is_picture_name(name) or name.lower().endswith(AEC_SUFFIX)
 
 
 def _stack(name: str, stack: NDArray[np.uint8], labels: NDArray[Any] | None) -> Source:
@@ -141,27 +146,36 @@ def _npz(path: Path, name: str) -> tuple[NDArray[np.uint8], NDArray[Any] | None]
 
 
 def _tar(stream: IO[bytes], name: str) -> Iterator[Sample]:
-    """The pictures of an archive; each waits for what follows it, which may be its label."""
+    """The pictures of an archive; each waits for what follows it, which may be its label.
+
+    Folders are labels from the first picture in one on; those before it must have been in none.
+    """
     waiting: list[Sample] = []
     label: int | str | None = None
+    labelled = False
     key = ""
     try:
         with stream, tarfile.open(fileobj=stream, mode="r|*") as archive:
             for member in archive:
                 path = PurePosixPath(member.name)
                 suffix = path.suffix.lower()
-                if not member.isfile() or suffix not in (*readers.PICTURE_SUFFIXES, AEC_SUFFIX, _LABEL_SUFFIX):
+                folders = [part for part in path.parts[:-1] if part not in (".", "..", "/")]
+                if any(map(is_hidden, (*folders, path.name))):
+                    continue
+                if member.isdir() or not (_is_content(path.name) or suffix == _LABEL_SUFFIX):
                     continue
                 if path.with_suffix("").as_posix() != key:
                     yield from _labelled(waiting, label)
                     waiting, label, key = [], None, path.with_suffix("").as_posix()
-                held = archive.extractfile(member)
+                held = archive.extractfile(member) if member.isfile() else None  # what links mean has gone by
                 data = held.read() if held else b""
                 if suffix == _LABEL_SUFFIX:
                     label = _parsed_label(data)
                 else:
-                    folders = [part for part in path.parts[:-1] if part not in (".", "/")]
-                    waiting.append(Sample(path.as_posix(), data, folders[0] if folders else None))
+                    labelled = labelled or bool(folders)
+                    own = folders[0] if folders else "" if labelled else None
+                    failure = "" if held else "links in archives are not followed"
+                    waiting.append(Sample(path.as_posix(), data, own, failure))
         yield from _labelled(waiting, label)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise ValueError(f"{name} cannot be read as a tar archive: {error}") from error
@@ -169,7 +183,7 @@ def _tar(stream: IO[bytes], name: str) -> Iterator[Sample]:
 
 def _labelled(samples: Sequence[Sample], label: int | str | None) -> Iterator[Sample]:
     for sample in samples:
-        yield sample if label is None else Sample(sample.name, sample.content, label)
+        yield sample if label is None else replace(sample, label=label)
 
 
 def _parsed_label(data: bytes) -> int | str:

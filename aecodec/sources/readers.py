@@ -17,16 +17,16 @@ from PIL import Image
 
 from aecodec.errors import AecError
 from aecodec.images import loading
+from aecodec.images.files import files_below, is_picture_name
 
 Picture: TypeAlias = NDArray[np.uint8]
 
-PICTURE_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
 SHEET_TILES: Final = 25  # fewer tiles than this in a row or a column make a picture, not a sheet
 
 
 def is_picture(path: Path) -> bool:
     """Whether the name is that of a picture file."""
-    return path.suffix.lower() in PICTURE_SUFFIXES
+    return is_picture_name(path.name)
 
 
 def is_npz(path: Path) -> bool:
@@ -35,8 +35,15 @@ def is_npz(path: Path) -> bool:
 
 
 def picture_files(folder: Path) -> list[Path]:
-    """The picture files below a folder, sorted by path; none if it is not a folder."""
-    return sorted(path for path in folder.rglob("*") if is_picture(path) and path.is_file()) if folder.is_dir() else []
+    """The picture files below a folder, sorted by path; none if it is not a folder.
+
+    Raises ValueError for folders and links in it that cannot be read.
+    """
+    found = sorted(map(Path, files_below(str(folder), is_picture_name))) if folder.is_dir() else []
+    for path in found:
+        if not path.is_file():
+            raise ValueError(f"{path} cannot be read")
+    return found
 
 
 def some_picture_files(folder: Path) -> list[Path]:

@@ -449,3 +449,14 @@ def test_decompressing_a_small_file_takes_at_most_three_times_the_imports(folder
         ours.append(seconds([*AEC, "decompress", "small.aec", "--force"]))
         imports.append(seconds([sys.executable, "-c", "import numpy, PIL.Image, zstandard, click"]))
     assert min(ours) <= 3 * min(imports)  # the least disturbed of each
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+def test_closed_streams_are_named(folder: Path) -> None:
+    for command, closed, what in (
+        ("compress sky.png -e 0 -o -", ">&-", "standard output"),
+        ("compress - -e 0 -o y.aec", "<&-", "standard input"),
+    ):
+        line = f"exec {sys.executable} -m aecodec {command} {closed}"
+        done = subprocess.run(["/bin/sh", "-c", line], stderr=subprocess.PIPE, text=True, check=False)
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1) and f"{what} is closed" in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -521,3 +522,106 @@ def test_decompress_names_the_command_for_data_sets(folder: Path, tmp_path: Path
     succeeds("pack", str(folder), "-o", str(data_set), *FAST)
     result = aec("decompress", str(data_set), "-o", str(tmp_path / "x.png"))
     assert (result.exit_code, f"use `aec unpack {data_set}`" in result.stderr) == (1, True)
+
+
+def test_pack_takes_the_pictures_that_compress_takes(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    for name in ("cats/a.png", "cats/b.tga", "cats/c.JFIF", "cats/._d.png", ".thumbs/e.png", "cats/f.txt"):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(COLOUR[0]).save(path, {"b": "TGA", "c": "JPEG"}.get(path.stem, "PNG"))
+    succeeds("pack", str(folder), "-o", str(tmp_path / "set.aecs"), *FAST)
+    ds = dataset.open(tmp_path / "set.aecs")
+    assert ds.columns["name"].tolist() == ["cats/a.png", "cats/b.tga", "cats/c.JFIF"] and ds.label_names == ["cats"]
+    (folder / "cats" / "gone.png").symlink_to(folder / "nowhere.png")
+    result = aec("pack", str(folder), "-o", str(tmp_path / "other.aecs"), *FAST)
+    assert result.exit_code == 1 and result.stderr.endswith("gone.png: No such file or directory\n")
+    assert len(dataset.open(tmp_path / "other.aecs")) == 3
+
+
+def test_an_archive_has_the_labels_of_its_folder_and_says_what_it_leaves_out(tmp_path: Path) -> None:
+    data = io.BytesIO()
+    Image.fromarray(COLOUR[0]).save(data, "PNG")
+    with tarfile.open(tmp_path / "set.tar", "w") as archive:
+        for name in ("./cats/a.png", "./cats/._a.png", "./top.png", "./cats/link.png"):
+            member = tarfile.TarInfo(name)
+            if name.endswith("link.png"):
+                member.type, member.linkname = tarfile.LNKTYPE, "./cats/a.png"
+            else:
+                member.size = len(data.getvalue())
+            archive.addfile(member, None if member.islnk() else io.BytesIO(data.getvalue()))
+    result = aec("pack", str(tmp_path / "set.tar"), "-o", str(tmp_path / "set.aecs"), *FAST)
+    assert result.stderr == "aec: cats/link.png: links in archives are not followed\n" and result.exit_code == 1
+    ds = dataset.open(tmp_path / "set.aecs")
+    assert [ds.label_names[label] for label in ds.labels] == ["cats", ""]
+
+
+def test_nothing_is_left_of_a_run_that_packed_nothing(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.tar").write_bytes(b"no archive" * 100)
+    result = aec("pack", str(tmp_path / "bad.tar"), "-o", str(tmp_path / "set.aecs"))
+    assert result.exit_code == 1 and "cannot be read as a tar archive" in result.stderr
+    assert not list(tmp_path.glob("set*"))
+    succeeds("pack", str(folder), "-o", str(tmp_path / "set.aecs"), *FAST)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are any bytes on Linux")
+def test_names_that_are_not_utf_8_are_kept_readable(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    path = os.fsencode(tmp_path / "in") + b"/caf\xe9.png"
+    with open(path, "wb") as file:
+        Image.fromarray(COLOUR[0]).save(file, "PNG")
+    succeeds("pack", str(tmp_path / "in"), "-o", str(tmp_path / "set.aecs"), *FAST)
+    assert dataset.open(tmp_path / "set.aecs").columns["name"].tolist() == ["caf\\xe9.png"]
+
+
+def test_pictures_that_are_left_out_hardly_take_bytes(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for index in range(300):
+        (tmp_path / "in" / f"{index:03}.png").write_bytes(b"broken")
+    Image.fromarray(COLOUR[0]).save(tmp_path / "in" / "good.png")
+    assert aec("pack", str(tmp_path / "in"), "-o", str(tmp_path / "set.aecs"), *FAST, "-j", "1").exit_code == 1
+    assert (tmp_path / "set.aecs").stat().st_size < 3000
+    assert len(dataset.open(tmp_path / "set.aecs")) == 1
+
+
+def test_shards_are_described_listed_and_unpacked_as_one(tmp_path: Path) -> None:
+    for index, part in enumerate((DIGITS[:3], DIGITS[3:5])):
+        labels, names = ["one", "two", "one"][: len(part)], [f"{index}{n}.png" for n in range(len(part))]
+        path = dataset.shard_path(str(tmp_path / "s.aecs"), index, 2)
+        dataset.write(path, part, columns={"label": labels, "name": names}, quality=40, effort=0)
+    pattern = str(tmp_path / "s-*.aecs")
+    found = json.loads(succeeds("info", "--json", pattern).stdout)
+    assert (found["pictures"], found["sizes"]) == (5, {"28x28 gray": 5})
+    assert found["labels"] == {"one": 3, "two": 2} and found["columns"]["name"] == "string"
+    listed = [json.loads(line) for line in succeeds("ls", "--json", pattern, "-n", "4").stdout.splitlines()]
+    assert [row["picture"] for row in listed] == [0, 1, 2, 3] and listed[3]["name"] == "10.png"
+    succeeds("unpack", pattern, "-o", str(tmp_path / "out"))
+    ds = dataset.open(pattern)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / "11.png")), ds[4])
+
+
+def test_unpacked_pictures_have_their_metadata_and_notes(tmp_path: Path) -> None:
+    image = Image.fromarray(COLOUR[0])
+    image.info["xmp"] = b"<x/>"
+    wide = np.arange(1024, dtype=np.uint16).reshape(32, 32)
+    files = [aecodec.encode(image, effort=0), aecodec.encode(wide, lossless=True), aecodec.encode(COLOUR[1], effort=0)]
+    with dataset.Writer(tmp_path / "set.aecs") as writer:
+        writer.add_files(files, {})
+    for number, xmp in enumerate((b"<x/>", b"", b"")):
+        assert dataset.open(tmp_path / "set.aecs").metadata_of(number).xmp == xmp
+    succeeds("unpack", str(tmp_path / "set.aecs"), "-o", str(tmp_path / "png"))
+    with Image.open(tmp_path / "png" / "0.png") as back:
+        assert back.info["xmp"] == b"<x/>"
+    result = aec("unpack", str(tmp_path / "set.aecs"), "-o", str(tmp_path / "jpg"), "--format", "jpg")
+    assert result.exit_code == 0 and "1.jpg: 16-bit samples are rounded to 8 bits" in result.stderr
+
+
+def test_one_picture_that_cannot_be_unpacked_does_not_stop_the_others(tmp_path: Path) -> None:
+    names = ["a.png", "é" * 150 + ".png", "c.png"]
+    dataset.write(tmp_path / "set.aecs", DIGITS[:3], columns={"name": names}, effort=0)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.png").write_bytes(b"mine")
+    result = aec("unpack", str(tmp_path / "set.aecs"), "-o", str(tmp_path / "out"))
+    assert result.exit_code == 1 and result.stderr.count("\n") == 1 and "already exists" in result.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["1.png", "a.png", "c.png"]
+    assert (tmp_path / "out" / "a.png").read_bytes() == b"mine"

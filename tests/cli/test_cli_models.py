@@ -71,6 +71,7 @@ def test_a_model_with_another_id_is_refused(kept: Path) -> None:
         ("photo-4", tiny_file(name="photo-4"), "a bundled model"),
         ("photo-77", tiny_file(name="photo-77"), "the name of a bundled model"),
         ("unnumbered", tiny_file(name="unnumbered"), "ends with a version"),
+        ("elsewhere-1", tiny_file(name="../elsewhere-1"), "letters, digits and"),
     ],
 )
 def test_what_must_not_be_added_is_refused(name: str, data: bytes, why: str, kept: Path) -> None:

@@ -16,7 +16,8 @@ from PIL import Image, features
 from samples import COLOUR, DIGITS, mosaic
 
 import aecodec
-from aecodec.cli.picture_files import FORMATS, is_picture_name
+from aecodec.cli.picture_files import FORMATS
+from aecodec.images.files import is_picture_name
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">gr\xc3\xbc\xc3\x9fe</x:xmpmeta>'
 MAKER = 0x010F

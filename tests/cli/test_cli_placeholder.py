@@ -53,6 +53,14 @@ def test_text_and_files_are_decoded_to_a_picture() -> None:
         assert np.array_equal(np.asarray(Image.open("out.png")), expected)
 
 
+def test_base64_without_padding_is_the_same_picture() -> None:
+    data = aecodec.placeholder(COLOURS, 25)
+    text = base64.b64encode(data).decode()
+    assert text.endswith("=")
+    succeeds("placeholder", "--decode", text.rstrip("="), "-o", "out.png")
+    assert np.array_equal(np.asarray(Image.open("out.png")), aecodec.decode_placeholder(data))
+
+
 def test_a_pipe_gets_a_png() -> None:
     text = succeeds("placeholder", "a.png").stdout.encode()
     found = Image.open(BytesIO(succeeds("placeholder", "--decode", "-", "-o", "-", stdin=text).stdout_bytes))
