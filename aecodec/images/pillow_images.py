@@ -59,6 +59,7 @@ CONVERSIONS: Final[dict[str, Conversion]] = {
 }
 _WIDE: Final = {"I;16": 65535, "I;16L": 65535, "I;16B": 65535, "I;16N": 65535, "I": 65535, "F": 255}  # largest value
 
+_HEAD_BYTES: Final = 1 << 16  # of a file, where its properties are found
 _WIDE_RAW_MODE: Final = re.compile(";16[LBN]")  # without a letter, 16 bits are those of a whole pixel
 
 _ORIENTATION: Final = 0x0112
@@ -122,18 +123,18 @@ def read(image: Image.Image, *, exact: bool = False) -> Source:
 
 
 def _lost_bits(image: Image.Image, exact: bool) -> list[str]:
-    """A note if Pillow, which has 16 bits for gray only, drops the lower 8 of a file; call it before the file is read.
+    """A note if Pillow, which has more than 8 bits for gray only, drops bits of a file that has not been read yet.
 
     Raises UnsupportedImage if `exact`.
     """
-    if image.mode in _WIDE or not any(map(_is_wide, getattr(image, "tile", ()))):
+    if image.mode in _WIDE or not (any(map(_is_wide, getattr(image, "tile", ()))) or _declares_more(image)):
         return []
     if exact:
         raise UnsupportedImage(
-            "lossless and max_error need all bits, and Pillow reads 8 of the 16 bits of such colours:"
+            "lossless and max_error need all bits, and Pillow reads only 8 bits of these samples:"
             " read the file with another library, and give its samples as an array"
         )
-    return ["of samples of 16 bits the upper 8 are read: Pillow has 16 bits only for gray without opacity"]
+    return ["only 8 bits of these samples are read: Pillow has more for gray without opacity alone"]
 
 
 def _is_wide(tile: Any) -> bool:
@@ -143,6 +144,26 @@ def _is_wide(tile: Any) -> bool:
     if any(isinstance(detail, str) and _WIDE_RAW_MODE.search(detail) for detail in details):
         return True
     return codec.startswith("ppm") and any(isinstance(detail, int) and detail > 255 for detail in details)
+
+
+def _declares_more(image: Image.Image) -> bool:
+    """Whether a file declares more than 8 bits a sample in a place of which Pillow says nothing.
+
+    In JPEG 2000 it is the byte of the first component in the marker SIZ (ISO/IEC 15444-1, A.5.1), in AVIF the second
+    bit of the third byte of the box av1C (AV1 in ISOBMFF, 2.3).
+    """
+    mark, place, bits = {"JPEG2000": (b"\xff\x4f\xff\x51", 42, 0x78), "AVIF": (b"av1C", 6, 0x40)}.get(
+        image.format or "", (b"", 0, 0)
+    )
+    file = getattr(image, "fp", None)
+    if not mark or file is None:
+        return False
+    before = file.tell()
+    file.seek(0)
+    head = file.read(_HEAD_BYTES)
+    file.seek(before)
+    at = head.find(mark)
+    return 0 <= at < len(head) - place and bool(head[at + place] & bits)
 
 
 @contextmanager

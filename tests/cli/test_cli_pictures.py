@@ -196,7 +196,7 @@ def test_verify_does_not_call_half_of_the_bits_identical(folder: Path) -> None:
     with Image.open("wide.ppm") as image:
         Path("wide.aec").write_bytes(aecodec.encode(np.asarray(image.convert("RGB")), lossless=True))
     result = aec("verify", "wide.aec", "--against", "wide.ppm")
-    assert result.exit_code == 1 and "Pillow reads 8 of the 16 bits" in result.stderr
+    assert result.exit_code == 1 and "Pillow reads only 8 bits" in result.stderr
     assert aec("compress", "wide.ppm", "--lossless", "-o", "none.aec").exit_code == 1
     assert not Path("none.aec").exists()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import mmap
 import struct
 import threading
@@ -10,11 +11,11 @@ import zlib
 from collections.abc import Iterator
 from io import BytesIO, StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 from samples import COLOUR as TILES
 
 import aecodec
@@ -518,11 +519,46 @@ WIDE_COLOURS = {
 @pytest.mark.parametrize("data", WIDE_COLOURS.values(), ids=WIDE_COLOURS.keys())
 def test_colours_of_16_bits_are_never_taken_for_all_of_their_bits(data: bytes) -> None:
     for options in ({"lossless": True}, {"max_error": 2}):
-        with pytest.raises(UnsupportedImage, match="Pillow reads 8 of the 16 bits"):
+        with pytest.raises(UnsupportedImage, match="Pillow reads only 8 bits"):
             aecodec.encode(BytesIO(data), **options)
     assert load(BytesIO(data)).notes == (
-        "of samples of 16 bits the upper 8 are read: Pillow has 16 bits only for gray without opacity",
+        "only 8 bits of these samples are read: Pillow has more for gray without opacity alone",
     )
+
+
+TEN_BITS: Final = (  # an AVIF file of 8x8 pixels
+    "AAAAIGZ0eXBhdmlmAAAAAGF2aWZtaWYxbWlhZk1BMUEAAADrbWV0YQAAAAAAAAAhaGRscgAAAAAAAAAAcGljdAAAAAAAAAAAAAAA"
+    "AAAAAAAOcGl0bQAAAAAAAQAAAB5pbG9jAAAAAEQAAAEAAQAAAAEAAAETAAAAHAAAAChpaW5mAAAAAAABAAAAGmluZmUCAAAAAAEA"
+    "AGF2MDFDb2xvcgAAAABqaXBycAAAAEtpcGNvAAAAFGlzcGUAAAAAAAAACAAAAAgAAAAQcGl4aQAAAAADCgoKAAAADGF2MUOBIEAA"
+    "AAAAE2NvbHJuY2x4AAIAAgAGgAAAABdpcG1hAAAAAAAAAAEAAQQBAoMEAAAAJG1kYXQSAAoIOAi/bwICBpAyDhlCYwTAADQAABCQ"
+    "P59A"
+)
+
+
+def with_12_bits(data: bytes) -> bytes:
+    """A JPEG 2000 file that declares 12 bits for its first component."""
+    at = data.index(b"\xff\x4f\xff\x51") + 42
+    return data[:at] + b"\x0b" + data[at + 1 :]
+
+
+@pytest.mark.skipif(not features.check("jpg_2000"), reason="needs JPEG 2000")
+def test_the_bits_of_jpeg_2000_are_found() -> None:
+    buffer = BytesIO()
+    Image.new("RGB", (32, 32), (9, 99, 199)).save(buffer, "JPEG2000")
+    assert load(BytesIO(buffer.getvalue()), wide=True).notes == ()
+    with pytest.raises(UnsupportedImage, match="Pillow reads only 8 bits"):
+        load(BytesIO(with_12_bits(buffer.getvalue())), wide=True)
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="needs AVIF")
+def test_the_bits_of_avif_are_found() -> None:
+    buffer = BytesIO()
+    Image.new("RGB", (32, 32), (9, 99, 199)).save(buffer, "AVIF")
+    assert load(buffer, wide=True).notes == ()
+    data = base64.b64decode(TEN_BITS)
+    assert "only 8 bits" in load(BytesIO(data)).notes[0]
+    with pytest.raises(UnsupportedImage, match="Pillow reads only 8 bits"):
+        load(BytesIO(data), wide=True)
 
 
 def test_what_pillow_reads_whole_is_coded_without_loss(tmp_path: Path) -> None:
