@@ -28,9 +28,6 @@ sample_options: Final = all_of(  # what `aec pack` and `aec shard` make pictures
     click.option("--tile", type=tile_size, metavar="N|WxH", help="Treat pictures as sheets of tiles of this size."),
     click.option("--labels", metavar="FILE", help="Labels of the pictures of an idx file or sheet: an idx file."),
 )
-keep_metadata_option: Final = click.option(
-    "--keep-metadata", is_flag=True, help="Keep ICC profile, EXIF, XMP and resolution of every picture."
-)
 quiet_option: Final = click.option("--quiet", is_flag=True, help="Report failures only.")
 
 

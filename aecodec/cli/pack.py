@@ -19,14 +19,7 @@ import numpy as np
 import aecodec
 from aecodec.cli.batches import BATCH_PIXELS, available_cores
 from aecodec.cli.byte_files import make_folder, require_writable
-from aecodec.cli.conversion_options import (
-    force_option,
-    jobs_option,
-    keep_metadata_option,
-    max_pixels_option,
-    quiet_option,
-    sample_options,
-)
+from aecodec.cli.conversion_options import force_option, jobs_option, max_pixels_option, quiet_option, sample_options
 from aecodec.cli.encoder_options import encoder_options, parse_encoder_options
 from aecodec.cli.failures import Failure, expected_errors
 from aecodec.cli.file_pairs import PIPE
@@ -168,7 +161,7 @@ pack_options: Final = all_of(
         metavar="N",
         help="Code N pictures together: more take fewer bytes, and a single one is read more slowly.",
     ),
-    keep_metadata_option,
+    click.option("--keep-metadata", is_flag=True, help="Keep ICC profile, EXIF, XMP and resolution of every picture."),
     jobs_option("Number of processes."),
     click.option("--resume", is_flag=True, help="Continue an interrupted run."),
     max_pixels_option,

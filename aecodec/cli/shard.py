@@ -13,7 +13,7 @@ from typing import Any, Final
 import click
 
 from aecodec import urls
-from aecodec.cli.conversion_options import force_option, jobs_option, keep_metadata_option, quiet_option, sample_options
+from aecodec.cli.conversion_options import force_option, jobs_option, quiet_option, sample_options
 from aecodec.cli.encoder_options import encoder_options, parse_encoder_options
 from aecodec.cli.failures import Failure, expected_errors
 from aecodec.cli.option_groups import all_of, take
@@ -34,7 +34,6 @@ class ShardOptions:
     jobs: int
     tile: tuple[int, int] | None
     labels: str | None
-    keep_metadata: bool
     force: bool
     quiet: bool
 
@@ -44,7 +43,6 @@ shard_options: Final = all_of(
     click.option("--ray", metavar="ADDRESS", help="Address of a Ray cluster.  [default: a new one on this machine]"),
     jobs_option("Processes of the cluster on this machine."),
     sample_options,
-    keep_metadata_option,
     force_option,
     quiet_option,
 )
@@ -53,7 +51,7 @@ shard_options: Final = all_of(
 @click.command("shard")
 @click.argument("inputs", metavar="IN...", nargs=-1, required=True)
 @click.option("-o", "--output", metavar="OUT", required=True, help="NAME.aecs for the files NAME-00000-of-N.aecs, ...")
-@encoder_options(strip=False)
+@encoder_options(strip=True)
 @shard_options
 def command(inputs: tuple[str, ...], output: str, **options: Any) -> None:
     """Pack pictures into the shards of a data set, on a Ray cluster.
@@ -71,7 +69,6 @@ def command(inputs: tuple[str, ...], output: str, **options: Any) -> None:
     """
     chosen = take(ShardOptions, options)
     parse_encoder_options(options)
-    options["strip"] = not chosen.keep_metadata
     _require_output(output, chosen)
     try:
         rows = [_row(sample) for sample in _samples(inputs, chosen)]

@@ -6,6 +6,7 @@ import io
 import pickle
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,3 +83,13 @@ def test_another_process_makes_the_same_files() -> None:
     assert pickle.loads(pickle.dumps(encode))(BATCH) == encode(BATCH)
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         assert pool.submit(encode, BATCH).result()["aec"] == encode(BATCH)["aec"]
+
+
+def test_aec_files_are_taken_as_they_are(tmp_path: Path) -> None:
+    file = aecodec.encode(COLOUR[0], quality=20)
+    path = tmp_path / "a.aec"
+    path.write_bytes(file)
+    made = Encode(quality=90).files([file, COLOUR[1], str(path)])
+    assert made == [file, aecodec.encode(COLOUR[1], quality=90), file]
+    with pytest.raises(aecodec.AecError):
+        Encode().files([file[:-1]])
