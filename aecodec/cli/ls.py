@@ -52,10 +52,10 @@ def _pictures(ds: DataSet, limit: int | None) -> list[tuple[int, dict[str, Any]]
         for entry in shard.entries:
             if entry.kind not in framing.PICTURES:
                 continue
-            numbers = picture_blocks.numbers_of(entry).numbers() + begin
-            if limit is not None and numbers[0] >= limit:
+            own = picture_blocks.numbers_of(entry)
+            if limit is not None and begin + own.runs[0][0] >= limit:
                 continue  # the properties of files take reading the whole block
-            for number, info in zip(numbers.tolist(), infos(shard, entry), strict=True):
+            for number, info in zip((begin + own.numbers()).tolist(), infos(shard, entry), strict=True):
                 if limit is None or number < limit:
                     quality = describe_error_bound(info) or f", quality {info.quality}"
                     size = {"width": info.width, "height": info.height, "mode": describe_mode(info)}

@@ -59,6 +59,10 @@ CONVERSIONS: Final[dict[str, Conversion]] = {
 }
 _WIDE: Final = {"I;16": 65535, "I;16L": 65535, "I;16B": 65535, "I;16N": 65535, "I": 65535, "F": 255}  # largest value
 
+# Of a format: a mark, how far from its beginning a byte lies, and its bits that are set for more than 8 bits a sample.
+# It is the byte of the first component in the marker SIZ (ISO/IEC 15444-1, A.5.1), the third of the box av1C (AV1 in
+# ISOBMFF, 2.3).
+_DEPTHS: Final = {"JPEG2000": (b"\xff\x4f\xff\x51", 42, 0x78), "AVIF": (b"av1C", 6, 0x40)}
 _HEAD_BYTES: Final = 1 << 16  # of a file, where its properties are found
 _WIDE_RAW_MODE: Final = re.compile(";16[LBN]")  # without a letter, 16 bits are those of a whole pixel
 
@@ -147,17 +151,11 @@ def _is_wide(tile: Any) -> bool:
 
 
 def _declares_more(image: Image.Image) -> bool:
-    """Whether a file declares more than 8 bits a sample in a place of which Pillow says nothing.
-
-    In JPEG 2000 it is the byte of the first component in the marker SIZ (ISO/IEC 15444-1, A.5.1), in AVIF the second
-    bit of the third byte of the box av1C (AV1 in ISOBMFF, 2.3).
-    """
-    mark, place, bits = {"JPEG2000": (b"\xff\x4f\xff\x51", 42, 0x78), "AVIF": (b"av1C", 6, 0x40)}.get(
-        image.format or "", (b"", 0, 0)
-    )
+    """Whether a file declares more than 8 bits a sample in a place of which Pillow says nothing."""
     file = getattr(image, "fp", None)
-    if not mark or file is None:
+    if image.format not in _DEPTHS or file is None:
         return False
+    mark, place, bits = _DEPTHS[image.format]
     before = file.tell()
     file.seek(0)
     head = file.read(_HEAD_BYTES)

@@ -52,15 +52,11 @@ class Encode:
 
         .aec files, as bytes or as paths that end in .aec, are checked and not encoded again.
         """
-        given = [_read(image) for image in images]
-        coded = [isinstance(image, bytes) and container.is_picture(image) for image in given]
-        for image, is_coded in zip(given, coded, strict=True):
-            if is_coded:
-                aecodec.decode(image)
-        others = [image for image, is_coded in zip(given, coded, strict=True) if not is_coded]
+        coded = [_aec_file(image) for image in images]
+        others = [image for image, file in zip(images, coded, strict=True) if file is None]
         opened = [io.BytesIO(image) if isinstance(image, bytes) else image for image in others]
-        made = iter(aecodec.encode_many(opened, **self.options) if opened else [])
-        return [image if is_coded else next(made) for image, is_coded in zip(given, coded, strict=True)]
+        made = iter(aecodec.encode_many(opened, **self.options))
+        return [next(made) if file is None else file for file in coded]
 
     def _attempted(self, images: Sequence[Any]) -> tuple[list[bytes], list[str]]:
         try:
@@ -76,10 +72,14 @@ class Encode:
             return b"", str(error)
 
 
-def _read(image: Any) -> Any:
-    """A picture as it is given, or the bytes of the .aec file that it is the path of."""
-    is_path = isinstance(image, str | os.PathLike) and not urls.is_url(image)
-    return Path(image).read_bytes() if is_path and Path(image).suffix.lower() == SUFFIX else image
+def _aec_file(image: Any) -> bytes | None:
+    """The .aec file that a picture is, or is the path of, after it was decoded once; None for other pictures."""
+    if isinstance(image, str | os.PathLike) and not urls.is_url(image) and Path(image).suffix.lower() == SUFFIX:
+        image = Path(image).read_bytes()
+    if not isinstance(image, bytes) or not container.is_picture(image):
+        return None
+    aecodec.decode(image)  # damage is to be reported for this picture
+    return image
 
 
 class Decode:

@@ -180,29 +180,16 @@ export function decodeInWorker(
   let pool = pools.get(make);
   if (!pool) pools.set(make, (pool = new Pool(make)));
   const own = pool;
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) {
-      reject(signal.reason);
-      return;
-    }
-    const abort = (): void => {
+  if (signal?.aborted) return Promise.reject(signal.reason);
+  let abort = (): void => {};
+  const decoded = new Promise<Picture>((resolve, reject) => {
+    const task = { job, load, resolve, reject };
+    abort = () => {
       if (!own.remove(task)) running.get(task)?.abort(task);
       reject(signal?.reason);
     };
-    const settled = (): void => signal?.removeEventListener("abort", abort); // a signal may outlive many pictures
-    const task: Task = {
-      job,
-      load,
-      resolve: (picture) => {
-        settled();
-        resolve(picture);
-      },
-      reject: (error) => {
-        settled();
-        reject(error);
-      },
-    };
-    signal?.addEventListener("abort", abort, { once: true });
     own.add(task);
   });
+  signal?.addEventListener("abort", abort, { once: true });
+  return decoded.finally(() => signal?.removeEventListener("abort", abort)); // a signal may outlive many pictures
 }
