@@ -390,6 +390,7 @@ BUNDLED = {
     7: ("cifar-5", "7c9d64f834873cb9"),
     8: ("photo-4", "e5ea316b26ed00c6"),
     9: ("photo-5", "0c1be7658b5f7d58"),
+    10: ("photo-6", "71af553f7b89938a"),
 }
 
 

@@ -22,7 +22,7 @@ SUFFIX = ".safetensors"
 VARIABLE = "AECODEC_MODELS"
 
 # Permanent: a number is never given to another model, and a bundled file is never changed once it is released.
-NUMBERS = {5: "mnist-3", 6: "alphabet-3", 7: "cifar-5", 8: "photo-4", 9: "photo-5"}
+NUMBERS = {5: "mnist-3", 6: "alphabet-3", 7: "cifar-5", 8: "photo-4", 9: "photo-5", 10: "photo-6"}
 DRAFT_NUMBERS = range(1, 5)  # given to many models in turn, and to none any more: files of drafts must not decode
 # What the files of these numbers have to hold.
 IDS = {
@@ -31,6 +31,7 @@ IDS = {
     7: "7c9d64f834873cb9",
     8: "e5ea316b26ed00c6",
     9: "0c1be7658b5f7d58",
+    10: "71af553f7b89938a",
 }
 
 

@@ -10,7 +10,7 @@ export interface ModelRequest {
   id: string;
   /** 1..14 of a bundled model, else 0. */
   number: number;
-  /** Of a bundled model, for example "photo-5"; else empty. */
+  /** Of a bundled model, for example "photo-6"; else empty. */
   name: string;
 }
 
@@ -27,6 +27,7 @@ const FILES: Readonly<Record<string, () => URL>> = {
   "cifar-5": () => new URL("../models/cifar-5.safetensors", import.meta.url),
   "photo-4": () => new URL("../models/photo-4.safetensors", import.meta.url),
   "photo-5": () => new URL("../models/photo-5.safetensors", import.meta.url),
+  "photo-6": () => new URL("../models/photo-6.safetensors", import.meta.url),
 };
 
 export function requestFor(id: string): ModelRequest {

@@ -107,4 +107,5 @@ def test_no_module_names_a_model() -> None:
                     "photo",
                     "photo-4",
                     "photo-5",
+                    "photo-6",
                 }, path
