@@ -86,7 +86,8 @@ def test_parts_together_are_the_whole(path: Path) -> None:
 def test_a_shuffled_epoch_decodes_each_block_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "WINDOW_PICTURES", 40)
     monkeypatch.setattr(batches, "READ_BYTES", 1)  # so that no read goes beyond a window
-    ds = dataset.open(path, cache_bytes=48 * 28 * 28)  # six blocks, of which a window has five
+    # Eight blocks: the five or six of a window, and two of the next, since a batch may be of both.
+    ds = dataset.open(path, cache_bytes=64 * 28 * 28)
     decoded: list[int] = []
     body = reading.DataSet.body
 
