@@ -437,22 +437,25 @@ def test_decompressing_imports_only_what_it_needs(folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="os.times does not count the time of child processes")
 def test_decompressing_a_small_file_takes_at_most_three_times_the_imports(folder: Path) -> None:
     # Compiled modules are kept, as where aecodec is installed, whatever this environment says.
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     kept["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
 
     def seconds(command: list[str]) -> float:
-        started = time.perf_counter()
+        """Of the processor: what a process waits for others on a busy machine is not its own."""
+        started = os.times()
         subprocess.run(command, check=True, capture_output=True, env=kept)
-        return time.perf_counter() - started
+        ended = os.times()
+        return ended.children_user + ended.children_system - started.children_user - started.children_system
 
     Path("small.aec").write_bytes(aecodec.encode(np.pad(SKY, ((2, 2), (2, 2), (0, 0)), mode="edge")))
     ours, imports = [], []
     for _ in range(7):  # interleaved: other work on the machine hits both alike
         ours.append(seconds([*AEC, "decompress", "small.aec", "--force"]))
         imports.append(seconds([sys.executable, "-c", "import numpy, PIL.Image, zstandard, click"]))
-    assert min(ours) <= 3 * min(imports)  # the least disturbed of each
+    assert 0 < min(ours) <= 3 * min(imports)  # the least disturbed of each
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
