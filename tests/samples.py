@@ -11,6 +11,8 @@ from aecodec.models import registry
 
 FIXTURES = Path(__file__).with_name("fixtures")
 MODELS = registry.names()
+# One model of each shape, the newest: the others run the same code with other integers.
+SHAPES = tuple({registry.by_name(name).description: name for name in MODELS}.values())
 
 
 def sheet(name: str, side: int) -> list[np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from contextlib import suppress
@@ -12,7 +13,7 @@ from pathlib import Path
 import golden
 import numpy as np
 import pytest
-from samples import mosaic, waves
+from samples import MODELS, SHAPES, mosaic, waves
 from specification import ROOT, models
 
 import aecodec
@@ -144,7 +145,9 @@ def test_small_pictures_of_the_suite_decode_alike(row: Valid) -> None:
 
 @pytest.mark.slow  # two minutes as well
 def test_the_command_decodes_larger_pictures_of_the_suite() -> None:
-    rows = [row for row in SUITE.valid if not is_small(row) and not row.file.endswith("-zstd.aec")]
+    # The second packing, and most files of the models whose shape a newer one has, are left to the package's tests.
+    left_out = re.compile(rf"files/.*-zstd\.aec|files/({'|'.join({*MODELS} - {*SHAPES})})-q(1|100)-.*")
+    rows = [row for row in SUITE.valid if not is_small(row) and not left_out.fullmatch(row.file)]
     assert rows
     text = f'"{sys.executable}" "{ROOT / "conformance" / "decoder.py"}" {{input}} {{output}}'
     assert runner.run_command(SUITE, rows, Command.parse(text, 600), 2, lambda file, done, count: None) == []

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference_engine import ENGINES, Reference, left_out, needs_tensorflow
-from samples import DIGITS, MODELS, mosaic, waves
+from samples import DIGITS, MODELS, SHAPES, mosaic, waves
 
 import aecodec
 from aecodec.conformance.tiny_models import tiny_arrays, tiny_description, tiny_file
@@ -273,7 +273,7 @@ def test_a_fifth_of_every_integer_of_24_bits_has_the_exact_floor_in_float32() ->
 
 
 @pytest.mark.parametrize("by", ENGINES)
-@pytest.mark.parametrize("name", [*MODELS, *SMALL_MODELS])
+@pytest.mark.parametrize("name", [*SHAPES, *SMALL_MODELS])
 def test_pictures_together_equal_each_alone(by: str, name: str) -> None:
     grid = grids(model(name))[-1]
     quality = [1, 33, 50, 77, 100]
@@ -292,7 +292,7 @@ def test_pictures_together_equal_each_alone(by: str, name: str) -> None:
         assert np.array_equal(alone.latent.plane[0], together.latent.plane[i])
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize("values", [1, 20_000, 1 << 40])
 def test_the_size_of_a_chunk_does_not_matter(name: str, values: int, monkeypatch: pytest.MonkeyPatch) -> None:
     grid = grids(model(name))[0]
@@ -334,7 +334,7 @@ def test_the_number_of_threads_does_not_matter(by: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("by", ENGINES[:1] + ENGINES[2:])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize("size", [(1, 1), (33, 31), (5, 70), (64, 96)])
 @pytest.mark.parametrize("quality", [1, 50, 100])
 def test_engines_encode_to_the_same_bytes_and_decode_to_the_same_pixels(
