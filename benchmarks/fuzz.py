@@ -308,13 +308,15 @@ def report(log: Log, seed: int, start: int, end: int, files: int, rate: float) -
     names = [name for name, _ in totals.most_common()]
     rows = [(m, *(f"{log.outcomes[m, name]:,}" for name in names)) for m in mutations]
     rows.append(("all", *(f"{totals[name]:,}" for name in names)))
+    memory, number = log.largest
+    largest = f"the largest (number {number}) took {memory:.0f} MB more" if number >= 0 else "none took more memory"
     return "\n\n".join(
         [
             f"# {log.inputs:,} damaged and hostile files",
             f"    {command_line()}",
             f"Made from {files} files with seed {seed}: numbers {start:,} to {end - 1:,}, {rate:,.0f} per second."
             f" **{len(log.failures)} failures.** The slowest (number {log.slowest[1]}) took {log.slowest[0]:.0f} ms;"
-            f" the largest (number {log.largest[1]}) took {log.largest[0]:.0f} MB more than intact files.",
+            f" {largest} than intact files.",
             table(("mutation", *names), rows),
             f"{environment()}; {_library()}.",
         ]

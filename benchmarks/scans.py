@@ -27,14 +27,14 @@ from benchmarks.reporting import (
 )
 
 NOTE = """\
-Each digit, bright on black, is turned into a scan: paper and ink of the given grey levels, light that falls off towards
+Each digit, bright on black, is turned into a scan: paper and ink of the given gray levels, light that falls off towards
 one corner by so many levels, a scanner's noise of a standard deviation, and a dark frame of two pixels at one side.
 Mean bytes of whole files at the default quality and effort; *by* says which models `auto` chose."""
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What a scanner makes of ink on paper, in grey levels."""
+    """What a scanner makes of ink on paper, in gray levels."""
 
     name: str
     paper: float = 255.0
@@ -47,11 +47,11 @@ class Scan:
         """Scans (N, H, W) of digits (N, H, W), bright on black."""
         height, width = digits.shape[1:]
         shade = np.add.outer(np.linspace(0, 0.5, height), np.linspace(0, 0.5, width)) * self.falling
-        grey = self.paper + (self.ink - self.paper) * (digits / 255.0) - shade
-        grey += random.normal(0.0, self.noise, grey.shape) if self.noise else 0.0
+        gray = self.paper + (self.ink - self.paper) * (digits / 255.0) - shade
+        gray += random.normal(0.0, self.noise, gray.shape) if self.noise else 0.0
         if self.frame is not None:
-            grey[:, :2] = np.minimum(grey[:, :2], self.frame)
-        return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+            gray[:, :2] = np.minimum(gray[:, :2], self.frame)
+        return np.clip(np.rint(gray), 0, 255).astype(np.uint8)
 
 
 SCANS = (

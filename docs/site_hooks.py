@@ -22,6 +22,8 @@ SHOWN = {
     "spec/FORMAT.md": "format.md",
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
+    "js/README.md": "reference/javascript.md",
+    "packaging/README.md": "packaging.md",
     **{f"weights/{card.name}": f"models/{card.name}" for card in sorted((ROOT / "weights").glob("*.md"))},
 }
 SOURCES = {page: file for file, page in SHOWN.items()}

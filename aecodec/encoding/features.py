@@ -31,7 +31,7 @@ ANOMALY_QUALITY = 20  # letters among training digits are told apart best around
 
 @dataclass(frozen=True)
 class Features:
-    """The latent of a picture, or of N pictures with N as the first dimension of each array; all float32, grey levels.
+    """The latent of a picture, or of N pictures with N as the first dimension of each array; all float32, gray levels.
 
     vector: (tiles, vector) before quantization, tiles in raster order. plane: (rows, columns, coefficients) before
     quantization, for each block of the picture. quantized_vector, quantized_plane: the same as the decoder has them,

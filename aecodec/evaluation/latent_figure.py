@@ -34,7 +34,7 @@ GAP = 2  # pixels between the planes of a level
 class Level:
     """One level of one file: the vector, or a group of coefficients.
 
-    values: elements in grey levels, (rows, columns, E): of tiles for the vector, of blocks for a group. cost: in ideal
+    values: elements in gray levels, (rows, columns, E): of tiles for the vector, of blocks for a group. cost: in ideal
     bytes. picture: what a decoder would show if all later levels were zero, (H, W) or (H, W, 3); None for the vector,
     which only provides predictions for the others.
     """

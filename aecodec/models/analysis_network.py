@@ -67,7 +67,7 @@ def check(d: Description, arrays: Arrays, metadata: Mapping[str, str]) -> None:
 
 
 def run(found: Sequence[EncoderLayer], arrays: Arrays, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Vectors (N, vector) in grey levels of tiles (N, H, W, C), samples in 0..255."""
+    """Vectors (N, vector) in gray levels of tiles (N, H, W, C), samples in 0..255."""
     x: NDArray[np.float32] = tiles / np.float32(255)
     for index, layer in enumerate(found):
         weight, bias, scale, shift = (arrays[f"analysis.{index}.{part}"] for part in PARTS)

@@ -28,7 +28,7 @@ from aecodec.engines.arithmetic import ACTIVATION_LIMIT as ACTIVATION_LIMIT
 from aecodec.engines.arithmetic import COEFFICIENT_LIMIT as COEFFICIENT_LIMIT
 
 ACTIVATION_BITS = 6  # an activation of 64 stands for 1.0
-COEFFICIENT_BITS = 2  # elements are counted in quarters of a grey level
+COEFFICIENT_BITS = 2  # elements are counted in quarters of a gray level
 CLASSES_PER_OCTAVE = 5  # a scale twice as large is five classes up
 CLASS_OF_ONE = 17  # the class whose standard deviation is one step
 CLASS_LIMIT = 255  # largest magnitude of a class before the quality's offset is added
@@ -346,7 +346,7 @@ def _layers(items: list[dict[str, Any]]) -> tuple[Layer, ...]:
 
 
 def step_of_quality(quality: int) -> float:
-    """Nominal quantization step in grey levels: 320 at quality 1, 5 at quality 100, six octaves between."""
+    """Nominal quantization step in gray levels: 320 at quality 1, 5 at quality 100, six octaves between."""
     return float(5.0 * 2.0 ** (6.0 * (QUALITIES - quality) / (QUALITIES - 1)))
 
 

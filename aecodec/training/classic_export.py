@@ -14,8 +14,8 @@ space. Its weights are those of the stage, rearranged:
   with the shift.
 
 The integers of a channel have a number of fraction bits of their own, the largest with which the values of training
-tiles fit. Elements of the vector are scaled so that a step of one grey level in an element changes the picture by about
-one grey level in the Euclidean norm, as it does in models with a transform: a quality then means similar steps in all
+tiles fit. Elements of the vector are scaled so that a step of one gray level in an element changes the picture by about
+one gray level in the Euclidean norm, as it does in models with a transform: a quality then means similar steps in all
 models.
 """
 
@@ -43,7 +43,7 @@ from aecodec.models.description import (
 )
 from aecodec.training.classics import KERNEL, Autoencoder, Stage
 
-TONE_BITS = 7  # fraction bits of the last layer: 1023 / 128 is white under a sigmoid, to within a tenth of a grey level
+TONE_BITS = 7  # fraction bits of the last layer: 1023 / 128 is white under a sigmoid, to within a tenth of a gray level
 WEIGHT_LIMIT = 32767
 NUDGE = 0.25  # standard deviations by which an element is moved to measure its effect
 HEADROOM = 1.25  # how far values may exceed the largest ones of the sample of tiles
@@ -102,7 +102,7 @@ def _synthesis_arrays(
 
 
 def _step_arrays(deviation: np.ndarray) -> safetensors.Arrays:
-    """Steps, offsets and classes of the elements. ``deviation`` (vector,): standard deviations in grey levels."""
+    """Steps, offsets and classes of the elements. ``deviation`` (vector,): standard deviations in gray levels."""
     step = np.array([step_of_quality(q) for q in range(1, QUALITIES + 1)])
     rows = np.repeat(np.floor(step * 2.0**COEFFICIENT_BITS + 0.5)[:, None], deviation.size, axis=1)
     offset = np.floor(-CLASSES_PER_OCTAVE * (np.log2(rows) - COEFFICIENT_BITS) + 0.5)
@@ -115,7 +115,7 @@ def _step_arrays(deviation: np.ndarray) -> safetensors.Arrays:
 
 
 def gains(trained: Autoencoder, latent: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """Change of the picture, in grey levels in the Euclidean norm, for one unit of each element.
+    """Change of the picture, in gray levels in the Euclidean norm, for one unit of each element.
 
     The root mean square over latents (N, vector), of which ``spread`` (vector,) is the standard deviation.
     """

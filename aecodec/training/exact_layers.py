@@ -132,7 +132,7 @@ def clamp(value: Tensor, limit: Tensor) -> Tensor:
 
 
 def activation(value: Tensor, bits: Tensor) -> Tensor:
-    """Scale element values (grey levels) by ``2**bits`` to context values, rounded and clamped."""
+    """Scale element values (gray levels) by ``2**bits`` to context values, rounded and clamped."""
     fine = 2.0**ACTIVATION_BITS
     scaled = value * 2.0**bits
     limit = ACTIVATION_LIMIT / fine

@@ -83,7 +83,7 @@ def arrays_of(trained: LadderNetwork) -> safetensors.Arrays:
     offset = half_up(-CLASSES_PER_OCTAVE * (np.log2(step) - COEFFICIENT_BITS))
     arrays["offset"] = np.clip(offset, -CLASS_LIMIT, CLASS_LIMIT).astype(np.int16)
     arrays["vector_class"] = half_up(numpy(trained.vector_class) if d.vector else np.zeros(0)).astype(np.int16)
-    # An element counts quarters of a grey level, a context value 64ths of its own unit.
+    # An element counts quarters of a gray level, a context value 64ths of its own unit.
     arrays["context_exponent"] = (s.context_bits + ACTIVATION_BITS - COEFFICIENT_BITS).astype(np.int8)
     arrays["cue"] = half_up(trained.cue_table[qualities] * 2.0**ACTIVATION_BITS).astype(np.int16)
     arrays["analysis.block_mean"] = s.block_mean.astype(np.float32)

@@ -77,7 +77,7 @@ class FinishNetwork(keras.Model):
         )
         added = run(self.net, self.finish.layers, ops.concatenate(planes, axis=-1)) * fine
         pixels = (cells + added) / 2.0**SAMPLE_BITS
-        pixels = straight_through(pixels - 0.5, ops.floor(pixels))  # samples are half a grey level up, to be cut off
+        pixels = straight_through(pixels - 0.5, ops.floor(pixels))  # samples are half a gray level up, to be cut off
         pixels = straight_through(pixels, ops.clip(pixels, 0.0, 255.0))
         pixels = ops.reshape(pixels, (-1, rows, columns, cell, cell, channels))
         return ops.reshape(ops.transpose(pixels, (0, 1, 3, 2, 4, 5)), (-1, height, width, channels))

@@ -115,7 +115,7 @@ class LadderNetwork(keras.Model):
         self.lambdas, self.cue_table = lambdas.astype(np.float32), cues.astype(np.float32)
         self.step_table = statistics.steps
         self.vector_context_bits, self.context_bits = np.split(statistics.context_bits, [d.vector])
-        # A mean of 1.0 stands for 2**gain_bits grey levels, a correction of 1.0 for a quarter of that.
+        # A mean of 1.0 stands for 2**gain_bits gray levels, a correction of 1.0 for a quarter of that.
         self.gain_bits = np.round(np.log2(statistics.block_spread)).astype(int)
 
         self.vector_net = network(d.vector_layers, "vector")
@@ -168,7 +168,7 @@ class LadderNetwork(keras.Model):
     def _code(
         value: Tensor, mean: Tensor, absolute_class: Tensor, step: Tensor, lambda_: Tensor, share: float = 1.0
     ) -> tuple[Any, Any]:
-        """Return decoded values and bits of elements; the arrays are broadcast, ``step`` is in grey levels."""
+        """Return decoded values and bits of elements; the arrays are broadcast, ``step`` is in gray levels."""
         offset = round_half_up(-CLASSES_PER_OCTAVE * ops.log2(step))
         absolute_class = straight_through(absolute_class, round_half_up(absolute_class))  # the vector's is real
         scale_class = absolute_class + offset

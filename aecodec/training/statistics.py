@@ -36,7 +36,7 @@ class Statistics:
     ``block_mean``: (D,), ``block_analysis``: (D, D), samples by coefficients, ``block_synthesis``: (D, D), coefficients
     by samples, ``synthesis_mean``: (D,), ``block_spread``: (D,), D = block * block * channels. ``tile_mean``: (T,),
     ``tile_analysis``: (T, vector), ``tile_spread``: (vector,), T = height * width * channels. ``context_bits``:
-    (kinds,), an element in grey levels times two to this is its context value. ``steps``: (101, kinds), by quality, in
+    (kinds,), an element in gray levels times two to this is its context value. ``steps``: (101, kinds), by quality, in
     units of an element.
     """
 

@@ -87,7 +87,7 @@ def require_agreement(
     """The means, classes, steps and elements of the network and of the model that was made of it are the same."""
     count, quality = len(pictures), np.tile([10, 40, 70, 100], len(pictures) // 4)
     rows, columns = network.description.grid(*pictures.shape[1:])
-    # Means, steps and decoded values of the network in grey levels, and its classes.
+    # Means, steps and decoded values of the network in gray levels, and its classes.
     calls: list[tuple[Array, ...]] = []
     code = type(network)._code
 
