@@ -30,7 +30,7 @@ def main() -> None:
 @click.option("--only", default="*", metavar="PATTERN", help="Files to test, for example 'files/plain-*'.")
 @click.option("--no-data-sets", is_flag=True, help="Leave out .aecs files, which a decoder need not read.")
 @click.option("--jobs", type=click.IntRange(1), default=os.cpu_count(), help="Files at once (as many as cores).")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=60.0, help="Seconds for a file (60).")
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True, help="Seconds for a file.")
 def run(decoder: str | None, own: bool, folder: Path | None, only: str, **options: Any) -> None:
     """Decode every file of a suite, and list those that a decoder gets wrong.
 
@@ -38,7 +38,7 @@ def run(decoder: str | None, own: bool, folder: Path | None, only: str, **option
     those of all pictures, one after the other. It exits with 0, or with anything else, but not by a signal, for a file
     that it refuses. AECODEC_MODELS names a folder with the models of the file that are not bundled.
 
-    The exit status is 0 if nothing is wrong, else 1.
+    The exit code is 0 if nothing is wrong, else 1.
 
     \b
     Example:

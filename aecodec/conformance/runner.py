@@ -103,17 +103,17 @@ class Command:
                 if status is None:
                     return f"not done after {self.seconds:g} s"
                 if status < 0 or status >= SIGNALLED:
-                    return f"crashed: exit status {status}{_last_line(messages)}"
+                    return f"crashed: exit code {status}{_last_line(messages)}"
                 if isinstance(row, Invalid):
                     return None if status else f"accepted, but invalid: {row.reason}"
                 if status:
-                    return f"refused: exit status {status}{_last_line(messages)}"
+                    return f"refused: exit code {status}{_last_line(messages)}"
             if not output.is_file():
                 return "nothing was written"
             return difference(suite, row, output.read_bytes())
 
     def _status(self, words: Sequence[str], environment: dict[str, str], messages: IO[bytes]) -> int | None:
-        """The exit status, or None if the command took too long. Whatever it has started ends with it."""
+        """The exit code, or None if the command took too long. Whatever it has started ends with it."""
         process = subprocess.Popen(
             words,
             env=environment,
