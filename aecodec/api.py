@@ -10,7 +10,6 @@ more time than starting Python.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,7 @@ from aecodec.errors import AecError, InvalidValue, warn_converted
 from aecodec.format.panels import PanelGrid, Progress
 from aecodec.images.opacity import ALPHA_LOSSLESS
 from aecodec.images.regions import Region
-from aecodec.images.source import MAX_PIXELS, ImageLike, Picture, Source
+from aecodec.images.source import MAX_PIXELS, ImageLike, Picture, Source, require_several
 
 if TYPE_CHECKING:
     from aecodec.format.container import Section
@@ -163,7 +162,7 @@ def _encode_all(images: Sequence[ImageLike], options: EncodeOptions) -> list[byt
     from aecodec.encoding.candidates import Candidate, candidates_for
     from aecodec.images import loading
 
-    _require_several(images)
+    require_several(images)
     sources = []
     for index, image in enumerate(images):
         with _noted(index, len(images)):
@@ -256,7 +255,7 @@ def decode_many(
     Small files of the same model and size are decoded together, which is much faster. An error carries a note with the
     index of its file.
     """
-    _require_several(blobs)
+    require_several(blobs)
     parsed = []
     for index, data in enumerate(blobs):
         with _noted(index, len(blobs)):
@@ -285,12 +284,6 @@ def decode_many(
 def inspect(data: FileLike) -> Info:
     """Read the header and the sections of an .aec file. Nothing is decoded or verified. Raises AecError."""
     return ParsedFile.parse(file_bytes(data), None).info()
-
-
-def _require_several(values: object) -> None:
-    """Raise InvalidValue for a single picture or file, which would be iterated over character by character."""
-    if isinstance(values, str | bytes | bytearray | os.PathLike):
-        raise InvalidValue(f"expected a sequence, not one {type(values).__name__}: put it into a list")
 
 
 # Encoding ---

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
@@ -12,6 +11,7 @@ from aecodec.cli.failures import Failure, expected_errors
 from aecodec.cli.library_messages import reported
 from aecodec.cli.option_values import whole_number
 from aecodec.cli.text_table import text_table
+from aecodec.images.files import files_below, is_picture_name
 from aecodec.images.source import MAX_PIXELS
 
 
@@ -37,18 +37,16 @@ def command(folder: str, model: str, quality: int, top: int | None, as_json: boo
     from aecodec.cli.byte_files import read
     from aecodec.cli.picture_files import read_picture
     from aecodec.encoding.features import anomaly_score
-    from aecodec.sources.readers import some_picture_files
 
-    try:
-        files = some_picture_files(Path(folder))
-    except ValueError as error:
-        raise Failure(str(error)) from error
+    files = sorted(files_below(folder, is_picture_name))
+    if not files:
+        raise Failure(f"{folder} holds no pictures")
     scores, failed = [], 0
     for path in files:
         try:
-            with reported(str(path)), expected_errors(str(path)):
-                picture = read_picture(read(str(path)), MAX_PIXELS)
-                scores.append((anomaly_score(picture, model=model, quality=quality), str(path)))
+            with reported(path), expected_errors(path):
+                picture = read_picture(read(path), MAX_PIXELS)
+                scores.append((anomaly_score(picture, model=model, quality=quality), path))
         except Failure as failure:
             failure.show()
             failed += 1

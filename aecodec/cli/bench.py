@@ -210,7 +210,7 @@ def command(
     if not settings.ssimulacra2 and any(distance.scale.field == "ssimulacra2" for distance in settings.bd_by):
         raise click.UsageError("--bd-by ssimulacra2 needs --ssimulacra2")
     files = [] if output is None else [output.with_name(output.name + suffix) for suffix in SUFFIXES]
-    require_new(files, force)
+    require_new(files, [*data.data, *settings.klt, *settings.anchors], force=force)
     with measurement_errors():
         if output is not None:
             from aecodec.evaluation import plots  # now, since matplotlib may be missing
@@ -219,7 +219,9 @@ def command(
     pictures, selected = selection.load(data)
     training = [item.picture for item in load(settings.klt, data.tile)] if settings.klt else []
     measured = replace(_measure(pictures, training, settings, quiet), selected=selected)
-    title = title or f"{', '.join(Path(name).name for name in data.data)}, model {settings.model}"
+    title = (
+        title or f"{', '.join(click.format_filename(name, shorten=True) for name in data.data)}, model {settings.model}"
+    )
     text = _page(title, measured, settings, at or (), output)
     click.echo(text, nl=False)
     if output is not None:
@@ -288,7 +290,9 @@ def _page(title: str, measured: Measured, options: BenchOptions, at: Sequence[fl
     about = report.describe(len(measured.pictures), measured.rivals, bench, options.uses_mean_psnr)
     paragraphs = [f"# {title}", f"    {measured.command_line}", " ".join([about, *measured.selected])]
     if output is not None:
-        paragraphs.append(f"![Bits per pixel against PSNR and other measures]({output.name}.png)")
+        figure = f"{output.name}.png"
+        target = f"<{figure}>" if " " in figure else figure
+        paragraphs.append(f"![Bits per pixel against PSNR and other measures]({target})")
     paragraphs += report.page(bench, at)
     if speeds:
         heading = f"## Speed and memory: {speeds[0].pictures:,} pictures"
@@ -299,7 +303,7 @@ def _page(title: str, measured: Measured, options: BenchOptions, at: Sequence[fl
 
 def _arguments() -> Sequence[str]:
     """Return the words after `aec bench`, as they were typed."""
-    words = sys.argv[1:]
+    words = [click.format_filename(word) for word in sys.argv[1:]]
     return words[words.index("bench") + 1 :] if "bench" in words else words
 
 

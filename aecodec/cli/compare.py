@@ -18,6 +18,7 @@ from aecodec.cli.measurement import (
     measurement_errors,
     no_progress_option,
     output_path,
+    print_beside,
     require_new,
     require_png,
     write_png,
@@ -64,7 +65,7 @@ def command(
       aec compare digit.png letter.png --html compared.html
     """
     from aecodec.evaluation import webpage
-    from aecodec.evaluation.comparison import codecs_for, compare, section
+    from aecodec.evaluation.comparison import codecs_for, compare, left_out, section
     from aecodec.evaluation.rivals import available
     from aecodec.evaluation.sheets import draw
     from aecodec.evaluation.sweeps import aecodec_codec
@@ -75,7 +76,7 @@ def command(
         require_png(output)
     data = take(DataOptions, options)
     parse_encoder_options(options)
-    require_new([output, html], force)
+    require_new([output, html], data.data, force=force)
     items = data.load()
     if len(items) > MOST_PICTURES:
         raise Failure(f"{len(items):,} pictures are too many for one figure: take at most {MOST_PICTURES} with --limit")
@@ -89,8 +90,8 @@ def command(
     if html is not None:
         write(str(html), webpage.page(found).encode())
     for comparison in found:
-        click.echo(f"{comparison.title}\n{_table(comparison)}\n")
-    for note in notes:
+        print_beside(f"{comparison.title}\n{_table(comparison)}\n", [html])
+    for note in [*notes, *left_out(items, rivals)]:
         click.echo(note, err=True)
 
 

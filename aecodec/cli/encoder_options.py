@@ -47,8 +47,8 @@ model_option: Final = click.option(
     show_default=True,
     metavar="NAME",
     callback=_known_model,
-    help="Model to encode with, as listed by `aec models`; without its version, the latest. auto tries all that suit the"
-    " picture.",
+    help="Model to encode with, as listed by `aec models`; without its version, the latest. auto tries all that suit"
+    " the picture.",
 )
 effort_option: Final = click.option(
     "-e",

@@ -20,6 +20,7 @@ from aecodec.cli.measurement import (
     measurement_errors,
     no_progress_option,
     output_path,
+    print_beside,
     require_new,
 )
 from aecodec.cli.option_groups import take
@@ -57,12 +58,12 @@ def command(
 
     data = take(DataOptions, options)
     parse_encoder_options(options)
-    require_new([json_file, csv_file], force)
+    require_new([json_file, csv_file], data.data, force=force)
     items = data.load()
     with measurement_errors(), StatusLine(quiet) as status:
         png = png_bytes(items, status)
         found = [assess(items, q, png, options, status.part(i, len(qualities))) for i, q in enumerate(qualities)]
-    click.echo(_table(found, options["effort"], options["tune"]))
+    print_beside(_table(found, options["effort"], options["tune"]), [json_file, csv_file])
     if json_file is not None:
         write(str(json_file), _json(found, **options))
     if csv_file is not None:

@@ -11,7 +11,7 @@ import numpy as np
 from aecodec.cli.byte_files import write
 from aecodec.cli.conversion_options import force_option
 from aecodec.cli.encoder_options import quality_option
-from aecodec.cli.measurement import limit_option, load_alike, output_path, require_new
+from aecodec.cli.measurement import limit_option, load_alike, output_path, print_beside, require_new
 
 
 @click.command("features")
@@ -34,10 +34,10 @@ def command(data: str, output: Path, model: str, quality: int, limit: int | None
     """
     from aecodec.encoding.features import features_many
 
-    require_new([output], force)
+    require_new([output], [data], force=force)
     pictures = load_alike(data, model, limit)
     found = vars(features_many(pictures, model=model, quality=quality))
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **found)
     write(str(output), buffer.getvalue())
-    click.echo("\n".join(f"{name} {array.shape}" for name, array in found.items()))
+    print_beside("\n".join(f"{name} {array.shape}" for name, array in found.items()), [output])

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from aecodec.cli.byte_files import write
+from aecodec.cli.byte_files import require_writable, write
 from aecodec.cli.encoder_options import effort_option, model_option, tune_option
 from aecodec.cli.failures import Failure, expected_errors
+from aecodec.cli.file_pairs import PIPE
 from aecodec.cli.library_messages import printing_collected, reported
 from aecodec.cli.option_groups import Decorator, all_of
 from aecodec.cli.option_values import tile_size, whole_number
+from aecodec.images.files import is_picture_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,13 +109,40 @@ def output_path(*names: str, text: str, required: bool = False, metavar: str = "
     )
 
 
-def require_new(files: Sequence[Path | None], force: bool) -> None:
-    """Raise Failure, before anything is measured, if a file exists already or cannot be written."""
-    for file in files:
-        if file is not None and file.exists() and not force:
-            raise Failure(f"{file}: already exists; use --force to overwrite it")
-        if file is not None and file.parent.exists() and not os.access(file.parent, os.W_OK):
+def require_new(outputs: Sequence[Path | None], sources: Sequence[str | Path], *, force: bool) -> None:
+    """Raise Failure, before anything is measured, if an output cannot be written or would replace something.
+
+    It must not be an existing file, unless `force` is set, and never one of the sources, a picture below a source that
+    is a folder, or another output.
+    """
+    files = [file for file in outputs if file is not None]
+    for index, file in enumerate(files):
+        if any(os.path.abspath(file) == os.path.abspath(other) for other in files[:index]):
+            raise Failure(f"{file}: two outputs cannot have the same name")
+        if str(file) == PIPE:
+            continue
+        for source in sources or [""]:
+            require_writable(_file_of(source), str(file), force=force)
+            if file.exists() and is_picture_name(file.name) and _is_below(file, Path(source)):
+                raise Failure(f"{file}: is one of the pictures in {source}, which are the input")
+        if file.parent.exists() and not os.access(file.parent, os.W_OK):
             raise Failure(f"{file}: the folder is not writable")
+
+
+def _file_of(source: str | Path) -> str:
+    """The file of a source, which may be an array of an npz file."""
+    from aecodec.sources.items import split_npz
+
+    return str(source if os.path.exists(source) else split_npz(str(source))[0])
+
+
+def _is_below(file: Path, folder: Path) -> bool:
+    return folder.is_dir() and file.resolve().is_relative_to(folder.resolve())
+
+
+def print_beside(text: str, outputs: Sequence[Path | None]) -> None:
+    """Print what belongs to the outputs: to standard error if one of them is standard output."""
+    click.echo(text, err=any(str(file) == PIPE for file in outputs))
 
 
 def require_png(output: Path) -> None:

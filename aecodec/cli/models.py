@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict
-from urllib.parse import urlsplit
 
 import click
 
@@ -20,6 +19,7 @@ from aecodec.models.model import load
 
 MOST_BYTES = 1 << 28  # of a model file: no more are read
 WEB = ("http", "https")
+SECONDS = 60.0  # without a byte from a server
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*-[0-9]+")
 
 
@@ -98,19 +98,22 @@ def add(source: str, expected: str | None) -> None:
 
 def _fetched(source: str) -> bytes:
     """The bytes of a file, here or elsewhere. Raises Failure, InvalidValue, OSError."""
-    scheme = urlsplit(source).scheme
+    scheme = source.partition("://")[0].lower()
     if not urls.is_url(source):
         return byte_files.read(source)
     if scheme in WEB:
+        from http.client import HTTPException
         from urllib.error import URLError
         from urllib.request import urlopen
 
         try:
-            opened = urlopen(source)  # noqa: S310 - only of these schemes
+            opened = urlopen(source, timeout=SECONDS)  # noqa: S310 - only of these schemes
         except URLError as error:
             if isinstance(error.reason, OSError):
                 raise Failure(f"{source}: {error.reason.strerror or error.reason}") from error
             raise
+        except (HTTPException, ValueError) as error:
+            raise Failure(f"{source}: {error}") from error
     else:
         opened = urls.open_url(source)
     with opened as stream:

@@ -85,6 +85,8 @@ def read_aec(name: str) -> bytes:
     data = read(name)
     if not data or container.is_picture(data):
         return data  # an empty file is reported when it is parsed
+    if container.is_data_set(data) and name == PIPE:
+        raise NotAnAecFile("this is a data set of many pictures, which is not read from a pipe: name its file")
     if container.is_data_set(data):
         raise NotAnAecFile(f"this is a data set of many pictures: use `aec unpack {shlex.quote(name)}`")
     other = recognized_format(data)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 
 from aecodec.cli.byte_files import read, require_writable, write
 from aecodec.cli.conversion_options import force_option, max_pixels_option
@@ -78,11 +79,16 @@ def command(file: str, max_bytes: int, as_hex: bool, as_picture: bool, max_pixel
       aec placeholder --decode placeholder.txt -o blurred.png --width 300
     """
     decoding = take(Decoding, options)
+    source = click.get_current_context().get_parameter_source
     if as_picture:
+        if not file:
+            raise click.UsageError("FILE is empty")
+        if as_hex or source("max_bytes") is not ParameterSource.DEFAULT:
+            raise click.UsageError("-n and --hex are for making a placeholder, not for --decode")
         decoding.write(file)
         return
-    if (decoding.output, decoding.width, decoding.height) != (None, None, None):
-        raise click.UsageError("-o, --width and --height need --decode: a placeholder is printed")
+    if (decoding.output, decoding.width, decoding.height, decoding.force) != (None, None, None, False):
+        raise click.UsageError("-o, --width, --height and --force need --decode: a placeholder is printed")
     with expected_errors(input_name(file)):
         data = _encode(read(file), max_bytes, max_pixels)
     click.echo(data.hex() if as_hex else base64.b64encode(data).decode())

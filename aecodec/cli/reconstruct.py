@@ -68,7 +68,7 @@ def command(count: int, side: int, output: Path, force: bool, quiet: bool, **opt
     require_png(output)
     data = take(DataOptions, options)
     parse_encoder_options(options)
-    require_new([output], force)
+    require_new([output], data.data, force=force)
     items = spread(data.load(), count)
     items = [replace(item, picture=latent_figure.reduced(item.picture, side)) for item in items]
     with measurement_errors(), StatusLine(quiet) as status:

@@ -24,6 +24,7 @@ from aecodec.cli.measurement import (
     write_png,
 )
 from aecodec.cli.option_groups import take
+from aecodec.cli.option_values import whole_number
 from aecodec.cli.text_table import text_table
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class ReportOptions:
 @quality_option(75)
 @effort_option
 @limit_option("-n", default=1000)
-@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of the noise.")
+@click.option("--seed", type=whole_number(0), default=0, show_default=True, metavar="N", help="Seed of the noise.")
 @output_path("--plot", text="Write a plot, a PNG file.")
 @output_path("--sheet", text="Write a contact sheet, a PNG file.")
 @force_option
@@ -120,7 +121,7 @@ def command(
     for figure in (plot, sheet):
         if figure:
             require_png(figure)
-    require_new([plot, sheet], force)
+    require_new([plot, sheet], [data], force=force)
     with measurement_errors():
         if plot or sheet:
             from aecodec.studies import robustness_figures as figures

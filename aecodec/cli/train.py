@@ -50,7 +50,9 @@ AUGMENTATIONS = ("none", "mirror", "colour", "photograph", "scale", "shift", "pe
     "--crops", type=whole_number(1), metavar="N", default=64, show_default=True, help="Crops of each large picture."
 )
 @click.option("--balance", is_flag=True, help="Sample all classes equally, by the label files beside idx files.")
-@click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Seed of weights, crops and order.")
+@click.option(
+    "--seed", type=whole_number(0), metavar="N", default=0, show_default=True, help="Seed of weights, crops and order."
+)
 @click.option(
     "--init",
     type=click.Path(exists=True, path_type=Path),
@@ -111,7 +113,7 @@ def command(data: tuple[str, ...], output: Path, base: Path | None, force: bool,
         chosen = TrainingOptions(data, output, base=base, progress=not quiet, **options)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    require_new([output, output.with_suffix(".md")], force)
+    require_new([output, output.with_suffix(".md")], (), force=force)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # silence the notices of TensorFlow
     # JAX's QR decompositions run in SciPy's OpenBLAS, whose threads get in the way of XLA's: a thousand times slower.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

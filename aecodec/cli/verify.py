@@ -81,26 +81,18 @@ def _verify(data: bytes, max_pixels: int, against: str | None) -> str:
 
 
 def _compare(info: aecodec.Info, decoded: Picture, against: str, max_pixels: int) -> str:
+    from aecodec.evaluation.differences import difference
+
     name = input_name(against)
     with reported(name), expected_errors(name):
         source = read_picture(read(against), max_pixels, wide=info.bits == 16 or info.max_error is not None)
     original = joined(source.samples, source.alpha)
     if original.shape != decoded.shape or original.dtype != decoded.dtype:
         raise aecodec.AecError(f"the picture is {_describe(decoded)}, but {name} is {_describe(original)}")
-    error = np.abs(original.astype(np.int64) - decoded)
-    colours = error
-    if source.alpha is not None:
-        colours = error[..., :-1]
-        if info.max_error is None:
-            colours[source.alpha == 0] = 0
-    largest = int(error.max())
-    if info.max_error is not None and largest > info.max_error:
-        raise aecodec.AecError(f"the largest error is {largest}, and the file promises at most {info.max_error}")
-    if not largest:
-        return "identical"
-    mean = float((colours.astype(np.float64) ** 2).mean())
-    psnr = f"{10 * np.log10(np.iinfo(decoded.dtype).max ** 2 / mean):.2f} dB" if mean else "infinite"
-    return f"PSNR {psnr}, largest error {largest}"
+    found = difference(source, decoded, every_sample=info.max_error is not None)
+    if info.max_error is not None and found.largest > info.max_error:
+        raise aecodec.AecError(f"the largest error is {found.largest}, and the file promises at most {info.max_error}")
+    return f"PSNR {found.psnr}, largest error {found.largest}" if found.largest else "identical"
 
 
 def _describe(picture: Picture) -> str:

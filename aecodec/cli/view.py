@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import tempfile
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+import aecodec
 from aecodec.cli.byte_files import write
 from aecodec.cli.conversion_options import force_option
 from aecodec.cli.failures import Failure, expected_errors
 from aecodec.cli.file_pairs import input_name
 from aecodec.cli.measurement import output_path, require_new
 from aecodec.cli.picture_files import read_aec
-from aecodec.decoding.parsed_file import ParsedFile
 
 if TYPE_CHECKING:
     from aecodec.evaluation.viewer import Original, ViewedFile
@@ -52,7 +53,7 @@ def command(files: tuple[str, ...], output: Path | None, opened: bool, originals
         raise click.UsageError(
             f"--against is given {len(originals)} times for {len(files)} files: give it once for each"
         )
-    require_new([output], force)
+    require_new([output], [*files, *originals], force=force)
     pairs = zip(files, originals or [None] * len(files), strict=True)
     page = viewer.page([_viewed(file, original) for file, original in pairs]).encode()
     if output is None:
@@ -68,19 +69,25 @@ def _viewed(file: str, original: str | None) -> ViewedFile:
 
     with expected_errors(input_name(file)):
         data = read_aec(file)
-        parsed = ParsedFile.parse(data, None)
-    against = None if original is None else _original(original, parsed.size)
+        info = aecodec.inspect(data)
+    against = None if original is None else _original(original, data, info)
     return ViewedFile(Path(input_name(file)).name, data, against)
 
 
-def _original(name: str, size: tuple[int, int]) -> Original:
+def _original(name: str, data: bytes, info: aecodec.Info) -> Original:
+    from aecodec.evaluation.differences import difference
     from aecodec.evaluation.viewer import Original
     from aecodec.images import loading
     from aecodec.images.source import joined
 
     with expected_errors(name):
         source = loading.load(name)
-    if source.samples.shape[:2] != size:
-        (height, width), (high, wide) = size, source.samples.shape[:2]
-        raise Failure(f"{name}: the picture is {wide}x{high}, and the file decodes to {width}x{height}")
-    return Original(Path(name).name, joined(source.samples, source.alpha))
+    height, width = source.samples.shape[:2]
+    if (width, height) != (info.width, info.height):
+        raise Failure(f"{name}: the picture is {width}x{height}, and the file decodes to {info.width}x{info.height}")
+    shown, psnr = joined(source.samples, source.alpha), None
+    with suppress(aecodec.AecError):  # the page says what is wrong with the file
+        decoded = aecodec.decode(data, max_pixels=info.width * info.height)
+        if (decoded.shape, decoded.dtype) == (shown.shape, shown.dtype):
+            psnr = difference(source, decoded, every_sample=info.max_error is not None).psnr
+    return Original(Path(name).name, shown, psnr)

@@ -30,7 +30,14 @@ def main() -> None:
 @click.option("--only", default="*", metavar="PATTERN", help="Files to test, for example 'files/plain-*'.")
 @click.option("--no-data-sets", is_flag=True, help="Leave out .aecs files, which a decoder need not read.")
 @click.option("--jobs", type=click.IntRange(1), default=os.cpu_count(), help="Files at once (as many as cores).")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True, help="Seconds for a file.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For each file.",
+)
 def run(decoder: str | None, own: bool, folder: Path | None, only: str, **options: Any) -> None:
     """Decode every file of a suite, and list those that a decoder gets wrong.
 

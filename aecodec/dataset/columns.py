@@ -74,13 +74,16 @@ class Header:
 
 def checked(name: str, values: Any) -> Column:
     """A column's values as `Column`. Raises InvalidValue for values of no type that can be stored."""
-    if not isinstance(name, str) or not name or len(name.encode()) > 255:
+    if not isinstance(name, str) or not name or not _is_unicode(name) or len(name.encode()) > 255:
         raise InvalidValue(f"the name of a column must be a string of 1 to 255 bytes, not {name!r}")
     given = values if isinstance(values, np.ndarray) else list(values)
     if len(given) and all(isinstance(value, str | bytes) for value in given):
         kinds = {type(value) if type(value) in (str, bytes) else type(value).__mro__[1] for value in given}
         if len(kinds) > 1:
             raise InvalidValue(f"the column {name} mixes strings and bytes")
+        for value in given:
+            if isinstance(value, str) and not _is_unicode(value):
+                raise InvalidValue(f"the column {name} has a string that UTF-8 cannot hold: {value!r}")
         column = np.empty(len(given), object)
         column[:] = [value.item() if isinstance(value, np.generic) else value for value in given]
         return column
@@ -96,6 +99,15 @@ def checked(name: str, values: Any) -> Column:
     if array.ndim != 1 or array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise InvalidValue(f"the column {name} must hold one integer, float, bool, string or bytes for each picture")
     return joined([array]) if array.dtype.kind in "iu" else array.astype(array.dtype.newbyteorder("<"))
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether UTF-8 can hold a string: names of files may have lone surrogates, for bytes that are no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def integer_type(name: str, low: int, high: int) -> np.dtype[Any]:

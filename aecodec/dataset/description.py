@@ -34,7 +34,9 @@ class Description:
         if self.unfinished:
             found["unfinished"] = self.unfinished
         try:
-            return json.dumps(found, ensure_ascii=False)
+            text = json.dumps(found, ensure_ascii=False)
+            text.encode()  # lone surrogates cannot be stored
+            return text
         except (TypeError, ValueError) as error:
             raise InvalidValue(f"the metadata of a data set must be values that JSON can hold: {error}") from error
 

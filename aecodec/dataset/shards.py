@@ -243,7 +243,7 @@ class _Columns(Mapping[str, Column]):
     def _labels(self, shard: DataSet) -> Column:
         """The labels of a shard, numbered as in the whole. Raises InvalidValue."""
         labels, own, names = shard.columns[LABEL], shard.label_names, self._label_names
-        if own == names[: len(own)]:
+        if own == names:
             return labels
         if labels.min() < 0 or labels.max() >= len(own):
             raise InvalidValue("the shards name their labels differently, and not all labels have names")

@@ -28,7 +28,7 @@ from aecodec.dataset.waiting_files import WaitingFiles
 from aecodec.decoding.parsed_file import ParsedFile
 from aecodec.encoding.options import EncodeOptions
 from aecodec.errors import AecError, InvalidValue
-from aecodec.images.source import ImageLike
+from aecodec.images.source import ImageLike, require_several
 
 CHUNK_PICTURES: Final = 2048  # that are encoded at once
 CHUNK_PIXELS: Final = 1 << 22
@@ -64,6 +64,8 @@ class Writer:
     ) -> None:
         if not 1 <= block_pictures <= MOST_PICTURES:
             raise InvalidValue(f"block_pictures must be 1..{MOST_PICTURES}, not {block_pictures}")
+        if appending and (metadata or label_names):
+            raise InvalidValue("metadata and label_names are those of the data set that is appended to")
         self._encoder_options = {"strip": True, **encoder_options}
         self._waiting = WaitingFiles(block_pictures, EncodeOptions.parse(encoder_options))
         self._description = Description(dict(metadata or {}), list(label_names))
@@ -100,6 +102,9 @@ class Writer:
             if self._count:
                 self._rows = {name: [] for name in known.columns}
                 self._kinds = dict(known.columns.kinds)
+                if LABEL in self._kinds:
+                    labels = known.columns[LABEL]
+                    self._bounds[LABEL] = int(labels.min()), int(labels.max())
 
     def __len__(self) -> int:
         """The number of pictures so far."""
@@ -120,6 +125,7 @@ class Writer:
         or strings. columns: integers, floats, bools, strings or bytes, one for each picture; the same columns in every
         call. Raises InvalidValue if some of these iterables is longer than another, and the errors of `aecodec.encode`.
         """
+        require_several(images)
         given = {LABEL: labels} if labels is not None else {}
         given |= dict(columns or {})
         if labels is not None and columns and LABEL in columns:
@@ -139,7 +145,9 @@ class Writer:
         """Add pictures that are encoded already, and their rows of the columns, labels among them. Raises AecError."""
         self._require_complete()
         parsed = [self._parsed(number, file) for number, file in enumerate(files, self._count)]
-        self._add_rows({name: self._checked(name, values) for name, values in columns.items()}, len(files))
+        names = list(self._description.label_names)
+        self._add_rows({name: self._checked(name, values, names) for name, values in columns.items()}, len(files))
+        self._description.label_names[:] = names
         try:
             for file in parsed:
                 if file is not None:
@@ -170,11 +178,14 @@ class Writer:
         encoded = iter(api.encode_many(images, **self._encoder_options) if images else [])
         return [item if isinstance(item, bytes) else next(encoded) for item in chunk]
 
-    def _checked(self, name: str, values: Sequence[Any]) -> Column:
+    def _checked(self, name: str, values: Sequence[Any], names: list[str]) -> Column:
+        """The values of a column; labels that are strings as integers, new ones of them added to `names`."""
         column = column_blocks.checked(name, values)
         if name != LABEL or column.dtype != object:
             return column
-        names = self._description.label_names
+        low, high = self._bounds.get(LABEL, (0, -1))
+        if low < 0 or high >= len(names):
+            raise InvalidValue("some labels before are integers without names, which strings would take for their own")
         places = {label: index for index, label in enumerate(names)}
         for label in column:
             if not isinstance(label, str):

@@ -16,6 +16,7 @@ from aecodec.encoding.residual_search import choose
 from aecodec.engines import DEFAULT_ENGINE
 from aecodec.errors import InvalidValue, UnsupportedImage
 from aecodec.images import loading, tile_grid
+from aecodec.images.source import require_several
 from aecodec.models import ladder
 from aecodec.models.analysis import analyse
 from aecodec.models.description import COEFFICIENT_BITS, QUALITIES
@@ -103,6 +104,7 @@ def _stack(images: Sequence[Any] | NDArray[np.uint8], model: str) -> tuple[Pictu
     """Samples (N, H, W, C), and the model's candidate for pictures of this shape."""
     if model == "auto":
         raise InvalidValue("features and scores are comparable only within one model: name the model")
+    require_several(images)
     loaded = [loading.load(image) for image in images]
     shapes = {source.samples.shape for source in loaded}
     if len(shapes) != 1:

@@ -64,8 +64,19 @@ class Comparison:
 
 
 def codecs_for(item: Item, rivals: Sequence[Rival]) -> list[Codec]:
-    """The rivals as codecs that decode a picture in gray or in colour, as it is."""
-    return [rival_codec(rival, item.picture.ndim == 2) for rival in rivals]
+    """The rivals that can store a picture, as codecs that decode it in gray or in colour, as it is."""
+    fitting = [rival for rival in rivals if max(item.picture.shape[:2]) <= rival.longest]
+    return [rival_codec(rival, item.picture.ndim == 2) for rival in fitting]
+
+
+def left_out(items: Sequence[Item], rivals: Sequence[Rival]) -> list[str]:
+    """Which rivals are left out for some pictures, and why."""
+    return [
+        f"{item.name}: {rival.name} is left out, a side has at most {rival.longest:,} pixels"
+        for item in items
+        for rival in rivals
+        if max(item.picture.shape[:2]) > rival.longest
+    ]
 
 
 def compare(

@@ -31,7 +31,7 @@ class Rival:
 
     best: the options that make files small. qualities: those of a sweep, lowest first. setting: Pillow's options for a
     quality. module: the module of Pillow, if built in. package: the plugin otherwise. variant_of: the name of the rival
-    whose format it writes with other options.
+    whose format it writes with other options. longest: the most pixels in a row or a column.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Rival:
     module: str | None = None
     package: str | None = None
     variant_of: str = ""
+    longest: int = 1 << 16
 
     @property
     def format_name(self) -> str:
@@ -93,8 +94,10 @@ class Rival:
 
 
 RIVALS = {
-    "webp": Rival("WebP", "WEBP", {"method": 6}, module="webp"),
-    "jpeg": Rival("JPEG", "JPEG", {"optimize": True}, (1, 2, 3, 5, 8, *range(10, 100, 5)), module="jpg"),
+    "webp": Rival("WebP", "WEBP", {"method": 6}, module="webp", longest=16_383),
+    "jpeg": Rival(
+        "JPEG", "JPEG", {"optimize": True}, (1, 2, 3, 5, 8, *range(10, 100, 5)), module="jpg", longest=65_500
+    ),
     "jxl": Rival("JPEG XL", "JXL", {"effort": 7}, (*range(0, 100, 10), 95), package="pillow-jxl-plugin"),
     "avif": Rival("AVIF", "AVIF", {"speed": 6, "subsampling": "4:4:4"}, range(0, 100, 10), module="avif"),
     # A bare codestream, the reversible colour transform left to lossless files.

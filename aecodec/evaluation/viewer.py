@@ -13,10 +13,14 @@ from aecodec.sources.readers import Picture
 
 @dataclass(frozen=True)
 class Original:
-    """A picture to compare a file with: uint8, (height, width) or (height, width, channels)."""
+    """A picture to compare a file with: uint8, (height, width) or (height, width, channels).
+
+    psnr: of what the file decodes to, in words, if it is known.
+    """
 
     name: str
     picture: Picture
+    psnr: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,5 +55,6 @@ def page(files: Sequence[ViewedFile]) -> str:
 def _entry(file: ViewedFile) -> dict[str, object]:
     entry: dict[str, object] = {"name": file.name, "data": base64_text(file.data)}
     if file.against is not None:
-        entry["against"] = {"name": file.against.name, "src": png_uri(file.against.picture)}
+        against = file.against
+        entry["against"] = {"name": against.name, "src": png_uri(against.picture), "psnr": against.psnr}
     return entry

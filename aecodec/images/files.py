@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator
 from functools import cache
 
@@ -30,13 +31,23 @@ def files_below(folder: str, accepts: Callable[[str], bool]) -> Iterator[str]:
     """The paths of files whose names are accepted, folder by folder and sorted, then those of folders without access.
 
     A folder that cannot be read is found out where it is read as a file, and reported there. Hidden files and folders
-    are left out: they are previews, thumbnails, and temporary files of ours. Links to folders are not followed.
+    are left out: they are previews, thumbnails, and temporary files of ours. So are pipes, sockets and devices, which
+    may never end. Links to folders are not followed.
     """
     unread: list[OSError] = []
     for here, inner, names in os.walk(folder, onerror=unread.append):
         inner[:] = sorted(name for name in inner if not is_hidden(name))
-        yield from (os.path.join(here, name) for name in sorted(names) if not is_hidden(name) and accepts(name))
+        accepted = (os.path.join(here, name) for name in sorted(names) if not is_hidden(name) and accepts(name))
+        yield from (path for path in accepted if not _is_special(path))
     yield from (error.filename for error in unread)
+
+
+def _is_special(path: str) -> bool:
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:  # is reported when it is read
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def is_hidden(name: str) -> bool:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
-from aecodec.errors import LimitExceeded, UnsupportedImage
+from aecodec.errors import InvalidValue, LimitExceeded, UnsupportedImage
 from aecodec.images.metadata import Metadata
 
 if TYPE_CHECKING:
-    import os
     from typing import IO
 
     from numpy.typing import NDArray
@@ -48,6 +48,14 @@ class Source:
             return self
         alpha = None if self.alpha is None else eight_bits(self.alpha)
         return replace(self, samples=eight_bits(self.samples), alpha=alpha, notes=(*self.notes, _NARROWED))
+
+
+def require_several(values: object) -> None:
+    """Raise InvalidValue for a single picture or file, which would be iterated over character by character."""
+    from PIL import Image
+
+    if isinstance(values, str | bytes | bytearray | os.PathLike | Image.Image):
+        raise InvalidValue(f"expected a sequence, not one {type(values).__name__}: put it into a list")
 
 
 def require_within_limit(width: int, height: int, max_pixels: int | None) -> None:

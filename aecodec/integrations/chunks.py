@@ -31,8 +31,14 @@ class ChunkOptions:
 
     def __init__(self, channels: bool | None = None, **options: Any) -> None:
         EncodeOptions.parse(options)
+        if options.get("progress") is not None:
+            raise InvalidValue("progress cannot be kept in the metadata of an array")
         self.channels = channels
-        self.options = {name: value for name, value in options.items() if value is not None}
+        self.options = {
+            name: value.item() if isinstance(value, np.generic) else value  # JSON has no scalars of NumPy
+            for name, value in options.items()
+            if value is not None
+        }
 
     def configuration(self) -> dict[str, Any]:
         """All of it as JSON values."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numcodecs.abc import Codec
 
+from aecodec.errors import UnsupportedImage
 from aecodec.images.source import Picture
 from aecodec.integrations import chunks
 from aecodec.integrations.chunks import ChunkOptions
@@ -32,8 +33,14 @@ class AecCodec(Codec):
         self._given = ChunkOptions(channels, **options)
 
     def encode(self, buf: Any) -> bytes:
-        """The bytes of a chunk. Raises UnsupportedImage, and what `aecodec.encode` raises."""
-        return chunks.encode(buf, self._given)
+        """The bytes of a chunk. Raises UnsupportedImage, and what `aecodec.encode` raises.
+
+        Arrays in Fortran order are refused: `decode` gives C order, and zarr would take the samples for others.
+        """
+        array = np.asarray(buf)
+        if array.flags.f_contiguous and not array.flags.c_contiguous:
+            raise UnsupportedImage("a chunk in Fortran order: pictures need order='C'")
+        return chunks.encode(array, self._given)
 
     def decode(self, buf: Any, out: Any = None) -> Picture:
         """The array of a chunk, written to `out` too if there is one. Raises AecError."""

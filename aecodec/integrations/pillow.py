@@ -176,7 +176,7 @@ def _save(image: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
 
 
 def _save_all(image: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
-    frames = getattr(image, "n_frames", 1) + len(image.encoderinfo.pop("append_images", None) or ())
+    frames = getattr(image, "n_frames", 1) + len(list(image.encoderinfo.pop("append_images", None) or ()))
     if frames > 1:
         raise ValueError(f"{FORMAT} files hold one picture, not {frames}: save each in a file, without save_all")
     _save(image, fp, filename)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -38,7 +39,7 @@ def load(
         for item in _items(name, tile, least):
             if limit is not None and len(found) >= limit:
                 return found
-            found.append(item)
+            found.append(replace(item, name=os.fsencode(item.name).decode(errors="replace")))  # to be shown anywhere
     return found
 
 

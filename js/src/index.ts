@@ -6,6 +6,7 @@
  */
 
 import type { Picture } from "./decoder.js";
+import { InvalidValue } from "./errors.js";
 import { type EngineName, decodeLocally, inspectLocally } from "./local.js";
 import { type ModelSource, loadBytes } from "./models.js";
 import { type Info, MAX_PIXELS } from "./parsed_file.js";
@@ -18,7 +19,7 @@ export type { ModelFile, ModelRequest, ModelSource } from "./models.js";
 export { type Info, MAX_PIXELS } from "./parsed_file.js";
 
 /** A file. */
-export type Bytes = Uint8Array | ArrayBuffer;
+export type Bytes = ArrayBufferView | ArrayBuffer;
 
 export interface Options {
   /** Refuse pictures of more pixels: 89,478,485 by default. */
@@ -34,11 +35,15 @@ export interface Options {
 }
 
 function bytesOf(file: Bytes): Uint8Array {
-  return file instanceof Uint8Array ? file : new Uint8Array(file);
+  if (file instanceof Uint8Array) return file;
+  if (ArrayBuffer.isView(file)) return new Uint8Array(file.buffer, file.byteOffset, file.byteLength);
+  // An ArrayBuffer of another frame or realm is no instance of this one's class.
+  if (Object.prototype.toString.call(file) === "[object ArrayBuffer]") return new Uint8Array(file);
+  throw new InvalidValue("expected the bytes of a file, a Uint8Array or an ArrayBuffer");
 }
 
 /** The samples of a file. Throws AecError, or the reason of the signal. */
-export function decode(file: Bytes, options: Options = {}): Promise<Picture> {
+export async function decode(file: Bytes, options: Options = {}): Promise<Picture> {
   const { maxPixels = MAX_PIXELS, models, signal, worker = false, engine = "auto" } = options;
   const load = (request: Parameters<typeof loadBytes>[0]): Promise<Uint8Array> => loadBytes(request, models);
   const data = bytesOf(file);
@@ -87,7 +92,7 @@ export async function* decodeMany(
 }
 
 /** What a file tells without being decoded. A model is loaded only if the file names it by its id. Throws AecError. */
-export function inspect(file: Bytes, options: Pick<Options, "maxPixels" | "models"> = {}): Promise<Info> {
+export async function inspect(file: Bytes, options: Pick<Options, "maxPixels" | "models"> = {}): Promise<Info> {
   const { maxPixels = Infinity, models } = options;
   return inspectLocally(bytesOf(file), maxPixels, (request) => loadBytes(request, models));
 }

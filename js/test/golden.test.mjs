@@ -61,6 +61,12 @@ test("bytes may be a buffer, or a part of one", async () => {
   const larger = Uint8Array.of(1, 2, 3, ...file, 4);
   requireGolden(await decode(file.buffer), ROWS["small-rans"]);
   requireGolden(await decode(larger.subarray(3, 3 + file.length)), ROWS["small-rans"]);
+  requireGolden(await decode(new DataView(larger.buffer, 3, file.length)), ROWS["small-rans"]);
+});
+
+test("what is no file is refused", async () => {
+  for (const wrong of ["horse.aec", undefined, null, 5, [1, 2]])
+    await assert.rejects(() => decode(wrong), { name: "InvalidValue" });
 });
 
 test("a canvas gets red, green, blue and opacity of eight bits", async () => {

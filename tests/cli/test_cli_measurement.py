@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import sys
 from html.parser import HTMLParser
@@ -343,3 +344,62 @@ def test_reconstruct_reduces_large_pictures_and_parts_models() -> None:
     succeeds("reconstruct", "large.png", "seven.png", "-e", "0", "-o", "a.png", "--side", "48")
     with Image.open("a.png") as figure:
         assert figure.height > 2 * 6 * 32
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["compare", "horse.png", "-o", "horse.png"],
+        ["compare", "pictures", "-o", "pictures/horse.png"],
+        ["compare", "horse.png", "--html", "./horse.png"],
+        ["reconstruct", "horse.png", "-o", "horse.png", "-m", "cifar"],
+        ["evaluate", "horse.png", "--json", "horse.png"],
+        ["view", "horse.aec", "-o", "horse.aec"],
+        ["view", "horse.aec", "--against", "horse.png", "-o", "horse.png"],
+        ["features", "all.npz", "-o", "all.npz", "-m", "cifar"],
+        ["evaluate", "all.npz:horse", "--csv", "all.npz"],
+        ["robustness", "pictures", "-m", "cifar", "-d", "mean:3", "--sheet", "pictures/horse.png"],
+        ["robustness", "pictures", "-m", "cifar", "-d", "mean:3", "--sheet", "new.png", "--plot", "new.png"],
+        ["bench", "horse.png", "--anchors", "horse.json", "-o", "horse"],
+        ["evaluate", "horse.png", "--json", "new", "--csv", "new"],
+    ],
+)
+def test_no_output_replaces_an_input_or_another_output(words: list[str]) -> None:
+    Path("pictures").mkdir()
+    Path("pictures/horse.png").write_bytes(Path("horse.png").read_bytes())
+    Path("horse.aec").write_bytes(aecodec.encode(COLOUR[0], model="cifar", effort=0))
+    Path("horse.json").write_text("{}")
+    np.savez("all.npz", horse=COLOUR[0][None])
+    before = {file: file.read_bytes() for file in Path().rglob("*") if file.is_file()}
+    refuses(*words, "--force")
+    assert {file: file.read_bytes() for file in Path().rglob("*") if file.is_file()} == before
+
+
+def test_what_is_printed_does_not_mix_with_an_output_in_a_pipe() -> None:
+    np.savez("all.npz", horse=COLOUR[0][None])
+    done = aec("features", "all.npz", "-m", "cifar", "-o", "-")
+    with np.load(io.BytesIO(done.stdout_bytes)) as arrays:
+        assert "vector" in arrays.files and "vector (1," in done.stderr
+    done = aec("compare", "horse.png", "--html", "-")
+    assert done.stdout.rstrip().endswith("</html>") and "AVIF" in done.stderr
+    done = aec("evaluate", "horse.png", "-m", "cifar", "--json", "-")
+    assert json.loads(done.stdout)["name"] == "aecodec" and "PSNR" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of files are Unicode")
+def test_names_that_are_not_utf_8_are_shown_all_the_same() -> None:
+    Path("odd").mkdir()
+    Path(os.fsdecode(b"odd/h\xff.png")).write_bytes(Path("horse.png").read_bytes())
+    assert "h\ufffd.png" in succeeds("compare", "odd", "-o", "odd.png", "--html", "odd.html", "-m", "cifar")
+    assert "h\ufffd.png" in Path("odd.html").read_text()
+    words = ["-m", "cifar", "-q", "40", "-e", "0", "--no-speed", "--rivals", "none", "-o", "my bench"]
+    succeeds("bench", os.fsdecode(b"odd/h\xff.png"), *words)
+    page = Path("my bench.md").read_text()
+    assert page.startswith("# h\ufffd.png, ") and "](<my bench.png>)" in page
+
+
+def test_a_codec_that_cannot_store_a_picture_is_left_out() -> None:
+    Image.fromarray(np.zeros((1, 16_384), np.uint8)).save("long.png")
+    done = aec("compare", "long.png", "-m", "photo", "-q", "5", "-o", "long-compared.png")
+    assert done.exit_code == 0 and "WebP" not in done.stdout
+    assert "long.png: WebP is left out, a side has at most 16,383 pixels\n" in done.stderr

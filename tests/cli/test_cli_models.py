@@ -138,3 +138,9 @@ def test_a_server_that_does_not_answer_is_named(kept: Path) -> None:
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/tiny-1.safetensors"
         said = refused("add", url)
     assert said.startswith(f"aec: {url}: ") and "<" not in said and not kept.exists()
+
+
+@pytest.mark.parametrize("url", ["http://a b/x", "http://host:abc/x", "https://exa..mple/x", "http://[bad"])
+def test_a_url_that_is_none_is_one_sentence(url: str, kept: Path) -> None:
+    said = refused("add", url)
+    assert said.startswith(f"aec: {url}: ") and said.count("\n") == 1 and not kept.exists()

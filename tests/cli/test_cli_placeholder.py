@@ -101,6 +101,10 @@ def test_a_suffix_that_no_picture_has_is_wrong_usage() -> None:
         ["--decode", "AAAA"],
         ["a.png", "-o", "b.png"],
         ["a.png", "--width", "9"],
+        ["a.png", "--force"],
+        ["--decode", "AAAA", "-o", "b.png", "--hex"],
+        ["--decode", "AAAA", "-o", "b.png", "-n", "10"],
+        ["--decode", "", "-o", "b.png"],
     ],
 )
 def test_wrong_usage_is_exit_code_2(arguments: list[str]) -> None:

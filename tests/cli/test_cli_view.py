@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import webbrowser
 from pathlib import Path
 
@@ -88,3 +89,26 @@ def test_what_does_not_fit_is_refused() -> None:
     assert "already exists" in refuses("a.aec", "-o", "p.html")
     assert Path("p.html").read_text() == "mine"
     succeeds("view", "a.aec", "-o", "p.html", "--force")
+
+
+def test_the_psnr_is_that_of_aec_verify() -> None:
+    alpha = np.full((32, 32), 255, np.uint8)
+    alpha[:8], alpha[8:16] = 0, 100
+    picture = np.dstack([COLOUR[0], alpha])
+    Image.fromarray(picture).save("c.png")
+    for name, options in (("c", {"model": "cifar", "quality": 30}), ("d", {"lossless": True})):
+        Path(f"{name}.aec").write_bytes(aecodec.encode(picture, **options))
+        succeeds("view", f"{name}.aec", "--against", "c.png", "-o", f"{name}.html")
+    verified = re.search(r"PSNR ([0-9.]+ dB)", succeeds("verify", "c.aec", "--against", "c.png").stdout)
+    assert verified and f'"psnr": "{verified[1]}"' in Path("c.html").read_text()
+    assert '"psnr": "infinite"' in Path("d.html").read_text()
+
+
+def test_a_damaged_file_is_shown_as_one_beside_its_original() -> None:
+    picture = np.tile(COLOUR[0], (3, 3, 1))
+    Image.fromarray(picture).save("large.png")
+    data = bytearray(aecodec.encode(picture, model="cifar", quality=20, effort=0))
+    data[len(data) // 2] ^= 1
+    Path("large.aec").write_bytes(data)
+    succeeds("view", "large.aec", "--against", "large.png", "-o", "page.html")
+    assert '"psnr": null' in Path("page.html").read_text()

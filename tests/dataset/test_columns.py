@@ -199,3 +199,53 @@ def test_integers_that_no_type_holds_together_are_read_as_they_are(tmp_path: Pat
     found = dataset.open(path).columns["id"]
     assert found.dtype == object
     assert found.tolist() == [large, -1]
+
+
+def test_labels_without_names_are_not_taken_for_those_of_strings(tmp_path: Path) -> None:
+    path = tmp_path / "set.aecs"
+    dataset.write(path, [FILE] * 3, labels=[0, 1, 7])
+    with pytest.raises(aecodec.InvalidValue, match="integers without names"):
+        dataset.append(path, [FILE], labels=["cat"])
+    with dataset.Writer(tmp_path / "other.aecs", label_names=["cat", "dog"]) as writer:
+        writer.add([FILE], labels=[1])
+        writer.add([FILE], labels=["emu"])
+        writer.add([FILE], labels=[5])
+        with pytest.raises(aecodec.InvalidValue, match="integers without names"):
+            writer.add([FILE], labels=["fox"])
+    ds = dataset.open(tmp_path / "other.aecs")
+    assert ds.labels is not None and ds.labels.tolist() == [1, 2, 5] and ds.label_names == ["cat", "dog", "emu"]
+
+
+def test_labels_that_were_refused_leave_no_name(tmp_path: Path) -> None:
+    path = tmp_path / "set.aecs"
+    with dataset.Writer(path) as writer:
+        writer.add([FILE], labels=["cat"], columns={"x": [1]})
+        with pytest.raises(aecodec.InvalidValue):
+            writer.add([FILE], labels=["dgo"], columns={"y": [1]})
+        writer.add([FILE], labels=["dog"], columns={"x": [1]})
+    assert dataset.open(path).label_names == ["cat", "dog"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"labels": ["a\udcff"]},
+        {"columns": {"name": ["a\udcff"]}},
+        {"columns": {"a\udcff": [1]}},
+        {"metadata": {"name": "a\udcff"}},
+        {"label_names": ["a\udcff"]},
+    ],
+)
+def test_text_that_is_not_unicode_is_refused(given: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(aecodec.InvalidValue):
+        dataset.write(tmp_path / "set.aecs", [FILE], **given)
+    assert not any(tmp_path.iterdir())
+
+
+def test_appending_takes_neither_metadata_nor_names(tmp_path: Path) -> None:
+    path = tmp_path / "set.aecs"
+    dataset.write(path, [FILE], labels=["cat"])
+    for words in ({"metadata": {"a": 1}}, {"label_names": ["dog"]}):
+        with pytest.raises(aecodec.InvalidValue):
+            dataset.Writer(path, appending=True, **words)
+    assert dataset.open(path).label_names == ["cat"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -142,3 +143,12 @@ def test_a_name_with_wildcards_is_a_file_if_there_is_one(tmp_path: Path) -> None
     path = tmp_path / "odd[1].aecs"
     dataset.write(path, DIGITS[:3])
     assert len(dataset.open(path)) == 3
+
+
+@pytest.mark.parametrize("labels", [([0, 1], ["cat", "dog"]), (["cat", "dog"], [0, 1]), (["cat"], [0, 1])])
+def test_labels_with_and_without_names_do_not_mix(labels: tuple[list[Any], ...], tmp_path: Path) -> None:
+    paths = [tmp_path / f"{index}.aecs" for index in range(2)]
+    for path, some in zip(paths, labels, strict=True):
+        dataset.write(path, DIGITS[: len(some)], labels=some)
+    with dataset.open(tmp_path / "*.aecs") as ds, pytest.raises(InvalidValue):
+        ds.labels  # noqa: B018

@@ -14,7 +14,7 @@ import pytest
 from samples import COLOUR, DIGITS
 
 import aecodec
-from aecodec.errors import AecError, InvalidValue, UnsupportedImage
+from aecodec.errors import AecError, InvalidValue, LimitExceeded, UnsupportedImage
 
 zarr = pytest.importorskip("zarr", reason="needs zarr")
 numcodecs = pytest.importorskip("numcodecs", reason="needs numcodecs")
@@ -133,7 +133,9 @@ def test_a_damaged_chunk_is_an_error(tmp_path: Path) -> None:
 
 def test_a_chunk_of_another_shape_is_an_error() -> None:
     data = chunks.encode(DIGITS[0], chunks.ChunkOptions())
-    with pytest.raises(InvalidValue, match=r"\(28, 28\), which are no array of \(9, 9\)"):
+    with pytest.raises(InvalidValue, match=r"\(28, 28\), which are no array of \(90, 9\)"):
+        chunks.decode(data, (90, 9))
+    with pytest.raises(LimitExceeded):
         chunks.decode(data, (9, 9))
 
 
@@ -165,3 +167,23 @@ def test_the_size_of_a_chunk_is_not_known_before() -> None:
     with pytest.raises(NotImplementedError):
         v3.AecCodec().compute_encoded_size(100, None)
     assert not v3.AecCodec.is_fixed_size
+
+
+def test_chunks_in_fortran_order_are_refused(tmp_path: Path) -> None:
+    made = zarr.create_array(
+        tmp_path,
+        shape=STACK.shape,
+        chunks=(8, 32, 32, 3),
+        dtype=np.uint8,
+        zarr_format=2,
+        order="F",
+        compressors=v2.AecCodec(lossless=True),
+    )
+    with pytest.raises(UnsupportedImage, match="order='C'"):
+        made[...] = STACK
+
+
+def test_options_are_values_that_metadata_can_hold() -> None:
+    assert json.dumps(v2.AecCodec(quality=np.int64(60)).get_config()) == '{"id": "aecodec", "quality": 60}'
+    with pytest.raises(InvalidValue):
+        v2.AecCodec(progress=print)

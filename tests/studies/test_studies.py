@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from aecodec.images import distortions
 from aecodec.metrics import pooled_psnr
 from aecodec.models import registry
 from aecodec.models.description import COEFFICIENT_BITS
+from aecodec.sources.stacks import pictures_for
 from aecodec.studies import robustness
 
 STACK = np.stack(DIGITS)[..., None]
@@ -249,3 +251,32 @@ def test_aec_anomalies_ranks_a_folder(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["anomalies", str(tmp_path), "-m", "mnist", "-n", "1"])
     assert done.exit_code == 1
     assert "noise.png" in done.output and "broken.png" in done.output
+
+
+def test_aec_anomalies_goes_on_past_what_cannot_be_read(tmp_path: Path) -> None:
+    Image.fromarray(DIGITS[0]).save(tmp_path / "digit.png")
+    (tmp_path / "lost.png").symlink_to(tmp_path / "nothing.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    done = CliRunner().invoke(main, ["anomalies", str(tmp_path), "-m", "mnist"])
+    assert done.exit_code == 1
+    assert "digit.png" in done.stdout and "lost.png" in done.stderr and "pipe.png" not in done.output
+
+
+@pytest.mark.parametrize("command", ["features", "robustness"])
+def test_studies_take_pictures_as_they_are_or_refuse_them(command: str, tmp_path: Path) -> None:
+    words = {"features": ["-o", str(tmp_path / "f.npz")], "robustness": ["-d", "none", "--quiet"]}[command]
+    for name, picture, what in (
+        ("large", np.zeros((30, 28), np.uint8), "28x30 does not fit a model of 28x28"),
+        ("colour", COLOUR[0][:28, :28], "colours"),
+    ):
+        (tmp_path / name).mkdir()
+        Image.fromarray(picture).save(tmp_path / name / "a.png")
+        done = CliRunner().invoke(main, [command, str(tmp_path / name), "-m", "mnist", *words])
+        assert done.exit_code == 1 and what in done.stderr and "a.png" in done.stderr
+
+
+def test_gray_pictures_stored_in_colour_and_the_reverse_fit(tmp_path: Path) -> None:
+    Image.fromarray(np.dstack([DIGITS[0]] * 3)).save(tmp_path / "a.png")
+    assert np.array_equal(pictures_for(str(tmp_path), "mnist"), DIGITS[0][None, ..., None])
+    Image.fromarray(COLOUR[0][..., 0]).save(tmp_path / "a.png")
+    assert np.array_equal(pictures_for(str(tmp_path / "a.png"), "cifar")[0], np.dstack([COLOUR[0][..., 0]] * 3))

@@ -10,7 +10,7 @@ import style from "./view.css";
 interface Embedded {
   name: string;
   data: string;
-  against?: { name: string; src: string };
+  against?: { name: string; src: string; psnr: string | null };
 }
 
 interface Shown {
@@ -19,7 +19,6 @@ interface Shown {
   against: Embedded["against"];
   info?: Info;
   picture?: Picture;
-  psnr?: number;
   error?: Error;
 }
 
@@ -192,25 +191,8 @@ class Viewer {
     if (file.against) {
       this.#original.src = file.against.src;
       [file.against.name, file.name].forEach((name, i) => (this.#names[i].textContent = name));
-      if (file.psnr === undefined) void this.#measure(file, pixels);
     }
     this.#fit();
-  }
-
-  async #measure(file: Shown, pixels: ImageData): Promise<void> {
-    await this.#original.decode();
-    const canvas = make("canvas", { width: pixels.width, height: pixels.height });
-    const context = canvas.getContext("2d");
-    if (!context || this.#original.naturalWidth !== pixels.width || this.#original.naturalHeight !== pixels.height)
-      return;
-    context.drawImage(this.#original, 0, 0);
-    file.psnr = psnrOf(pixels.data, context.getImageData(0, 0, pixels.width, pixels.height).data);
-    if (this.#current === file)
-      this.#facts.append(
-        ...factsOf(file)
-          .slice(-1)
-          .flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]),
-      );
   }
 
   // Zoom --- in CSS pixels for a pixel of the picture
@@ -344,13 +326,7 @@ class Viewer {
   }
 }
 
-function psnrOf(a: Uint8ClampedArray, b: Uint8ClampedArray): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) if (i % 4 < 3) sum += (a[i] - b[i]) ** 2;
-  return 10 * Math.log10((255 ** 2 * a.length * 0.75) / sum);
-}
-
-function factsOf({ bytes, info, error, picture, psnr }: Shown): [string, string][] {
+function factsOf({ bytes, against, info, error, picture }: Shown): [string, string][] {
   const facts: [string, string][] = [["File", counted(bytes.length, "byte")]];
   if (info) {
     const pixels = info.width * info.height;
@@ -369,7 +345,7 @@ function factsOf({ bytes, info, error, picture, psnr }: Shown): [string, string]
   }
   if (error) facts.push(["Failure", error instanceof AecError ? error.name : "Error"]);
   if (picture) facts.push(["Checksum", "matches"]);
-  if (psnr !== undefined) facts.push(["PSNR", psnr === Infinity ? "equal to the original" : `${psnr.toFixed(2)} dB`]);
+  if (picture && against?.psnr) facts.push(["PSNR", against.psnr]);
   return facts;
 }
 
