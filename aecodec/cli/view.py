@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import numpy as np
 
 import aecodec
 from aecodec.cli.byte_files import write
@@ -78,16 +79,17 @@ def _original(name: str, data: bytes, info: aecodec.Info) -> Original:
     from aecodec.evaluation.differences import difference
     from aecodec.evaluation.viewer import Original
     from aecodec.images import loading
-    from aecodec.images.source import joined
+    from aecodec.images.source import eight_bits, joined
 
     with expected_errors(name):
-        source = loading.load(name)
+        source = loading.load(name, wide=info.bits == 16)
     height, width = source.samples.shape[:2]
     if (width, height) != (info.width, info.height):
         raise Failure(f"{name}: the picture is {width}x{height}, and the file decodes to {info.width}x{info.height}")
-    shown, psnr = joined(source.samples, source.alpha), None
+    picture, psnr = joined(source.samples, source.alpha), None
     with suppress(aecodec.AecError):  # the page says what is wrong with the file
         decoded = aecodec.decode(data, max_pixels=info.width * info.height)
-        if (decoded.shape, decoded.dtype) == (shown.shape, shown.dtype):
+        if (decoded.shape, decoded.dtype) == (picture.shape, picture.dtype):
             psnr = difference(source, decoded, every_sample=info.max_error is not None).psnr
+    shown = picture if picture.dtype == np.uint8 else eight_bits(picture)
     return Original(Path(name).name, shown, psnr)

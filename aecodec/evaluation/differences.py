@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aecodec.images.source import Picture, Source
+from aecodec.images.source import Picture, Source, joined
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,7 @@ def difference(source: Source, decoded: Picture, *, every_sample: bool) -> Diffe
 
     every_sample: whether the file keeps the colours of fully transparent pixels, which count only then.
     """
-    original = source.samples if source.alpha is None else np.dstack([source.samples, source.alpha])
-    error = np.abs(original.astype(np.int64) - decoded)
+    error = np.abs(joined(source.samples, source.alpha).astype(np.int64) - decoded)
     colours = error
     if source.alpha is not None:
         colours = error[..., :-1]

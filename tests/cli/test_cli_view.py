@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import webbrowser
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +76,12 @@ def test_a_missing_browser_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_originals_are_put_beside_their_files() -> None:
     succeeds("view", "b.aec", "--against", "b.png", "-o", "page.html")
-    assert '"against": {"name": "b.png", "src": "data:image/png;base64,' in Path("page.html").read_text()
+    found = re.search(
+        r'"against": {"name": "b.png", "src": "data:image/png;base64,([^"]*)"', Path("page.html").read_text()
+    )
+    assert found
+    with Image.open(BytesIO(base64.b64decode(found[1]))) as image:
+        assert np.array_equal(np.asarray(image), COLOUR[0])
 
 
 def test_what_does_not_fit_is_refused() -> None:
