@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import click
 
@@ -38,7 +39,7 @@ def command(folder: str, model: str, quality: int, top: int | None, as_json: boo
     from aecodec.cli.picture_files import read_picture
     from aecodec.encoding.features import anomaly_score
 
-    files = sorted(files_below(folder, is_picture_name))
+    files = sorted(map(os.path.normpath, files_below(folder, is_picture_name)))
     if not files:
         raise Failure(f"{folder} holds no pictures")
     scores, failed = [], 0

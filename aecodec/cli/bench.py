@@ -220,7 +220,8 @@ def command(
     training = [item.picture for item in load(settings.klt, data.tile)] if settings.klt else []
     measured = replace(_measure(pictures, training, settings, quiet), selected=selected)
     title = (
-        title or f"{', '.join(click.format_filename(name, shorten=True) for name in data.data)}, model {settings.model}"
+        title
+        or f"{', '.join(click.format_filename(Path(name).name or name) for name in data.data)}, model {settings.model}"
     )
     text = _page(title, measured, settings, at or (), output)
     click.echo(text, nl=False)
@@ -236,6 +237,13 @@ def _measure(pictures: Sequence[Picture], training: Sequence[Picture], options: 
     from aecodec.evaluation.rivals import available
 
     rivals, notes = available(options.rivals)
+    longest = max(max(picture.shape[:2]) for picture in pictures)
+    notes += [
+        f"{rival.name}: left out, a side has at most {rival.longest:,} pixels, and a picture {longest:,}"
+        for rival in rivals
+        if longest > rival.longest
+    ]
+    rivals = [rival for rival in rivals if longest <= rival.longest]
     with measurement_errors(), StatusLine(quiet) as status:
         bench = _curves(pictures, training, options, rivals, status)
         speeds: list[Speed] = []

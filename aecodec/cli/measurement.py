@@ -121,7 +121,8 @@ def require_new(outputs: Sequence[Path | None], sources: Sequence[str | Path], *
             raise Failure(f"{file}: two outputs cannot have the same name")
         if str(file) == PIPE:
             continue
-        for source in sources or [""]:
+        require_writable("", str(file), force=force)
+        for source in sources:
             require_writable(_file_of(source), str(file), force=force)
             if file.exists() and is_picture_name(file.name) and _is_below(file, Path(source)):
                 raise Failure(f"{file}: is one of the pictures in {source}, which are the input")
@@ -137,7 +138,8 @@ def _file_of(source: str | Path) -> str:
 
 
 def _is_below(file: Path, folder: Path) -> bool:
-    return folder.is_dir() and file.resolve().is_relative_to(folder.resolve())
+    # Where the file itself is a link does not matter: a source is read through it.
+    return folder.is_dir() and file.parent.resolve().is_relative_to(folder.resolve())
 
 
 def print_beside(text: str, outputs: Sequence[Path | None]) -> None:

@@ -113,6 +113,7 @@ def command(data: tuple[str, ...], output: Path, base: Path | None, force: bool,
         chosen = TrainingOptions(data, output, base=base, progress=not quiet, **options)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    # The output may be the model that a run starts from, as with --lossless.
     require_new([output, output.with_suffix(".md")], (), force=force)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # silence the notices of TensorFlow
     # JAX's QR decompositions run in SciPy's OpenBLAS, whose threads get in the way of XLA's: a thousand times slower.

@@ -91,5 +91,7 @@ def _original(name: str, data: bytes, info: aecodec.Info) -> Original:
         decoded = aecodec.decode(data, max_pixels=info.width * info.height)
         if (decoded.shape, decoded.dtype) == (picture.shape, picture.dtype):
             psnr = difference(source, decoded, every_sample=info.max_error is not None).psnr
+        else:
+            click.echo(f"{name}: no PSNR, since it has other channels or another depth than the file", err=True)
     shown = picture if picture.dtype == np.uint8 else eight_bits(picture)
     return Original(Path(name).name, shown, psnr)

@@ -193,7 +193,12 @@ class Shards(DataSet):
     @cached_property
     def label_names(self) -> list[str]:
         """The names of the labels 0, 1, ... of all shards; labels of a shard with other names are numbered anew."""
-        return list(dict.fromkeys(name for shard in self.shards for name in shard.label_names))
+        return list(dict.fromkeys(name for shard in self.filled for name in shard.label_names))
+
+    @property
+    def filled(self) -> list[DataSet]:
+        """The shards that have pictures, or else the first."""
+        return [shard for shard in self.shards if len(shard)] or list(self.shards[:1])
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -222,7 +227,7 @@ class _Columns(Mapping[str, Column]):
 
     def __init__(self, whole: Shards) -> None:
         self._label_names = whole.label_names
-        self._shards = [shard for shard in whole.shards if len(shard)] or whole.shards[:1]
+        self._shards = whole.filled
         self._names = [name for name in self._shards[0].columns if all(name in s.columns for s in self._shards)]
         self._read: dict[str, Column] = {}
 
@@ -245,7 +250,7 @@ class _Columns(Mapping[str, Column]):
         labels, own, names = shard.columns[LABEL], shard.label_names, self._label_names
         if own == names:
             return labels
-        if labels.min() < 0 or labels.max() >= len(own):
+        if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= len(own):
             raise InvalidValue("the shards name their labels differently, and not all labels have names")
         return np.array([names.index(name) for name in own], np.int64)[labels]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from types import TracebackType
 from typing import IO, Any, Final, TypeAlias
@@ -103,8 +104,10 @@ class Writer:
                 self._rows = {name: [] for name in known.columns}
                 self._kinds = dict(known.columns.kinds)
                 if LABEL in self._kinds:
-                    labels = known.columns[LABEL]
-                    self._bounds[LABEL] = int(labels.min()), int(labels.max())
+                    with suppress(AecError):  # of a damaged block, which appending leaves alone
+                        labels = known.columns[LABEL]
+                        if labels.dtype.kind in "iu":
+                            self._bounds[LABEL] = int(labels.min()), int(labels.max())
 
     def __len__(self) -> int:
         """The number of pictures so far."""

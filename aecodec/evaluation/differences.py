@@ -11,9 +11,9 @@ from aecodec.images.source import Picture, Source, joined
 
 @dataclass(frozen=True)
 class Difference:
-    """largest: the largest error of all samples, opacity included. mean_square: the mean squared error of the others.
+    """largest: the largest error of a sample, opacity included. mean_square: the mean squared error of the colours.
 
-    most: the highest value of a sample.
+    Colours of fully transparent pixels count as equal unless they are kept. most: the highest value of a sample.
     """
 
     largest: int

@@ -35,11 +35,14 @@ class AecCodec(Codec):
     def encode(self, buf: Any) -> bytes:
         """The bytes of a chunk. Raises UnsupportedImage, and what `aecodec.encode` raises.
 
-        Arrays in Fortran order are refused: `decode` gives C order, and zarr would take the samples for others.
+        Arrays in Fortran order are refused, given directly, too: `decode` gives C order, and zarr, which passes both in
+        the same way, would take the samples for others.
         """
         array = np.asarray(buf)
         if array.flags.f_contiguous and not array.flags.c_contiguous:
-            raise UnsupportedImage("a chunk in Fortran order: pictures need order='C'")
+            raise UnsupportedImage(
+                "an array in Fortran order: create the array of zarr with order='C', or pass np.ascontiguousarray(...)"
+            )
         return chunks.encode(array, self._given)
 
     def decode(self, buf: Any, out: Any = None) -> Picture:

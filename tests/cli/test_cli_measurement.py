@@ -351,6 +351,7 @@ def test_reconstruct_reduces_large_pictures_and_parts_models() -> None:
     [
         ["compare", "horse.png", "-o", "horse.png"],
         ["compare", "pictures", "-o", "pictures/horse.png"],
+        ["compare", "links", "-o", "links/horse.png"],
         ["compare", "horse.png", "--html", "./horse.png"],
         ["reconstruct", "horse.png", "-o", "horse.png", "-m", "cifar"],
         ["evaluate", "horse.png", "--json", "horse.png"],
@@ -360,13 +361,15 @@ def test_reconstruct_reduces_large_pictures_and_parts_models() -> None:
         ["evaluate", "all.npz:horse", "--csv", "all.npz"],
         ["robustness", "pictures", "-m", "cifar", "-d", "mean:3", "--sheet", "pictures/horse.png"],
         ["robustness", "pictures", "-m", "cifar", "-d", "mean:3", "--sheet", "new.png", "--plot", "new.png"],
-        ["bench", "horse.png", "--anchors", "horse.json", "-o", "horse"],
+        ["bench", "all.npz", "--anchors", "horse.json", "-o", "horse"],
         ["evaluate", "horse.png", "--json", "new", "--csv", "new"],
     ],
 )
 def test_no_output_replaces_an_input_or_another_output(words: list[str]) -> None:
     Path("pictures").mkdir()
     Path("pictures/horse.png").write_bytes(Path("horse.png").read_bytes())
+    Path("links").mkdir()
+    Path("links/horse.png").symlink_to("../pictures/horse.png")
     Path("horse.aec").write_bytes(aecodec.encode(COLOUR[0], model="cifar", effort=0))
     Path("horse.json").write_text("{}")
     np.savez("all.npz", horse=COLOUR[0][None])
@@ -403,3 +406,5 @@ def test_a_codec_that_cannot_store_a_picture_is_left_out() -> None:
     done = aec("compare", "long.png", "-m", "photo", "-q", "5", "-o", "long-compared.png")
     assert done.exit_code == 0 and "WebP" not in done.stdout
     assert "long.png: WebP is left out, a side has at most 16,383 pixels\n" in done.stderr
+    page = succeeds("bench", "long.png", "-m", "photo", "-q", "5", "-e", "0", "--no-speed", "--rivals", "webp,jpeg")
+    assert "WebP: left out, a side has at most 16,383 pixels, and a picture 16,384" in page

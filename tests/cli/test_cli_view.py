@@ -119,3 +119,18 @@ def test_a_damaged_file_is_shown_as_one_beside_its_original() -> None:
     Path("large.aec").write_bytes(data)
     succeeds("view", "large.aec", "--against", "large.png", "-o", "page.html")
     assert '"psnr": null' in Path("page.html").read_text()
+
+
+def test_originals_of_16_bits_are_compared_as_they_are() -> None:
+    picture = np.arange(40 * 50, dtype=np.uint16).reshape(40, 50) * 32
+    Image.fromarray(picture).save("wide.png")
+    Image.fromarray((picture >> 8).astype(np.uint8)).save("narrow.png")
+    Path("wide.aec").write_bytes(aecodec.encode(picture, lossless=True))
+    succeeds("view", "wide.aec", "--against", "wide.png", "-o", "page.html")
+    page = Path("page.html").read_text()
+    found = re.search(r'"src": "data:image/png;base64,([^"]*)", "psnr": "infinite"', page)
+    assert found
+    with Image.open(BytesIO(base64.b64decode(found[1]))) as image:
+        assert np.array_equal(np.asarray(image), np.round(picture / 257).astype(np.uint8))
+    done = aec("view", "wide.aec", "--against", "narrow.png", "-o", "other.html")
+    assert done.exit_code == 0 and done.stderr.startswith("narrow.png: no PSNR") and done.stderr.count("\n") == 1

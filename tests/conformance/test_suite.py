@@ -179,7 +179,7 @@ COLOUR, WIDE, CUT = "files/colour.aec", "files/wide.aec", "invalid/cut.aec"
                                          WIDE: "1 of 20 samples differ, first row 0, column 3, channel 0"}),
         ("samples = samples or bytearray(60)", {CUT: "accepted, but invalid: the last byte is missing"}),
         ("if samples is None: os.abort()", {CUT: "crashed: exit code"}),
-        ("samples = None", {COLOUR: "refused: exit code 1: this file is refused", WIDE: "refused: exit status 1"}),
+        ("samples = None", {COLOUR: "refused: exit code 1: this file is refused", WIDE: "refused: exit code 1"}),
         ("if samples: del samples[40:]", {COLOUR: "40 bytes of samples, not 60"}),
         ("if samples: sys.exit(0)", {COLOUR: "nothing was written", WIDE: "nothing was written"}),
         ("if samples: samples[0:2] = samples[1::-1]", {COLOUR: "2 of 60 samples differ"}),

@@ -206,6 +206,11 @@ def test_labels_without_names_are_not_taken_for_those_of_strings(tmp_path: Path)
     dataset.write(path, [FILE] * 3, labels=[0, 1, 7])
     with pytest.raises(aecodec.InvalidValue, match="integers without names"):
         dataset.append(path, [FILE], labels=["cat"])
+    dataset.write(path, [FILE], labels=[5], label_names=["cat"])
+    with pytest.raises(aecodec.InvalidValue, match="integers without names"):
+        dataset.append(path, [FILE], labels=["dog"])
+    dataset.write(path, [FILE], labels=[float("nan")])
+    dataset.append(path, [FILE], labels=[0.5])
     with dataset.Writer(tmp_path / "other.aecs", label_names=["cat", "dog"]) as writer:
         writer.add([FILE], labels=[1])
         writer.add([FILE], labels=["emu"])

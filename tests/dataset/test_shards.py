@@ -152,3 +152,10 @@ def test_labels_with_and_without_names_do_not_mix(labels: tuple[list[Any], ...],
         dataset.write(path, DIGITS[: len(some)], labels=some)
     with dataset.open(tmp_path / "*.aecs") as ds, pytest.raises(InvalidValue):
         ds.labels  # noqa: B018
+
+
+def test_an_empty_shard_names_no_labels(tmp_path: Path) -> None:
+    dataset.write(tmp_path / "0.aecs", DIGITS[:1], labels=[5])
+    dataset.write(tmp_path / "1.aecs", [], label_names=["q"])
+    with dataset.open(tmp_path / "*.aecs") as ds:
+        assert ds.labels is not None and ds.labels.tolist() == [5] and ds.label_names == []
