@@ -219,10 +219,8 @@ def command(
     pictures, selected = selection.load(data)
     training = [item.picture for item in load(settings.klt, data.tile)] if settings.klt else []
     measured = replace(_measure(pictures, training, settings, quiet), selected=selected)
-    title = (
-        title
-        or f"{', '.join(click.format_filename(Path(name).name or name) for name in data.data)}, model {settings.model}"
-    )
+    names = ", ".join(click.format_filename(Path(name).name or name) for name in data.data)
+    title = title or f"{names}, model {settings.model}"
     text = _page(title, measured, settings, at or (), output)
     click.echo(text, nl=False)
     if output is not None:

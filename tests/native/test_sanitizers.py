@@ -9,7 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import golden
 import pytest
 from reference_engine import needs_native
 
@@ -41,10 +40,15 @@ import sys
 sys.path.append("tests")
 import aecodec
 import golden
-files = [golden.data(name) for name in golden.ROWS]
+from samples import MODELS, SHAPES
+# The files of each other model run the same code.
+others = tuple(f"{name}-q" for name in {*MODELS} - {*SHAPES})
+files = [golden.data(name) for name in golden.ROWS if not name.startswith(others)]
+assert len(files) > 100
 for data in files:
     aecodec.decode(data)
-print(len(aecodec.decode_many(files)))
+assert len(aecodec.decode_many(files)) == len(files)
+print("done")
 """
 ENCODE = """
 import sys
@@ -106,7 +110,7 @@ def test_the_sanitizers_find_what_is_wrong(program: str, report: str, sanitized:
 @pytest.mark.parametrize("path", PATHS)
 def test_golden_files_decode_by_every_code_path(path: str, sanitized: dict[str, str]) -> None:
     done = run(DECODE, {**sanitized, native.PATH: path})
-    assert (done.stdout, done.returncode) == (f"{len(golden.ROWS)}\n", 0), done.stderr
+    assert (done.stdout, done.returncode) == ("done\n", 0), done.stderr
 
 
 @pytest.mark.parametrize("path", PATHS)
