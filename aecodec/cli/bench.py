@@ -235,13 +235,13 @@ def _measure(pictures: Sequence[Picture], training: Sequence[Picture], options: 
     from aecodec.evaluation.rivals import available
 
     rivals, notes = available(options.rivals)
-    longest = max(max(picture.shape[:2]) for picture in pictures)
+    longest = max(pictures, key=lambda picture: max(picture.shape[:2]))
     notes += [
-        f"{rival.name}: left out, a side has at most {rival.longest:,} pixels, and a picture {longest:,}"
+        f"{rival.name}: left out, a side has at most {rival.longest:,} pixels, and a picture {max(longest.shape[:2]):,}"
         for rival in rivals
-        if longest > rival.longest
+        if not rival.can_store(longest)
     ]
-    rivals = [rival for rival in rivals if longest <= rival.longest]
+    rivals = [rival for rival in rivals if rival.can_store(longest)]
     with measurement_errors(), StatusLine(quiet) as status:
         bench = _curves(pictures, training, options, rivals, status)
         speeds: list[Speed] = []

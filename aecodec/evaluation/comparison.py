@@ -65,8 +65,7 @@ class Comparison:
 
 def codecs_for(item: Item, rivals: Sequence[Rival]) -> list[Codec]:
     """The rivals that can store a picture, as codecs that decode it in gray or in colour, as it is."""
-    fitting = [rival for rival in rivals if max(item.picture.shape[:2]) <= rival.longest]
-    return [rival_codec(rival, item.picture.ndim == 2) for rival in fitting]
+    return [rival_codec(rival, item.picture.ndim == 2) for rival in rivals if rival.can_store(item.picture)]
 
 
 def left_out(items: Sequence[Item], rivals: Sequence[Rival]) -> list[str]:
@@ -75,7 +74,7 @@ def left_out(items: Sequence[Item], rivals: Sequence[Rival]) -> list[str]:
         f"{item.name}: {rival.name} is left out, a side has at most {rival.longest:,} pixels"
         for item in items
         for rival in rivals
-        if max(item.picture.shape[:2]) > rival.longest
+        if not rival.can_store(item.picture)
     ]
 
 

@@ -54,6 +54,10 @@ class Rival:
         options = ", ".join(name if value is True else f"{name} {value}" for name, value in self.best.items())
         return f"{self.name} ({options})" if options else self.name
 
+    def can_store(self, picture: NDArray[np.uint8]) -> bool:
+        """Whether no side of a picture is too long."""
+        return bool(max(picture.shape[:2]) <= self.longest)
+
     def missing(self) -> str | None:
         """The reason why it cannot be used here, or None."""
         if self.package is not None:
