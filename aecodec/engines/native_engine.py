@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
@@ -26,8 +26,14 @@ if TYPE_CHECKING:
 INT16_LIMIT: Final = 32767
 # A sum of 32 bits, to which an earlier layer's output of 16 bits may be added
 NARROW_LIMIT: Final = (1 << 31) - (1 << 16)
+MOST_SHIFT: Final = 31
 # Positions times multiply-adds below which one thread does the work: handing it out takes some 50 microseconds
 SHARED_WORK: Final = 1 << 23
+# Winograd's algorithm in layers.c: products of a patch of 2x2 positions; up to which share of the 9 for each position
+# it is worth it; and 2 G, for the weights
+PLACES: Final = 16
+WORTH_IT: Final = 0.8
+_WINOGRAD: Final = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]])
 
 
 class NativeEngine:
@@ -54,13 +60,12 @@ class NativeEngine:
             more = None if plus is None else plus.astype(np.float32)
             return self._numpy.run(network, x.astype(np.float32), positions, more).astype(_dtype(network))
         n, height, width, _ = x.shape
-        where = np.arange(height * width) if positions is None else positions
-        if not where.size:
+        if positions is not None and not positions.size:
             return np.empty((n, 0, network.layers[-1].units), np.int16)
         grid = _halves(x, plus) if network.reach > INT16_LIMIT else _sum(x, plus).astype(np.int16, copy=False)
         outputs: list[NDArray[np.int16]] = []
         for chain in chains:
-            outputs.append(chain.run(grid, where, outputs))
+            outputs.append(chain.run(grid, positions, outputs))
             grid = outputs[-1].reshape(n, height, width, -1) if positions is None else grid
         return outputs[-1]
 
@@ -133,7 +138,8 @@ class NativeEngine:
 class Chain:
     """A first layer, which may look at neighbours, and those after it, which do not, as the library wants them.
 
-    ``earlier``: of layers that add the output of an earlier chain, which one.
+    ``earlier``: of layers that add the output of an earlier chain, which one. ``bound``, ``reach``: the largest
+    magnitudes of the first layer's sums and inputs.
     """
 
     layers: tuple[ExactLayer, ...]
@@ -141,6 +147,8 @@ class Chain:
     structures: ctypes.Array[LayerStruct]
     inputs: int
     earlier: dict[int, int]
+    bound: int
+    reach: int
 
     @cached_property
     def kernel(self) -> int:
@@ -152,37 +160,65 @@ class Chain:
         """Multiply-adds for one position."""
         return sum(layer.weight.size for layer in self.layers)
 
+    @cached_property
+    def winograd(self) -> Chain | None:
+        """The chain with what its first layer needs for Winograd's algorithm; None if that is not exact there."""
+        first, made = self.layers[0], self.arrays[0]
+        if self.kernel != 3 or "weight" not in made or "low" in made:
+            return None
+        if 4 * self.reach > INT16_LIMIT or 4 * self.bound >= NARROW_LIMIT or first.shift.max() + 2 > MOST_SHIFT:
+            return None
+        weight = first.weight.reshape(3, 3, self.inputs, first.units).astype(np.int64)
+        weight = np.einsum("iy,jx,yxcu->ijcu", _WINOGRAD, _WINOGRAD, weight).reshape(-1, self.inputs, first.units)
+        if np.abs(weight).max(initial=0) > INT16_LIMIT:
+            return None
+        changed = made | {"weight": _packed(weight), "bias": 4 * made["bias"], "shift": made["shift"] + 2}
+        structures = type(self.structures)(*self.structures)
+        structures[0] = _structure(first, len(weight), self.inputs, changed, None)
+        return replace(self, arrays=(changed, *self.arrays[1:]), structures=structures)
+
     def run(
-        self, x: NDArray[np.int16], positions: NDArray[np.intp], outputs: Sequence[NDArray[np.int16]]
+        self, x: NDArray[np.int16], positions: NDArray[np.intp] | None, outputs: Sequence[NDArray[np.int16]]
     ) -> NDArray[np.int16]:
-        """The outputs (N, P, units) on grids x (N, H, W, inputs) at raster positions (P,).
+        """The outputs (N, P, units) on grids x (N, H, W, inputs) at raster positions (P,), or at all.
 
         ``outputs``: those of the chains before, which are at all positions if any is used.
         """
+        n, height, width, _ = x.shape
+        patches = -(-height // 2) * -(-width // 2)
+        pays = positions is None and PLACES * patches <= WORTH_IT * 9 * height * width
+        chain = self.winograd if pays else None
+        where = np.arange(height * width) if positions is None else positions
+        return (chain or self)._run(x, where, outputs, patches if chain else 0)
+
+    def _run(
+        self, x: NDArray[np.int16], positions: NDArray[np.intp], outputs: Sequence[NDArray[np.int16]], patches: int
+    ) -> NDArray[np.int16]:
+        """By Winograd's algorithm if the number of patches of a grid is given."""
         library = native.library()
         assert library is not None
         n, height, width, _ = x.shape
         flat, line, size = self._laid_out(x)
         y, column = np.divmod(positions, width)
         where = ((y * line + column) * self.inputs).astype(np.int64)
-        total, units = n * where.size, self.layers[-1].units
-        made = np.empty(total * units + TILE, np.int16)  # what a later chain adds is read by whole tiles
-        places = np.arange(where.size, dtype=np.int64) * units
+        count, units = where.size, self.layers[-1].units
+        made = np.empty(n * count * units + TILE, np.int16)  # what a later chain adds is read by whole tiles
+        places = np.arange(count, dtype=np.int64) * units
         earlier = (ctypes.c_void_p * len(self.layers))()
         for layer, chain in self.earlier.items():
             earlier[layer] = address(outputs[chain])
         structure = ChainStruct(
-            *(len(self.layers), 0, ctypes.addressof(self.structures), ctypes.addressof(earlier)),
-            *(address(flat), line * self.inputs, PlacesStruct(address(where), where.size, size)),
-            *(address(made), PlacesStruct(address(places), places.size, where.size * units)),
+            *(len(self.layers), bool(patches), ctypes.addressof(self.structures), ctypes.addressof(earlier)),
+            *(address(flat), line * self.inputs, PlacesStruct(address(where), count, size)),
+            *(address(made), PlacesStruct(address(places), count, count * units), height, width),
         )
 
         def work(begin: int, end: int) -> None:
             if library.aec_run(ctypes.byref(structure), native.path(), begin, end):
                 raise native.failed()
 
-        in_parts(work, total, shared=total * self.multiply_adds >= SHARED_WORK)
-        return made[:-TILE].reshape(n, where.size, units)
+        in_parts(work, n * (patches or count), shared=n * count * self.multiply_adds >= SHARED_WORK)
+        return made[:-TILE].reshape(n, count, units)
 
     def _laid_out(self, x: NDArray[np.int16]) -> tuple[NDArray[np.int16], int, int]:
         """(grids as the library reads them, positions of a line, values of a grid)."""
@@ -196,7 +232,9 @@ class Chain:
         if x.strides[3] != x.itemsize:
             x = np.ascontiguousarray(x)
         size = (height + 2) * (width + 2) * channels
-        flat = np.empty(n * size + 1, np.int16)
+        # What is read with the last inputs and comes to nothing: a partner, and what patches have beyond the border.
+        flat = np.empty(n * size + (width + 3) * channels + 2 * TILE, np.int16)
+        flat[n * size :] = 0
         strides = [stride // x.itemsize for stride in x.strides[:3]]
         library.aec_frame(address(x), n, height, width, channels, *strides, address(flat))
         return flat, width + 2, size
@@ -224,10 +262,13 @@ def _compile(network: Network) -> tuple[Chain, ...] | None:
         for number, layer in enumerate(layers, begin):
             made = _arrays(layer, seen, network.bounds[number])
             arrays.append(made)
-            structures.append(_structure(layer, seen, made, begin))
+            add = None if layer.add is None or layer.add < begin else layer.add - begin
+            structures.append(_structure(layer, layer.kernel, layer.kernel * seen, made, add))
             seen = layer.units
         links = {layer: ends[add] for layer, add in earlier.items()}
-        chains.append(Chain(layers, tuple(arrays), (LayerStruct * len(structures))(*structures), inputs, links))
+        reach = int(network.layers[begin - 1].limit.max()) if begin else network.reach
+        made_of = (LayerStruct * len(structures))(*structures)
+        chains.append(Chain(layers, tuple(arrays), made_of, inputs, links, network.bounds[begin], reach))
         inputs = layers[-1].units
     return tuple(chains)
 
@@ -259,40 +300,46 @@ def _doubled(layer: ExactLayer) -> ExactLayer:
 
 def _arrays(layer: ExactLayer, inputs: int, bound: int) -> dict[str, NDArray[Any]]:
     """The arrays of a layer's structure; ``bound`` holds for its sums."""
+
+    def packed(weight: NDArray[Any]) -> NDArray[np.int16]:
+        return _packed(
+            weight.reshape(layer.kernel, layer.kernel * inputs, layer.units)
+        )  # a segment: a row of the kernel
+
     padding = (0, -layer.units % TILE)
     made = {name: np.pad(getattr(layer, name), padding).astype(np.int32) for name in ("shift", "limit")}
     narrow = np.abs(layer.weight).max(initial=0) <= INT16_LIMIT
     if narrow and bound < NARROW_LIMIT:
         return made | {
-            "weight": _packed(layer, layer.weight, inputs),
+            "weight": packed(layer.weight),
             "bias": np.pad(layer.bias, padding).astype(np.int32),
         }
     made["wide_bias"] = np.pad(layer.bias, padding).astype(np.int64)
     high = (layer.weight.astype(np.int32) + 128) >> 8  # the low part is within +-128, and so is what sums of it reach
     if narrow and max(np.abs(high).sum(axis=0).max(), 128 * len(high)) * INT16_LIMIT < NARROW_LIMIT:
         low = layer.weight.astype(np.int32) - 256 * high
-        return made | {"weight": _packed(layer, high, inputs), "low": _packed(layer, low, inputs)}
+        return made | {"weight": packed(high), "low": packed(low)}
     return made | {"wide_weight": layer.weight.astype(np.int32)}
 
 
-def _packed(layer: ExactLayer, weight: NDArray[Any], inputs: int) -> NDArray[np.int16]:
-    """Weights (rows, units) in the order [tile][segment][pair of inputs][unit][2]."""
-    length, tiles = layer.kernel * inputs, -(-layer.units // TILE)  # a segment is a row of the kernel
-    rows = weight.reshape(layer.kernel, length, layer.units)
-    rows = np.pad(rows, ((0, 0), (0, length % 2), (0, -layer.units % TILE)))
-    packed = rows.reshape(layer.kernel, -1, 2, tiles, TILE).transpose(3, 0, 1, 4, 2)
+def _packed(weight: NDArray[Any]) -> NDArray[np.int16]:
+    """Weights (segments, inputs, units) in the order [tile][segment][pair of inputs][unit][2]."""
+    segments, inputs, units = weight.shape
+    rows = np.pad(weight, ((0, 0), (0, inputs % 2), (0, -units % TILE)))
+    packed = rows.reshape(segments, -1, 2, rows.shape[2] // TILE, TILE).transpose(3, 0, 1, 4, 2)
     return np.ascontiguousarray(packed, np.int16)
 
 
-def _structure(layer: ExactLayer, inputs: int, arrays: dict[str, NDArray[Any]], begin: int) -> LayerStruct:
-    length = layer.kernel * inputs
+def _structure(
+    layer: ExactLayer, segments: int, inputs: int, arrays: dict[str, NDArray[Any]], add: int | None
+) -> LayerStruct:
     return LayerStruct(
-        segments=layer.kernel,
+        segments=segments,
         units=layer.units,
-        pairs=-(-length // 2),
-        add=-1 if layer.add is None or layer.add < begin else layer.add - begin,
+        pairs=-(-inputs // 2),
+        add=-1 if add is None else add,
         leak=layer.leak,
         wide="wide_weight" in arrays,
-        inputs=length,
+        inputs=inputs,
         **{name: address(array) for name, array in arrays.items()},
     )

@@ -63,7 +63,7 @@ class ChainStruct(ctypes.Structure):
 
     _fields_ = (
         ("count", ctypes.c_int32),
-        ("unused", ctypes.c_int32),
+        ("winograd", ctypes.c_int32),
         ("layers", Address),
         ("earlier", Address),
         ("grid", Address),
@@ -71,6 +71,8 @@ class ChainStruct(ctypes.Structure):
         ("places", PlacesStruct),
         ("out", Address),
         ("to", PlacesStruct),
+        ("height", Count),
+        ("width", Count),
     )
 
 

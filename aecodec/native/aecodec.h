@@ -38,8 +38,10 @@ typedef struct {
     int64_t count, grid;   /* positions of a grid; values from one grid to the next */
 } aec_places;
 
+/* By Winograd's algorithm the first layer is taken at all positions of grids of `height` x `width`: its segments are the
+   16 places of a transformed patch, and its bias and shift are for four times the sums. */
 typedef struct {
-    int32_t count, unused;
+    int32_t count, winograd;
     const aec_layer *layers;
     const int16_t *const *earlier; /* of each layer: outputs at all positions of an earlier chain, to add, or NULL */
     const int16_t *grid;
@@ -47,9 +49,11 @@ typedef struct {
     aec_places from;
     int16_t *out;
     aec_places to;
+    int64_t height, width; /* by Winograd's algorithm, where `from` has no places */
 } aec_chain;
 
-/* Run a chain by the path of that number at positions begin..end-1, counted through all grids. */
+/* Run a chain by the path of that number at positions, or by Winograd's algorithm at patches, begin..end-1, counted
+   through all grids. */
 EXPORT int aec_run(const aec_chain *chain, int number, int64_t begin, int64_t end);
 
 /* The tables of packing.c, and the residuals of the next pass of one stream or more. */

@@ -8,11 +8,17 @@
    goes is decided from its bound when the model is loaded, never from data.
 
    Weights are packed as [tile of 16 units][segment][pair of inputs][unit][2]. A segment is a run of inputs that lies
-   contiguous in memory: of a 3x3 neighbourhood three of them, one a row; of a vector the whole. */
+   contiguous in memory: of a 3x3 neighbourhood three of them, one a row; of a vector the whole.
+
+   A layer with a 3x3 kernel that is taken at all positions of a grid needs 16 products instead of 36 for 2x2 positions
+   by Winograd's algorithm (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016):
+   A'((GwG') * (B'dB))A of patches d of 4x4 inputs, which overlap by two. With 2G instead of G all of it is in integers,
+   and gives four times the sums. What overflows on the way is lost again, as sums are taken modulo 2^32; the result
+   fits, which is decided when the model is loaded. */
 
 #include "aecodec.h"
 
-enum { BLOCK = 8, MAX_LAYERS = 16 };
+enum { BLOCK = 8, MAX_LAYERS = 16, PLACES = 16, PATCHES = 32, ALIGNMENT = 64 };
 
 /* A position, counted through all grids: that number of that grid. Both places of a chain have the same counts. */
 typedef struct {
@@ -28,6 +34,53 @@ static inline cursor after(const aec_places *places, cursor at) {
 }
 
 static inline int64_t padded_units(const aec_layer *layer) { return (layer->units + TILE - 1) / TILE * TILE; }
+
+static inline int64_t weights_of_tile(const aec_layer *layer) { return layer->segments * layer->pairs * 2 * TILE; }
+
+/* The memory that a run works in. rows: BLOCK rows of outputs of each layer. By Winograd's algorithm also, for so many
+   patches at a time, `inputs`, rows of `row` values by place and patch, and `products`. */
+typedef struct {
+    int16_t *rows, *inputs;
+    int32_t *products;
+    int64_t row, patches;
+} working_memory;
+
+static inline int16_t *row_of(const aec_chain *chain, const working_memory *room, int number, int p) {
+    int16_t *rows = room->rows;
+    for (int j = 0; j < number; j++) rows += BLOCK * padded_units(&chain->layers[j]);
+    return rows + p * padded_units(&chain->layers[number]);
+}
+
+static inline const int16_t *earlier_of(const aec_chain *chain, int number, cursor at) {
+    return chain->earlier[number] + (at.number + at.grid * chain->to.count) * chain->layers[number].units;
+}
+
+/* Of a patch, the place in its grid of its first position; the inputs around it are those of a grid with a border. */
+typedef struct {
+    int64_t grid, y, x;
+} patch;
+
+static inline patch patch_of(const aec_chain *chain, int64_t number) {
+    int64_t across = (chain->width + 1) / 2, each = across * ((chain->height + 1) / 2), own = number % each;
+    return (patch){number / each, own / across * 2, own % across * 2};
+}
+
+static inline patch patch_after(const aec_chain *chain, patch at) {
+    if (at.x + 2 < chain->width) return (patch){at.grid, at.y, at.x + 2};
+    return at.y + 2 < chain->height ? (patch){at.grid, at.y + 2, 0} : (patch){at.grid + 1, 0, 0};
+}
+
+/* The positions of a patch that are inside the grid, and which of its four they are; returns how many. */
+static inline int positions_of(const aec_chain *chain, patch here, cursor *at, int *which) {
+    int count = 0;
+    for (int p = 0; p < 4; p++) {
+        int64_t y = here.y + p / 2, x = here.x + p % 2;
+        if (y >= chain->height || x >= chain->width) continue;
+        at[count] = (cursor){y * chain->width + x, here.grid};
+        which[count++] = p;
+    }
+    return count;
+}
 
 /* From the sums of a tile's units, `unit` being the first, to outputs. */
 static inline __attribute__((always_inline)) void finish(const aec_layer *layer, const int32_t *sums, int unit,
@@ -82,8 +135,16 @@ static void wide_layer(const aec_layer *layer, const int16_t *const *x, int64_t 
 
 static volatile int32_t sink; /* what only the clock wants to know */
 
+static inline int32_t pair_at(const int16_t *p) {
+    int32_t pair;
+    memcpy(&pair, p, sizeof pair);
+    return pair;
+}
+
+#if !defined(__wasm_simd128__) /* that path is there or the whole is not, and it has to be small */
 /* What every compiler can make: halves of 32 bits are the two values of a pair, in the same order in both factors. */
 typedef int32_t generic_vector __attribute__((vector_size(16)));
+typedef uint32_t generic_modular __attribute__((vector_size(16))); /* may overflow: Winograd's algorithm */
 
 static inline generic_vector generic_load(const void *p) {
     generic_vector v;
@@ -91,26 +152,23 @@ static inline generic_vector generic_load(const void *p) {
     return v;
 }
 
-static inline int32_t pair_at(const int16_t *p) {
-    int32_t pair;
-    memcpy(&pair, p, sizeof pair);
-    return pair;
-}
-
 #define FN(name) generic_##name
 #define TARGET
-#define VECTOR generic_vector
+#define VECTOR generic_modular
 #define PAIR_VECTOR generic_vector
 #define LANES 4
-#define ZERO ((generic_vector){0})
+#define ZERO ((generic_modular){0})
 #define PAIRS(p) generic_load(p)
 #define SPREAD(p) ((generic_vector){0} + pair_at(p))
-#define DOT(a, w, x) ((a) + ((w) >> 16) * ((x) >> 16) + (((w) << 16) >> 16) * (((x) << 16) >> 16))
+#define DOT(a, w, x) \
+    ((a) + (generic_modular)(((w) >> 16) * ((x) >> 16)) + (generic_modular)((((w) << 16) >> 16) * (((x) << 16) >> 16)))
 #define STORE(p, v) memcpy(p, &(v), sizeof(v))
 #define KEEP(w) (void)(w)
 #define POSITIONS 2
 #define TILES 1
 #include "kernel.h"
+
+#endif
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -237,7 +295,7 @@ static inline int32x4_t neon_dot(int32x4_t sum, int16x8_t w, int16x8_t x) {
 #include "kernel.h"
 #endif
 
-typedef void (*chain_function)(const aec_chain *, int64_t, int64_t, int16_t *);
+typedef void (*chain_function)(const aec_chain *, int64_t, int64_t, const working_memory *);
 
 typedef struct {
     const char *name;
@@ -278,7 +336,9 @@ static const path *paths(void) {
 #elif defined(__wasm_simd128__)
     all[count++] = (path){"wasm-simd", wasm_chain, wasm_peak};
 #endif
+#if !defined(__wasm_simd128__)
     all[count++] = (path){"generic", generic_chain, generic_peak};
+#endif
     all[count] = (path){NULL, NULL, NULL};
     for (int i = count; i >= 0; i--) found[i] = all[i]; /* the first last: it says that the others are there */
     return found;
@@ -299,14 +359,24 @@ EXPORT const char *aec_path(int number) {
     return all[number].name;
 }
 
-/* Run a chain by the path of that number at positions begin..end-1, counted through all grids. */
 EXPORT int aec_run(const aec_chain *chain, int number, int64_t begin, int64_t end) {
-    int64_t size = 0;
-    for (int j = 0; j < chain->count; j++) size += BLOCK * padded_units(&chain->layers[j]);
-    int16_t *rows = calloc((size_t)size + TILE, sizeof(int16_t));
-    if (!rows) return NO_MEMORY;
-    paths()[number].chain(chain, begin, end, rows);
-    free(rows);
+    const aec_layer *first = &chain->layers[0];
+    working_memory room = {NULL};
+    size_t rows = TILE, inputs = 0, products = 0;
+    for (int j = 0; j < chain->count; j++) rows += (size_t)(BLOCK * padded_units(&chain->layers[j]));
+    if (chain->winograd) {
+        room.row = (first->inputs + 2 * TILE - 1) / (2 * TILE) * 2 * TILE;
+        room.patches = end - begin < PATCHES ? (end - begin + BLOCK - 1) / BLOCK * BLOCK : PATCHES;
+        inputs = (size_t)(PLACES * room.patches * room.row);
+        products = (size_t)(PLACES * room.patches * padded_units(first));
+    }
+    char *memory = calloc(1, (rows + inputs) * sizeof(int16_t) + products * sizeof(int32_t) + ALIGNMENT);
+    if (!memory) return NO_MEMORY;
+    room.products = (int32_t *)(memory + ALIGNMENT - (uintptr_t)memory % ALIGNMENT);
+    room.inputs = (int16_t *)(room.products + products);
+    room.rows = room.inputs + inputs;
+    paths()[number].chain(chain, begin, end, &room);
+    free(memory);
     return DONE;
 }
 

@@ -9,7 +9,7 @@ import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Final, TypeAlias
+from typing import IO, Any, Final, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,6 +145,17 @@ def _npz(path: Path, name: str) -> tuple[NDArray[np.uint8], NDArray[Any] | None]
     return stack, None
 
 
+class _Member(tarfile.TarInfo):
+    """A member of an archive; `tarfile` would take an archive for whole that was cut where a member ends."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """See `tarfile.TarInfo.frombuf`; `buf` is empty where the blocks of zeros at the end should be."""
+        if not buf:
+            raise tarfile.ReadError("unexpected end of data")
+        return super().frombuf(buf, encoding, errors)
+
+
 def _tar(stream: IO[bytes], name: str) -> Iterator[Sample]:
     """The pictures of an archive; each waits for what follows it, which may be its label.
 
@@ -155,7 +166,7 @@ def _tar(stream: IO[bytes], name: str) -> Iterator[Sample]:
     labelled = False
     key = ""
     try:
-        with stream, tarfile.open(fileobj=stream, mode="r|*") as archive:
+        with stream, tarfile.open(fileobj=stream, mode="r|*", tarinfo=_Member) as archive:
             for member in archive:
                 path = PurePosixPath(member.name)
                 suffix = path.suffix.lower()

@@ -120,7 +120,8 @@ class Arrays {
     const shift = this.small(`${name}.shift`, [units], 0, 30);
     const bound = boundOf(weight, bias, incoming);
     if (bound >= 2 ** 53) throw new InvalidModelFile(`the layer ${name} of the model is not exact`);
-    return { kernel, units, weight, bias, shift, limit, leak, add, bound };
+    const reach = incoming.reduce((a, b) => Math.max(a, b), 0);
+    return { kernel, units, weight, bias, shift, limit, leak, add, reach, bound };
   }
 
   /** `limit`: of the last layer, if it is another one. */

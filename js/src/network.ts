@@ -21,7 +21,8 @@ export interface Layer {
   /** What negative sums are divided by, or 0. */
   leak: number;
   add: number | null;
-  /** The largest magnitude of any partial sum. */
+  /** The largest magnitudes of an input and of any partial sum. */
+  reach: number;
   bound: number;
 }
 

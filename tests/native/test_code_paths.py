@@ -22,8 +22,9 @@ from samples import MODELS, mosaic
 
 import aecodec
 from aecodec import native
-from aecodec.engines import engine, threads
-from aecodec.engines.network import ExactLayer, prove
+from aecodec.engines import engine, native_engine, threads
+from aecodec.engines.native_engine import Chain
+from aecodec.engines.network import ExactLayer, Network, prove
 from aecodec.models import registry
 
 pytestmark = needs_native
@@ -129,6 +130,63 @@ def test_inputs_beyond_16_bits_are_taken_in_two_parts(path: str) -> None:
         assert np.array_equal(engine("native").run(network, x.astype(np.int32)), expected)
         half = (x // 2).astype(np.int16)
         assert np.array_equal(engine("native").run(network, half, plus=(x - half).astype(np.int16)), expected)
+
+
+def dense(weight: np.ndarray, reach: int, bias: int = 0, shift: int = 3) -> Network:
+    """A layer of kernel 3, whose weights are (9 * inputs, units), and inputs reach."""
+    units = weight.shape[1]
+    layer = ExactLayer(3, weight, np.full(units, bias), np.full(units, shift), np.full(units, 1023), 8)
+    return prove((layer,), np.full(len(weight) // 9, reach))
+
+
+@pytest.mark.usefixtures("path")
+@settings(max_examples=60)
+@given(
+    st.tuples(st.integers(1, 3), st.integers(2, 9), st.integers(2, 9), st.integers(1, 70)),
+    st.integers(1, 70),
+    st.sampled_from([7, 300, 3640]),  # of the last, nine fit 16 bits
+    st.sampled_from([1, 1023, 8191]),
+    st.integers(0, 2**32 - 1),
+)
+def test_winograds_algorithm_gives_the_integers_of_the_definition(
+    shape: tuple[int, int, int, int], units: int, largest: int, reach: int, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    most = min(largest, (1 << 28) // (9 * shape[3] * reach))  # so that four times the sums fit 32 bits
+    weight = random.choice([-most, most, 0, int(random.integers(-most, most + 1))], (9 * shape[3], units))
+    network = dense(weight, reach, int(random.integers(-(2**28), 2**28)), int(random.integers(0, 30)))
+    x = (random.choice([-1, 1, 0, random.random()], shape) * reach).astype(np.int16)
+    assert compiled(network).winograd is not None
+    assert np.array_equal(engine("native").run(network, x), Reference().run(network, x))
+
+
+def compiled(network: Network) -> Chain:
+    (chain,) = native_engine._compile(network) or ()
+    return chain
+
+
+def test_winograds_algorithm_is_left_where_it_would_not_be_exact() -> None:
+    fits = np.full((9, 1), 3640)
+    assert compiled(dense(fits, 8191)).winograd
+    for other in (
+        dense(fits, 8192),
+        dense(fits + 1, 8191),
+        dense(fits, 8191, shift=30),
+        dense(fits, 8191, bias=(1 << 29) - 8191 * 9 * 3640),
+    ):
+        assert compiled(other).winograd is None
+        for value in (-8191, 8191):
+            x = np.full((1, 4, 5, 1), value, np.int16)
+            assert np.array_equal(engine("native").run(other, x), Reference().run(other, x))
+
+
+def test_the_models_have_winograds_algorithm_wherever_neighbours_are_seen_everywhere() -> None:
+    for name in MODELS:
+        model = registry.by_name(name)
+        finish = [model.finish.network] if model.finish else []
+        for network in [model.correction_network, *(net for net in model.update_networks if net), *finish]:
+            chains = native_engine._compile(network)
+            assert chains and all(chain.winograd for chain in chains if chain.kernel == 3)
 
 
 # Threads and variables ---

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import tarfile
 from collections.abc import Callable
@@ -43,6 +44,15 @@ def test_an_archive_gives_folders_or_cls_members_as_labels() -> None:
     samples = list(open_pipe(io.BytesIO(data)).samples())
     assert labels_of(samples) == {"a/1.png": "a", "x.jpg": 7, "y.png": "word"}
     assert [sample.content for sample in samples] == [b"1", b"2", b"3"]
+
+
+def test_an_archive_that_was_cut_where_a_member_ends_is_not_taken_for_whole() -> None:
+    whole = gzip.decompress(tar({"1.png": b"1", "2.png": b"2", "3.png": b"3"}))
+    member = 2 * tarfile.BLOCKSIZE  # the header, and the one block of content
+    for members in range(1, 4):
+        with pytest.raises(ValueError, match="cannot be read as a tar archive: unexpected end of data"):
+            list(open_pipe(io.BytesIO(whole[: members * member])).samples())
+    assert len(list(open_pipe(io.BytesIO(whole[: 3 * member + tarfile.BLOCKSIZE])).samples())) == 3
 
 
 def test_an_npz_file_gives_the_labels_that_belong_to_its_pictures(tmp_path: Path) -> None:
