@@ -9,6 +9,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -28,12 +29,11 @@ Content: TypeAlias = "NDArray[np.uint8] | bytes | Path"
 
 AEC_SUFFIX: Final = ".aec"
 _TAR_SUFFIXES: Final = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-# How a compressed archive begins, and what reads it: all streams of it, and their checks.
-_COMPRESSED: Final[tuple[tuple[bytes, Callable[[Any], Any]], ...]] = (
-    (b"\x1f\x8b", gzip.open),
-    (b"BZh", bz2.open),
-    (b"\xfd7zXZ\0", lzma.open),
-    (b"\x5d\0\0\x80", lzma.open),
+# How a compressed archive begins, and what reads it: all streams of it, and their checks. A name may begin with BZh.
+_COMPRESSED: Final[tuple[tuple[re.Pattern[bytes], Callable[[Any], Any]], ...]] = (
+    (re.compile(rb"\x1f\x8b\x08"), gzip.open),
+    (re.compile(rb"BZh[1-9]1AY&SY"), bz2.open),
+    (re.compile(rb"\xfd7zXZ\0|\x5d\0\0\x80"), lzma.open),
 )
 _PIECE: Final = 1 << 16
 _LABEL_SUFFIX: Final = ".cls"  # of a member of an archive that holds the label of the pictures of the same name
@@ -178,7 +178,7 @@ def _decompressed(stream: IO[bytes]) -> IO[bytes]:
     """The bytes of an archive, which may be compressed, of a stream that may be a pipe."""
     buffered = io.BufferedReader(cast(io.RawIOBase, stream))  # which can look ahead without seeking
     start = buffered.peek(_PIECE)
-    opened: IO[bytes] = next((read(buffered) for magic, read in _COMPRESSED if start.startswith(magic)), buffered)
+    opened: IO[bytes] = next((read(buffered) for magic, read in _COMPRESSED if magic.match(start)), buffered)
     return opened
 
 
@@ -188,7 +188,7 @@ def _tar(stream: IO[bytes], name: str) -> Iterator[Sample]:
     Folders are labels from the first picture in one on; those before it must have been in none.
     """
     waiting: list[Sample] = []
-    label: int | str | None = None
+    label: Sample | None = None
     labelled = False
     key = ""
     try:
@@ -206,12 +206,12 @@ def _tar(stream: IO[bytes], name: str) -> Iterator[Sample]:
                     waiting, label, key = [], None, path.with_suffix("").as_posix()
                 held = archive.extractfile(member) if member.isfile() else None  # what links mean has gone by
                 content = held.read() if held else b""
+                failure = "" if held else "links in archives are not followed"
                 if suffix == _LABEL_SUFFIX:
-                    label = _parsed_label(content)
+                    label = Sample(path.as_posix(), b"", _parsed_label(content), failure)
                 else:
                     labelled = labelled or bool(folders)
                     own = folders[0] if folders else "" if labelled else None
-                    failure = "" if held else "links in archives are not followed"
                     waiting.append(Sample(path.as_posix(), content, own, failure))
             while data.read(_PIECE):  # the check of a compressed archive is at its end
                 pass
@@ -220,11 +220,16 @@ def _tar(stream: IO[bytes], name: str) -> Iterator[Sample]:
         raise ValueError(f"{name} cannot be read as a tar archive: {error}") from error
 
 
-def _labelled(samples: Sequence[Sample], label: int | str | None) -> Iterator[Sample]:
-    for sample in samples:
-        yield sample if label is None else replace(sample, label=label)
+def _labelled(samples: Sequence[Sample], label: Sample | None) -> Iterator[Sample]:
+    """Pictures of one name, with the label of the member that was beside them. Raises ValueError if it is of none."""
+    if label is None:
+        yield from samples
+        return
+    if label.failure or not samples:
+        raise ValueError(f"{label.name}: {label.failure or 'this label has no picture beside it in the archive'}")
+    yield from (replace(sample, label=label.label) for sample in samples)
 
 
 def _parsed_label(data: bytes) -> int | str:
     text = data[:_MOST_LABEL_BYTES].decode("utf-8", "replace").strip()
-    return int(text) if text.isdecimal() and len(text) < 10 else text
+    return int(text) if re.fullmatch("-?[0-9]{1,18}", text) else text

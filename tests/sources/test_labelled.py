@@ -116,6 +116,38 @@ def test_an_archive_is_read_from_a_pipe_that_is_filled_slowly(data: bytes) -> No
     filler.join()
 
 
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("0000000003", 3),
+        ("-1\n", -1),
+        ("9" * 18, 10**18 - 1),
+        ("9" * 19, "9" * 19),
+        ("\u0663", "\u0663"),
+        ("- 1", "- 1"),
+    ],
+)
+def test_labels_of_plain_digits_are_numbers(text: str, label: int | str) -> None:
+    data = tar({"BZh.png": b"1", "BZh.cls": text.encode()})
+    assert labels_of(list(open_pipe(io.BytesIO(data)).samples())) == {"BZh.png": label}
+    assert names_in(gzip.decompress(data)) == ["BZh.png"]
+
+
+@pytest.mark.parametrize("names", [("x.png", "y.png", "x.cls"), ("x.cls", "y.png"), ("y.png", "x.cls")])
+def test_a_label_without_its_picture_is_refused(names: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="x.cls: this label has no picture beside it"):
+        names_in(tar(dict.fromkeys(names, b"1")))
+
+
+@pytest.mark.parametrize("kind", [tarfile.LNKTYPE, tarfile.SYMTYPE])
+def test_a_label_that_is_a_link_is_refused(kind: bytes) -> None:
+    link = tarfile.TarInfo("y.cls")
+    link.type, link.linkname = kind, "x.cls"
+    members = plain_tar({"x.png": b"1", "x.cls": b"7", "y.png": b"2"})[: 3 * MEMBER]
+    with pytest.raises(ValueError, match="y.cls: links in archives are not followed"):
+        names_in(members + link.tobuf() + bytes(2 * tarfile.BLOCKSIZE))
+
+
 def test_an_npz_file_gives_the_labels_that_belong_to_its_pictures(tmp_path: Path) -> None:
     path, images = tmp_path / "set.npz", np.zeros((3, 4, 4), np.uint8)
     np.savez(path, x_train=images, y_train=[[1], [2], [3]], x_test=images[:1], y_test=[9])
