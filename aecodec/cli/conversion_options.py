@@ -26,7 +26,7 @@ max_pixels_option: Final = click.option(
 force_option: Final = click.option("--force", is_flag=True, help="Overwrite existing files.")
 sample_options: Final = all_of(  # what `aec pack` and `aec shard` make pictures and labels of
     click.option("--tile", type=tile_size, metavar="N|WxH", help="Treat pictures as sheets of tiles of this size."),
-    click.option("--labels", metavar="FILE", help="Labels of the pictures of an idx file or sheet: an idx file."),
+    click.option("--labels", metavar="FILE", help="Labels of one idx file, npz file or sheet: an idx file."),
 )
 quiet_option: Final = click.option("--quiet", is_flag=True, help="Report failures only.")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
@@ -28,13 +27,14 @@ from aecodec.cli.option_groups import all_of, take
 from aecodec.cli.option_values import whole_number
 from aecodec.cli.picture_files import read_picture
 from aecodec.cli.progress import StatusLine, on_terminal, readable_bytes
+from aecodec.cli.sources import open_sources
 from aecodec.dataset.reading import BLOCK_PICTURES
 from aecodec.dataset.resuming import ResumableWriter, unfinished_name
 from aecodec.errors import AecError
 from aecodec.format import container
 from aecodec.images.source import Source as PictureSource
 from aecodec.sources.items import split_npz
-from aecodec.sources.labelled import Sample, Source, open_pipe, open_source
+from aecodec.sources.labelled import Sample, Source
 
 SUFFIX: Final = ".aecs"
 CHUNK_PICTURES: Final = 512  # that are encoded at a time
@@ -195,7 +195,7 @@ def command(inputs: tuple[str, ...], output: str, **options: Any) -> None:
     """
     chosen = take(PackOptions, options)
     target = parse_encoder_options(options).target
-    sources = [_source(name, chosen) for name in inputs]
+    sources = open_sources(inputs, chosen.tile, chosen.labels)
     _require_output(output, chosen)
     made = (chosen.tile, chosen.labels, chosen.names, chosen.block_pictures, chosen.keep_metadata, chosen.max_pixels)
     run = {"sources": inputs, "encoder": options, "made": made}
@@ -229,15 +229,6 @@ def command(inputs: tuple[str, ...], output: str, **options: Any) -> None:
         click.echo(f"{output}: {len(writer):,} pictures, {readable_bytes(size)}{each}", err=True)
     if writer.left_out:
         raise click.exceptions.Exit(1)
-
-
-def _source(name: str, options: PackOptions) -> Source:
-    if name == PIPE:
-        return open_pipe(sys.stdin.buffer)
-    try:
-        return open_source(name, options.tile, Path(options.labels) if options.labels else None)
-    except ValueError as error:
-        raise Failure(str(error)) from error
 
 
 def _require_output(output: str, options: PackOptions) -> None:

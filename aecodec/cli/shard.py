@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +17,9 @@ from aecodec.cli.failures import Failure, expected_errors
 from aecodec.cli.option_groups import all_of, take
 from aecodec.cli.option_values import whole_number
 from aecodec.cli.progress import on_terminal
+from aecodec.cli.sources import open_sources
 from aecodec.dataset import shard_path
-from aecodec.sources.labelled import Sample, open_source
+from aecodec.sources.labelled import Sample
 
 SUFFIX: Final = ".aecs"
 
@@ -70,8 +69,9 @@ def command(inputs: tuple[str, ...], output: str, **options: Any) -> None:
     chosen = take(ShardOptions, options)
     parse_encoder_options(options)
     _require_output(output, chosen)
+    sources = open_sources(inputs, chosen.tile, chosen.labels, pipe=False)
     try:
-        rows = [_row(sample) for sample in _samples(inputs, chosen)]
+        rows = [_row(sample) for source in sources for sample in source.samples()]
     except ValueError as error:
         raise Failure(str(error)) from error
     columns = [name for name in ("name", "label") if any(name in row for row in rows)]
@@ -85,11 +85,6 @@ def command(inputs: tuple[str, ...], output: str, **options: Any) -> None:
         click.echo(f"{written.paths[0]}, ...: {written.pictures:,} pictures", err=True)
     if written.left_out:
         raise click.exceptions.Exit(1)
-
-
-def _samples(inputs: tuple[str, ...], options: ShardOptions) -> Iterator[Sample]:
-    labels = Path(options.labels) if options.labels else None
-    return chain.from_iterable(open_source(name, options.tile, labels).samples() for name in inputs)
 
 
 def _row(sample: Sample) -> dict[str, Any]:

@@ -64,25 +64,33 @@ class Source:
     named: bool
 
 
+class OptionDoesNotFit(ValueError):
+    """Labels or a tile, given for a source that has no use for them."""
+
+
 def open_source(text: str, tile: tuple[int, int] | None = None, labels: Path | None = None) -> Source:
     """The source that a path names. Raises ValueError for what cannot be read.
 
     A folder (searched recursively; its first level of folders are the labels), a tar archive (the same, or a member
     NAME.cls with the label beside NAME.png), an idx file, an npz file or one array of it as FILE.npz:NAME (with an
     array of labels, if there is one), or a picture file; with a tile (height, width), that is a sheet of such tiles.
-    labels: an idx file with a label for each picture.
+    labels: an idx file with a label for each picture. Raises OptionDoesNotFit for a tile or labels without use.
     """
     path, array = split_npz(text)
     if not path.exists():
         raise ValueError(f"{text} does not exist")
+    is_archive = path.name.lower().endswith(_TAR_SUFFIXES)
+    is_sheet = tile is not None and readers.is_picture(path) and not path.is_dir()
+    files = path.is_dir() or is_archive or path.suffix.lower() == AEC_SUFFIX or readers.is_picture(path)
+    require_fitting(text, tile, labels, sheet=is_sheet, stack=is_sheet or not files)
     if path.is_dir():
         return _folder(path)
-    if path.name.lower().endswith(_TAR_SUFFIXES):
+    if is_archive:
         return Source(lambda: _tar(path.open("rb"), path.name), None, named=True)
-    if path.suffix.lower() == AEC_SUFFIX or readers.is_picture(path) and tile is None:
+    if files and not is_sheet:
         return Source(lambda: iter([Sample(path.name, path)]), 1, named=True)
     given = None if labels is None else _flat(labels)
-    if readers.is_picture(path):
+    if is_sheet:
         assert tile is not None
         sheet = readers.read_picture(path)
         if not readers.is_sheet(sheet, tile, 1):
@@ -95,6 +103,16 @@ def open_source(text: str, tile: tuple[int, int] | None = None, labels: Path | N
     if stack.ndim not in (3, 4) or 0 in stack.shape:
         raise ValueError(f"{path} holds an array of shape {stack.shape}, not pictures")
     return _stack(path.name, stack, given)
+
+
+def require_fitting(
+    name: str, tile: tuple[int, int] | None, labels: Path | None, *, sheet: bool = False, stack: bool = False
+) -> None:
+    """Raise OptionDoesNotFit for a tile if the source is no sheet, and for labels if it is no stack of pictures."""
+    if tile is not None and not sheet:
+        raise OptionDoesNotFit(f"a tile is for picture files that are sheets of tiles: {name} is none")
+    if labels is not None and not stack:
+        raise OptionDoesNotFit(f"labels are for idx files, npz files and sheets of tiles: {name} is none of these")
 
 
 def open_pipe(stream: IO[bytes]) -> Source:

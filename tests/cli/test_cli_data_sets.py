@@ -23,6 +23,8 @@ import aecodec
 import aecodec.cli.pack
 from aecodec import dataset
 from aecodec.cli import process_pool
+from aecodec.cli.failures import Failure
+from aecodec.cli.sources import open_sources
 from aecodec.dataset import framing, picture_blocks
 
 FAST = ("-q", "40", "-e", "0", "-j", "1")
@@ -303,6 +305,49 @@ def test_mistakes_are_explained(
     assert result.exit_code in (1, 2)
     assert message in result.stderr
     assert not list(tmp_path.glob("a.*"))
+
+
+@pytest.mark.parametrize("command", [("pack",), ("shard", "--shards", "2")])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("in", "--labels", "labels"), "labels are for idx files"),
+        (("in/cats/00.png", "--labels", "labels"), "labels are for idx files"),
+        (("set.tar", "--labels", "labels"), "labels are for idx files"),
+        (("images", "images", "--labels", "labels"), "those of one input"),
+        (("in", "--tile", "28"), "a tile is for picture files"),
+        (("set.tar", "--tile", "28"), "a tile is for picture files"),
+        (("images", "--tile", "28", "--labels", "labels"), "a tile is for picture files"),
+        (("-", "-"), "standard input can be read only once"),
+    ],
+)
+def test_options_that_an_input_has_no_use_for_are_refused(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("set.tar").write_bytes(tar(folder))
+    Path("images").write_bytes(idx(np.stack(DIGITS)))
+    Path("labels").write_bytes(idx(np.arange(20, dtype=np.uint8)))
+    result = aec(*command, *arguments, "-o", "a.aecs", stdin=tar(folder))
+    assert result.exit_code == 2 and message in result.stderr
+    assert not list(tmp_path.glob("a*"))
+
+
+@pytest.mark.parametrize("options", [("--labels", "labels"), ("--tile", "28")])
+def test_an_archive_from_a_pipe_takes_no_labels_and_no_tile(tmp_path: Path, options: tuple[str, str]) -> None:
+    result = aec("pack", "-", "-o", str(tmp_path / "a.aecs"), *options)
+    assert result.exit_code == 2 and "standard input is none" in result.stderr
+
+
+def test_a_closed_standard_input_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(Failure, match="standard input is closed"):
+        open_sources(["-"], None, None)
 
 
 def test_an_existing_data_set_is_kept_without_force(folder: Path, tmp_path: Path) -> None:

@@ -175,12 +175,15 @@ def write_cut(folder: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    ("make", "message"), [(write_sheet, "not a sheet"), (write_flat, "not pictures"), (write_cut, "tar archive")]
+    ("make", "tile", "message"),
+    [(write_sheet, (4, 4), "not a sheet"), (write_flat, None, "not pictures"), (write_cut, None, "tar archive")],
 )
-def test_what_cannot_be_read_is_named(tmp_path: Path, make: Callable[[Path], str], message: str) -> None:
+def test_what_cannot_be_read_is_named(
+    tmp_path: Path, make: Callable[[Path], str], tile: tuple[int, int] | None, message: str
+) -> None:
     name = make(tmp_path)
     with pytest.raises(ValueError, match=message) as caught:
-        list(open_source(name, tile=(4, 4)).samples())
+        list(open_source(name, tile).samples())
     assert Path(name).name in str(caught.value)
 
 
