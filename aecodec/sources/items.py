@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
 from aecodec.sources import readers
 from aecodec.sources.readers import Picture
 
@@ -83,8 +81,11 @@ def _picture_or_tiles(path: Path, tile: tuple[int, int] | None, least: int) -> S
 
 
 def _npz(path: Path, array: str) -> list[Picture]:
-    arrays = readers.read_npz(path, array).values()
-    stacks = [s for s in arrays if s.dtype == np.uint8 and (s.ndim == 3 or s.ndim == 4 and s.shape[3] in (1, 3))]
+    headers = readers.npz_headers(path)
+    if array and array not in headers:
+        raise ValueError(f"{path} cannot be read: it has no array {array}, but {', '.join(headers)}")
+    names = [name for name in ([array] if array else headers) if headers[name].is_stack]
+    stacks = readers.read_npz(path, names).values()
     if not sum(map(len, stacks)):
         raise ValueError(f"{path} holds no uint8 pictures (N, H, W), (N, H, W, 1) or (N, H, W, 3)")
     return [picture[..., 0] if picture.shape[2:] == (1,) else picture for stack in stacks for picture in stack]

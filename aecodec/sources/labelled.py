@@ -9,6 +9,7 @@ import bz2
 import gzip
 import io
 import lzma
+import math
 import re
 import tarfile
 import zlib
@@ -97,8 +98,9 @@ def open_source(text: str, tile: tuple[int, int] | None = None, labels: Path | N
             raise ValueError(f"{path} is not a sheet of {tile[1]}x{tile[0]} tiles")
         return _stack(path.name, readers.sheet_tiles(sheet, tile), given)
     if readers.is_npz(path):
-        stack, found = _npz(path, array)
-        return _stack(path.name, stack, found if given is None else given)
+        name = _chosen(path, array)
+        stack = readers.read_npz(path, [name])[name]
+        return _stack(path.name, stack, _npz_labels(path, name, len(stack)) if given is None else given)
     stack = readers.read_idx(path)
     if stack.ndim not in (3, 4) or 0 in stack.shape:
         raise ValueError(f"{path} holds an array of shape {stack.shape}, not pictures")
@@ -145,7 +147,7 @@ def _stack(name: str, stack: NDArray[np.uint8], labels: NDArray[Any] | None) -> 
 
     def samples() -> Iterator[Sample]:
         for index, picture in enumerate(stack):
-            label = None if labels is None else int(labels[index])
+            label = None if labels is None else labels[index].item()
             yield Sample(f"{name}#{index}", picture, label)
 
     return Source(samples, len(stack), named=False)
@@ -158,22 +160,28 @@ def _flat(path: Path) -> NDArray[np.uint8]:
     return labels
 
 
-def _npz(path: Path, name: str) -> tuple[NDArray[np.uint8], NDArray[Any] | None]:
-    """The pictures of an npz file, of which there must be one array unless it is named, and their labels."""
-    arrays = readers.read_npz(path)
-    stacks = {
-        key: a for key, a in arrays.items() if a.dtype == np.uint8 and (a.ndim == 3 or a.shape[3:] in ((1,), (3,)))
-    }
-    chosen = [name] if name else list(stacks)
+def _chosen(path: Path, name: str) -> str:
+    """The array of pictures of an npz file, of which there must be one unless it is named."""
+    stacks = [key for key, header in readers.npz_headers(path).items() if header.is_stack]
+    chosen = [name] if name else stacks
     if len(chosen) != 1 or chosen[0] not in stacks:
         offered = ", ".join(f"{path}:{key}" for key in stacks)
         raise ValueError(f"{path} holds no one array of uint8 pictures; choose one of {offered or 'none'}")
-    stack = stacks[chosen[0]]
+    return chosen[0]
+
+
+def _npz_labels(path: Path, name: str, count: int) -> NDArray[Any] | None:
+    """The labels of the pictures in an array of an npz file; None if it has no other array of as many values."""
+    headers = readers.npz_headers(path)
     for pictures, labels in _LABELS_OF:
-        other = arrays.get(chosen[0].replace(pictures, labels))
-        if other is not None and other.dtype.kind in "iu" and other.size == len(stack):
-            return stack, other.reshape(-1)
-    return stack, None
+        other = name.replace(pictures, labels)
+        if other == name or other not in headers or math.prod(headers[other].shape) != count:
+            continue
+        kind = headers[other].dtype
+        if kind.kind not in "iuU":
+            raise ValueError(f"{path}: labels are integers or strings, and the array {other} is of {kind}")
+        return readers.read_npz(path, [other])[other].reshape(-1)
+    return None
 
 
 class _Member(tarfile.TarInfo):

@@ -8,8 +8,10 @@ from __future__ import annotations
 import gzip
 import zipfile
 import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,7 @@ from aecodec.images.files import files_below, is_picture_name
 Picture: TypeAlias = NDArray[np.uint8]
 
 SHEET_TILES: Final = 25  # fewer tiles than this in a row or a column make a picture, not a sheet
+_NPY: Final = ".npy"  # of the arrays in an npz file
 
 
 def is_picture(path: Path) -> bool:
@@ -71,14 +74,44 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     return values.reshape(shape)
 
 
-def read_npz(path: Path, name: str = "") -> dict[str, NDArray[Any]]:
-    """The arrays of an npz file by name, or the one of that name."""
+class Header(NamedTuple):
+    """What is known of an array before it is read."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def is_stack(self) -> bool:
+        """Whether the array is of pictures (N, H, W), (N, H, W, 1) or (N, H, W, 3)."""
+        return self.dtype == np.uint8 and (len(self.shape) == 3 or self.shape[3:] in ((1,), (3,)))
+
+
+def npz_headers(path: Path) -> dict[str, Header]:
+    """The arrays in an npz file by name, of which only the headers are read; what else is in it is left out."""
+    with _npz_errors(path), zipfile.ZipFile(path) as archive:
+        return {name.removesuffix(_NPY): _header(archive, name) for name in archive.namelist() if name.endswith(_NPY)}
+
+
+def _header(archive: zipfile.ZipFile, name: str) -> Header:
+    with archive.open(name) as member:
+        version = np.lib.format.read_magic(member)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(member)
+    return Header(shape, dtype)
+
+
+def read_npz(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
+    """The arrays of these names in an npz file. Objects are not read, which could run any code."""
+    with _npz_errors(path), np.load(path, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in names}
+
+
+@contextmanager
+def _npz_errors(path: Path) -> Iterator[None]:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            if name and name not in arrays.files:
-                raise ValueError(f"it has no array {name}, but {', '.join(arrays.files)}")
-            return {key: arrays[key] for key in ([name] if name else arrays.files)}
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        yield
+    # TypeError: of a header with values of wrong types. RuntimeError: of a file that is encrypted.
+    except (OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
 
 

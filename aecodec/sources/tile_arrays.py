@@ -35,10 +35,10 @@ def load(source: str, tile: tuple[int, int], channels: int, *, crops: int = 64, 
         files = readers.some_picture_files(path) if path.is_dir() else [path]
         return np.concatenate([cut(readers.read_picture_as(p, channels), tile, crops, random) for p in files])
     if readers.is_npz(path):
-        stacks = [array for array in readers.read_npz(path).values() if array.ndim >= 3]
-        if not stacks:
+        names = [name for name, header in readers.npz_headers(path).items() if len(header.shape) >= 3]
+        if not names:
             raise ValueError(f"{path} holds no pictures")
-        return np.concatenate([fit(stack, tile, channels) for stack in stacks])
+        return np.concatenate([fit(stack, tile, channels) for stack in readers.read_npz(path, names).values()])
     return fit(readers.read_idx(path), tile, channels)
 
 

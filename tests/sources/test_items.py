@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,23 @@ def test_npz_files_give_their_pictures_or_one_array_of_them(tmp_path: Path) -> N
         items.load([f"{file}:none"])
     with pytest.raises(ValueError, match="holds no uint8 pictures"):
         items.load([f"{file}:labels"])
+
+
+def test_what_is_no_array_of_pictures_in_an_npz_file_is_not_read(tmp_path: Path) -> None:
+    file, digits = str(tmp_path / "a.npz"), np.stack(DIGITS)
+    np.savez(file, digits=digits, notes=np.array([None]))
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("README.txt", "hello")
+    assert len(items.load([file])) == len(digits)
+    assert len(tile_arrays.load(file, (28, 28), 1)) == len(digits)
+
+
+def test_an_array_that_was_named_npz_is_refused(tmp_path: Path) -> None:
+    with open(tmp_path / "a.npz", "wb") as stream:
+        np.save(stream, np.stack(DIGITS))
+    for load in (lambda path: items.load([path]), lambda path: tile_arrays.load(path, (28, 28), 1)):
+        with pytest.raises(ValueError, match="a.npz cannot be read: File is not a zip file"):
+            load(str(tmp_path / "a.npz"))
 
 
 @pytest.mark.parametrize("count, expected", [(1, [0]), (3, [0, 3, 6]), (10, list(range(10))), (99, list(range(10)))])

@@ -159,6 +159,19 @@ def test_an_npz_file_gives_the_labels_that_belong_to_its_pictures(tmp_path: Path
     assert [sample.label for sample in open_source(str(path)).samples()] == [None] * 3
 
 
+def test_labels_in_an_npz_file_are_integers_or_strings(tmp_path: Path) -> None:
+    path, images = tmp_path / "set.npz", np.zeros((2, 4, 4), np.uint8)
+    np.savez(path, images=images, labels=["cat", "dog"], notes=np.array([None]))
+    assert [sample.label for sample in open_source(str(path)).samples()] == ["cat", "dog"]
+    for labels, kind in (([0.5, 1.5], "float64"), (np.array(["a", None]), "object")):
+        np.savez(path, images=images, labels=labels)
+        with pytest.raises(ValueError, match=f"the array labels is of {kind}"):
+            open_source(str(path))
+        given = tmp_path / "labels"
+        given.write_bytes(b"\0\0\x08\1\0\0\0\2\1\2")
+        assert [sample.label for sample in open_source(str(path), labels=given).samples()] == [1, 2]
+
+
 def write_sheet(folder: Path) -> str:
     Image.new("L", (20, 9)).save(folder / "sheet.png")
     return str(folder / "sheet.png")
