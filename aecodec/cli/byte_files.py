@@ -31,7 +31,9 @@ def read(name: str) -> bytes:
 
 
 def require_local(name: str) -> None:
-    """Raise Failure for a URL, whose protocol would be taken for the name of a folder here."""
+    """Raise Failure for an empty name, and for a URL, whose protocol would be taken for the name of a folder here."""
+    if not name:
+        raise Failure("the name of the file is empty")
     if urls.is_url(name):
         raise Failure(f"{name} is a URL: this command reads and writes local files, and aecodec in Python also URLs")
 
@@ -41,14 +43,14 @@ def require_writable(source: str, target: str, *, force: bool) -> None:
 
     It must not be an existing file, the input itself, a folder, a terminal or a URL.
     """
+    if not target:
+        raise Failure("the name of the output is empty: use -o FILE")
     require_local(target)
     if target == PIPE:
         if sys.stdout is None:
             raise Failure("standard output is closed")
         if sys.stdout.isatty():
             raise Failure("binary data is not written to a terminal: use -o FILE or a pipe")
-    elif not target:
-        raise Failure("the name of the output is empty: use -o FILE")
     elif _is_same_file(source, target):
         raise Failure(f"{target}: input and output are the same file")
     elif os.path.isdir(target):

@@ -22,7 +22,7 @@ class Failure(click.ClickException):
 @contextmanager
 def expected_errors(name: str | None = None) -> Iterator[None]:
     """Turn errors that are to be expected with the file `name` into a Failure that names it."""
-    where = f"{name}: " if name is not None else ""
+    where = f"{name}: " if name else ""
     try:
         yield
     except BrokenPipeError:

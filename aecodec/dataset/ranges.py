@@ -84,6 +84,8 @@ def require_range(offset: int, length: int, size: int) -> None:
 
 def source_of(data: DataSetLike) -> RangeSource:
     """The source of a path, of bytes, or the given one. Raises InvalidValue, OSError."""
+    if data == "":
+        raise InvalidValue("the name of the file is empty")
     if isinstance(data, str | os.PathLike):
         return MappedFile(data)
     if isinstance(data, bytes | bytearray | memoryview):

@@ -42,6 +42,7 @@ def load(
 
 
 def _items(text: str, tile: tuple[int, int] | None, least: int) -> Iterator[Item]:
+    readers.require_named(text)
     path, array = split_npz(text)
     if not path.exists():
         raise ValueError(f"{text} does not exist")

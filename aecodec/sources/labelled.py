@@ -77,6 +77,7 @@ def open_source(text: str, tile: tuple[int, int] | None = None, labels: Path | N
     array of labels, if there is one), or a picture file; with a tile (height, width), that is a sheet of such tiles.
     labels: an idx file with a label for each picture. Raises OptionDoesNotFit for a tile or labels without use.
     """
+    readers.require_named(text)
     path, array = split_npz(text)
     if not path.exists():
         raise ValueError(f"{text} does not exist")
@@ -142,6 +143,8 @@ def _is_content(name: str) -> bool:
 
 
 def _stack(name: str, stack: NDArray[np.uint8], labels: NDArray[Any] | None) -> Source:
+    if not stack.size:
+        raise ValueError(f"{name} holds no pictures")
     if labels is not None and len(labels) != len(stack):
         raise ValueError(f"{name} has {len(stack)} pictures, and there are {len(labels)} labels")
 
@@ -242,6 +245,8 @@ def _tar(stream: IO[bytes], name: str) -> Iterator[Sample]:
             while data.read(_PIECE):  # the check of a compressed archive is at its end
                 pass
         yield from _labelled(waiting, label)
+        if not key:
+            raise ValueError(f"{name} holds no pictures")
     except (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
         raise ValueError(f"{name} cannot be read as a tar archive: {error}") from error
 

@@ -27,6 +27,12 @@ SHEET_TILES: Final = 25  # fewer tiles than this in a row or a column make a pic
 _NPY: Final = ".npy"  # of the arrays in an npz file
 
 
+def require_named(source: str) -> None:
+    """Raise ValueError for an empty name, which would be taken for the current folder."""
+    if not source:
+        raise ValueError("the name of the file is empty")
+
+
 def is_picture(path: Path) -> bool:
     """Whether the name is that of a picture file."""
     return is_picture_name(path.name)

@@ -20,6 +20,7 @@ def pictures_for(source: str, model: str, limit: int | None = None) -> Picture:
     d = registry.by_name(model).description
     if d.tile is None:
         raise ValueError(f"{model} has no tile: a study needs pictures of one size")
+    readers.require_named(source)
     path = Path(source)
     if not path.is_dir() and not (path.exists() and readers.is_picture(path)):
         return tile_arrays.load(source, d.tile, d.channels)[:limit]

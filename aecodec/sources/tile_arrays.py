@@ -28,6 +28,7 @@ def load(source: str, tile: tuple[int, int], channels: int, *, crops: int = 64, 
     if source in KERAS_SOURCES:
         return fit(_from_keras(source), tile, channels)
     random = np.random.default_rng(seed)
+    readers.require_named(source)
     path = Path(source)
     if not path.exists():
         raise ValueError(f"{source} does not exist")

@@ -350,6 +350,40 @@ def test_a_closed_standard_input_is_named(monkeypatch: pytest.MonkeyPatch) -> No
         open_sources(["-"], None, None)
 
 
+def test_an_archive_without_pictures_is_refused_as_an_empty_folder_is(tmp_path: Path) -> None:
+    (tmp_path / "empty.tar").write_bytes(bytes(tarfile.RECORDSIZE))
+    np.savez(tmp_path / "empty.npz", images=np.zeros((0, 28, 28), np.uint8))
+    for name in ("empty.tar", "empty.npz"):
+        result = aec("pack", str(tmp_path / name), "-o", str(tmp_path / "a.aecs"))
+        assert (result.exit_code, result.stderr) == (1, f"aec: {name} holds no pictures\n")
+    assert not list(tmp_path.glob("a.*"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("pack", "", "-o", "a.aecs"),
+        ("shard", "", "-o", "a.aecs", "--shards", "2"),
+        ("unpack", "", "-o", "a"),
+        ("unpack", "a", "-o", ""),
+        ("ls", ""),
+        ("info", ""),
+        ("verify", ""),
+        ("evaluate", ""),
+        ("decompress", "", "-o", "a.png"),
+        ("compress", "", "-o", "a.aec"),
+    ],
+)
+def test_an_empty_name_is_not_that_of_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(COLOUR[0]).save("horse.png")
+    result = aec(*arguments)
+    assert (result.exit_code, result.stderr) == (1, "aec: the name of the file is empty\n")
+    assert os.listdir(tmp_path) == ["horse.png"]
+
+
 def test_an_existing_data_set_is_kept_without_force(folder: Path, tmp_path: Path) -> None:
     target = tmp_path / "set.aecs"
     succeeds("pack", str(folder), "-o", str(target), *FAST)
