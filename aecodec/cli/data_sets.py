@@ -13,12 +13,20 @@ import numpy as np
 import aecodec
 from aecodec.cli.descriptions import describe_error_bound, describe_mode
 from aecodec.cli.failures import Failure, expected_errors
+from aecodec.cli.file_pairs import PIPE, input_name
+from aecodec.cli.picture_files import NOT_FROM_A_PIPE
 from aecodec.cli.progress import StatusLine
 from aecodec.cli.text_table import text_table
 from aecodec.dataset import DataSet, framing, picture_blocks
 from aecodec.dataset import open as open_data_set
 from aecodec.dataset.picture_blocks import Joined
 from aecodec.errors import AecError
+
+
+def require_file(name: str) -> None:
+    """Raise Failure for a pipe, of which no parts can be read before others."""
+    if name == PIPE:
+        raise Failure(f"{input_name(name)} cannot be {NOT_FROM_A_PIPE}")
 
 
 def show(name: str, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from aecodec.cli.data_sets import infos, label_name
+from aecodec.cli.data_sets import infos, label_name, require_file
 from aecodec.cli.descriptions import describe_error_bound, describe_mode
 from aecodec.cli.failures import expected_errors
 from aecodec.cli.option_values import whole_number
@@ -30,6 +30,7 @@ def command(file: str, limit: int | None, as_json: bool) -> None:
       aec ls digits.aecs --limit 10
       aec ls photos.aecs --json
     """
+    require_file(file)
     with expected_errors(file), open_data_set(file, max_pixels=None) as ds:
         names, columns = ds.label_names, {name: ds.columns[name] for name in ds.columns}
         for number, found in _pictures(ds, limit):

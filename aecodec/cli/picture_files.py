@@ -59,6 +59,7 @@ FORMATS: Final[dict[str, Format]] = {
     "webp": Format(True, _EVERYTHING - {"dpi"}, options={"lossless": True, "exact": True}),
 }
 _TIFF_XMP: Final = 700
+NOT_FROM_A_PIPE: Final = "a data set of many pictures, which is not read from a pipe: name its file"
 _HEADER_BYTES: Final = 16
 
 
@@ -86,7 +87,7 @@ def read_aec(name: str) -> bytes:
     if not data or container.is_picture(data):
         return data  # an empty file is reported when it is parsed
     if container.is_data_set(data) and name == PIPE:
-        raise NotAnAecFile("this is a data set of many pictures, which is not read from a pipe: name its file")
+        raise NotAnAecFile(f"this is {NOT_FROM_A_PIPE}")
     if container.is_data_set(data):
         raise NotAnAecFile(f"this is a data set of many pictures: use `aec unpack {shlex.quote(name)}`")
     other = recognized_format(data)

@@ -11,9 +11,9 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from aecodec.cli.byte_files import require_local, write
+from aecodec.cli.byte_files import make_folder, require_local, write
 from aecodec.cli.conversion_options import force_option, max_pixels_option, quiet_option
-from aecodec.cli.data_sets import label_name
+from aecodec.cli.data_sets import label_name, require_file
 from aecodec.cli.failures import Failure, expected_errors
 from aecodec.cli.picture_files import FORMATS, write_picture
 from aecodec.cli.progress import StatusLine
@@ -56,6 +56,7 @@ def command(file: str, output: str, picture_format: str, pictures: str | None, *
       aec unpack digits.aecs -o files --format aec
     """
     require_local(output)
+    require_file(file)
     with expected_errors(file):
         ds, whole = _opened(file, options["max_pixels"])
     failed = not whole
@@ -66,6 +67,7 @@ def command(file: str, output: str, picture_format: str, pictures: str | None, *
         except AecError as error:
             click.echo(f"aec: {file}: names and labels cannot be read, so numbers are the names: {error}", err=True)
             names, failed = _numbers(ds, picture_format), True
+        make_folder(output)
         chosen = [names(number) for number in wanted]  # in their order, whatever that of the blocks is
         for done, (number, made) in enumerate(_in_blocks(ds, wanted, picture_format), 1):
             target = os.path.join(output, chosen[number - wanted.start])

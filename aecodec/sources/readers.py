@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from aecodec.errors import AecError
+from aecodec.format import container
 from aecodec.images import loading
 from aecodec.images.files import files_below, is_picture_name
 
@@ -71,6 +72,10 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
             data = gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
+    if container.is_data_set(data):
+        raise ValueError(f"{path} is a data set of many pictures already: unpack it first with `aec unpack`")
+    if container.is_picture(data):
+        raise ValueError(f"{path} is an .aec file, a picture that was encoded already: decode it first")
     if data[:3] != b"\0\0\x08" or len(data) < 4 or len(data) < 4 + 4 * data[3]:
         raise ValueError(f"{path} is not an idx file of unsigned bytes")
     shape = tuple(np.frombuffer(data, ">u4", data[3], 4).astype(np.int64).tolist())

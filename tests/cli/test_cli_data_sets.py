@@ -384,6 +384,34 @@ def test_an_empty_name_is_not_that_of_the_current_folder(
     assert os.listdir(tmp_path) == ["horse.png"]
 
 
+def test_a_file_in_place_of_the_folder_to_unpack_to_is_named_once(folder: Path, tmp_path: Path) -> None:
+    succeeds("pack", str(folder), "-o", str(tmp_path / "set.aecs"), *FAST)
+    (tmp_path / "file").touch()
+    result = aec("unpack", str(tmp_path / "set.aecs"), "-o", str(tmp_path / "file"))
+    assert (result.exit_code, result.stderr) == (1, f"aec: {tmp_path / 'file'}: Not a directory\n")
+
+
+@pytest.mark.parametrize("arguments", [("ls", "-"), ("unpack", "-", "-o", "out")])
+def test_a_data_set_is_not_read_from_a_pipe(arguments: tuple[str, ...]) -> None:
+    result = aec(*arguments)
+    assert result.exit_code == 1 and "standard input cannot be a data set" in result.stderr
+    assert "name its file" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [("pack", "-o", "a.aecs"), ("evaluate",), ("shard", "-o", "a.aecs", "--shards", "2")]
+)
+def test_a_data_set_as_input_is_called_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    dataset.write("z.aecs", DIGITS[:2], quality=40, effort=0)
+    result = aec(*command, "z.aecs")
+    assert result.exit_code == 1 and "z.aecs is a data set of many pictures already" in result.stderr
+    Path("horse").write_bytes(aecodec.encode(DIGITS[0]))
+    assert "horse is an .aec file" in aec(*command, "horse").stderr
+
+
 def test_an_existing_data_set_is_kept_without_force(folder: Path, tmp_path: Path) -> None:
     target = tmp_path / "set.aecs"
     succeeds("pack", str(folder), "-o", str(target), *FAST)
