@@ -80,15 +80,13 @@ export async function* decodeMany(
 ): AsyncGenerator<Picture, void, undefined> {
   const going: Promise<Picture>[] = [];
   const most = options.worker ? workers() : 1;
-  try {
-    for await (const file of files) {
-      going.push(decode(file, options));
-      if (going.length >= most) yield await (going.shift() as Promise<Picture>);
-    }
-    while (going.length) yield await (going.shift() as Promise<Picture>);
-  } finally {
-    for (const rest of going) rest.catch(() => {}); // of an error, or a loop that was left, nobody waits for the others
+  for await (const file of files) {
+    const picture = decode(file, options);
+    picture.catch(() => {}); // nobody may wait for it yet, or ever, and an error without a handler ends Node
+    going.push(picture);
+    if (going.length >= most) yield await (going.shift() as Promise<Picture>);
   }
+  while (going.length) yield await (going.shift() as Promise<Picture>);
 }
 
 /** What a file tells without being decoded. A model is loaded only if the file names it by its id. Throws AecError. */
