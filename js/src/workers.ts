@@ -2,8 +2,8 @@
 
 import type { Picture } from "./decoder.js";
 import { LimitExceeded, errorOf } from "./errors.js";
-import { type EngineName, type LoadBytes, decodeLocally } from "./local.js";
-import type { ModelRequest } from "./models.js";
+import { type EngineName, decodeLocally } from "./local.js";
+import { type ModelRequest, type ModelSource, loadBytes } from "./models.js";
 
 const MOST_WORKERS = 4;
 
@@ -24,7 +24,8 @@ export type FromWorker =
 
 interface Task {
   job: Job;
-  load: LoadBytes;
+  models: ModelSource | undefined;
+  signal: AbortSignal | undefined;
   resolve: (picture: Picture) => void;
   reject: (error: unknown) => void;
 }
@@ -140,11 +141,15 @@ class Member {
     this.#heard = true;
     if (!task) return;
     if (message.type === "model") {
-      const bytes = await task.load(message.request).catch((error: unknown) => {
-        this.#reason = error;
+      let reason: unknown;
+      const bytes = await loadBytes(message.request, task.models).catch((error: unknown) => {
+        reason = error;
         return null;
       });
-      (await this.#host)?.post({ type: "model", bytes });
+      const host = await this.#host;
+      if (this.#task !== task) return; // it was aborted, and the worker may be at another one
+      this.#reason = reason;
+      host?.post({ type: "model", bytes });
       return;
     }
     this.#task = null;
@@ -162,7 +167,7 @@ class Member {
     if (task && this.#heard) task.reject(new LimitExceeded(`the worker died: ${String(error)}`, { cause: error }));
     else if (task) {
       const { data, maxPixels, engine } = task.job;
-      decodeLocally(data, maxPixels, task.load, engine, undefined).then(task.resolve, task.reject);
+      decodeLocally(data, maxPixels, task.models, engine, task.signal).then(task.resolve, task.reject);
     }
     this.#finish(false);
   }
@@ -173,7 +178,7 @@ const running = new WeakMap<Task, Member>();
 
 export function decodeInWorker(
   job: Job,
-  load: LoadBytes,
+  models: ModelSource | undefined,
   signal: AbortSignal | undefined,
   make: (() => Worker) | undefined,
 ): Promise<Picture> {
@@ -183,7 +188,7 @@ export function decodeInWorker(
   if (signal?.aborted) return Promise.reject(signal.reason);
   let abort = (): void => {};
   const decoded = new Promise<Picture>((resolve, reject) => {
-    const task = { job, load, resolve, reject };
+    const task = { job, models, signal, resolve, reject };
     abort = () => {
       if (!own.remove(task)) running.get(task)?.abort(task);
       reject(signal?.reason);
