@@ -67,6 +67,11 @@ async function start(
   return { post: (message) => worker.postMessage(message), end: () => worker.terminate() };
 }
 
+/** The same bytes without the rest of their buffer, which a worker would be sent a copy of. */
+function alone(bytes: Uint8Array): Uint8Array {
+  return bytes.byteLength < bytes.buffer.byteLength ? new Uint8Array(bytes) : bytes;
+}
+
 class Pool {
   readonly #waiting: Task[] = [];
   readonly #idle: Member[] = [];
@@ -125,7 +130,9 @@ class Member {
       (message) => void this.#hear(message),
       (error) => this.#die(error),
     );
-    this.#host.then((host) => host.post({ type: "decode", job: task.job })).catch((error: unknown) => this.#die(error));
+    this.#host
+      .then((host) => host.post({ type: "decode", job: { ...task.job, data: alone(task.job.data) } }))
+      .catch((error: unknown) => this.#die(error));
     return finished;
   }
 
@@ -149,7 +156,7 @@ class Member {
       const host = await this.#host;
       if (this.#task !== task) return; // it was aborted, and the worker may be at another one
       this.#reason = reason;
-      host?.post({ type: "model", bytes });
+      host?.post({ type: "model", bytes: bytes && alone(bytes) });
       return;
     }
     this.#task = null;
