@@ -55,6 +55,8 @@ async function start(
       listener(message);
     });
     thread.on("error", failed);
+    thread.on("messageerror", failed);
+    thread.on("exit", (code) => failed(new Error(`it ended with exit code ${code}`)));
     const post = (message: ToWorker): void => {
       thread.ref();
       thread.postMessage(message);
@@ -64,6 +66,7 @@ async function start(
   const worker = make ? make() : new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
   worker.addEventListener("message", (event: MessageEvent<FromWorker>) => listener(event.data));
   worker.addEventListener("error", (event) => failed(new Error(event.message || "the worker does not start")));
+  worker.addEventListener("messageerror", () => failed(new Error("what it sent cannot be read")));
   return { post: (message) => worker.postMessage(message), end: () => worker.terminate() };
 }
 
@@ -94,6 +97,7 @@ class Pool {
   #next(): void {
     if (!this.#waiting.length) return;
     let member = this.#idle.pop();
+    for (; member?.dead; member = this.#idle.pop()) this.#members--;
     if (!member && this.#members < workers()) {
       this.#members++;
       member = new Member(this.make);
@@ -101,9 +105,8 @@ class Pool {
     const task = member && this.#waiting.shift();
     if (!member || !task) return;
     const own = member;
-    void own.work(task).then((alive) => {
-      if (alive) this.#idle.push(own);
-      else this.#members--;
+    void own.work(task).then(() => {
+      this.#idle.push(own);
       this.#next();
     });
   }
@@ -116,15 +119,17 @@ class Member {
   #heard = false;
   /** Why a model could not be loaded. */
   #reason: unknown;
-  #finish: (alive: boolean) => void = () => {};
+  #finish: () => void = () => {};
+  /** Whether the worker has died, at a task or while it was idle. */
+  dead = false;
 
   constructor(readonly make: (() => Worker) | undefined) {}
 
-  /** Whether the worker is alive afterwards. */
-  async work(task: Task): Promise<boolean> {
+  /** Does not throw; the worker may be dead afterwards. */
+  async work(task: Task): Promise<void> {
     this.#task = task;
     running.set(task, this);
-    const finished = new Promise<boolean>((resolve) => (this.#finish = resolve));
+    const finished = new Promise<void>((resolve) => (this.#finish = resolve));
     this.#host ??= start(
       this.make,
       (message) => void this.#hear(message),
@@ -138,9 +143,10 @@ class Member {
 
   /** Ends a task, unless it has ended and the worker is at another one. */
   abort(task: Task): void {
-    void this.#host?.then((host) => {
+    const posted = this.#host?.then((host) => {
       if (this.#task === task) host.post({ type: "abort" });
     });
+    posted?.catch(() => {}); // the worker did not start, as #die has heard
   }
 
   async #hear(message: FromWorker): Promise<void> {
@@ -163,11 +169,13 @@ class Member {
     if (message.type === "done") task.resolve(message.picture);
     else task.reject(this.#reason ?? errorOf(message.name, message.message));
     this.#reason = undefined;
-    this.#finish(true);
+    this.#finish();
   }
 
   /** A worker that never answered may not be allowed here: this thread decodes instead. */
   #die(error: unknown): void {
+    if (this.dead) return; // a worker of Node reports its error and its exit
+    this.dead = true;
     const task = this.#task;
     this.#task = null;
     void this.#host?.then((host) => host.end()).catch(() => {});
@@ -176,7 +184,7 @@ class Member {
       const { data, maxPixels, engine } = task.job;
       decodeLocally(data, maxPixels, task.models, engine, task.signal).then(task.resolve, task.reject);
     }
-    this.#finish(false);
+    this.#finish();
   }
 }
 
