@@ -163,10 +163,12 @@ class Writer:
             raise
 
     def _require_complete(self) -> None:
-        """Raise InvalidValue if pictures or rows that were added may have been lost in an error."""
+        """Raise InvalidValue if the file is closed, or pictures or rows may have been lost in an error."""
         if self._failure is not None:
             message = "an error interrupted the writing of pictures that were added: write the data set again"
             raise InvalidValue(message) from self._failure
+        if self._file.closed:
+            raise InvalidValue("the data set is closed: nothing more can be added, except with `append`")
 
     def _parsed(self, number: int, file: bytes) -> ParsedFile | None:
         """The file of a picture, or None for one that the data set has already."""
