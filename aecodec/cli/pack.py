@@ -28,6 +28,7 @@ from aecodec.cli.option_groups import all_of, take
 from aecodec.cli.option_values import whole_number
 from aecodec.cli.picture_files import read_picture
 from aecodec.cli.progress import StatusLine, on_terminal, readable_bytes
+from aecodec.dataset.partial_file import WriterLock
 from aecodec.dataset.reading import BLOCK_PICTURES
 from aecodec.dataset.resuming import ResumableWriter, unfinished_name
 from aecodec.errors import AecError
@@ -248,7 +249,9 @@ def _require_output(output: str, options: PackOptions) -> None:
     if os.path.exists(unfinished) and not options.resume:
         if not options.force:
             raise Failure(f"{unfinished}: an interrupted run left this; use --resume to continue it, or --force")
-        os.unlink(unfinished)
+        with expected_errors(unfinished):
+            WriterLock(unfinished).release()  # a run that is not interrupted must not lose it
+            os.unlink(unfinished)
 
 
 def _contents(name: str, source: Source) -> Iterator[tuple[str, int]]:

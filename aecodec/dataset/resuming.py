@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Any, Final
 
@@ -53,13 +54,16 @@ class ResumableWriter(Writer):
         self._description = replace(self._description, unfinished={"run": self._run, "left_out": self.left_out})
         if not os.path.exists(name):
             return PartialFile(path, name)
-        source = MappedFile(name)
+        file = PartialFile(path, name, resumed=True)  # before it is read: another writer may be at it
         try:
-            self._entries = list(framing.scan(source)) if source.size else []
-            self._continue(source)
-        finally:
-            source.close()
-        return PartialFile(path, name, self._entries[-1].end if self._entries else 0)
+            with closing(MappedFile(name)) as source:
+                self._entries = list(framing.scan(source)) if source.size else []
+                self._continue(source)
+            file.cut(self._entries[-1].end if self._entries else 0)
+        except BaseException:
+            file.abort()
+            raise
+        return file
 
     def _continue(self, source: MappedFile) -> None:
         """Take over what the unfinished file has."""
