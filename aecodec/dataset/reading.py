@@ -143,12 +143,13 @@ class DataSet:
         given = np.asarray(index)
         if given.dtype == bool and given.shape == (len(self),):
             given = np.flatnonzero(given)
-        if given.ndim != 1 or given.dtype.kind not in "iu" and given.size:
+        large = given.dtype == object and all(isinstance(n, int | np.integer) for n in given.flat)
+        if given.ndim != 1 or given.dtype.kind not in "iu" and given.size and not large:
             raise TypeError("pictures are chosen by an integer, a slice, or a sequence of integers")
-        numbers = given.astype(np.int64)
-        outside = (numbers < -len(self)) | (numbers >= len(self))
+        outside = (given < -len(self)) | (given >= len(self))  # before int64 makes others of large ones
         if outside.any():
-            raise IndexError(f"there is no picture {numbers[outside][0]} in a data set of {len(self)}")
+            raise IndexError(f"there is no picture {given[outside][0]} in a data set of {len(self)}")
+        numbers = given.astype(np.int64)
         return np.where(numbers < 0, numbers + len(self), numbers)
 
     def _wanted(self, numbers: NDArray[np.int64]) -> list[Wanted]:

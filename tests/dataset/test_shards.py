@@ -54,7 +54,7 @@ def test_shards_are_indexed_like_one_array(pattern: str) -> None:
         assert np.array_equal(ds[[19, 0, 7, 7, -2]], expected[[19, 0, 7, 7, -2]])
         assert np.array_equal(np.stack(list(ds)), expected)
         assert ds.files([8, 1]) == aecodec.encode_many([PICTURES[8], PICTURES[1]], quality=30)
-        for outside in (20, -21):
+        for outside in (20, -21, 2**64 - 1, 2**64):
             with pytest.raises(IndexError):
                 ds[outside]
 
