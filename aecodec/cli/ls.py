@@ -32,6 +32,8 @@ def command(file: str, limit: int | None, as_json: bool) -> None:
     """
     with expected_errors(file), open_data_set(file, max_pixels=None) as ds:
         names, columns = ds.label_names, {name: ds.columns[name] for name in ds.columns}
+        if ds.labels is not None:
+            columns[LABEL] = ds.labels
         for number, found in _pictures(ds, limit):
             values = {name: _plain(column[number]) for name, column in columns.items()}
             if names and LABEL in values:

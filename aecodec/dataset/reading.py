@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from aecodec.dataset import assembling, framing, picture_blocks, verifying
 from aecodec.dataset.batches import Batch, Order, ReadAhead, several
 from aecodec.dataset.cache import PictureCache
-from aecodec.dataset.columns import LABEL, Columns
+from aecodec.dataset.columns import LABEL, Column, Columns
 from aecodec.dataset.description import Description
 from aecodec.dataset.framing import Entry
 from aecodec.dataset.picture_blocks import Blocks, Joined
@@ -270,7 +270,10 @@ class DataSet:
     @property
     def labels(self) -> NDArray[np.int64] | None:
         """The labels (N,), or None if there are none. Raises AecError."""
-        return self.columns.get(LABEL)
+        labels = self.columns.get(LABEL)
+        if labels is not None and not _are_integers(labels) and self.label_names:
+            raise InvalidValue("the labels of the data set have names, but they are not integers")
+        return labels
 
     @property
     def label_names(self) -> list[str]:
@@ -341,6 +344,10 @@ def _entries(source: RangeSource, recover: bool) -> list[Entry]:
                 error.add_note("recover=True opens what is left of it")
             raise
         return list(framing.scan(source))
+
+
+def _are_integers(labels: Column) -> bool:
+    return labels.dtype.kind in "iu" or labels.dtype == object and all(isinstance(label, int) for label in labels)
 
 
 def _read_only(parsed: picture_blocks.Files, body: bytes, place: int, data_set: DataSet) -> Picture:

@@ -186,8 +186,10 @@ class Writer:
     def _checked(self, name: str, values: Sequence[Any], names: list[str]) -> Column:
         """The values of a column; labels that are strings as integers, new ones of them added to `names`."""
         column = column_blocks.checked(name, values)
-        if name != LABEL or column.dtype != object:
+        if name != LABEL or column.dtype.kind in "iu" or not len(column):
             return column
+        if column.dtype != object:
+            raise InvalidValue("labels must be integers or strings")
         low, high = self._bounds.get(LABEL, (0, -1))
         if low < 0 or high >= len(names):
             raise InvalidValue("some labels before are integers without names, which strings would take for their own")
