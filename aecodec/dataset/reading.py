@@ -226,7 +226,7 @@ class DataSet:
             images, begin = self.read(np.concatenate(some)), 0
             ahead.learn(images)
             for numbers in some:
-                part = images[begin : begin + len(numbers)]
+                part = assembling.alike(images[begin : begin + len(numbers)])
                 begin += len(numbers)
                 yield Batch(part, None if labels is None else labels[numbers], numbers)
 
