@@ -154,6 +154,21 @@ def test_labels_with_and_without_names_do_not_mix(labels: tuple[list[Any], ...],
         ds.labels  # noqa: B018
 
 
+@pytest.mark.parametrize(
+    ("second", "labels", "names"),
+    [(["a", "a"], [0, 1, 0, 1], ["a", "a"]), (["b", "a"], [0, 1, 2, 0], ["a", "a", "b"])],
+)
+def test_labels_of_one_name_are_kept_apart(
+    second: list[str], labels: list[int], names: list[str], tmp_path: Path
+) -> None:
+    for index, own in enumerate((["a", "a"], second)):
+        path = dataset.shard_path(str(tmp_path / "a.aecs"), index, 2)
+        dataset.write(path, PICTURES[:2], labels=[0, 1], label_names=own, quality=30)
+    with dataset.open(str(tmp_path / "a-*.aecs")) as ds:
+        assert ds.labels is not None and ds.labels.tolist() == labels
+        assert ds.label_names == names
+
+
 def test_an_empty_shard_names_no_labels(tmp_path: Path) -> None:
     dataset.write(tmp_path / "0.aecs", DIGITS[:1], labels=[5])
     dataset.write(tmp_path / "1.aecs", [], label_names=["q"])
