@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from aecodec.cli.data_sets import infos, label_name
+from aecodec.cli.data_sets import infos, label_name, printable
 from aecodec.cli.descriptions import describe_error_bound, describe_mode
 from aecodec.cli.failures import expected_errors
 from aecodec.cli.option_values import whole_number
@@ -41,7 +41,7 @@ def command(file: str, limit: int | None, as_json: bool) -> None:
             if as_json:
                 click.echo(json.dumps({"picture": number, **found, **values}, ensure_ascii=False))
             else:
-                shown = [f"{name}={value}" for name, value in values.items()]
+                shown = [printable(f"{name}={value}") for name, value in values.items()]
                 size = f"{found['width']}x{found['height']} {found['mode']}"
                 click.echo("  ".join([f"{number:>7}", f"{size:<14}", found["model"], *shown]))
 

@@ -493,6 +493,14 @@ def test_an_unfinished_file_without_checksums_is_resumed(
     require_packed(tmp_path / "set.aecs", folder)
 
 
+def test_a_picture_is_a_line_of_the_list_whatever_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "set.aecs"
+    dataset.write(path, DIGITS[:2], labels=["a\x1b[31m", "ü"], columns={"name": ["a\nb", "é c"]})
+    lines = succeeds("ls", str(path)).stdout.splitlines()
+    assert [line.partition("label=")[2] for line in lines] == ["a\\x1b[31m  name=a\\nb", "ü  name=é c"]
+    assert "a\\x1b[31m: 1, ü: 1" in succeeds("info", str(path)).stdout
+
+
 def test_few_pixels_are_held_at_a_time(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "cats" / "04.png").write_bytes(b"nonsense")
     (folder / "dogs" / "05.png").rename(folder / "dogs" / "05.aec")
