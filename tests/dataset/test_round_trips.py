@@ -86,6 +86,7 @@ def test_pictures_are_chosen_like_items_of_an_array(tmp_path: Path) -> None:
         assert np.array_equal(ds[index], whole[index])
     assert ds[0:0] == []
     assert np.array_equal(ds[np.array([5, -2], np.int8)], whole[[5, -2]])
+    outside: Any
     for outside in (20, -21, [0, 20], np.uint64(2**64 - 1), 2**64 - 1, 2**64, -(2**70), [2**64, 1]):
         with pytest.raises(IndexError):
             ds[outside]
