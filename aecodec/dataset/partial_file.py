@@ -30,6 +30,7 @@ class WriterLock:
 
     def _take(self, path: str) -> None:
         if fcntl is None:
+            self._stream.close()  # an open file could not get its name there
             return
         try:
             fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

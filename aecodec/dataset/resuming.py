@@ -27,7 +27,7 @@ from aecodec.dataset.ranges import MappedFile
 from aecodec.dataset.runs import Places
 from aecodec.dataset.writing import Writer
 from aecodec.decoding.parsed_file import ParsedFile
-from aecodec.errors import InvalidValue
+from aecodec.errors import AecError, InvalidValue
 
 SUFFIX: Final = ".part"
 _SPARSE: Final = 1000  # bytes of the file for each of a checksum, since those that are outdated stay in it
@@ -169,7 +169,7 @@ class ResumableWriter(Writer):
         What was added to it is removed if not enough pictures came to know that they are the same ones.
         """
         if not self._file.closed:
-            with suppress(OSError):  # of a full disk
+            with suppress(OSError, AecError):  # of a full disk, or of too many names
                 if self._expected:
                     self._file.cut(self._resumed)
                 elif self._failure is None:

@@ -377,8 +377,9 @@ def append(
 ) -> None:
     """Append pictures to a data set, with the same columns; arguments and errors as for `write`.
 
-    What is there is not touched: new blocks follow its index, and a new index follows them. If that fails, the file is
-    as it was; if the process is killed meanwhile, `open(path, recover=True)` reads the pictures.
+    One writer at a time: another one raises OSError, where the platform has such locks. What is there is not touched:
+    new blocks follow its index, and a new index follows them. If that fails, the file is as it was; if the process is
+    killed meanwhile, `open(path, recover=True)` reads the pictures.
     """
     with Writer(path, block_pictures=block_pictures, appending=True, **encoder_options) as writer:
         writer.add(images, labels=labels, columns=columns)

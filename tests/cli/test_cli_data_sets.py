@@ -493,6 +493,17 @@ def test_an_unfinished_file_without_checksums_is_resumed(
     require_packed(tmp_path / "set.aecs", folder)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no locks of files there")
+def test_the_unfinished_file_of_a_run_that_goes_on_is_left_alone(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "set.aecs"
+    with ResumableWriter(target, run="run") as writer:
+        writer.add(DIGITS[:2])
+        for option in ("--force", "--resume"):
+            result = aec("pack", str(folder), "-o", str(target), *FAST, option)
+            assert (result.exit_code, "is being written by another writer" in result.stderr) == (1, True)
+    assert len(dataset.open(target)) == 2
+
+
 def test_a_picture_is_a_line_of_the_list_whatever_its_name(tmp_path: Path) -> None:
     path = tmp_path / "set.aecs"
     dataset.write(path, DIGITS[:2], labels=["a\x1b[31m", "ü"], columns={"name": ["a\nb", "é c"]})

@@ -339,6 +339,17 @@ def test_an_unfinished_file_has_one_writer_at_a_time(tmp_path: Path) -> None:
         assert len(ds) == 3
 
 
+def test_a_platform_without_locks_writes_and_appends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.aecs"
+    monkeypatch.setattr(partial_file, "fcntl", None)
+    with ResumableWriter(path, run="run") as writer:
+        writer.add(DIGITS[:2])
+        assert writer._file._lock is not None and writer._file._lock._stream.closed  # or it could not be renamed
+    dataset.append(path, DIGITS[2:3])
+    with dataset.open(path) as ds:
+        assert len(ds) == 3
+
+
 def file_of(*blocks: Block) -> bytes:
     data, entries = framing.head(), []
     for block in blocks:
