@@ -5,11 +5,16 @@ Files are not read before they are needed, and an archive is read from beginning
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
+import lzma
 import tarfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Final, Self, TypeAlias
+from typing import IO, Any, Final, Self, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +28,14 @@ Content: TypeAlias = "NDArray[np.uint8] | bytes | Path"
 
 AEC_SUFFIX: Final = ".aec"
 _TAR_SUFFIXES: Final = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+# How a compressed archive begins, and what reads it: all streams of it, and their checks.
+_COMPRESSED: Final[tuple[tuple[bytes, Callable[[Any], Any]], ...]] = (
+    (b"\x1f\x8b", gzip.open),
+    (b"BZh", bz2.open),
+    (b"\xfd7zXZ\0", lzma.open),
+    (b"\x5d\0\0\x80", lzma.open),
+)
+_PIECE: Final = 1 << 16
 _LABEL_SUFFIX: Final = ".cls"  # of a member of an archive that holds the label of the pictures of the same name
 _MOST_LABEL_BYTES: Final = 1 << 10
 # Of the arrays of an npz file: what the name of pictures becomes in that of their labels.
@@ -146,14 +159,27 @@ def _npz(path: Path, name: str) -> tuple[NDArray[np.uint8], NDArray[Any] | None]
 
 
 class _Member(tarfile.TarInfo):
-    """A member of an archive; `tarfile` would take an archive for whole that was cut where a member ends."""
+    """A member of an archive; `tarfile` would take an archive for whole that is cut or damaged after the first one."""
 
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        """See `tarfile.TarInfo.frombuf`; `buf` is empty where the blocks of zeros at the end should be."""
-        if not buf:
-            raise tarfile.ReadError("unexpected end of data")
-        return super().frombuf(buf, encoding, errors)
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        """See `tarfile.TarInfo.fromtarfile`; only blocks of zeros are the end."""
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            raise
+        except tarfile.EmptyHeaderError as error:  # type: ignore[attr-defined]
+            raise tarfile.ReadError("unexpected end of data") from error
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(str(error)) from error
+
+
+def _decompressed(stream: IO[bytes]) -> IO[bytes]:
+    """The bytes of an archive, which may be compressed, of a stream that may be a pipe."""
+    buffered = io.BufferedReader(cast(io.RawIOBase, stream))  # which can look ahead without seeking
+    start = buffered.peek(_PIECE)
+    opened: IO[bytes] = next((read(buffered) for magic, read in _COMPRESSED if start.startswith(magic)), buffered)
+    return opened
 
 
 def _tar(stream: IO[bytes], name: str) -> Iterator[Sample]:
@@ -166,7 +192,7 @@ def _tar(stream: IO[bytes], name: str) -> Iterator[Sample]:
     labelled = False
     key = ""
     try:
-        with stream, tarfile.open(fileobj=stream, mode="r|*", tarinfo=_Member) as archive:
+        with stream, _decompressed(stream) as data, tarfile.open(fileobj=data, mode="r|", tarinfo=_Member) as archive:
             for member in archive:
                 path = PurePosixPath(member.name)
                 suffix = path.suffix.lower()
@@ -179,16 +205,18 @@ def _tar(stream: IO[bytes], name: str) -> Iterator[Sample]:
                     yield from _labelled(waiting, label)
                     waiting, label, key = [], None, path.with_suffix("").as_posix()
                 held = archive.extractfile(member) if member.isfile() else None  # what links mean has gone by
-                data = held.read() if held else b""
+                content = held.read() if held else b""
                 if suffix == _LABEL_SUFFIX:
-                    label = _parsed_label(data)
+                    label = _parsed_label(content)
                 else:
                     labelled = labelled or bool(folders)
                     own = folders[0] if folders else "" if labelled else None
                     failure = "" if held else "links in archives are not followed"
-                    waiting.append(Sample(path.as_posix(), data, own, failure))
+                    waiting.append(Sample(path.as_posix(), content, own, failure))
+            while data.read(_PIECE):  # the check of a compressed archive is at its end
+                pass
         yield from _labelled(waiting, label)
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
         raise ValueError(f"{name} cannot be read as a tar archive: {error}") from error
 
 

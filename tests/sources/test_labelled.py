@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import lzma
+import os
 import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -19,14 +24,22 @@ def labels_of(samples: list[Sample]) -> dict[str, int | str | None]:
     return {sample.name: sample.label for sample in samples}
 
 
-def tar(members: dict[str, bytes]) -> bytes:
+def plain_tar(members: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name, data in members.items():
             member = tarfile.TarInfo(name)
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
     return buffer.getvalue()
+
+
+def tar(members: dict[str, bytes]) -> bytes:
+    return gzip.compress(plain_tar(members))
+
+
+def names_in(data: bytes) -> list[str]:
+    return [sample.name for sample in open_pipe(io.BytesIO(data)).samples()]
 
 
 def test_the_first_level_of_folders_gives_the_labels(tmp_path: Path) -> None:
@@ -46,13 +59,61 @@ def test_an_archive_gives_folders_or_cls_members_as_labels() -> None:
     assert [sample.content for sample in samples] == [b"1", b"2", b"3"]
 
 
-def test_an_archive_that_was_cut_where_a_member_ends_is_not_taken_for_whole() -> None:
-    whole = gzip.decompress(tar({"1.png": b"1", "2.png": b"2", "3.png": b"3"}))
-    member = 2 * tarfile.BLOCKSIZE  # the header, and the one block of content
+THREE = plain_tar({"1.png": b"1", "2.png": b"2", "3.png": b"3"})
+MEMBER = 2 * tarfile.BLOCKSIZE  # the header, and the one block of content
+NAMES = ["1.png", "2.png", "3.png"]
+COMPRESSORS = pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+
+
+def test_an_archive_that_was_cut_or_damaged_is_not_taken_for_whole() -> None:
     for members in range(1, 4):
         with pytest.raises(ValueError, match="cannot be read as a tar archive: unexpected end of data"):
-            list(open_pipe(io.BytesIO(whole[: members * member])).samples())
-    assert len(list(open_pipe(io.BytesIO(whole[: 3 * member + tarfile.BLOCKSIZE])).samples())) == 3
+            names_in(THREE[: members * MEMBER])
+    for member in range(3):
+        for length in (1, 100, tarfile.BLOCKSIZE - 1):
+            with pytest.raises(ValueError, match="tar archive: truncated header"):
+                names_in(THREE[: member * MEMBER + length])
+        for byte in (0, 130, 150, 400):
+            flipped = bytearray(THREE)
+            flipped[member * MEMBER + byte] ^= 4
+            with pytest.raises(ValueError, match="tar archive: bad checksum"):
+                names_in(bytes(flipped))
+    assert names_in(THREE[: 3 * MEMBER + tarfile.BLOCKSIZE]) == NAMES
+
+
+@COMPRESSORS
+def test_all_streams_of_a_compressed_archive_are_read(compress: Callable[[bytes], bytes]) -> None:
+    for cut in (700, MEMBER, 2 * MEMBER + 1):
+        data = compress(THREE[:cut]) + compress(THREE[cut:])
+        assert names_in(data) == NAMES
+        for damaged in (data[:-1], data[:-9], data[: len(compress(THREE[:cut]))]):
+            with pytest.raises(ValueError, match="cannot be read as a tar archive"):
+                names_in(damaged)
+
+
+@pytest.mark.parametrize("place", [-1, -5])
+def test_the_check_of_a_compressed_archive_is_compared(place: int) -> None:
+    data = bytearray(gzip.compress(THREE))
+    data[place] ^= 1
+    with pytest.raises(ValueError, match="cannot be read as a tar archive"):
+        names_in(bytes(data))
+
+
+@pytest.mark.parametrize("data", [THREE, THREE + b"of no meaning", gzip.compress(THREE) + bytes(99)])
+def test_an_archive_is_read_from_a_pipe_that_is_filled_slowly(data: bytes) -> None:
+    reading, writing = os.pipe()
+
+    def fill() -> None:
+        with open(writing, "wb", buffering=0) as pipe:
+            for piece in (data[:1], data[1:5], data[5:]):
+                pipe.write(piece)
+                time.sleep(0.01)
+
+    filler = Thread(target=fill)
+    filler.start()
+    with open(reading, "rb") as pipe:
+        assert [sample.name for sample in open_pipe(pipe).samples()] == NAMES
+    filler.join()
 
 
 def test_an_npz_file_gives_the_labels_that_belong_to_its_pictures(tmp_path: Path) -> None:
