@@ -84,7 +84,7 @@ def encode(
 
     Metadata aside, no file exceeds the raw samples by more than 1 % plus 32 bytes: if a model's file would, the picture
     is written plain, that is, losslessly and without a model. With model="auto" and packing="auto" it is written plain
-    whenever that is no larger.
+    whenever that is no larger; for lossy and small lossless files that is first estimated.
 
     Raises UnsupportedImage, LimitExceeded, UnknownModel and InvalidValue; Unreachable if no lossy file meets the
     target; OSError if a picture file cannot be read; ImportError if the engine is not installed. Conversions of the

@@ -1,4 +1,4 @@
-"""Time and peak memory of coding large pictures, each step in a process of its own.
+"""Time and peak memory of coding large pictures, each step in a process of its own with as many threads as cores.
 
 The pictures are synthetic: soft shapes, edges and grain, the same every time.
 """
@@ -6,6 +6,7 @@ The pictures are synthetic: soft shapes, edges and grain, the same every time.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -19,6 +20,7 @@ import numpy as np
 
 import aecodec
 from aecodec.encoding.options import DEFAULT_EFFORT
+from aecodec.engines import threads
 from aecodec.evaluation.pages import environment, number, table
 from aecodec.evaluation.speed import peak_bytes
 from benchmarks.reporting import command_line, model_option, output_option, progress, publish, require_folders
@@ -78,8 +80,9 @@ def make(file: Path, width: int, height: int, channels: int) -> None:
     picture.flush()
 
 
-def step(name: str, source: Path, file: Path, coding: Coding) -> Cost:
+def step(name: str, source: Path, file: Path, coding: Coding, workers: int) -> Cost:
     """Run one of STEPS in this process, which has done nothing before. source: .npy file; file: .aec file."""
+    os.environ[threads.VARIABLES[0]] = str(workers)  # not one, which a process of others has
     tiny = aecodec.encode(np.zeros((8, 8, 3), np.uint8))  # loads the models
     aecodec.decode(tiny)
     rest = peak_bytes()
@@ -102,7 +105,7 @@ def alone(name: str, source: Path, file: Path, coding: Coding) -> Cost:
     """`step` in a new process. Raises ValueError if that dies, from lack of memory for instance."""
     try:
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-            return pool.submit(step, name, source, file, coding).result()
+            return pool.submit(step, name, source, file, coding, threads.workers()).result()
     except BrokenProcessPool as error:
         raise ValueError(f"{name}: the process died") from error
 
@@ -156,6 +159,7 @@ def command(
         "# Large pictures",
         f"    {command_line()}",
         table(("", "seconds", "s/megapixel", "peak MiB", "above, x raw", "file bytes"), rows),
-        f"Region: {REGION}x{REGION} pixels from the centre. Thumbnail: at most {THUMBNAIL} pixels. {environment()}.",
+        f"Region: {REGION}x{REGION} pixels from the centre. Thumbnail: at most {THUMBNAIL} pixels. With"
+        f" {threads.workers()} threads. {environment()}.",
     ]
     publish(page, output)

@@ -75,6 +75,11 @@ class LazyGroup(click.Group):
             raise click.UsageError(f"No such command {name!r}. {_hint(name)}", ctx)
         return super().resolve_command(ctx, args)
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Parse the arguments; to print the help can fail."""
+        with expected_errors():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; failures become one sentence and an exit code."""
         try:

@@ -37,7 +37,7 @@ def show(name: str, as_json: bool) -> None:
         click.echo(json.dumps({"file": name, **found}, indent=2))
         return
     labels, columns = found["labels"], found["columns"]
-    shown = [f"{label}: {count:,}" for label, count in list(labels.items())[:20]]
+    shown = [f"{printable(label)}: {count:,}" for label, count in list(labels.items())[:20]]
     rows = [
         ("file", name),
         ("pictures", f"{found['pictures']:,}" + (f", {found['missing']:,} missing" if found["missing"] else "")),
@@ -48,7 +48,7 @@ def show(name: str, as_json: bool) -> None:
         *((f"  {part}", f"{size:,}") for part, size in found["parts"].items()),
         ("bytes per picture", f"{found['file_bytes'] / max(1, found['pictures']):.2f}"),
         ("labels", (", ".join(shown) + (", ..." if len(labels) > len(shown) else "")) or "none"),
-        ("columns", ", ".join(f"{column} ({kind})" for column, kind in columns.items()) or "none"),
+        ("columns", ", ".join(f"{printable(column)} ({kind})" for column, kind in columns.items()) or "none"),
         ("metadata", json.dumps(found["metadata"], ensure_ascii=False) if found["metadata"] else "none"),
     ]
     click.echo(text_table(rows))
@@ -91,6 +91,11 @@ def summary(ds: DataSet) -> dict[str, Any]:
 def label_name(names: list[str], label: int) -> str:
     """The name of a label, or its number if it has none."""
     return names[label] if 0 <= label < len(names) else str(label)
+
+
+def printable(text: str) -> str:
+    r"""A text for a line of a terminal: a newline in it becomes \n, and other characters of control likewise."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def infos(ds: DataSet, entry: framing.Entry) -> Iterator[aecodec.Info]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from aecodec.cli.data_sets import infos, label_name, require_file
+from aecodec.cli.data_sets import infos, label_name, printable, require_file
 from aecodec.cli.descriptions import describe_error_bound, describe_mode
 from aecodec.cli.failures import expected_errors
 from aecodec.cli.option_values import whole_number
@@ -33,6 +33,8 @@ def command(file: str, limit: int | None, as_json: bool) -> None:
     require_file(file)
     with expected_errors(file), open_data_set(file, max_pixels=None) as ds:
         names, columns = ds.label_names, {name: ds.columns[name] for name in ds.columns}
+        if ds.labels is not None:
+            columns[LABEL] = ds.labels
         for number, found in _pictures(ds, limit):
             values = {name: _plain(column[number]) for name, column in columns.items()}
             if names and LABEL in values:
@@ -40,7 +42,7 @@ def command(file: str, limit: int | None, as_json: bool) -> None:
             if as_json:
                 click.echo(json.dumps({"picture": number, **found, **values}, ensure_ascii=False))
             else:
-                shown = [f"{name}={value}" for name, value in values.items()]
+                shown = [printable(f"{name}={value}") for name, value in values.items()]
                 size = f"{found['width']}x{found['height']} {found['mode']}"
                 click.echo("  ".join([f"{number:>7}", f"{size:<14}", found["model"], *shown]))
 

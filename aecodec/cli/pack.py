@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import zlib
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,7 @@ from aecodec.cli.option_values import whole_number
 from aecodec.cli.picture_files import read_picture
 from aecodec.cli.progress import StatusLine, on_terminal, readable_bytes
 from aecodec.cli.sources import open_sources
+from aecodec.dataset.partial_file import WriterLock
 from aecodec.dataset.reading import BLOCK_PICTURES
 from aecodec.dataset.resuming import ResumableWriter, unfinished_name
 from aecodec.errors import AecError
@@ -44,12 +46,16 @@ _LEAST_BYTES: Final = 1 << 14  # what a small file is taken for: opening it cost
 
 @dataclass(frozen=True)
 class Task:
-    """Samples to encode. number: of the task. places: in the sources. known: which are in the data set already."""
+    """Samples to encode. number: of the task. places: in the sources. known: which are in the data set already.
+
+    checksums: of what the samples are, as far as that is at hand.
+    """
 
     number: int
     samples: list[Sample] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
     known: list[bool] = field(default_factory=list)
+    checksums: list[int] = field(default_factory=list)
 
     def without_content(self) -> Task:
         """The task without the bytes or samples of its pictures."""
@@ -239,7 +245,9 @@ def _require_output(output: str, options: PackOptions) -> None:
     if os.path.exists(unfinished) and not options.resume:
         if not options.force:
             raise Failure(f"{unfinished}: an interrupted run left this; use --resume to continue it, or --force")
-        os.unlink(unfinished)
+        with expected_errors(unfinished):
+            WriterLock(unfinished).release()  # a run that is not interrupted must not lose it
+            os.unlink(unfinished)
 
 
 def _contents(name: str, source: Source) -> Iterator[tuple[str, int]]:
@@ -283,7 +291,8 @@ class Packing:
     def _add(self, task: Task, encoded: Sequence[Encoded]) -> None:
         kept: list[tuple[Sample, bytes]] = []
         left_out: list[tuple[int, int]] = []
-        for sample, place, result in zip(task.samples, task.places, encoded, strict=True):
+        checksums: list[int] = []
+        for sample, place, checksum, result in zip(task.samples, task.places, task.checksums, encoded, strict=True):
             if result.failure:
                 click.echo(f"aec: {sample.name}: {result.failure}", err=True)
                 left_out.append((place, len(self.writer) + len(kept)))
@@ -291,7 +300,9 @@ class Packing:
             if result.notes and not self.options.quiet:
                 click.echo(f"aec: {sample.name}: {'; '.join(result.notes)}", err=True)
             kept.append((sample, result.file))
+            checksums.append(checksum)
         self.writer.leave_out(left_out)
+        self.writer.see(checksums)
         columns: dict[str, list[Any]] = {}
         if any(sample.label is not None for sample, _ in kept):
             columns["label"] = [_label(sample) for sample, _ in kept]
@@ -334,12 +345,20 @@ class Packing:
             task.samples.append(_without_content(sample) if known else sample)
             task.places.append(place)
             task.known.append(known)
+            task.checksums.append(_checksum(sample))
             held += 0 if known else _work_bytes(sample)
             if len(task.samples) >= CHUNK_PICTURES or held >= CHUNK_BYTES:
                 yield task
                 task, held = Task(task.number + 1), 0
         if task.samples:
             yield task
+
+
+def _checksum(sample: Sample) -> int:
+    """Of name, label and content; files are not read, as their names and sizes tell runs apart already."""
+    content = sample.content
+    data = b"" if isinstance(content, Path) else content if isinstance(content, bytes) else content.tobytes()
+    return zlib.crc32(data, zlib.crc32(repr((sample.name, sample.label)).encode()))
 
 
 def _label(sample: Sample) -> int | str:

@@ -25,7 +25,9 @@ from aecodec.cli.measurement import (
 )
 from aecodec.cli.option_groups import take
 from aecodec.cli.option_values import whole_number
+from aecodec.cli.progress import on_terminal
 from aecodec.cli.text_table import text_table
+from aecodec.errors import InvalidValue
 
 if TYPE_CHECKING:
     from aecodec.studies.robustness import Result
@@ -42,8 +44,8 @@ class ReportOptions:
     quiet: bool
 
     def print_progress(self, result: Result) -> None:
-        """Print a line about one result on standard error."""
-        if not self.quiet:
+        """Print a line about one result on standard error, if that is a terminal."""
+        if on_terminal() and not self.quiet:
             click.echo(f"{result.distortion} {result.model}: {result.file_bytes:.1f} bytes", err=True)
 
     def print_table(self, results: Sequence[Result]) -> None:
@@ -115,7 +117,10 @@ def command(
     coding = robustness.Coding(**options)
     specs = distortions or tuple(STUDY)
     for spec in specs:
-        parse(spec)
+        try:
+            parse(spec)
+        except InvalidValue as error:
+            raise click.BadParameter(str(error), param_hint="--distortion") from None
     if plot and set(specs) == {"none"}:
         raise click.UsageError("--plot needs a distortion other than none")
     for figure in (plot, sheet):

@@ -28,3 +28,10 @@ def assembled(count: int, parts: Iterable[tuple[NDArray[np.int64], Sequence[Pict
         for position, picture in zip(where.tolist(), some, strict=True):
             pictures[position] = np.array(picture)
     return whole if whole is not None else pictures
+
+
+def alike(pictures: Any) -> Any:
+    """An array of the pictures of a list, if they are alike, and otherwise the list; an array stays one."""
+    if isinstance(pictures, np.ndarray) or len({(picture.shape, picture.dtype) for picture in pictures}) != 1:
+        return pictures
+    return np.stack(pictures)

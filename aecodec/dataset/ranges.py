@@ -84,7 +84,7 @@ def require_range(offset: int, length: int, size: int) -> None:
 
 def source_of(data: DataSetLike) -> RangeSource:
     """The source of a path, of bytes, or the given one. Raises InvalidValue, OSError."""
-    if data == "":
+    if isinstance(data, str) and not data:
         raise InvalidValue("the name of the file is empty")
     if isinstance(data, str | os.PathLike):
         return MappedFile(data)

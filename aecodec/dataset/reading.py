@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from aecodec.dataset import assembling, framing, picture_blocks, verifying
 from aecodec.dataset.batches import Batch, Order, ReadAhead, several
 from aecodec.dataset.cache import PictureCache
-from aecodec.dataset.columns import LABEL, Columns
+from aecodec.dataset.columns import LABEL, Column, Columns
 from aecodec.dataset.description import Description
 from aecodec.dataset.framing import Entry
 from aecodec.dataset.picture_blocks import Blocks, Joined
@@ -143,12 +143,13 @@ class DataSet:
         given = np.asarray(index)
         if given.dtype == bool and given.shape == (len(self),):
             given = np.flatnonzero(given)
-        if given.ndim != 1 or given.dtype.kind not in "iu" and given.size:
+        large = given.dtype == object and all(isinstance(n, int | np.integer) for n in given.flat)
+        if given.ndim != 1 or given.dtype.kind not in "iu" and given.size and not large:
             raise TypeError("pictures are chosen by an integer, a slice, or a sequence of integers")
-        numbers = given.astype(np.int64)
-        outside = (numbers < -len(self)) | (numbers >= len(self))
+        outside = (given < -len(self)) | (given >= len(self))  # before int64 makes others of large ones
         if outside.any():
-            raise IndexError(f"there is no picture {numbers[outside][0]} in a data set of {len(self)}")
+            raise IndexError(f"there is no picture {given[outside][0]} in a data set of {len(self)}")
+        numbers = given.astype(np.int64)
         return np.where(numbers < 0, numbers + len(self), numbers)
 
     def _wanted(self, numbers: NDArray[np.int64]) -> list[Wanted]:
@@ -225,7 +226,7 @@ class DataSet:
             images, begin = self.read(np.concatenate(some)), 0
             ahead.learn(images)
             for numbers in some:
-                part = images[begin : begin + len(numbers)]
+                part = assembling.alike(images[begin : begin + len(numbers)])
                 begin += len(numbers)
                 yield Batch(part, None if labels is None else labels[numbers], numbers)
 
@@ -269,7 +270,10 @@ class DataSet:
     @property
     def labels(self) -> NDArray[np.int64] | None:
         """The labels (N,), or None if there are none. Raises AecError."""
-        return self.columns.get(LABEL)
+        labels = self.columns.get(LABEL)
+        if labels is not None and not _are_integers(labels) and self.label_names:
+            raise InvalidValue("the labels of the data set have names, but they are not integers")
+        return labels
 
     @property
     def label_names(self) -> list[str]:
@@ -340,6 +344,10 @@ def _entries(source: RangeSource, recover: bool) -> list[Entry]:
                 error.add_note("recover=True opens what is left of it")
             raise
         return list(framing.scan(source))
+
+
+def _are_integers(labels: Column) -> bool:
+    return labels.dtype.kind in "iu" or labels.dtype == object and all(isinstance(label, int) for label in labels)
 
 
 def _read_only(parsed: picture_blocks.Files, body: bytes, place: int, data_set: DataSet) -> Picture:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 from aecodec import urls
 from aecodec.dataset.partial_file import PartialFile
 from aecodec.dataset.ranges import require_range
-from aecodec.errors import InvalidValue
+from aecodec.errors import AecError, InvalidValue
 
 
 class RemoteFile:
@@ -19,7 +22,11 @@ class RemoteFile:
     def __init__(self, url: str) -> None:
         self.url, self._process = url, os.getpid()
         self._files, self._path = urls.file_system(url)
-        self.size = int(self._files.size(self._path))
+        with _os_errors(url):
+            size = self._files.size(self._path)
+        if size is None:
+            raise OSError(f"{url} cannot be read range by range: the server does not tell its size")
+        self.size = int(size)
 
     def read(self, offset: int, length: int) -> bytes:
         """The bytes offset..offset + length - 1. Raises TruncatedFile beyond the end, and OSError."""
@@ -29,7 +36,13 @@ class RemoteFile:
         if self._process != os.getpid():  # forked: connections are not to be shared
             self._files, self._path = urls.file_system(self.url)
             self._process = os.getpid()
-        return bytes(self._files.cat_file(self._path, start=offset, end=offset + length))
+        with _os_errors(self.url):
+            data = bytes(self._files.cat_file(self._path, start=offset, end=offset + length))
+        if len(data) == self.size:  # a server that knows no ranges sends everything
+            data = data[offset : offset + length]
+        if len(data) != length:
+            raise OSError(f"{self.url} cannot be read: the server sent {len(data)} bytes instead of {length}")
+        return data
 
     def close(self) -> None:
         """Nothing to release."""
@@ -40,6 +53,17 @@ class RemoteFile:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.url, self.size = state["url"], state["size"]
         self._files, self._path, self._process = None, "", 0  # connected to when it is read from
+
+
+@contextmanager
+def _os_errors(url: str) -> Iterator[None]:
+    """Turn errors that a protocol's package has of its own, such as those of aiohttp, into OSError."""
+    try:
+        yield
+    except (OSError, AecError):
+        raise
+    except Exception as error:
+        raise OSError(f"{url} cannot be read: {error}") from error
 
 
 class RemoteOutput(PartialFile):
@@ -74,6 +98,16 @@ class StreamOutput(PartialFile):
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream, self.size = stream, 0
+
+    def write(self, data: bytes) -> None:
+        """Write all bytes, even to a raw stream, which may take some of them only. Raises OSError."""
+        rest = memoryview(data)
+        while rest:
+            count = self._stream.write(rest)
+            if count is None and isinstance(self._stream, io.RawIOBase):
+                raise BlockingIOError(errno.EAGAIN, "the stream takes no more bytes at present")
+            rest = rest[len(rest) if count is None else count :]  # others may return nothing
+        self.size += len(data)
 
     def finish(self) -> None:
         """Nothing more is written."""

@@ -3,12 +3,16 @@
 Its unfinished file has a name of its own beside the data set and stays there when the run ends early. A later run finds
 the whole blocks in it, and encodes only the pictures that are in none of them. The unfinished file also says how it is
 made, so that no other options continue it, and which items of the sources were left out, since these have no numbers.
+A checksum of what the pictures were made from tells whether the same ones come again.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import zlib
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -17,14 +21,16 @@ import numpy as np
 from aecodec.dataset import columns as column_blocks
 from aecodec.dataset import framing, picture_blocks
 from aecodec.dataset.description import Description
+from aecodec.dataset.framing import Block
 from aecodec.dataset.partial_file import PartialFile
 from aecodec.dataset.ranges import MappedFile
 from aecodec.dataset.runs import Places
 from aecodec.dataset.writing import Writer
 from aecodec.decoding.parsed_file import ParsedFile
-from aecodec.errors import InvalidValue
+from aecodec.errors import AecError, InvalidValue
 
 SUFFIX: Final = ".part"
+_SPARSE: Final = 1000  # bytes of the file for each of a checksum, since those that are outdated stay in it
 
 
 def unfinished_name(path: str | os.PathLike[str]) -> str:
@@ -44,8 +50,13 @@ class ResumableWriter(Writer):
     def __init__(self, path: str | os.PathLike[str], *, run: str, **options: Any) -> None:
         self._run = run
         self._present = Places([])
-        self._settled = 0  # numbers below are those of pictures that the interrupted run could encode
+        self._settled = 0  # numbers below are those of pictures that could be encoded
         self.left_out: list[int] = []
+        self._seen = self._check = 0  # pictures that came, and the checksum of what they were made from
+        self._expected: tuple[int, int] | None = None  # both, as the interrupted run had them; None of older versions
+        self._checks: deque[tuple[int, int]] = deque()  # both, for the last picture in a block and those that wait
+        self._noted = 0  # bytes of the file when a checksum was last noted in it
+        self._resumed = 0  # bytes of the file that the interrupted run wrote
         super().__init__(path, **options)
 
     def _opened(self, path: str | os.PathLike[str]) -> PartialFile:
@@ -53,13 +64,17 @@ class ResumableWriter(Writer):
         self._description = replace(self._description, unfinished={"run": self._run, "left_out": self.left_out})
         if not os.path.exists(name):
             return PartialFile(path, name)
-        source = MappedFile(name)
+        file = PartialFile(path, name, resumed=True)  # before it is read: another writer may be at it
         try:
-            self._entries = list(framing.scan(source)) if source.size else []
-            self._continue(source)
-        finally:
-            source.close()
-        return PartialFile(path, name, self._entries[-1].end if self._entries else 0)
+            with closing(MappedFile(name)) as source:
+                self._entries = list(framing.scan(source)) if source.size else []
+                self._continue(source)
+            self._resumed = self._noted = self._entries[-1].end if self._entries else 0
+            file.cut(self._resumed)
+        except BaseException:
+            file.abort()
+            raise
+        return file
 
     def _continue(self, source: MappedFile) -> None:
         """Take over what the unfinished file has."""
@@ -69,7 +84,12 @@ class ResumableWriter(Writer):
                 if found.unfinished.get("run") != self._run:
                     raise InvalidValue("the unfinished file was made from other pictures, or with other options")
                 self.left_out = [int(index) for index in found.unfinished["left_out"]]
-                self._description = replace(found, unfinished={"run": self._run, "left_out": self.left_out})
+                unfinished = {"run": self._run, "left_out": self.left_out}
+                if "check" in found.unfinished:
+                    count, check = found.unfinished["check"]
+                    self._expected = int(count), int(check)
+                    unfinished["check"] = [count, check]
+                self._description = replace(found, unfinished=unfinished)
                 self._described = self._description.to_json()
             elif entry.kind == framing.COLUMNS:
                 header = column_blocks.parse(entry.header)
@@ -104,6 +124,57 @@ class ResumableWriter(Writer):
             self.left_out.append(index)
         if items:
             self._describe()
+
+    def see(self, checksums: Iterable[int]) -> None:
+        """Note what the next pictures are made from, before they are added: 32 bits for each, in their order.
+
+        Raises InvalidValue if the interrupted run made those in the unfinished file from something else.
+        """
+        for checksum in checksums:
+            self._seen += 1
+            self._check = zlib.crc32(checksum.to_bytes(4, "little"), self._check)
+            self._checks.append((self._seen, self._check))
+            if self._expected and self._expected[0] == self._seen:
+                if self._expected[1] != self._check:
+                    raise InvalidValue("the pictures are not those that the unfinished file was made from")
+                self._expected = None
+
+    def add_files(self, files: Sequence[bytes], columns: Mapping[str, Sequence[Any]]) -> None:
+        """As `Writer.add_files`; now and then what was seen of the pictures is written, too."""
+        super().add_files(files, columns)
+        if "check" not in self._description.unfinished or (
+            self._file.size - self._noted > _SPARSE * len(self._described.encode())
+        ):
+            self._note_check()
+
+    def _note_check(self) -> None:
+        """Write the checksum up to the last picture that has been written."""
+        settled = max(self._settled, self._first_row)
+        while len(self._checks) > 1 and self._checks[1][0] <= settled:
+            self._checks.popleft()
+        if self._description.unfinished and self._checks and self._checks[0][0] == settled:
+            self._description.unfinished["check"] = list(self._checks[0])
+            self._describe()
+            self._noted = self._file.size
+
+    def _write(self, block: Block) -> None:
+        super()._write(block)
+        if block.kind in framing.PICTURES:
+            numbers = picture_blocks.numbers_of(self._entries[-1])
+            self._settled = max(self._settled, numbers.end)
+
+    def abort(self) -> None:
+        """Leave the unfinished file, with the checksum of what it holds. Raises OSError.
+
+        What was added to it is removed if not enough pictures came to know that they are the same ones.
+        """
+        if not self._file.closed:
+            with suppress(OSError, AecError):  # of a full disk, or of too many names
+                if self._expected:
+                    self._file.cut(self._resumed)
+                elif self._failure is None:
+                    self._note_check()
+        super().abort()
 
     def _parsed(self, number: int, file: bytes) -> ParsedFile | None:
         return None if self.has(number) else super()._parsed(number, file)

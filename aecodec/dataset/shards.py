@@ -6,6 +6,7 @@ import errno
 import glob
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
@@ -62,7 +63,7 @@ def open(  # noqa: A001
         source = RemoteFile(data) if urls.is_url(data) else data
         return reading.open(source, cache_bytes=cache_bytes, max_pixels=max_pixels, engine=engine, recover=recover)
 
-    if not isinstance(data, str | os.PathLike) or not _WILDCARDS.search(os.fspath(data)) or os.path.exists(data):
+    if not isinstance(data, str | os.PathLike) or not _has_wildcards(os.fspath(data)) or os.path.exists(data):
         return single(data)
     pattern = os.fspath(data)
     paths = urls.matching(pattern) if urls.is_url(pattern) else sorted(glob.glob(pattern))
@@ -70,6 +71,11 @@ def open(  # noqa: A001
         raise FileNotFoundError(errno.ENOENT, "no file matches", pattern)
     _require_complete(paths)
     return Shards(list(in_threads(single, paths)), cache_bytes)
+
+
+def _has_wildcards(path: str) -> bool:
+    """Whether a path stands for several files; in a URL, a question mark begins what is no part of the path."""
+    return bool(_WILDCARDS.search(path.partition("?")[0] if urls.is_url(path) else path))
 
 
 def _require_complete(paths: Sequence[str]) -> None:
@@ -193,7 +199,7 @@ class Shards(DataSet):
     @cached_property
     def label_names(self) -> list[str]:
         """The names of the labels 0, 1, ... of all shards; labels of a shard with other names are numbered anew."""
-        return list(dict.fromkeys(name for shard in self.filled for name in shard.label_names))
+        return [name for name, _ in dict.fromkeys(key for shard in self.filled for key in _keys(shard.label_names))]
 
     @property
     def filled(self) -> list[DataSet]:
@@ -220,6 +226,16 @@ class Shards(DataSet):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= state
+
+
+def _keys(names: Sequence[str]) -> list[tuple[str, int]]:
+    """Each name with how often it was there before, since labels may share a name and are different nevertheless."""
+    seen: Counter[str] = Counter()
+    keys = []
+    for name in names:
+        keys.append((name, seen[name]))
+        seen[name] += 1
+    return keys
 
 
 class _Columns(Mapping[str, Column]):
@@ -252,7 +268,8 @@ class _Columns(Mapping[str, Column]):
             return labels
         if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= len(own):
             raise InvalidValue("the shards name their labels differently, and not all labels have names")
-        return np.array([names.index(name) for name in own], np.int64)[labels]
+        places = {key: index for index, key in enumerate(_keys(names))}
+        return np.array([places[key] for key in _keys(own)], np.int64)[labels]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

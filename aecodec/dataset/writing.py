@@ -163,10 +163,12 @@ class Writer:
             raise
 
     def _require_complete(self) -> None:
-        """Raise InvalidValue if pictures or rows that were added may have been lost in an error."""
+        """Raise InvalidValue if the file is closed, or pictures or rows may have been lost in an error."""
         if self._failure is not None:
             message = "an error interrupted the writing of pictures that were added: write the data set again"
             raise InvalidValue(message) from self._failure
+        if self._file.closed:
+            raise InvalidValue("the data set is closed: nothing more can be added, except with `append`")
 
     def _parsed(self, number: int, file: bytes) -> ParsedFile | None:
         """The file of a picture, or None for one that the data set has already."""
@@ -184,8 +186,10 @@ class Writer:
     def _checked(self, name: str, values: Sequence[Any], names: list[str]) -> Column:
         """The values of a column; labels that are strings as integers, new ones of them added to `names`."""
         column = column_blocks.checked(name, values)
-        if name != LABEL or column.dtype != object:
+        if name != LABEL or column.dtype.kind in "iu" or not len(column):
             return column
+        if column.dtype != object:
+            raise InvalidValue("labels must be integers or strings")
         low, high = self._bounds.get(LABEL, (0, -1))
         if low < 0 or high >= len(names):
             raise InvalidValue("some labels before are integers without names, which strings would take for their own")
@@ -373,8 +377,9 @@ def append(
 ) -> None:
     """Append pictures to a data set, with the same columns; arguments and errors as for `write`.
 
-    What is there is not touched: new blocks follow its index, and a new index follows them. If that fails, the file is
-    as it was; if the process is killed meanwhile, `open(path, recover=True)` reads the pictures.
+    One writer at a time: another one raises OSError, where the platform has such locks. What is there is not touched:
+    new blocks follow its index, and a new index follows them. If that fails, the file is as it was; if the process is
+    killed meanwhile, `open(path, recover=True)` reads the pictures.
     """
     with Writer(path, block_pictures=block_pictures, appending=True, **encoder_options) as writer:
         writer.add(images, labels=labels, columns=columns)

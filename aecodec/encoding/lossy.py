@@ -57,9 +57,12 @@ def write(
         return assemble(fields, name, candidate.model.tables, Coded(residuals, classes))
 
     first = files(packings[0])
-    if is_single_tile(batch, candidate) and max(map(len, first)) < SHORT_BYTES:
+    single = is_single_tile(batch, candidate)
+    short = [single and len(file) < SHORT_BYTES for file in first]  # each for itself: batches change no file
+    if all(short):
         return first
-    return [better_packed(each) for each in zip(first, *map(files, packings[1:]), strict=True)]
+    packed = zip(first, *map(files, packings[1:]), strict=True)
+    return [each[0] if done else better_packed(each) for each, done in zip(packed, short, strict=True)]
 
 
 def assemble(fields: Sequence[Header], packing: Packing, tables: Tables, coded: Coded) -> list[bytes]:

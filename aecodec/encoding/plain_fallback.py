@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -11,15 +11,19 @@ from aecodec.encoding.batch import Batch
 from aecodec.format import panels
 from aecodec.lossless import plain
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SMALL: Final = 1 << 15  # samples, of which a plain file takes as long as a model's
 MOST_MORE: Final = 1.01  # no file may exceed the raw samples by more than this, and plain.RAW_MORE_BYTES
 
 
-def is_flat(batch: Batch) -> bool:
-    """Whether the batch is one large picture of one colour: 17 bytes if plain, a hundred times that with a model."""
-    stack = batch.stack
-    if len(stack) > 1 or max(batch.size) <= panels.SIDE:
-        return False
-    return all(bool((row == stack[0, 0, 0]).all()) for row in stack[0])  # ends at the first row that is not
+def are_flat(batch: Batch) -> NDArray[np.bool_]:
+    """Which pictures are large and of one colour, (S,): 17 bytes if plain, a hundred times that with a model."""
+    if max(batch.size) <= panels.SIDE:
+        return np.zeros(len(batch), np.bool_)
+    # all() ends at the first row that is not
+    return np.array([all(bool((row == picture[0, 0]).all()) for row in picture) for picture in batch.stack])
 
 
 def or_plain(batch: Batch, files: Sequence[bytes], allowed: bool, max_error: int | None = None) -> list[bytes]:
@@ -27,13 +31,15 @@ def or_plain(batch: Batch, files: Sequence[bytes], allowed: bool, max_error: int
 
     files: an empty one is always replaced. allowed: whether plain files may be used whenever they are smaller;
     otherwise they only replace files that exceed the raw samples. max_error: the error that the files guarantee, or
-    None.
+    None. Lossy files are compared where a plain one is promising, small lossless ones too; a model needs far longer for
+    the others than that takes.
     """
     sizes = np.array(list(map(len, files))) - batch.section_bytes
     tried = np.array([not file for file in files])
     tried |= sizes > MOST_MORE * batch.stack[0].nbytes + plain.RAW_MORE_BYTES
     if allowed:
-        tried |= True if max_error else plain.promising(batch.stack, sizes)
+        compared = bool(max_error) or (max_error == 0 and batch.stack[0].size > SMALL)
+        tried |= compared or plain.promising(batch.stack, sizes)
     chosen = list(files)
     for index in np.flatnonzero(tried).tolist():
         other = batch.plain_file(index, max_error or 0)

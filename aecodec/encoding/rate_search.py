@@ -75,17 +75,17 @@ class _Goal:
             decoded[mine] = np.stack(samples).reshape(-1, *shape[1:])
         return -(metrics.psnr if self.target.min_psnr is not None else metrics.ssim)(batch.stack, decoded)
 
-    def error(self, best: float, plain_bytes: int) -> Unreachable:
+    def error(self, best: float) -> Unreachable:
         """The error, which states the best measure that was reached."""
         if self.target.max_bytes is not None:
-            least = min(round(float(np.exp(best))), plain_bytes)
+            least = round(float(np.exp(best)))
             return Unreachable(
                 f"the smallest file of this picture has {least} bytes, more than {self.target.max_bytes}"
             )
-        what, unit = ("PSNR", " dB") if self.target.min_psnr is not None else ("SSIM", "")
+        what, unit = ("a PSNR", " dB") if self.target.min_psnr is not None else ("an SSIM", "")
         digits = 2 if unit else 4
         return Unreachable(
-            f"this picture reaches a {what} of {-best:.{digits}f}{unit} at most, not {-self.limit:g}:"
+            f"this picture reaches {what} of {-best:.{digits}f}{unit} at most, not {-self.limit:g}:"
             " max_error (--max-error) bounds the error of every sample instead"
         )
 
@@ -118,10 +118,19 @@ def encode(batch: Batch, candidates: Sequence[Candidate], options: EncodeOptions
                 files, least = _searched(batch.subset(mine), candidate, goal, options)
                 put(found, mine, files)
                 best[mine] = np.minimum(best[mine], least)
-    for index in _missing(found)[:1].tolist():
-        error = goal.error(best[index], len(batch.plain_file(index)) if goal.target.max_bytes is not None else 0)
-        raise Missed(index, error)
+    for index in _missing(found).tolist():
+        found[index] = _last_resort(batch, index, best[index], goal, options)
     return or_plain(batch, [file for file in found if file is not None], options.allows_plain)
+
+
+def _last_resort(batch: Batch, index: int, best: float, goal: _Goal, options: EncodeOptions) -> bytes:
+    """The plain file of a picture, if it meets the limit though it did not seem to. Raises Missed."""
+    if goal.target.max_bytes is None or not options.allows_plain:
+        raise Missed(index, goal.error(best))
+    file = batch.plain_file(index)
+    if len(file) > goal.target.max_bytes:
+        raise Missed(index, goal.error(min(best, float(np.log(len(file))))))
+    return file
 
 
 def _missing(found: Sequence[bytes | None]) -> NDArray[np.intp]:

@@ -17,6 +17,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from aecodec.engines import blas
+from aecodec.errors import InvalidValue
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -59,12 +60,14 @@ def workers() -> int:
     """The number of threads to use.
 
     As AECODEC_THREADS or OMP_NUM_THREADS says; otherwise one in a process that multiprocessing started, and all cores
-    that the process may use in others.
+    that the process may use in others. Raises InvalidValue for an AECODEC_THREADS that is no number.
     """
     for name in VARIABLES:
         allowed = os.environ.get(name, "")
         if allowed.isdecimal():
             return max(1, int(allowed))
+        if allowed and name == VARIABLES[0]:  # the other has forms that mean something to OpenMP
+            raise InvalidValue(f"{name}={allowed} is not a number of threads")
     process = sys.modules.get("multiprocessing.process")
     if process is not None and process.parent_process() is not None:
         return 1  # whoever starts processes, a data loader for one, has them share the cores

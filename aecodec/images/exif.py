@@ -51,7 +51,7 @@ def upright(exif: bytes) -> tuple[bytes, bool]:
         for _ in range(_MAX_DIRECTORIES):
             if not following:
                 break
-            following = _erase(data, order, following)
+            following = _erase(data, order, following, (begin, link + 4))
     except (struct.error, ValueError):
         return bytes(data), False
     return bytes(data), True
@@ -69,8 +69,11 @@ def _end(data: bytearray, order: str, begin: int) -> int:
     return int(begin + 2 + _ENTRY * struct.unpack_from(order + "H", data, begin)[0])
 
 
-def _erase(data: bytearray, order: str, begin: int) -> int:
-    """Overwrite a directory, its values and its thumbnail with zeros; returns the position of the next one."""
+def _erase(data: bytearray, order: str, begin: int, kept: tuple[int, int]) -> int:
+    """Overwrite a directory, its values and its thumbnail with zeros; returns the position of the next one.
+
+    Raises ValueError if that would overwrite what lies between the two positions of `kept`.
+    """
     entries = dict(_entries(data, order, begin))
     link = _end(data, order, begin)
     following = int(struct.unpack_from(order + "L", data, link)[0])
@@ -84,6 +87,8 @@ def _erase(data: bytearray, order: str, begin: int) -> int:
         size = _SIZES.get(kind, 1) * count
         if size > 4:
             spans.append((where, where + size))
+    if any(first < kept[1] and last > kept[0] for first, last in spans):
+        raise ValueError
     for first, last in spans:
         last = min(last, len(data))
         if 8 <= first < last:

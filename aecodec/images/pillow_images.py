@@ -67,6 +67,7 @@ _HEAD_BYTES: Final = 1 << 16  # of a file, where its properties are found
 _WIDE_RAW_MODE: Final = re.compile(";16[LBN]")  # without a letter, 16 bits are those of a whole pixel
 
 _ORIENTATION: Final = 0x0112
+_XMP_ORIENTATION: Final = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>\s*))([1-8])")
 # Image.Transpose of the orientations 1 to 8 of EXIF
 _TURNS: Final = (
     None,
@@ -231,12 +232,19 @@ def _wide(image: Image.Image, key: Any, exact: bool) -> tuple[Picture, Picture |
 
 
 def _orientation(image: Image.Image) -> int | None:
-    """The EXIF orientation 1 to 8, 1 if there is none; None if the EXIF data is too damaged to tell."""
+    """The orientation 1 to 8 of EXIF, or else of XMP, or 1; None if the EXIF data is too damaged to tell."""
     try:
-        found = image.getexif().get(_ORIENTATION, 1)
+        found = image.getexif().get(_ORIENTATION)
     except _BAD_EXIF:
         return None
+    if found is None and (written := _XMP_ORIENTATION.search(_xmp(image))):  # Pillow knows one way to write it
+        found = int(written[2])
     return found if isinstance(found, int) and 1 <= found <= len(_TURNS) else 1
+
+
+def _xmp(image: Image.Image) -> bytes:
+    found = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+    return found.encode() if isinstance(found, str) else bytes(found)
 
 
 def _exif(given: bytes, orientation: int | None, notes: list[str]) -> bytes:
@@ -259,10 +267,8 @@ def _exif(given: bytes, orientation: int | None, notes: list[str]) -> bytes:
 def _metadata(image: Image.Image, found: bytes, gray: bool, sideways: bool, notes: list[str]) -> Metadata:
     info = image.info
     icc = _profile(image, gray, notes)
-    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
-    xmp = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
     # The picture is upright now, and the orientation in XMP has to say so.
-    xmp = re.sub(rb"(tiff:Orientation(?:=[\"']|>))[2-8]", rb"\g<1>1", xmp)
+    xmp = _XMP_ORIENTATION.sub(rb"\g<1>1", _xmp(image))
     dpi = resolution(info.get("dpi"))
     if dpi is None and info.get("dpi"):
         notes.append("the resolution is out of range and is dropped")

@@ -138,7 +138,8 @@ def promising(stack: NDArray[np.uint8], most_bytes: NDArray[np.int64]) -> NDArra
     """Which pictures (S, H, W, C) might fit into the given numbers of bytes (S,) as plain files: (S,). All tiny ones.
 
     Two cheap estimates, so that pictures that suit a model need not be packed to find out: the number of pixels that
-    differ from those to the left and above, and, if that is promising, zstd's fastest level.
+    differ from those to the left and above and from the plane through their neighbours, and, if that is promising,
+    zstd's fastest level.
     """
     if stack[0].size <= TINY:
         return np.ones(len(stack), np.bool_)
@@ -146,11 +147,11 @@ def promising(stack: NDArray[np.uint8], most_bytes: NDArray[np.int64]) -> NDArra
     novel = np.zeros(len(stack), np.int64)
     for begin in range(1, stack.shape[1], rows):
         band = stack[:, begin - 1 : begin + rows]
-        across, down = band[:, 1:, 1:] != band[:, 1:, :-1], band[:, 1:, 1:] != band[:, :-1, 1:]
-        if stack.shape[3] > 1:
-            across, down = across.any(axis=3), down.any(axis=3)
-        across &= down
-        novel += np.count_nonzero(across.reshape(len(stack), -1), axis=1)
+        left, above, corner, own = band[:, 1:, :-1], band[:, :-1, 1:], band[:, :-1, :-1], band[:, 1:, 1:]
+        unlike = np.ones(own.shape[:3], np.bool_)
+        for predicted in (left, above, left + above - corner):  # modulo 256
+            unlike &= (own != predicted).any(axis=3)
+        novel += np.count_nonzero(unlike.reshape(len(stack), -1), axis=1)
         if (novel * _NOVEL_BYTES > most_bytes).all():
             break
     found = np.asarray(novel * _NOVEL_BYTES <= most_bytes)
@@ -160,8 +161,10 @@ def promising(stack: NDArray[np.uint8], most_bytes: NDArray[np.int64]) -> NDArra
 
     quick = partial(zstandard.ZstdCompressor(level=_QUICK_LEVEL, write_content_size=False).compress)
     for index in np.flatnonzero(found).tolist():
-        changed = stack[index].copy()
-        changed[:, 1:] -= stack[index, :, :-1]
-        least = min(len(quick(picture.tobytes())) for picture in (stack[index], changed))
+        across = stack[index].copy()
+        across[:, 1:] -= stack[index, :, :-1]
+        both = across.copy()
+        both[1:] -= across[:-1]
+        least = min(len(quick(picture.tobytes())) for picture in (stack[index], across, both))
         found[index] = _QUICK_MARGIN * least <= most_bytes[index]
     return found

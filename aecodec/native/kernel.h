@@ -42,7 +42,7 @@ static inline __attribute__((always_inline)) TARGET void FN(sums)(const int16_t 
 }
 
 /* The sums of a few tiles, for a number of tiles that the compiler does not know. */
-static __attribute__((noinline)) TARGET void FN(tiles)(const aec_layer *layer, int segments, const int16_t *const *x, int64_t stride,
+static TARGET void FN(tiles)(const aec_layer *layer, int segments, const int16_t *const *x, int64_t stride,
                              const int16_t *weight, int tiles, int32_t *sums) {
     int64_t tile = weights_of_tile(layer);
     switch (tiles) {

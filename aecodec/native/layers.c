@@ -18,7 +18,7 @@
 
 #include "aecodec.h"
 
-enum { BLOCK = 8, MAX_LAYERS = 16, PLACES = 16, PATCHES = 32, ALIGNMENT = 64 };
+enum { BLOCK = 8, MAX_LAYERS = 16, PLACES = 16, PATCHES = 16, ALIGNMENT = 64 };
 
 /* A position, counted through all grids: that number of that grid. Both places of a chain have the same counts. */
 typedef struct {

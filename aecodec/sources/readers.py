@@ -72,11 +72,11 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
             data = gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
-    if container.is_data_set(data):
-        raise ValueError(f"{path} is a data set of many pictures already: unpack it first with `aec unpack`")
-    if container.is_picture(data):
-        raise ValueError(f"{path} is an .aec file, a picture that was encoded already: decode it first")
     if data[:3] != b"\0\0\x08" or len(data) < 4 or len(data) < 4 + 4 * data[3]:
+        if container.is_data_set(data):
+            raise ValueError(f"{path} is a data set of many pictures already: unpack it first with `aec unpack`")
+        if container.is_picture(data):
+            raise ValueError(f"{path} is an .aec file, a picture that was encoded already: decode it first")
         raise ValueError(f"{path} is not an idx file of unsigned bytes")
     shape = tuple(np.frombuffer(data, ">u4", data[3], 4).astype(np.int64).tolist())
     values = np.frombuffer(data, np.uint8, offset=4 + 4 * data[3])

@@ -32,6 +32,9 @@ export type PackingName = "rans" | "zstd";
 /** The form of a file, which its first byte tells. */
 export type Form = "small" | "short" | "general";
 
+/** The bytes of a front, at most: the signature and version, flags, quality, a model's id and two numbers. */
+export const MOST_FRONT = 24;
+
 /** The part of a header that tells the size, before the sections. */
 export interface Front {
   form: Form;

@@ -8,10 +8,10 @@
  */
 
 import { Reader } from "./bytes.js";
-import { PLAIN, readFront } from "./container.js";
+import { MOST_FRONT, PLAIN, readFront } from "./container.js";
 import { AecError, TruncatedFile } from "./errors.js";
 import { type Options, decode, imageDataOf } from "./index.js";
-import { numbered, sizeOf } from "./parsed_file.js";
+import { MAX_PIXELS, numbered, sizeOf } from "./parsed_file.js";
 
 const NEAR = "50% 50%";
 const BLURRED_SIDE = 128; // pixels of the longer side that a placeholder is decoded to
@@ -37,7 +37,7 @@ function sizeOfFront(bytes: Uint8Array): { width: number; height: number } | nul
   }
 }
 
-/** The bytes of a file; `early` is given those that have come until it returns true. */
+/** The bytes of a file; `early` is given its first ones until it returns true, or has had all that could tell it more. */
 async function fetchBytes(
   url: string,
   signal: AbortSignal,
@@ -46,13 +46,16 @@ async function fetchBytes(
   const response = await fetch(url, { signal });
   if (!response.ok) throw new Error(`${response.status} ${response.statusText}`.trim());
   const chunks: Uint8Array[] = [];
-  let known = false;
+  let front = 0; // bytes that `early` has had; to join all chunks for each chunk would take quadratic time
   const joined = async (): Promise<Uint8Array> => new Uint8Array(await new Blob(chunks as BlobPart[]).arrayBuffer());
   if (response.body) {
     const reader = response.body.getReader();
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
       chunks.push(part.value);
-      known ||= early(await joined());
+      if (front >= MOST_FRONT) continue;
+      const bytes = await joined();
+      signal.throwIfAborted(); // `early` must not be called after that
+      front = early(bytes) ? MOST_FRONT : bytes.length;
     }
   }
   return joined();
@@ -161,7 +164,8 @@ export class AecImage extends HTMLElement {
       const { width, height, data } = decodePlaceholder(text, { [long]: BLURRED_SIDE });
       this.#blurred = Object.assign(document.createElement("canvas"), { width, height });
       this.#blurred.getContext("2d")?.putImageData(new ImageData(data, width, height), 0, 0);
-      if (!this.#natural.width) Object.assign(this.#canvas, { width, height });
+      // An error has left the canvas without a size.
+      if (!this.#natural.width || !this.#canvas.width) Object.assign(this.#canvas, { width, height });
       this.#canvas.hidden = false;
       this.#paintBlurred();
       this.#describe();
@@ -195,7 +199,7 @@ export class AecImage extends HTMLElement {
     this.#control = control;
     const { signal } = control;
     try {
-      const bytes = await fetchBytes(this.src, signal, (early) => this.#lay(sizeOfFront(early)));
+      const bytes = await fetchBytes(this.src, signal, (early) => this.#layEarly(sizeOfFront(early)));
       if (bytes.length === 0) throw new TruncatedFile("the file is empty");
       const picture = await decode(bytes, { ...AecImage.options, signal });
       signal.throwIfAborted();
@@ -209,17 +213,21 @@ export class AecImage extends HTMLElement {
     }
   }
 
-  /** Takes the place of a picture of that size. */
-  #lay(size: { width: number; height: number } | null): boolean {
+  /** Takes the place of a picture of the size that a file claims; of one beyond the limit, decoding will tell. */
+  #layEarly(size: { width: number; height: number } | null): boolean {
     if (!size) return false;
-    const { width, height } = size;
-    if (width === this.#natural.width && height === this.#natural.height && !this.#canvas.hidden) return true;
+    if (size.width * size.height <= (AecImage.options.maxPixels ?? MAX_PIXELS)) this.#lay(size);
+    return true;
+  }
+
+  /** Takes the place of a picture of that size. */
+  #lay({ width, height }: { width: number; height: number }): void {
+    if (width === this.#natural.width && height === this.#natural.height && !this.#canvas.hidden) return;
     this.#natural = { width, height };
     Object.assign(this.#canvas, { width, height, hidden: false });
     this.#paintBlurred();
     this.#message.hidden = true;
     this.#describe();
-    return true;
   }
 
   #finish(error: Error | null): void {
@@ -229,6 +237,7 @@ export class AecImage extends HTMLElement {
     this.#canvas.hidden = error !== null;
     this.#message.hidden = error === null;
     if (error) {
+      Object.assign(this.#canvas, { width: 0, height: 0 }); // its memory is of no more use
       const why = document.createElement("small");
       why.textContent = error.message;
       this.#message.replaceChildren(this.alt, why);

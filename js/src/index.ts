@@ -8,7 +8,7 @@
 import type { Picture } from "./decoder.js";
 import { InvalidValue } from "./errors.js";
 import { type EngineName, decodeLocally, inspectLocally } from "./local.js";
-import { type ModelSource, loadBytes } from "./models.js";
+import type { ModelSource } from "./models.js";
 import { type Info, MAX_PIXELS } from "./parsed_file.js";
 import { decodeInWorker, workers } from "./workers.js";
 
@@ -26,7 +26,7 @@ export interface Options {
   maxPixels?: number;
   /** Where model files are; by default beside the package. Whatever is loaded is verified by its id. */
   models?: ModelSource;
-  /** Ends decoding between two panels, with the signal's reason. */
+  /** Ends decoding between two panels, and the wait for a model at once, with the signal's reason. */
   signal?: AbortSignal;
   /** Decode in a worker, of which there are a few, shared by all calls; or in workers that this function makes. */
   worker?: boolean | (() => Worker);
@@ -45,10 +45,9 @@ function bytesOf(file: Bytes): Uint8Array {
 /** The samples of a file. Throws AecError, or the reason of the signal. */
 export async function decode(file: Bytes, options: Options = {}): Promise<Picture> {
   const { maxPixels = MAX_PIXELS, models, signal, worker = false, engine = "auto" } = options;
-  const load = (request: Parameters<typeof loadBytes>[0]): Promise<Uint8Array> => loadBytes(request, models);
   const data = bytesOf(file);
-  if (!worker) return decodeLocally(data, maxPixels, load, engine, signal);
-  return decodeInWorker({ data, maxPixels, engine }, load, signal, worker === true ? undefined : worker);
+  if (!worker) return decodeLocally(data, maxPixels, models, engine, signal);
+  return decodeInWorker({ data, maxPixels, engine }, models, signal, worker === true ? undefined : worker);
 }
 
 /** The picture as a canvas takes it: red, green, blue, opacity of 8 bits. Without ImageData, an object like it. */
@@ -80,19 +79,17 @@ export async function* decodeMany(
 ): AsyncGenerator<Picture, void, undefined> {
   const going: Promise<Picture>[] = [];
   const most = options.worker ? workers() : 1;
-  try {
-    for await (const file of files) {
-      going.push(decode(file, options));
-      if (going.length >= most) yield await (going.shift() as Promise<Picture>);
-    }
-    while (going.length) yield await (going.shift() as Promise<Picture>);
-  } finally {
-    for (const rest of going) rest.catch(() => {}); // of an error, or a loop that was left, nobody waits for the others
+  for await (const file of files) {
+    const picture = decode(file, options);
+    picture.catch(() => {}); // nobody may wait for it yet, or ever, and an error without a handler ends Node
+    going.push(picture);
+    if (going.length >= most) yield await (going.shift() as Promise<Picture>);
   }
+  while (going.length) yield await (going.shift() as Promise<Picture>);
 }
 
 /** What a file tells without being decoded. A model is loaded only if the file names it by its id. Throws AecError. */
 export async function inspect(file: Bytes, options: Pick<Options, "maxPixels" | "models"> = {}): Promise<Info> {
   const { maxPixels = Infinity, models } = options;
-  return inspectLocally(bytesOf(file), maxPixels, (request) => loadBytes(request, models));
+  return inspectLocally(bytesOf(file), maxPixels, models);
 }

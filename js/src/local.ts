@@ -2,14 +2,13 @@
 
 import { type Picture, decodeFile } from "./decoder.js";
 import { AecError, LimitExceeded } from "./errors.js";
-import { type ModelRequest, loadModel } from "./models.js";
+import { type ModelSource, loadModel } from "./models.js";
 import type { Engine } from "./network.js";
 import { type Info, type ParsedFile, infoOf, parse } from "./parsed_file.js";
 import { ScalarEngine } from "./scalar_engine.js";
 import { WasmEngine } from "./wasm_engine.js";
 
 export type EngineName = "auto" | "typescript";
-export type LoadBytes = (request: ModelRequest) => Promise<Uint8Array>;
 
 const engines = new Map<EngineName, Promise<Engine>>();
 
@@ -28,21 +27,30 @@ export async function engineName(): Promise<string> {
   return (await engineOf("auto")).name;
 }
 
-function parsed(data: Uint8Array, maxPixels: number, load: LoadBytes): Promise<ParsedFile> {
+function parsed(
+  data: Uint8Array,
+  maxPixels: number,
+  models: ModelSource | undefined,
+  signal?: AbortSignal,
+): Promise<ParsedFile> {
   return parse(data, maxPixels, async (id) => {
-    const { description, name } = await loadModel(id, load);
+    const { description, name } = await loadModel(id, models, signal);
     return { id, name, tile: description.tile, channels: description.channels };
   });
 }
 
-export async function inspectLocally(data: Uint8Array, maxPixels: number, load: LoadBytes): Promise<Info> {
-  return infoOf(await parsed(data, maxPixels, load));
+export async function inspectLocally(
+  data: Uint8Array,
+  maxPixels: number,
+  models: ModelSource | undefined,
+): Promise<Info> {
+  return infoOf(await parsed(data, maxPixels, models));
 }
 
 export async function decodeLocally(
   data: Uint8Array,
   maxPixels: number,
-  load: LoadBytes,
+  models: ModelSource | undefined,
   engine: EngineName,
   signal: AbortSignal | undefined,
 ): Promise<Picture> {
@@ -52,8 +60,8 @@ export async function decodeLocally(
   };
   try {
     signal?.throwIfAborted();
-    const file = await parsed(data, maxPixels, load);
-    const model = file.model && (await loadModel(file.model.id, load));
+    const file = await parsed(data, maxPixels, models, signal);
+    const model = file.model && (await loadModel(file.model.id, models, signal));
     signal?.throwIfAborted();
     return await decodeFile(file, model, { engine: await engineOf(engine), maxPixels, pause });
   } catch (error) {

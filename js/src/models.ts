@@ -64,17 +64,51 @@ export async function loadBytes(request: ModelRequest, source: ModelSource | und
   }
 }
 
-const loaded = new Map<string, Promise<Model>>();
+/** A model that is being loaded, and how many wait for it. */
+interface Load {
+  id: string;
+  source: ModelSource | undefined;
+  model: Promise<Model>;
+  waiting: number;
+}
 
-/** The model of an id; `load`: gives the bytes of its file, and is asked once. */
-export function loadModel(id: string, load: (request: ModelRequest) => Promise<Uint8Array>): Promise<Model> {
-  let model = loaded.get(id);
-  if (!model) {
-    model = load(requestFor(id)).then((bytes) => verified(bytes, id));
-    model.catch(() => loaded.delete(id));
-    loaded.set(id, model);
+const loaded = new Map<string, Model>();
+/** By source, too: of two callers, one may have a source that fails or hangs. */
+const loads = new Set<Load>();
+
+/** The model of an id; callers with the same source ask it once, and whoever comes later has what any of them found. */
+export async function loadModel(id: string, models: ModelSource | undefined, signal?: AbortSignal): Promise<Model> {
+  const found = loaded.get(id);
+  if (found) return found;
+  const source = models instanceof URL ? models.href : models;
+  let load = [...loads].find((each) => each.id === id && each.source === source);
+  if (!load) {
+    const model = loadBytes(requestFor(id), source).then((bytes) => {
+      const read = verified(bytes, id);
+      loaded.set(id, read);
+      return read;
+    });
+    load = { id, source, model, waiting: 0 };
+    loads.add(load);
   }
-  return model;
+  load.waiting++;
+  try {
+    return await unlessAborted(load.model, signal);
+  } finally {
+    if (--load.waiting === 0) loads.delete(load); // one that hangs, and that all have given up, is tried again
+  }
+}
+
+/** What a promise gives, or at once the reason of the signal. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  return new Promise<T>((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    const settled = (): void => signal.removeEventListener("abort", abort);
+    promise.then(resolve, reject).finally(settled);
+  });
 }
 
 function verified(bytes: Uint8Array, id: string): Model {

@@ -14,17 +14,18 @@ interface Port {
 export function serve(port: Port): void {
   let given: (bytes: Uint8Array | null) => void = () => {};
   let control = new AbortController();
-  const load = (request: ModelRequest): Promise<Uint8Array> => {
-    port.postMessage({ type: "model", request });
-    return new Promise((resolve, reject) => {
-      given = (bytes) => (bytes ? resolve(bytes) : reject(new UnknownModel("the model is not available")));
-    });
-  };
   port.listen((message) => {
     if (message.type === "model") given(message.bytes);
     else if (message.type === "abort") control.abort();
     else {
       control = new AbortController();
+      // One function for each job: a load that hangs is not shared with the next one.
+      const load = (request: ModelRequest): Promise<Uint8Array> => {
+        port.postMessage({ type: "model", request });
+        return new Promise((resolve, reject) => {
+          given = (bytes) => (bytes ? resolve(bytes) : reject(new UnknownModel("the model is not available")));
+        });
+      };
       const { data, maxPixels, engine } = message.job;
       decodeLocally(data, maxPixels, load, engine, control.signal).then(
         (picture) => port.postMessage({ type: "done", picture }, [picture.data.buffer as ArrayBuffer]),

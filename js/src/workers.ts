@@ -2,8 +2,8 @@
 
 import type { Picture } from "./decoder.js";
 import { LimitExceeded, errorOf } from "./errors.js";
-import { type EngineName, type LoadBytes, decodeLocally } from "./local.js";
-import type { ModelRequest } from "./models.js";
+import { type EngineName, decodeLocally } from "./local.js";
+import { type ModelRequest, type ModelSource, loadBytes } from "./models.js";
 
 const MOST_WORKERS = 4;
 
@@ -24,7 +24,8 @@ export type FromWorker =
 
 interface Task {
   job: Job;
-  load: LoadBytes;
+  models: ModelSource | undefined;
+  signal: AbortSignal | undefined;
   resolve: (picture: Picture) => void;
   reject: (error: unknown) => void;
 }
@@ -54,6 +55,8 @@ async function start(
       listener(message);
     });
     thread.on("error", failed);
+    thread.on("messageerror", failed);
+    thread.on("exit", (code) => failed(new Error(`it ended with exit code ${code}`)));
     const post = (message: ToWorker): void => {
       thread.ref();
       thread.postMessage(message);
@@ -63,7 +66,13 @@ async function start(
   const worker = make ? make() : new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
   worker.addEventListener("message", (event: MessageEvent<FromWorker>) => listener(event.data));
   worker.addEventListener("error", (event) => failed(new Error(event.message || "the worker does not start")));
+  worker.addEventListener("messageerror", () => failed(new Error("what it sent cannot be read")));
   return { post: (message) => worker.postMessage(message), end: () => worker.terminate() };
+}
+
+/** The same bytes without the rest of their buffer, which a worker would be sent a copy of. */
+function alone(bytes: Uint8Array): Uint8Array {
+  return bytes.byteLength < bytes.buffer.byteLength ? new Uint8Array(bytes) : bytes;
 }
 
 class Pool {
@@ -88,6 +97,7 @@ class Pool {
   #next(): void {
     if (!this.#waiting.length) return;
     let member = this.#idle.pop();
+    for (; member?.dead; member = this.#idle.pop()) this.#members--;
     if (!member && this.#members < workers()) {
       this.#members++;
       member = new Member(this.make);
@@ -95,9 +105,8 @@ class Pool {
     const task = member && this.#waiting.shift();
     if (!member || !task) return;
     const own = member;
-    void own.work(task).then((alive) => {
-      if (alive) this.#idle.push(own);
-      else this.#members--;
+    void own.work(task).then(() => {
+      this.#idle.push(own);
       this.#next();
     });
   }
@@ -110,29 +119,34 @@ class Member {
   #heard = false;
   /** Why a model could not be loaded. */
   #reason: unknown;
-  #finish: (alive: boolean) => void = () => {};
+  #finish: () => void = () => {};
+  /** Whether the worker has died, at a task or while it was idle. */
+  dead = false;
 
   constructor(readonly make: (() => Worker) | undefined) {}
 
-  /** Whether the worker is alive afterwards. */
-  async work(task: Task): Promise<boolean> {
+  /** Does not throw; the worker may be dead afterwards. */
+  async work(task: Task): Promise<void> {
     this.#task = task;
     running.set(task, this);
-    const finished = new Promise<boolean>((resolve) => (this.#finish = resolve));
+    const finished = new Promise<void>((resolve) => (this.#finish = resolve));
     this.#host ??= start(
       this.make,
       (message) => void this.#hear(message),
       (error) => this.#die(error),
     );
-    this.#host.then((host) => host.post({ type: "decode", job: task.job })).catch((error: unknown) => this.#die(error));
+    this.#host
+      .then((host) => host.post({ type: "decode", job: { ...task.job, data: alone(task.job.data) } }))
+      .catch((error: unknown) => this.#die(error));
     return finished;
   }
 
   /** Ends a task, unless it has ended and the worker is at another one. */
   abort(task: Task): void {
-    void this.#host?.then((host) => {
+    const posted = this.#host?.then((host) => {
       if (this.#task === task) host.post({ type: "abort" });
     });
+    posted?.catch(() => {}); // the worker did not start, as #die has heard
   }
 
   async #hear(message: FromWorker): Promise<void> {
@@ -140,31 +154,37 @@ class Member {
     this.#heard = true;
     if (!task) return;
     if (message.type === "model") {
-      const bytes = await task.load(message.request).catch((error: unknown) => {
-        this.#reason = error;
+      let reason: unknown;
+      const bytes = await loadBytes(message.request, task.models).catch((error: unknown) => {
+        reason = error;
         return null;
       });
-      (await this.#host)?.post({ type: "model", bytes });
+      const host = await this.#host;
+      if (this.#task !== task) return; // it was aborted, and the worker may be at another one
+      this.#reason = reason;
+      host?.post({ type: "model", bytes: bytes && alone(bytes) });
       return;
     }
     this.#task = null;
     if (message.type === "done") task.resolve(message.picture);
     else task.reject(this.#reason ?? errorOf(message.name, message.message));
     this.#reason = undefined;
-    this.#finish(true);
+    this.#finish();
   }
 
   /** A worker that never answered may not be allowed here: this thread decodes instead. */
   #die(error: unknown): void {
+    if (this.dead) return; // a worker of Node reports its error and its exit
+    this.dead = true;
     const task = this.#task;
     this.#task = null;
     void this.#host?.then((host) => host.end()).catch(() => {});
     if (task && this.#heard) task.reject(new LimitExceeded(`the worker died: ${String(error)}`, { cause: error }));
     else if (task) {
       const { data, maxPixels, engine } = task.job;
-      decodeLocally(data, maxPixels, task.load, engine, undefined).then(task.resolve, task.reject);
+      decodeLocally(data, maxPixels, task.models, engine, task.signal).then(task.resolve, task.reject);
     }
-    this.#finish(false);
+    this.#finish();
   }
 }
 
@@ -173,7 +193,7 @@ const running = new WeakMap<Task, Member>();
 
 export function decodeInWorker(
   job: Job,
-  load: LoadBytes,
+  models: ModelSource | undefined,
   signal: AbortSignal | undefined,
   make: (() => Worker) | undefined,
 ): Promise<Picture> {
@@ -183,7 +203,7 @@ export function decodeInWorker(
   if (signal?.aborted) return Promise.reject(signal.reason);
   let abort = (): void => {};
   const decoded = new Promise<Picture>((resolve, reject) => {
-    const task = { job, load, resolve, reject };
+    const task = { job, models, signal, resolve, reject };
     abort = () => {
       if (!own.remove(task)) running.get(task)?.abort(task);
       reject(signal?.reason);

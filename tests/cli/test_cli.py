@@ -220,6 +220,11 @@ def test_an_output_that_cannot_be_written_is_named(folder: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs /dev/full")
 def test_a_full_disk_is_named_and_not_the_picture(folder: Path) -> None:
     assert refuses("compress", "sky.png", "-e", "0", "-o", "/dev/full") == "aec: /dev/full: No space left on device"
+    for option in ("--help", "--version"):
+        with open("/dev/full", "w") as full:
+            words = [sys.executable, "-m", "aecodec", option]
+            done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert (done.returncode, done.stderr) == (1, "aec: No space left on device\n")
 
 
 def test_a_damaged_file_is_an_error_and_not_a_picture(folder: Path) -> None:

@@ -26,6 +26,7 @@ from aecodec.cli import process_pool
 from aecodec.cli.failures import Failure
 from aecodec.cli.sources import open_sources
 from aecodec.dataset import framing, picture_blocks
+from aecodec.dataset.resuming import ResumableWriter
 
 FAST = ("-q", "40", "-e", "0", "-j", "1")
 
@@ -564,6 +565,58 @@ def test_a_pipe_that_holds_fewer_pictures_does_not_resume_a_run(
     assert not target.exists()
     succeeds(*arguments, "--resume", stdin=whole)
     assert dataset.open(target).columns["name"].tolist()[5:7] == ["cats/10.png", "dogs/01.png"]
+
+
+@pytest.mark.parametrize("piped", [True, False])
+@pytest.mark.parametrize("change", ["name", "content", "label"])
+def test_an_archive_with_other_pictures_does_not_resume_a_run(
+    folder: Path, tmp_path: Path, interrupted: Callable[..., list[str]], piped: bool, change: str
+) -> None:
+    target, archive, whole = tmp_path / "set.aecs", tmp_path / "a.tar", tar(folder)
+    archive.write_bytes(whole)
+    arguments = interrupted("-" if piped else str(archive), target, whole)
+    held = (tmp_path / "set.aecs.part").read_bytes()
+    path = folder / "cats" / "00.png"
+    if change == "content":
+        path.write_bytes((folder / "cats" / "02.png").read_bytes())
+    else:
+        path.rename(folder / ("cats/01.png" if change == "name" else "dogs/00.png"))
+    archive.write_bytes(tar(folder).ljust(len(whole), b"\0"))
+    result = aec(*arguments, "--resume", stdin=tar(folder))
+    assert (result.exit_code, "not those that the unfinished file was made from" in result.stderr) == (1, True)
+    assert (tmp_path / "set.aecs.part").read_bytes() == held
+    archive.write_bytes(whole)
+    succeeds(*arguments, "--resume", stdin=whole)
+    assert dataset.open(target).columns["name"][0] == "cats/00.png"
+
+
+def test_an_unfinished_file_without_checksums_is_resumed(
+    folder: Path, tmp_path: Path, interrupted: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:  # as version 1.0 left them
+        patch.setattr(ResumableWriter, "see", lambda self, checksums: None)
+        arguments = interrupted(str(folder), tmp_path / "set.aecs")
+    succeeds(*arguments, "--resume")
+    require_packed(tmp_path / "set.aecs", folder)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no locks of files there")
+def test_the_unfinished_file_of_a_run_that_goes_on_is_left_alone(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "set.aecs"
+    with ResumableWriter(target, run="run") as writer:
+        writer.add(DIGITS[:2])
+        for option in ("--force", "--resume"):
+            result = aec("pack", str(folder), "-o", str(target), *FAST, option)
+            assert (result.exit_code, "is being written by another writer" in result.stderr) == (1, True)
+    assert len(dataset.open(target)) == 2
+
+
+def test_a_picture_is_a_line_of_the_list_whatever_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "set.aecs"
+    dataset.write(path, DIGITS[:2], labels=["a\x1b[31m", "ü"], columns={"name": ["a\nb", "é c"]})
+    lines = succeeds("ls", str(path)).stdout.splitlines()
+    assert [line.partition("label=")[2] for line in lines] == ["a\\x1b[31m  name=a\\nb", "ü  name=é c"]
+    assert "a\\x1b[31m: 1, ü: 1" in succeeds("info", str(path)).stdout
 
 
 def test_few_pixels_are_held_at_a_time(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

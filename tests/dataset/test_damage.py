@@ -26,8 +26,10 @@ from aecodec.dataset import columns, framing, partial_file, picture_blocks, runs
 from aecodec.dataset.framing import Block
 from aecodec.dataset.partial_file import PartialFile
 from aecodec.dataset.ranges import InMemory
+from aecodec.dataset.resuming import ResumableWriter
 from aecodec.dataset.runs import Runs
-from aecodec.errors import AecError
+from aecodec.dataset.writing import Writer
+from aecodec.errors import AecError, InvalidValue
 from aecodec.format import check
 
 PICTURES = [*DIGITS[:12], *COLOUR[:6]]
@@ -292,6 +294,60 @@ def test_a_writer_that_is_killed_leaves_no_half_file_and_appended_blocks_can_be_
 
 
 # Files that are made to deceive ---
+
+
+def test_nothing_is_added_to_a_data_set_that_is_closed(tmp_path: Path) -> None:
+    with Writer(tmp_path / "a.aecs") as writer:
+        writer.add(DIGITS[:2])
+    with pytest.raises(InvalidValue, match="the data set is closed"):
+        writer.add(DIGITS[2:3])
+    with dataset.open(tmp_path / "a.aecs") as ds:
+        assert len(ds) == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no locks of files there")
+def test_a_file_has_one_writer_at_a_time_and_any_readers(tmp_path: Path) -> None:
+    path = tmp_path / "a.aecs"
+    dataset.write(path, DIGITS[:2])
+    with Writer(path, appending=True) as writer:
+        writer.add(DIGITS[2:4])
+        with pytest.raises(OSError, match="is being written by another writer"):
+            dataset.append(path, DIGITS[4:5])
+        with dataset.open(path) as ds:
+            assert len(ds) == 2
+    dataset.append(path, DIGITS[4:5])
+    gone = Writer(path, appending=True)
+    gone.abort()
+    dataset.append(path, DIGITS[5:6])
+    with dataset.open(path) as ds:
+        assert len(ds) == 6
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no locks of files there")
+def test_an_unfinished_file_has_one_writer_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "a.aecs"
+    first = ResumableWriter(path, run="run")
+    first.add(DIGITS[:2])
+    with pytest.raises(OSError, match="is being written by another writer"):
+        ResumableWriter(path, run="run")
+    first.abort()
+    with pytest.raises(InvalidValue, match="with other options"):  # and the file is let go
+        ResumableWriter(path, run="other")
+    with ResumableWriter(path, run="run") as second:
+        second.add(DIGITS[:3])
+    with dataset.open(path) as ds:
+        assert len(ds) == 3
+
+
+def test_a_platform_without_locks_writes_and_appends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.aecs"
+    monkeypatch.setattr(partial_file, "fcntl", None)
+    with ResumableWriter(path, run="run") as writer:
+        writer.add(DIGITS[:2])
+        assert writer._file._lock is not None and writer._file._lock._stream.closed  # or it could not be renamed
+    dataset.append(path, DIGITS[2:3])
+    with dataset.open(path) as ds:
+        assert len(ds) == 3
 
 
 def file_of(*blocks: Block) -> bytes:

@@ -44,6 +44,16 @@ def test_batches_hold_every_picture_once_with_its_label(path: Path, shuffle: boo
     assert len(kept) == 100 // size
 
 
+def test_a_batch_of_pictures_that_are_alike_is_an_array(tmp_path: Path) -> None:
+    path = tmp_path / "set.aecs"
+    dataset.write(path, [*DIGITS[:10], DIGITS[10][:20]], lossless=True, effort=0)
+    with dataset.open(path) as ds:
+        images = [batch.images for batch in ds.batches(5)]
+        assert [getattr(some, "shape", None) for some in images] == [(5, 28, 28), (5, 28, 28), (1, 20, 28)]
+        assert np.array_equal(images[1], np.stack(DIGITS[5:10]))
+        assert [type(batch.images) for batch in ds.batches(6)] == [np.ndarray, list]
+
+
 def test_few_pictures_are_read_ahead_where_they_are_large(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
 

@@ -7,7 +7,7 @@ import io
 import os
 import pickle
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,72 @@ def test_a_stream_gets_the_bytes_of_the_file(tmp_path: Path) -> None:
     stream = io.BytesIO()
     dataset.write(stream, PICTURES, quality=30)
     assert stream.getvalue() == (tmp_path / "a.aecs").read_bytes()
+
+
+class Raw(io.RawIOBase):
+    """A raw stream that takes at most 100 bytes at a time."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.data += bytes(data[:100])
+        return min(100, len(data))
+
+
+def test_a_raw_stream_gets_all_bytes(tmp_path: Path) -> None:
+    dataset.write(tmp_path / "a.aecs", PICTURES, quality=30)
+    stream = Raw()
+    dataset.write(stream, PICTURES, quality=30)  # type: ignore[arg-type]
+    assert stream.data == (tmp_path / "a.aecs").read_bytes()
+
+
+class Server:
+    """A file system as fsspec has them, whose only file is `data`, and which answers requests as `answer` does."""
+
+    def __init__(self, data: bytes, answer: Callable[[bytes, int, int], bytes]) -> None:
+        self.data, self.answer = data, answer
+
+    def size(self, path: str) -> int:
+        return len(self.data)
+
+    def cat_file(self, path: str, start: int, end: int) -> bytes:
+        return self.answer(self.data, start, end)
+
+
+def test_a_server_that_knows_no_ranges_is_read_nevertheless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset.write(tmp_path / "a.aecs", PICTURES, lossless=True)
+    server = Server((tmp_path / "a.aecs").read_bytes(), lambda data, start, end: data)
+    monkeypatch.setattr("aecodec.urls.file_system", lambda url: (server, "a.aecs"))
+    for url in ("http://host/a.aecs", "http://host/a.aecs?key=a*[b]"):
+        with dataset.open(url) as ds:
+            assert np.array_equal(ds[:], PICTURES)
+
+
+def failed(data: bytes, start: int, end: int) -> bytes:
+    raise RuntimeError("500, message='Internal Server Error'")
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda data, start, end: data[start : end - 1], "the server sent [0-9]+ bytes instead of [0-9]+"),
+        (lambda data, start, end: data[start : end + 1], "the server sent [0-9]+ bytes instead of [0-9]+"),
+        (failed, "http://host/a.aecs cannot be read: 500"),
+    ],
+)
+def test_wrong_answers_of_a_server_are_an_oserror(
+    answer: Callable[[bytes, int, int], bytes], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset.write(tmp_path / "a.aecs", PICTURES)
+    data = (tmp_path / "a.aecs").read_bytes() + bytes(2)
+    monkeypatch.setattr("aecodec.urls.file_system", lambda url: (Server(data, answer), "a.aecs"))
+    file = RemoteFile("http://host/a.aecs")
+    with pytest.raises(OSError, match=message):
+        file.read(0, 20)
 
 
 @pytest.fixture

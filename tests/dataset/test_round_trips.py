@@ -85,9 +85,13 @@ def test_pictures_are_chosen_like_items_of_an_array(tmp_path: Path) -> None:
     for index in (3, -1, slice(2, 9), slice(None, None, -2), [3, 1, 4, 1], np.array([5, -2]), np.arange(20) % 3 == 0):
         assert np.array_equal(ds[index], whole[index])
     assert ds[0:0] == []
-    for outside in (20, -21, [0, 20]):
+    assert np.array_equal(ds[np.array([5, -2], np.int8)], whole[[5, -2]])
+    outside: Any
+    for outside in (20, -21, [0, 20], np.uint64(2**64 - 1), 2**64 - 1, 2**64, -(2**70), [2**64, 1]):
         with pytest.raises(IndexError):
             ds[outside]
+    with pytest.raises(IndexError, match="no picture 18446744073709551615"):
+        ds.file(2**64 - 1)
     impossible: Any
     for impossible in (1.5, "a", [[1]], [0.5]):
         with pytest.raises(TypeError):

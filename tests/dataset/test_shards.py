@@ -54,7 +54,7 @@ def test_shards_are_indexed_like_one_array(pattern: str) -> None:
         assert np.array_equal(ds[[19, 0, 7, 7, -2]], expected[[19, 0, 7, 7, -2]])
         assert np.array_equal(np.stack(list(ds)), expected)
         assert ds.files([8, 1]) == aecodec.encode_many([PICTURES[8], PICTURES[1]], quality=30)
-        for outside in (20, -21):
+        for outside in (20, -21, 2**64 - 1, 2**64):
             with pytest.raises(IndexError):
                 ds[outside]
 
@@ -152,6 +152,21 @@ def test_labels_with_and_without_names_do_not_mix(labels: tuple[list[Any], ...],
         dataset.write(path, DIGITS[: len(some)], labels=some)
     with dataset.open(tmp_path / "*.aecs") as ds, pytest.raises(InvalidValue):
         ds.labels  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("second", "labels", "names"),
+    [(["a", "a"], [0, 1, 0, 1], ["a", "a"]), (["b", "a"], [0, 1, 2, 0], ["a", "a", "b"])],
+)
+def test_labels_of_one_name_are_kept_apart(
+    second: list[str], labels: list[int], names: list[str], tmp_path: Path
+) -> None:
+    for index, own in enumerate((["a", "a"], second)):
+        path = dataset.shard_path(str(tmp_path / "a.aecs"), index, 2)
+        dataset.write(path, PICTURES[:2], labels=[0, 1], label_names=own, quality=30)
+    with dataset.open(str(tmp_path / "a-*.aecs")) as ds:
+        assert ds.labels is not None and ds.labels.tolist() == labels
+        assert ds.label_names == names
 
 
 def test_an_empty_shard_names_no_labels(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_a_likeness_that_no_model_reaches_is_an_error_that_names_the_best() -> N
         aecodec.encode(COLOUR[0], model="cifar", min_psnr=90, effort=0)
     best = aecodec.decode(aecodec.encode(COLOUR[0], model="cifar", quality=100, effort=0))
     assert f"{psnr([(COLOUR[0], best)]):.2f} dB" in str(caught.value)
-    with pytest.raises(Unreachable, match="reaches a SSIM of 0.99.. at most, not 1: max_error"):
+    with pytest.raises(Unreachable, match="reaches an SSIM of 0.99.. at most, not 1: max_error"):
         aecodec.encode(COLOUR[0], min_ssim=1, effort=0)
 
 

@@ -142,6 +142,16 @@ def test_exif_that_is_cut_off_is_upright_as_far_as_it_goes(order: str) -> None:
         assert thumbnail[:6] not in kept or not whole
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_exif_whose_directories_are_a_circle_keeps_the_first(order: str) -> None:
+    data, _ = with_thumbnail(order)
+    link = 8 + 2 + 2 * 12
+    circle = data[:link] + struct.pack(order + "L", 8) + data[link + 4 :]
+    kept, whole = exif.upright(circle)
+    assert not whole and struct.unpack_from(order + "HHLHH", kept, 10) == (0x0112, 3, 1, 1, 0)
+    assert b"a maker's note" in kept and struct.unpack_from(order + "L", kept, link) == (0,)
+
+
 @given(st.binary(max_size=80), st.integers(0, 200), st.integers(0, 255))
 def test_any_bytes_are_exif_or_refused(data: bytes, at: int, value: int) -> None:
     damaged = bytearray(with_thumbnail("<")[0])

@@ -342,12 +342,21 @@ def test_pictures_are_turned_upright_and_say_so(tmp_path: Path, orientation: int
     assert decoded.info["dpi"] == pytest.approx((200, 100) if orientation >= 5 else (100, 200), rel=1e-3)
 
 
-def test_an_orientation_in_xmp_counts_and_is_set_upright() -> None:
+@pytest.mark.parametrize(
+    "xmp",
+    [
+        b'<x tiff:Orientation="%d"/>',
+        b"<x tiff:Orientation='%d'/>",
+        b'<x tiff:Orientation = "%d"/>',
+        b"<tiff:Orientation>%d</tiff:Orientation>",
+    ],
+)
+def test_an_orientation_in_xmp_counts_and_is_set_upright(xmp: bytes) -> None:
     image = Image.fromarray(COLOUR)
-    image.info["xmp"] = b'<x tiff:Orientation="6"/>'
+    image.info["xmp"] = xmp % 6
     source = load(image)
     assert np.array_equal(source.samples, np.rot90(COLOUR, -1))
-    assert source.metadata.xmp == b'<x tiff:Orientation="1"/>'
+    assert source.metadata.xmp == xmp % 1
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpeg", "webp", "tiff"])

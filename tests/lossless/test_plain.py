@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -194,6 +194,42 @@ def test_few_photographs_are_packed_in_vain() -> None:
     sizes = np.array([len(file) for file in aecodec.encode_many(COLOUR, quality=75)])
     assert plain.promising(stack, sizes).sum() <= 1
     assert plain.promising(np.stack([np.full((32, 32, 3), 9, np.uint8)]), np.array([40])).all()
+
+
+def test_gradients_are_plain_where_that_is_smaller() -> None:
+    y, x = np.mgrid[:256, :256]
+    corner = np.hypot(x - 128, y - 128)
+    for plane in ((x + y) // 2, (3 * x + 5 * y) % 256, x * y // 256, corner):
+        picture = plane.astype(np.uint8)
+        file = aecodec.encode(picture, lossless=True)
+        assert len(file) <= len(plain.write(picture)) and np.array_equal(aecodec.decode(file), picture)
+    picture = np.stack([x, y, (x + y) // 2], -1).astype(np.uint8)
+    assert np.array_equal(aecodec.decode(aecodec.encode(picture, max_bytes=150)), picture)
+    small = (3 * x + 5 * y)[:64, :64].astype(np.uint8)
+    targets: list[dict[str, Any]] = [{"lossless": True}, {"quality": 75}]
+    for target in targets:
+        assert aecodec.inspect(aecodec.encode(small, **target)).model == "plain"
+
+
+def test_flat_pictures_have_the_named_model_and_are_coded_alike_in_batches() -> None:
+    flat = np.full((8, 513, 3), 77, np.uint8)
+    other = np.random.default_rng(1).integers(0, 256, flat.shape).astype(np.uint8)
+    named = {"model": "photo-6", "lossless": True}
+    several: list[dict[str, Any]] = [named, {"max_error": 255}, {"lossless": True}, {"quality": 40}]
+    for options in several:
+        alone = aecodec.encode(flat, **options)
+        assert aecodec.encode_many([flat, other, flat], **options)[::2] == [alone, alone]
+        assert aecodec.inspect(alone).model == options.get("model", "plain")
+
+
+def test_the_packing_does_not_depend_on_the_other_pictures_of_a_batch() -> None:
+    random = np.random.default_rng(0)
+    noise = random.integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    softer = np.clip(128 + random.normal(0, 66, noise.shape), 0, 255).astype(np.uint8)
+    options: dict[str, Any] = {"quality": 40, "effort": 0}
+    both = aecodec.encode_many([softer, noise], **options)
+    assert both == [aecodec.encode(picture, **options) for picture in (softer, noise)]
+    assert len(both[0]) < 1000 < len(both[1])
 
 
 # Around it ---

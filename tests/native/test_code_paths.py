@@ -25,6 +25,7 @@ from aecodec import native
 from aecodec.engines import engine, native_engine, threads
 from aecodec.engines.native_engine import Chain
 from aecodec.engines.network import ExactLayer, Network, prove
+from aecodec.errors import InvalidValue
 from aecodec.models import registry
 
 pytestmark = needs_native
@@ -234,6 +235,16 @@ def test_parts_cover_everything_and_threads_never_exceed_what_is_allowed(
     assert state["most"] <= 3
     if tasks >= 3:
         assert state["most"] > 1
+
+
+@pytest.mark.parametrize("value", ["abc", "-3", "1.5"])
+def test_what_is_no_number_of_threads_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AECODEC_THREADS", value)
+    with pytest.raises(InvalidValue, match=f"AECODEC_THREADS={value} is not a number of threads"):
+        threads.workers()
+    monkeypatch.delenv("AECODEC_THREADS")
+    monkeypatch.setenv("OMP_NUM_THREADS", "4,2")
+    assert threads.workers() >= 1
 
 
 def test_a_forked_process_has_a_pool_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,12 +146,20 @@ def test_the_command_prints_a_table_and_draws(tmp_path: Path) -> None:
     assert [(r["distortion"], r["model"]) for r in found[:2]] == [("none", "mnist"), ("none", "alphabet")]
 
 
-@pytest.mark.parametrize("words", [["-d", "fog:1"], ["-m", "nobody"]])
-def test_the_command_refuses_what_it_does_not_know_in_one_sentence(words: list[str], tmp_path: Path) -> None:
+def test_the_command_refuses_what_it_does_not_know_in_one_sentence(tmp_path: Path) -> None:
     Image.fromarray(DIGITS[0]).save(tmp_path / "a.png")
-    done = CliRunner().invoke(main, ["robustness", str(tmp_path), *([] if "-m" in words else ["-m", "mnist"]), *words])
+    done = CliRunner().invoke(main, ["robustness", str(tmp_path), "-m", "nobody"])
     assert done.exit_code == 1
     assert done.output.startswith("aec: ") and done.output.count("\n") == 1
+    for distortion in ("fog:1", "white:-1", "median:2"):
+        done = CliRunner().invoke(main, ["robustness", str(tmp_path), "-m", "mnist", "-d", distortion])
+        assert done.exit_code == 2 and "Invalid value for --distortion: " in done.output
+
+
+def test_progress_is_not_printed_into_a_pipe(tmp_path: Path) -> None:
+    Image.fromarray(DIGITS[0]).save(tmp_path / "a.png")
+    done = CliRunner().invoke(main, ["robustness", str(tmp_path), "-m", "mnist", "-d", "none", "-e", "0"])
+    assert done.exit_code == 0 and done.stderr == ""
 
 
 def test_a_plot_needs_something_to_plot_and_a_name_of_a_picture(tmp_path: Path) -> None:
