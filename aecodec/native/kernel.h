@@ -184,10 +184,10 @@ static TARGET void FN(multiply)(const aec_layer *layer, int patches, const worki
         for (int left = (int)(padded / TILE), tile = 0; left > 0;) {
             int tiles = FN(together)(left);
             const int16_t *weight = layer->weight + tile * weights_of_tile(layer) + place * layer->pairs * 2 * TILE;
-            int32_t *products = room->products + (place * padded + tile * TILE) * room->patches;
+            int32_t *products = room->products + place * room->product_step + tile * TILE * room->patches;
             for (int i = 0; i < patches; i += POSITIONS, products += POSITIONS * tiles * TILE) {
                 const int16_t *x[POSITIONS];
-                for (int p = 0; p < POSITIONS; p++) x[p] = room->inputs + (place * room->patches + i + p) * room->row;
+                for (int p = 0; p < POSITIONS; p++) x[p] = room->inputs + place * room->input_step + (i + p) * room->row;
                 FN(tiles)(layer, 1, x, 0, weight, tiles, products);
             }
             tile += tiles;
@@ -199,13 +199,12 @@ static TARGET void FN(multiply)(const aec_layer *layer, int patches, const worki
 static TARGET void FN(outputs)(const aec_chain *chain, int i, const cursor *at, const int *which, int count, int slot,
                                const working_memory *room) {
     const aec_layer *layer = &chain->layers[0];
-    int64_t padded = padded_units(layer), step = padded * room->patches;
-    for (int left = (int)(padded / TILE), unit = 0; left > 0;) {
+    for (int left = (int)(padded_units(layer) / TILE), unit = 0; left > 0;) {
         int tiles = FN(together)(left);
         const int32_t *products = room->products + unit * room->patches + i * tiles * TILE;
         for (int t = 0; t < tiles; t++, unit += TILE) {
             int32_t sums[4][TILE];
-            FN(gather)(products + t * TILE, step, sums);
+            FN(gather)(products + t * TILE, room->product_step, sums);
             for (int p = 0; p < count; p++) {
                 const int16_t *more = chain->earlier[0] ? earlier_of(chain, 0, at[p]) + unit : NULL;
                 FINISH(layer, sums[which[p]], unit, more, row_of(chain, room, 0, slot + p) + unit);
@@ -226,7 +225,7 @@ static TARGET void FN(winograd)(const aec_chain *chain, int64_t begin, int64_t e
         for (int i = 0; i < patches; i++, next = patch_after(chain, next)) {
             const int16_t *corner = chain->grid + next.grid * chain->from.grid + next.y * chain->stride;
             FN(transform)(corner + next.x * layer->inputs, chain->stride, layer->inputs, room->inputs + i * room->row,
-                          room->patches * room->row);
+                          room->input_step);
         }
         FN(multiply)(layer, patches, room);
         for (int i = 0; i < patches; i++, last = patch_after(chain, last)) {

@@ -18,7 +18,7 @@
 
 #include "aecodec.h"
 
-enum { BLOCK = 8, MAX_LAYERS = 16, PLACES = 16, PATCHES = 16, ALIGNMENT = 64 };
+enum { BLOCK = 8, MAX_LAYERS = 16, PLACES = 16, PATCHES = 16, LINE = 64 };
 
 /* A position, counted through all grids: that number of that grid. Both places of a chain have the same counts. */
 typedef struct {
@@ -38,11 +38,12 @@ static inline int64_t padded_units(const aec_layer *layer) { return (layer->unit
 static inline int64_t weights_of_tile(const aec_layer *layer) { return layer->segments * layer->pairs * 2 * TILE; }
 
 /* The memory that a run works in. rows: BLOCK rows of outputs of each layer. By Winograd's algorithm also, for so many
-   patches at a time, `inputs`, rows of `row` values by place and patch, and `products`. */
+   patches at a time, `inputs`, rows of `row` values by place and patch, and `products`; from one place to the next are
+   `input_step` and `product_step` values. */
 typedef struct {
     int16_t *rows, *inputs;
     int32_t *products;
-    int64_t row, patches;
+    int64_t row, patches, input_step, product_step;
 } working_memory;
 
 static inline int16_t *row_of(const aec_chain *chain, const working_memory *room, int number, int p) {
@@ -367,12 +368,15 @@ EXPORT int aec_run(const aec_chain *chain, int number, int64_t begin, int64_t en
     if (chain->winograd) {
         room.row = (first->inputs + 2 * TILE - 1) / (2 * TILE) * 2 * TILE;
         room.patches = end - begin < PATCHES ? (end - begin + BLOCK - 1) / BLOCK * BLOCK : PATCHES;
-        inputs = (size_t)(PLACES * room.patches * room.row);
-        products = (size_t)(PLACES * room.patches * padded_units(first));
+        /* Steps that are multiples of 4096 bytes would have all places compete for the same lines of the cache. */
+        room.input_step = room.patches * room.row + LINE / (int64_t)sizeof(int16_t);
+        room.product_step = room.patches * padded_units(first) + LINE / (int64_t)sizeof(int32_t);
+        inputs = (size_t)(PLACES * room.input_step);
+        products = (size_t)(PLACES * room.product_step);
     }
-    char *memory = calloc(1, (rows + inputs) * sizeof(int16_t) + products * sizeof(int32_t) + ALIGNMENT);
+    char *memory = calloc(1, (rows + inputs) * sizeof(int16_t) + products * sizeof(int32_t) + LINE);
     if (!memory) return NO_MEMORY;
-    room.products = (int32_t *)(memory + ALIGNMENT - (uintptr_t)memory % ALIGNMENT);
+    room.products = (int32_t *)(memory + LINE - (uintptr_t)memory % LINE);
     room.inputs = (int16_t *)(room.products + products);
     room.rows = room.inputs + inputs;
     paths()[number].chain(chain, begin, end, &room);
