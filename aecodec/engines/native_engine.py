@@ -184,7 +184,7 @@ class Chain:
 
         ``outputs``: those of the chains before, which are at all positions if any is used.
         """
-        n, height, width, _ = x.shape
+        _, height, width, _ = x.shape
         patches = -(-height // 2) * -(-width // 2)
         pays = positions is None and PLACES * patches <= WORTH_IT * 9 * height * width
         chain = self.winograd if pays else None
@@ -199,9 +199,12 @@ class Chain:
         assert library is not None
         n, height, width, _ = x.shape
         flat, line, size = self._laid_out(x)
-        y, column = np.divmod(positions, width)
-        where = ((y * line + column) * self.inputs).astype(np.int64)
-        count, units = where.size, self.layers[-1].units
+        if patches:
+            where = positions  # nothing looks at them: patches follow from height and width
+        else:
+            y, column = np.divmod(positions, width)
+            where = ((y * line + column) * self.inputs).astype(np.int64)
+        count, units = positions.size, self.layers[-1].units
         made = np.empty(n * count * units + TILE, np.int16)  # what a later chain adds is read by whole tiles
         places = np.arange(count, dtype=np.int64) * units
         earlier = (ctypes.c_void_p * len(self.layers))()

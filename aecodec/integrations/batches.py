@@ -16,6 +16,7 @@ import numpy as np
 
 import aecodec
 from aecodec import urls
+from aecodec.dataset.assembling import alike
 from aecodec.encoding.options import EncodeOptions
 from aecodec.errors import AecError
 from aecodec.format import container
@@ -99,9 +100,9 @@ class Decode:
 
     def pictures(self, files: Sequence[Any]) -> Picture:
         """The pictures of a sequence of .aec files, as one array."""
-        pictures = aecodec.decode_many(list(files), **self.options)
-        if len({(picture.shape, picture.dtype) for picture in pictures}) == 1:
-            return np.stack(pictures)
+        pictures = alike(aecodec.decode_many(list(files), **self.options))
+        if isinstance(pictures, np.ndarray):
+            return pictures
         found = np.empty(len(pictures), object)
         found[:] = pictures
         return found

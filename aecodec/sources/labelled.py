@@ -13,7 +13,7 @@ import math
 import re
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final, Self, TypeAlias, cast
@@ -99,9 +99,10 @@ def open_source(text: str, tile: tuple[int, int] | None = None, labels: Path | N
             raise ValueError(f"{path} is not a sheet of {tile[1]}x{tile[0]} tiles")
         return _stack(path.name, readers.sheet_tiles(sheet, tile), given)
     if readers.is_npz(path):
-        name = _chosen(path, array)
+        headers = readers.npz_headers(path)
+        name = _chosen(path, headers, array)
         stack = readers.read_npz(path, [name])[name]
-        return _stack(path.name, stack, _npz_labels(path, name, len(stack)) if given is None else given)
+        return _stack(path.name, stack, _npz_labels(path, headers, name) if given is None else given)
     stack = readers.read_idx(path)
     if stack.ndim not in (3, 4) or 0 in stack.shape:
         raise ValueError(f"{path} holds an array of shape {stack.shape}, not pictures")
@@ -163,9 +164,9 @@ def _flat(path: Path) -> NDArray[np.uint8]:
     return labels
 
 
-def _chosen(path: Path, name: str) -> str:
+def _chosen(path: Path, headers: Mapping[str, readers.Header], name: str) -> str:
     """The array of pictures of an npz file, of which there must be one unless it is named."""
-    stacks = [key for key, header in readers.npz_headers(path).items() if header.is_stack]
+    stacks = [key for key, header in headers.items() if header.is_stack]
     chosen = [name] if name else stacks
     if len(chosen) != 1 or chosen[0] not in stacks:
         offered = ", ".join(f"{path}:{key}" for key in stacks)
@@ -173,9 +174,9 @@ def _chosen(path: Path, name: str) -> str:
     return chosen[0]
 
 
-def _npz_labels(path: Path, name: str, count: int) -> NDArray[Any] | None:
+def _npz_labels(path: Path, headers: Mapping[str, readers.Header], name: str) -> NDArray[Any] | None:
     """The labels of the pictures in an array of an npz file; None if it has no other array of as many values."""
-    headers = readers.npz_headers(path)
+    count = headers[name].shape[0]
     for pictures, labels in _LABELS_OF:
         other = name.replace(pictures, labels)
         if other == name or other not in headers or math.prod(headers[other].shape) != count:
